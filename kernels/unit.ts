@@ -1,0 +1,104 @@
+/**
+ * Units and results: what is computed, and what every correct engine returns for it, to the bit.
+ *
+ * A window is the 2^W numbers [w*2^W, (w+1)*2^W). Adding bits from the least significant end gives a tree of residue
+ * classes r mod 2^k; a class is dropped as soon as rule D, M or O (rules.ts) shows that all its members meet a smaller
+ * number. The classes that survive to a fixed frontier of that tree are the units of every window of that size, and
+ * the same splitting inside a unit's class gives its leaves (partition.ts).
+ *
+ * Everything here is a fact about numbers: no engine, table size or machine is in it.
+ */
+
+/** The maps of a genesis. Each is the shortcut map: n/2 for even n, (a*n+b)/2 for odd n. */
+export type MapName = '3n+1' | '3n-1' | '5n+1'
+
+/** How a network cuts its windows. Part of the genesis: two nodes that differ here do not agree on anything. */
+export interface Partition {
+  readonly map: MapName
+  /** W: a window is 2^W consecutive numbers. 20 to 71. */
+  readonly bits: number
+  /** Units to aim for: classes are split, costliest first, until there are at least this many (or none can be split). */
+  readonly units: number
+  /** Leaves to aim for in each unit, by the same splitting. */
+  readonly leaves: number
+  /** S0: a number is hard if no rule fires within this many steps of T. At least bits + 58 for the fast engines. */
+  readonly hardSteps: number
+}
+
+/** A node of the tree: the class of n = r mod 2^k, with all that the rules need to know of its first k steps. */
+export interface ClassState {
+  /** k: how many low bits are fixed. */
+  readonly depth: number
+  /** r, 0 <= r < 2^k. */
+  readonly residue: bigint
+  /** T^k(r). For n = r + a*2^k, T^k(n) = T^k(r) + a*3^c. */
+  readonly image: bigint
+  /** c: odd steps among the first k. */
+  readonly odds: number
+  /** Even steps since the last odd step; -1 before the first odd step (they are then unknown to rule M). */
+  readonly evens: number
+  /** Rule O: 0 no odd run; 1 in an odd run that began where 3^c < 2^(k+1); 2 such a run, then one even; 3 another odd run. */
+  readonly run: 0 | 1 | 2 | 3
+}
+
+/** One class of one window. */
+export interface Unit {
+  readonly partition: Partition
+  /** w: the window [w*2^W, (w+1)*2^W). */
+  readonly window: bigint
+  /** Index into classes(partition). */
+  readonly index: number
+}
+
+/** Where the greatest trajectory value of some hard numbers was seen. */
+export interface Peak {
+  /** The hard number. Ties go to the smaller one. */
+  readonly n: bigint
+  /** The greatest a*m+b over odd m in its first sigma steps (the convention of path record tables). */
+  readonly value: bigint
+}
+
+/** What is said of the hard numbers of a leaf or of a unit. */
+export interface HardSummary {
+  readonly count: number
+  /** Sum of mix64(n) * sigma(n) mod 2^64. */
+  readonly checksum: bigint
+  /** null when there is no hard number. */
+  readonly peak: Peak | null
+}
+
+export interface UnitResult extends HardSummary {
+  /** One summary a leaf, in the order of leavesOf(unit). */
+  readonly leaves: readonly HardSummary[]
+  /** RFC 9162 Merkle tree hash (SHA-256) over the 64-byte records of the leaves. */
+  readonly root: Uint8Array
+  /** Numbers that could not be brought below themselves within the exact engine's limits. Empty, or news. */
+  readonly candidates: readonly bigint[]
+}
+
+/** Told now and then while a unit is computed. */
+export interface Progress {
+  readonly leavesDone: number
+  readonly leavesTotal: number
+  /** Share of the unit's estimated cost that is done, 0 to 1. */
+  readonly fraction: number
+}
+
+export interface VerifyOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  /** A checkpoint: leaves already known, by index. They are not computed again. */
+  readonly done?: ReadonlyMap<number, HardSummary>
+  /** Called once for each newly computed leaf, so that the caller can keep it. */
+  readonly onLeaf?: (index: number, leaf: HardSummary) => void
+}
+
+/** An engine computes units. All engines return equal results. */
+export interface Engine {
+  readonly name: 'exact' | 'wasm' | 'webgpu'
+  /** @throws {DOMException} AbortError when the signal fires; leaves reported by onLeaf stay valid. */
+  verify(unit: Unit, options?: VerifyOptions): Promise<UnitResult>
+  /** One leaf alone: what an auditor recomputes. */
+  verifyLeaf(unit: Unit, leaf: number, options?: { signal?: AbortSignal }): Promise<HardSummary>
+  close(): Promise<void>
+}
