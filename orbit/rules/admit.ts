@@ -1,0 +1,116 @@
+/**
+ * Which documents a replica lets in: a pure function of the document and the genesis, with no network call, so that
+ * every replica lets in the same. What needs other documents to judge (was this node named by the deal?) is judged
+ * when the state is computed (state.ts).
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { verifyRound } from './beacon.ts'
+import {
+  beaconDocument,
+  consentBody,
+  documentKey,
+  drawBody,
+  heartbeatBody,
+  registrationBody,
+  registrationDocument,
+  resultBody,
+  spanOf,
+  statementDocument,
+} from './events.ts'
+import type { Genesis } from './genesis.ts'
+import { open, RuleError } from './statement.ts'
+
+const MAX_BYTES = { accounts: 2048, pool: 1024, draws: 131_072, results: 2048 } as const
+
+export interface Registration {
+  readonly account: string
+  readonly node: string
+  readonly name: string
+  readonly round: number
+}
+
+/** @throws {RuleError} */
+export function openRegistration(genesis: Genesis, document: unknown): Registration {
+  const parsed = registrationDocument.safeParse(document)
+  if (!parsed.success) throw new RuleError('a registration document of the wrong shape')
+  const { body, signer } = open(parsed.data.registration, registrationBody, 'the registration')
+  const consent = open(parsed.data.consent, consentBody, "the node's consent")
+  if (body.network !== genesis.networkId || consent.body.network !== genesis.networkId) {
+    throw new RuleError('a registration for another network')
+  }
+  if (signer !== body.account) throw new RuleError('a registration that its account did not sign')
+  if (consent.signer !== body.node || consent.body.node !== body.node || consent.body.account !== body.account) {
+    throw new RuleError('a registration without the consent of its node')
+  }
+  return { account: body.account, node: body.node, name: body.name, round: body.round }
+}
+
+/**
+ * @param database e.g. 'accounts' or 'results-12'
+ * @param writer   the node key that signed the entry
+ * @returns null to let it in, else the reason for the refusal
+ */
+export function admit(genesis: Genesis, database: string, writer: string, key: string, value: unknown): string | null {
+  try {
+    check(genesis, database, writer, key, value)
+    return null
+  } catch (error) {
+    if (error instanceof RuleError) return error.message
+    throw error
+  }
+}
+
+function check(genesis: Genesis, database: string, writer: string, key: string, value: unknown): void {
+  const [kind = '', spanText] = database.split('-')
+  if (!Object.hasOwn(MAX_BYTES, kind)) throw new RuleError('an unknown database')
+  if (dagCbor.encode(value).length > MAX_BYTES[kind as keyof typeof MAX_BYTES]) throw new RuleError('too large')
+  const span = Number(spanText)
+  const keyIs = (expected: string) => {
+    if (key !== expected) throw new RuleError('a key that is not the one its content asks for')
+  }
+  const statement = () => {
+    const parsed = statementDocument.safeParse(value)
+    if (!parsed.success) throw new RuleError('not a statement document')
+    return parsed.data.statement
+  }
+  const ours = (body: { network: string }, signer: string) => {
+    if (body.network !== genesis.networkId) throw new RuleError('a statement for another network')
+    if (signer !== writer) throw new RuleError('a statement that its writer did not sign')
+  }
+  switch (kind) {
+    case 'accounts': {
+      const registration = openRegistration(genesis, value)
+      if (registration.node !== writer) throw new RuleError("a registration in another node's name")
+      return keyIs(documentKey.registration(writer))
+    }
+    case 'pool': {
+      const { body, signer } = open(statement(), heartbeatBody, 'the heartbeat')
+      ours(body, signer)
+      if (body.node !== writer) throw new RuleError("a heartbeat in another node's name")
+      if (spanOf(Math.floor(body.round / genesis.body.epoch.rounds), genesis.body.epoch.perDatabase) !== span) {
+        throw new RuleError('a heartbeat of other epochs than this database holds')
+      }
+      verifyRound(genesis.chain, body.round, body.beacon)
+      return keyIs(documentKey.heartbeat(writer))
+    }
+    case 'draws': {
+      if (!genesis.body.coordinators.includes(writer)) throw new RuleError('a draw by a node that is no coordinator')
+      const round = beaconDocument.safeParse(value)
+      if (round.success) {
+        verifyRound(genesis.chain, round.data.round, round.data.signature)
+        return keyIs(documentKey.beacon(writer, round.data.round))
+      }
+      const { body, signer } = open(statement(), drawBody, 'the draw')
+      ours(body, signer)
+      return keyIs(documentKey.draw(writer, body.epoch))
+    }
+    default: {
+      const { body, signer } = open(statement(), resultBody, 'the result')
+      ours(body, signer)
+      if (spanOf(body.epoch, genesis.body.epoch.perDatabase) !== span) {
+        throw new RuleError('a result of other epochs than this database holds')
+      }
+      return keyIs(documentKey.result(writer, body.epoch, body.window, body.unit))
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute each unit. Everyone
+ * computes this alone and gets the same.
+ */
+import { type ChainInfo, verifyRound } from './beacon.ts'
+import { type Deal, deal } from './deal.ts'
+import type { DrawBody } from './events.ts'
+import type { Genesis } from './genesis.ts'
+import { RuleError } from './statement.ts'
+
+export interface UnitId {
+  readonly window: bigint
+  readonly unit: number
+}
+
+export const unitKey = (id: UnitId): string => `${id.window}/${id.unit}`
+
+export interface Assignment extends UnitId {
+  readonly epoch: number
+  /** Node keys, N of them, of distinct accounts. */
+  readonly quorum: readonly string[]
+}
+
+/** R(e): the round whose randomness deals the draw of epoch e. */
+export const seedRound = (genesis: Genesis, epoch: number): number => epoch * genesis.body.epoch.rounds
+
+/** The last round at which a unit of epoch e may still be awaited. */
+export const deadlineRound = (genesis: Genesis, epoch: number): number =>
+  seedRound(genesis, epoch) + genesis.body.deadlineRounds
+
+/**
+ * What a draw must be, whoever sealed it: sorted roster without repeats, offers inside the partition and above the
+ * baseline, no unit twice.
+ *
+ * @throws {RuleError}
+ */
+export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
+  if (draw.network !== genesis.networkId) throw new RuleError('a draw for another network')
+  if (draw.epoch < 1) throw new RuleError('a draw for an epoch before the first')
+  for (let i = 1; i < draw.roster.length; i++) {
+    if (draw.roster[i - 1]!.node >= draw.roster[i]!.node) throw new RuleError('a draw whose roster is not sorted')
+  }
+  const units: UnitId[] = []
+  const seen = new Set<string>()
+  for (const { window, from, to } of draw.offers) {
+    if (BigInt(window) < genesis.firstWindow) throw new RuleError('a draw that offers a window below the baseline')
+    for (let unit = from; unit < to; unit++) {
+      const id = { window: BigInt(window), unit }
+      if (seen.has(unitKey(id))) throw new RuleError('a draw that offers a unit twice')
+      seen.add(unitKey(id))
+      units.push(id)
+    }
+  }
+  return units
+}
+
+/**
+ * @param signature the BLS signature of R(draw.epoch)
+ * @throws {RuleError} when the draw is ill-formed or the signature is not that round's
+ */
+export function assign(genesis: Genesis, draw: DrawBody, signature: Uint8Array): Assignment[] {
+  const units = checkDraw(genesis, draw)
+  const randomness = verifyRound(genesis.chain as ChainInfo, seedRound(genesis, draw.epoch), signature)
+  const dealt: Deal = deal({
+    networkId: genesis.networkId,
+    epoch: draw.epoch,
+    randomness,
+    roster: draw.roster,
+    units: units.length,
+    replication: genesis.body.replication,
+  })
+  const assignments: Assignment[] = []
+  units.forEach((id, i) => {
+    const quorum = dealt.quorums[i]
+    if (quorum) assignments.push({ ...id, epoch: draw.epoch, quorum: quorum.map((r) => draw.roster[r]!.node) })
+  })
+  return assignments
+}

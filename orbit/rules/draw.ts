@@ -1,0 +1,53 @@
+/**
+ * What a coordinator seals next: the roster, and the first units above the frontier that nobody is at work on, as many
+ * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
+ */
+import { seedRound, unitKey } from './assignment.ts'
+import type { DrawBody } from './events.ts'
+import { rosterAt } from './roster.ts'
+import { outstanding, type State } from './state.ts'
+
+const MAX_OFFERS = 64
+
+/** The epoch whose R(e) is the next to come after `round`. */
+export const nextEpoch = (state: State, round: number): number => Math.floor(round / state.genesis.body.epoch.rounds) + 1
+
+/**
+ * @param round          the newest beacon round that exists
+ * @param unitsPerWindow classes(genesis.partition).length
+ * @param heads          heads of the pool database, as the coordinator has it
+ * @returns null when there is nobody to deal to, nothing to deal, or the epoch has its draw
+ */
+export function nextDraw(
+  state: State,
+  round: number,
+  unitsPerWindow: number,
+  heads: readonly string[],
+): DrawBody | null {
+  const { genesis } = state
+  const epoch = nextEpoch(state, round)
+  if (state.draws.has(epoch) || state.sealed.size > 0) return null
+  const { owed, units: busy } = outstanding(state, round)
+  const roster = rosterAt(genesis, state.nodes, state.heartbeats.values(), owed, seedRound(genesis, epoch))
+  const accounts = new Set(roster.map((entry) => entry.account))
+  if (accounts.size < genesis.body.replication) return null
+  const tickets = roster.reduce((sum, entry) => sum + entry.capacity, 0)
+  let room = Math.floor(tickets / genesis.body.replication)
+
+  const offers: DrawBody['offers'] = []
+  for (let window = state.frontier.below >> BigInt(genesis.partition.bits); room > 0 && offers.length < MAX_OFFERS; window++) {
+    const certified = state.windows.get(window)?.certified
+    for (let unit = 0; unit < unitsPerWindow && room > 0; unit++) {
+      if (certified?.has(unit) || busy.has(unitKey({ window, unit }))) continue
+      const last = offers.at(-1)
+      if (last?.window === window.toString() && last.to === unit) last.to++
+      else if (offers.push({ window: window.toString(), from: unit, to: unit + 1 }) > MAX_OFFERS) {
+        offers.pop()
+        break
+      }
+      room--
+    }
+  }
+  if (offers.length === 0) return null
+  return { type: 'draw', network: genesis.networkId, epoch, heads: [...heads], roster, offers }
+}

@@ -1,0 +1,237 @@
+/**
+ * The state of a network as a pure function of its documents, in whatever order they came: who is registered, which
+ * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
+ */
+import { openRegistration, type Registration } from './admit.ts'
+import { type Assignment, assign, deadlineRound, seedRound, unitKey } from './assignment.ts'
+import {
+  beaconDocument,
+  type DrawBody,
+  drawBody,
+  documentKey,
+  type HeartbeatBody,
+  heartbeatBody,
+  type ResultBody,
+  resultBody,
+  statementDocument,
+} from './events.ts'
+import { type Frontier, frontierOf } from './frontier.ts'
+import type { Genesis } from './genesis.ts'
+import { judge } from './quorum.ts'
+import { open, RuleError, type Statement } from './statement.ts'
+import { type Level, levelOf } from './trust.ts'
+
+/** Documents that admit.ts has let in. */
+export interface Documents {
+  readonly accounts: Iterable<unknown>
+  readonly pool: Iterable<unknown>
+  readonly draws: Iterable<unknown>
+  readonly results: Iterable<unknown>
+}
+
+export interface DealtDraw {
+  readonly draw: Statement<DrawBody>
+  /** The signature of R(epoch). */
+  readonly signature: Uint8Array
+  readonly assignments: readonly Assignment[]
+}
+
+export interface CertifiedUnit {
+  readonly assignment: Assignment
+  readonly results: readonly Statement<ResultBody>[]
+}
+
+export interface WindowState {
+  readonly window: bigint
+  /** By unit index. */
+  readonly certified: ReadonlyMap<number, CertifiedUnit>
+  readonly disputed: ReadonlySet<number>
+  readonly complete: boolean
+}
+
+export interface AccountState {
+  readonly account: string
+  readonly name: string
+  readonly nodes: readonly string[]
+  /** Units certified with a result of this account. */
+  readonly units: number
+  readonly hardNumbers: number
+  /** R(e) of its newest certified unit. */
+  readonly lastRound: number | null
+  readonly level: Level
+}
+
+export interface State {
+  readonly genesis: Genesis
+  readonly nodes: ReadonlyMap<string, Registration>
+  readonly heartbeats: ReadonlyMap<string, HeartbeatBody>
+  /** By epoch: dealt draws only. */
+  readonly draws: ReadonlyMap<number, DealtDraw>
+  /** Draws whose R(e) is not known yet. */
+  readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
+  readonly windows: ReadonlyMap<bigint, WindowState>
+  readonly results: ReadonlyMap<string, Statement<ResultBody>>
+  /** Results that no deal asked for: refused, kept only as a count. */
+  readonly notAssigned: number
+  readonly accounts: readonly AccountState[]
+  readonly frontier: Frontier
+}
+
+/** @param unitsPerWindow classes(genesis.partition).length */
+export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Documents): State {
+  const nodes = readRegistrations(genesis, documents.accounts)
+  const heartbeats = readHeartbeats(documents.pool)
+  const { draws, sealed } = readDraws(genesis, unitsPerWindow, documents.draws)
+
+  const results = new Map<string, Statement<ResultBody>>()
+  for (const document of documents.results) {
+    const result = open(statementDocument.parse(document).statement, resultBody, 'the result')
+    const { body, signer } = result
+    results.set(documentKey.result(signer, body.epoch, body.window, body.unit), result)
+  }
+
+  const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
+  let asked = 0
+  for (const { assignments } of [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)) {
+    for (const assignment of assignments) {
+      const { window, unit, epoch } = assignment
+      const named = assignment.quorum.flatMap(
+        (node) => results.get(documentKey.result(node, epoch, window.toString(), unit)) ?? [],
+      )
+      asked += named.length
+      const verdict = judge(named, genesis.body.replication)
+      let state = units.get(window)
+      if (!state) units.set(window, (state = { certified: new Map(), disputed: new Set() }))
+      if (verdict.status === 'disputed') state.disputed.add(unit)
+      if (verdict.status === 'certified' && !state.certified.has(unit)) {
+        state.certified.set(unit, { assignment, results: verdict.results })
+      }
+    }
+  }
+  const windows = new Map<bigint, WindowState>()
+  for (const [window, { certified, disputed }] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    windows.set(window, { window, certified, disputed, complete: certified.size === unitsPerWindow })
+  }
+  const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
+  return {
+    genesis,
+    nodes,
+    heartbeats,
+    draws,
+    sealed,
+    windows,
+    results,
+    notAssigned: results.size - asked,
+    accounts: accountsOf(genesis, nodes, windows.values()),
+    frontier: frontierOf(genesis, complete),
+  }
+}
+
+function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<string, Registration> {
+  const nodes = new Map<string, Registration>()
+  for (const document of documents) {
+    const registration = openRegistration(genesis, document)
+    nodes.set(registration.node, registration)
+  }
+  return nodes
+}
+
+function readHeartbeats(documents: Iterable<unknown>): Map<string, HeartbeatBody> {
+  const newest = new Map<string, HeartbeatBody>()
+  for (const document of documents) {
+    const { body } = open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat')
+    const known = newest.get(body.node)
+    if (!known || known.round < body.round) newest.set(body.node, body)
+  }
+  return newest
+}
+
+function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable<unknown>) {
+  const signatures = new Map<number, Uint8Array>()
+  const statements: Statement<DrawBody>[] = []
+  for (const document of documents) {
+    const round = beaconDocument.safeParse(document)
+    if (round.success) signatures.set(round.data.round, round.data.signature)
+    else statements.push(open(statementDocument.parse(document).statement, drawBody, 'the draw'))
+  }
+  const draws = new Map<number, DealtDraw>()
+  const sealed = new Map<number, Statement<DrawBody>>()
+  // Of several coordinators' draws for one epoch, the one listed first in the genesis stands.
+  const rank = (draw: Statement<DrawBody>) => genesis.body.coordinators.indexOf(draw.signer)
+  for (const draw of statements.sort((a, b) => rank(a) - rank(b))) {
+    const { epoch, offers } = draw.body
+    if (draws.has(epoch) || sealed.has(epoch)) continue
+    if (offers.some((offer) => offer.to > unitsPerWindow || offer.from >= offer.to)) continue
+    const signature = signatures.get(seedRound(genesis, epoch))
+    try {
+      if (signature) draws.set(epoch, { draw, signature, assignments: assign(genesis, draw.body, signature) })
+      else sealed.set(epoch, draw)
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error
+    }
+  }
+  return { draws, sealed }
+}
+
+function accountsOf(
+  genesis: Genesis,
+  nodes: ReadonlyMap<string, Registration>,
+  windows: Iterable<WindowState>,
+): AccountState[] {
+  const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] } & { nodes: string[] }>()
+  for (const { account, node, name } of [...nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1))) {
+    const known = accounts.get(account)
+    if (known) known.nodes.push(node)
+    else {
+      accounts.set(account, { account, name, nodes: [node], units: 0, hardNumbers: 0, lastRound: null, level: 'UNTRUSTED' })
+    }
+  }
+  for (const { certified } of windows) {
+    for (const { assignment, results } of certified.values()) {
+      for (const { signer, body } of results) {
+        const account = accounts.get(nodes.get(signer)?.account ?? '')
+        if (!account) continue
+        account.units++
+        account.hardNumbers += body.count
+        account.lastRound = Math.max(account.lastRound ?? 0, seedRound(genesis, assignment.epoch))
+        account.level = levelOf(genesis, account.units)
+      }
+    }
+  }
+  return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
+}
+
+/** Units that the deals ask of a node and that it has not answered, oldest first. */
+export function duties(state: State, node: string, round: number): Assignment[] {
+  const list: Assignment[] = []
+  for (const { draw, assignments } of state.draws.values()) {
+    if (deadlineRound(state.genesis, draw.body.epoch) < round) continue
+    for (const assignment of assignments) {
+      const { epoch, window, unit, quorum } = assignment
+      if (!quorum.includes(node) || state.windows.get(window)?.certified.has(unit)) continue
+      if (state.results.has(documentKey.result(node, epoch, window.toString(), unit))) continue
+      list.push(assignment)
+    }
+  }
+  return list.sort((a, b) => a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit))
+}
+
+/** Units on which somebody is at work: dealt (or about to be), not certified, before their deadline. By node, and as keys. */
+export function outstanding(state: State, round: number): { owed: Map<string, number>; units: Set<string> } {
+  const owed = new Map<string, number>()
+  const units = new Set<string>()
+  for (const { draw, assignments } of state.draws.values()) {
+    if (deadlineRound(state.genesis, draw.body.epoch) < round) continue
+    for (const assignment of assignments) {
+      const { epoch, window, unit, quorum } = assignment
+      if (state.windows.get(window)?.certified.has(unit)) continue
+      units.add(unitKey(assignment))
+      for (const node of quorum) {
+        if (!state.results.has(documentKey.result(node, epoch, window.toString(), unit))) {
+          owed.set(node, (owed.get(node) ?? 0) + 1)
+        }
+      }
+    }
+  }
+  return { owed, units }
+}

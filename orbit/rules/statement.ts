@@ -1,0 +1,102 @@
+/**
+ * Signed statements: the only thing that one party believes of another.
+ *
+ * A statement is { body, key, sig } in canonical dag-cbor (https://ipld.io/specs/codecs/dag-cbor/spec/). `sig` is an
+ * Ed25519 signature (RFC 8032, strict: no malleable encodings) over
+ *
+ *     utf8("collatz/statement/1") || 0x00 || dag-cbor(body)
+ *
+ * and every body but the genesis itself names its network by the genesis block's CID, so that nothing signed for one
+ * network can be played on another. Statements travel and are kept as these bytes; whoever receives them checks them.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { z } from 'zod'
+
+const DOMAIN = new TextEncoder().encode('collatz/statement/1\0')
+
+/** A rule was broken: what was refused, and why. Shown to users as it is. */
+export class RuleError extends Error {
+  override readonly name = 'RuleError'
+}
+
+/** An Ed25519 public key as 64 lower-case hex digits: the name of an account or of a node. */
+export type KeyHex = string
+
+export interface Statement<Body> {
+  readonly body: Body
+  /** The signer's Ed25519 public key. */
+  readonly signer: KeyHex
+  /** The statement as it travels. */
+  readonly bytes: Uint8Array
+}
+
+const envelope = z.strictObject({
+  body: z.unknown(),
+  key: z.instanceof(Uint8Array).refine((key) => key.length === 32),
+  sig: z.instanceof(Uint8Array).refine((sig) => sig.length === 64),
+})
+
+const message = (body: unknown): Uint8Array => {
+  const encoded = dagCbor.encode(body)
+  const out = new Uint8Array(DOMAIN.length + encoded.length)
+  out.set(DOMAIN)
+  out.set(encoded, DOMAIN.length)
+  return out
+}
+
+/** Signs a body. `secret` is the 32-byte Ed25519 seed. */
+export function sign<Body>(body: Body, secret: Uint8Array): Statement<Body> {
+  const key = ed25519.getPublicKey(secret)
+  const sig = ed25519.sign(message(body), secret)
+  return { body, signer: bytesToHex(key), bytes: dagCbor.encode({ body, key, sig }) }
+}
+
+/**
+ * Opens a statement: canonical bytes, the schema, the signature.
+ *
+ * @param what names it in the error, e.g. "the draw of epoch 7"
+ * @throws {RuleError} saying what is wrong with it
+ */
+export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: string): Statement<Body> {
+  let value: unknown
+  try {
+    value = dagCbor.decode(bytes)
+  } catch {
+    throw new RuleError(`${what} is not valid dag-cbor`)
+  }
+  const outer = envelope.safeParse(value)
+  if (!outer.success) throw new RuleError(`${what} is not a signed statement`)
+  const { body, key, sig } = outer.data
+  if (!equalBytes(dagCbor.encode({ body, key, sig }), bytes)) throw new RuleError(`${what} is not in canonical form`)
+  const inner = schema.safeParse(body)
+  if (!inner.success) {
+    const issue = inner.error.issues[0]
+    throw new RuleError(`${what} does not fit its schema: ${issue?.path.join('.') || 'body'}: ${issue?.message}`)
+  }
+  let valid = false
+  try {
+    valid = ed25519.verify(sig, message(body), key, { zip215: false })
+  } catch {
+    // A key that is not a point of the curve: as invalid as a wrong signature.
+  }
+  if (!valid) throw new RuleError(`${what} carries a wrong signature`)
+  return { body: inner.data, signer: bytesToHex(key), bytes }
+}
+
+export const publicKeyOf = (secret: Uint8Array): KeyHex => bytesToHex(ed25519.getPublicKey(secret))
+
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])
+
+/** Schemas that several statements share. */
+export const field = {
+  key: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits'),
+  /** A number of the mathematics: decimal, no sign, no leading zeros. dag-cbor's integers end at 2^64. */
+  natural: z.string().regex(/^(0|[1-9][0-9]{0,99})$/, 'must be a decimal number'),
+  network: z.string().regex(/^b[a-z2-7]{58}$/, 'must be a network id'),
+  count: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  positive: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  bytes: (length: number) => z.instanceof(Uint8Array).refine((b) => b.length === length, `must be ${length} bytes`),
+}
