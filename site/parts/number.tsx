@@ -1,0 +1,60 @@
+/**
+ * Numbers of any length, grouped for the eye and whole for the clipboard. The gaps between groups are margins, not
+ * characters, and lines break at <wbr>: selecting 2 361 183 copies 2361183. A power carries a caret of no size, so that
+ * 2 with a raised 71 copies as 2^71 and not as 271.
+ */
+
+import { Fragment, type JSX } from 'react'
+import type { SiteNetwork } from '../data.ts'
+import { digitGroups, exponentOfTwo, windowsAbove } from '../format.ts'
+
+/** A whole number, 0 or more. */
+export function Num({ value }: { value: bigint | number }): JSX.Element {
+  const groups = digitGroups(value)
+  return (
+    <span className="num">
+      {groups.map((group, i) => (
+        // The groups of one number never move: their place is their identity.
+        <Fragment key={i}>
+          {i > 0 && <wbr />}
+          <span>{group}</span>
+        </Fragment>
+      ))}
+    </span>
+  )
+}
+
+export function Power({ base = 2, exponent }: { base?: number | string; exponent: number | string }): JSX.Element {
+  return (
+    <span className="pow">
+      {base}
+      <span className="caret">^</span>
+      <sup>{exponent}</sup>
+    </span>
+  )
+}
+
+/** n as 2^71 + 3·2^40 where the network's cut gives it such a name, otherwise in decimal. */
+export function Bound({ network, n }: { network: SiteNetwork; n: bigint }): JSX.Element {
+  const k = windowsAbove(network, n)
+  if (k === null) return <Num value={n} />
+  const e = exponentOfTwo(network.baseline.value)
+  return (
+    <span className="bound">
+      {e === null ? <Num value={network.baseline.value} /> : <Power exponent={e} />}
+      {k > 0n && (
+        <>
+          {' + '}
+          <span className="term">
+            {k > 1n && (
+              <>
+                <Num value={k} />·
+              </>
+            )}
+            <Power exponent={network.windowBits} />
+          </span>
+        </>
+      )}
+    </span>
+  )
+}
