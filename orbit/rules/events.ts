@@ -33,8 +33,8 @@ export const heartbeatBody = z.strictObject({
   round: field.count,
   /** The BLS signature of that round. */
   beacon: field.bytes(48),
-  /** Units the node takes an epoch. */
-  capacity: z.number().int().min(1).max(4096),
+  /** Units the node is ready to owe at a time; 0: it is leaving. */
+  capacity: z.number().int().min(0).max(4096),
   engines: z.array(z.enum(['exact', 'wasm', 'webgpu'])).min(1).max(3),
 })
 export type HeartbeatBody = z.infer<typeof heartbeatBody>

@@ -53,6 +53,9 @@ export function sign<Body>(body: Body, secret: Uint8Array): Statement<Body> {
   return { body, signer: bytesToHex(key), bytes: dagCbor.encode({ body, key, sig }) }
 }
 
+/** What was opened once need not be again: keyed by the very bytes, which nobody changes. */
+const opened = new WeakMap<Uint8Array, { schema: z.ZodType; statement: Statement<unknown> }>()
+
 /**
  * Opens a statement: canonical bytes, the schema, the signature.
  *
@@ -60,6 +63,8 @@ export function sign<Body>(body: Body, secret: Uint8Array): Statement<Body> {
  * @throws {RuleError} saying what is wrong with it
  */
 export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: string): Statement<Body> {
+  const known = opened.get(bytes)
+  if (known?.schema === schema) return known.statement as Statement<Body>
   let value: unknown
   try {
     value = dagCbor.decode(bytes)
@@ -82,7 +87,9 @@ export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: str
     // A key that is not a point of the curve: as invalid as a wrong signature.
   }
   if (!valid) throw new RuleError(`${what} carries a wrong signature`)
-  return { body: inner.data, signer: bytesToHex(key), bytes }
+  const statement = { body: inner.data, signer: bytesToHex(key), bytes }
+  opened.set(bytes, { schema, statement })
+  return statement
 }
 
 export const publicKeyOf = (secret: Uint8Array): KeyHex => bytesToHex(ed25519.getPublicKey(secret))

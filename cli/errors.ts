@@ -1,0 +1,33 @@
+/** What an error means to whoever typed the command: one line and an exit code, or a defect of ours. */
+import { EXIT, UserError } from './command.ts'
+
+/** Errors whose message says what happened, to what, and what to do. */
+const EXPLAINED = new Set([
+  'HomeError',
+  'RuleError',
+  'NodeError',
+  'DataDirectoryInUse',
+  'DataDirectoryUnreadable',
+  'DatabaseDamaged',
+  'PortInUse',
+  'GenesisUnavailable',
+  'SiteDataError',
+  'SiteError',
+  'KnownAnswerError',
+  'ControlError',
+  'CLIError',
+])
+
+export function explain(error: unknown): { line: string; exitCode: number } {
+  if (error instanceof UserError) return { line: error.message, exitCode: error.exitCode }
+  const { name, message, code } = error as Error & { code?: string }
+  // The colours of citty's own messages do not belong in a log.
+  const plain = String(message).replace(/\x1b\[[0-9;]*m/g, '')
+  if (name === 'CLIError') return { line: plain, exitCode: EXIT.usage }
+  if (EXPLAINED.has(name)) return { line: plain, exitCode: 1 }
+  if (code === 'ENOSPC') return { line: `the disk is full: ${plain}`, exitCode: 1 }
+  return {
+    line: `${plain}\nThis is a defect of collatz. Run again with COLLATZ_DEBUG=1 for details.`,
+    exitCode: 70,
+  }
+}

@@ -1,0 +1,68 @@
+import { defineCommand } from 'citty'
+import { userInfo } from 'node:os'
+import { powerText } from '../orbit/rules/frontier.ts'
+import { found } from '../orbit/node/found.ts'
+import { homeDirectory } from '../orbit/node/home.ts'
+import { EXIT, shared, UserError, wholeNumber } from './command.ts'
+import { printJson } from './print.ts'
+
+export const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/4710', '/ip4/0.0.0.0/tcp/4711/ws']
+
+/** The name that readers see, if none is given. */
+export const defaultAccountName = (): string => {
+  try {
+    return userInfo().username.slice(0, 40) || 'anonymous'
+  } catch {
+    return 'anonymous'
+  }
+}
+
+export const init = defineCommand({
+  meta: { name: 'init', description: 'found a network: make its genesis, your account and this node' },
+  args: {
+    local: { type: 'boolean', description: 'one node, N = 1, its own beacon, small windows: to try it out' },
+    production: { type: 'boolean', description: '2^71, N = 3, drand beacon, windows of 2^56' },
+    network: { type: 'string', description: 'name of the network', valueHint: 'NAME' },
+    name: { type: 'string', description: 'name of your account, as readers see it', valueHint: 'NAME' },
+    bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71)', valueHint: 'BITS' },
+    listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
+    ...shared,
+  },
+  run({ args }) {
+    if (Boolean(args.local) === Boolean(args.production)) {
+      throw new UserError('say which kind of network: `collatz init --local` or `collatz init --production`', EXIT.usage)
+    }
+    const home = found({
+      directory: homeDirectory(args.data),
+      kind: args.local ? 'local' : 'production',
+      network: nameOf('--network', args.network ?? (args.local ? 'local' : 'collatz'), 64),
+      account: nameOf('--name', args.name ?? defaultAccountName(), 40),
+      ...(args.bits ? { bits: wholeNumber('--bits', args.bits, 20, 71) } : {}),
+      listen: listenAddresses(args.listen, Boolean(args.local)),
+    })
+    const { genesis } = home
+    if (args.json) {
+      return printJson({ network: genesis.networkId, data: home.directory, baseline: genesis.baseline, ...genesis.body.partition })
+    }
+    console.log(`Founded network ${genesis.networkId} (${genesis.body.name}).
+  baseline   every n below ${powerText(genesis.baseline)} converges (${genesis.body.baseline.citation})
+  windows    2^${genesis.partition.bits} numbers each, N = ${genesis.body.replication}
+  beacon     ${genesis.body.beacon.source === 'local' ? 'local: whoever trusts this network trusts its founder not to rig draws' : 'drand quicknet'}
+  data       ${home.directory} (back up account.key: it is you)
+Next: \`collatz work\`${args.data ? ` --data ${args.data}` : ''}`)
+  },
+})
+
+export function nameOf(flag: string, text: string, longest: number): string {
+  const name = text.trim()
+  if (name.length < 1 || name.length > longest || /\p{Cc}/u.test(name)) {
+    throw new UserError(`${flag} must be 1 to ${longest} characters without control characters`, EXIT.usage)
+  }
+  return name
+}
+
+/** A local network is reached from this machine alone unless its founder says otherwise. */
+export function listenAddresses(flag: string | undefined, local: boolean): string[] {
+  if (flag !== undefined) return flag.split(',').filter(Boolean)
+  return local ? ['/ip4/127.0.0.1/tcp/0'] : DEFAULT_LISTEN
+}

@@ -1,0 +1,61 @@
+/** How things look in a terminal. */
+import cliProgress from 'cli-progress'
+import type { Peak } from '../kernels/unit.ts'
+
+/** JSON for scripts: numbers of the mathematics as decimal strings. */
+export const printJson = (value: unknown): void =>
+  console.log(JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? v.toString() : v), 2))
+
+/** 2.8e11 -> "2.8e+11 numbers/s" */
+export const rateText = (numbersPerSecond: number): string => `${numbersPerSecond.toExponential(2)} numbers/s`
+
+export const peakText = (peak: Peak | null): string => (peak ? `${peak.value} (from n = ${peak.n})` : 'none')
+
+export function durationText(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  if (seconds < 1) return `${Math.round(milliseconds)} ms`
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`
+  return `${(seconds / 3600).toFixed(1)} h`
+}
+
+/** Left-aligned columns; numbers right-aligned. */
+export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [header, ...rows.map((row) => row.map(String))]
+  const widths = header.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)))
+  const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'))
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) => (numeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+export interface Bar {
+  /** @param fraction 0 to 1 */
+  update(fraction: number, note: string): void
+  stop(): void
+}
+
+/** A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. */
+export function progressBar(title: string): Bar {
+  const bar = new cliProgress.SingleBar({
+    format: `${title} |{bar}| {percentage} % · ETA {eta_formatted} · {note}`,
+    barsize: 28,
+    etaBuffer: 200,
+    hideCursor: true,
+    noTTYOutput: true,
+    notTTYSchedule: 5000,
+    stream: process.stderr,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+  })
+  bar.start(1000, 0, { note: '' })
+  return {
+    update: (fraction, note) => bar.update(Math.floor(fraction * 1000), { note }),
+    stop: () => bar.stop(),
+  }
+}

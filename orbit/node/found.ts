@@ -1,0 +1,111 @@
+/** Founding a network: the only place where a genesis is made. */
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { localChain, QUICKNET } from '../rules/beacon.ts'
+import { type Genesis, type GenesisBody, readGenesis } from '../rules/genesis.ts'
+import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
+import { createHome, type Home } from './home.ts'
+
+/** Barina's limit. Above it everything is ours to show. */
+const BASELINE = {
+  below: (1n << 71n).toString(),
+  citation: 'D. Barina, Improved verification limit for the convergence of the Collatz conjecture, J. Supercomput. 81:810, 2025',
+  url: 'https://doi.org/10.1007/s11227-025-07337-0',
+}
+
+export interface Founding {
+  readonly directory: string
+  /** local: one node, N = 1, its own beacon, small windows. production: N = 3, drand quicknet, large windows. */
+  readonly kind: 'local' | 'production'
+  readonly network: string
+  readonly account: string
+  /** W; a smaller window is done sooner. */
+  readonly bits?: number
+  readonly listen: readonly string[]
+}
+
+/** Hard numbers expected in 2^40 numbers at S0 = 320 (ALGORITHMS: 5/9 of the densities of rules D, M and O). */
+const HARD_IN_2_40 = 8735.6
+const HARD_STEPS = 320
+const LEAVES = 256
+
+/** Units a window: about a thousand for a large one; fewer for small ones, so that a leaf keeps some 30 hard numbers. */
+function unitsFor(bits: number): number {
+  const hard = HARD_IN_2_40 * 2 ** (bits - 40)
+  return Math.max(1, Math.min(1024, 2 ** Math.floor(Math.log2(hard / LEAVES / 30))))
+}
+
+/**
+ * Makes keys, genesis and data directory.
+ *
+ * @throws {HomeError} when the directory already belongs to a network
+ * @throws {RuleError} when the window size does not fit
+ */
+export function found(founding: Founding): Home {
+  const accountKey = ed25519.utils.randomSecretKey()
+  const nodeKey = ed25519.utils.randomSecretKey()
+  const beaconKey = ed25519.utils.randomSecretKey()
+  // A BLS secret is a number below the group order, 0x73ed...: clearing the top bits keeps 252 of 256 random ones.
+  beaconKey[0] = beaconKey[0]! & 0x0f
+  const account = publicKeyOf(accountKey)
+  const node = publicKeyOf(nodeKey)
+  const now = Date.now()
+  const local = founding.kind === 'local'
+  const bits = founding.bits ?? (local ? 44 : 56)
+  if (!Number.isInteger(bits) || bits < 20 || bits > 71) {
+    throw new RuleError(`a window of 2^${bits} numbers: the size must be 20 to 71 bits`)
+  }
+  const chain = local ? localChain(beaconKey, Math.floor(now / 1000) - 10, 1) : QUICKNET
+  const rounds = local ? 3 : 1200
+  const body: GenesisBody = {
+    type: 'genesis',
+    version: 1,
+    name: founding.network,
+    baseline: BASELINE,
+    partition: { map: '3n+1', bits, units: unitsFor(bits), leaves: LEAVES, hardSteps: HARD_STEPS },
+    replication: local ? 1 : 3,
+    epoch: { rounds, perDatabase: local ? 1200 : 1 },
+    freshRounds: Math.ceil(300 / chain.period),
+    deadlineRounds: local ? 900 : 24 * rounds,
+    beacon: {
+      source: local ? 'local' : 'drand',
+      scheme: 'bls-unchained-g1-rfc9380',
+      publicKey: chain.publicKey,
+      period: chain.period,
+      genesisTime: chain.genesisTime,
+      hash: chain.hash,
+    },
+    coordinators: [node],
+    founders: [{ account, node }],
+    trust: { verified: 10, trusted: 100, elite: 1000 },
+    vote: { deadlineRounds: 14 * 24 * 1200 },
+    genesis_timestamp: now,
+  }
+  const genesis = readGenesis(sign(body, accountKey).bytes)
+  return createHome({
+    directory: founding.directory,
+    genesis,
+    name: founding.account,
+    accountKey,
+    nodeKey,
+    ...(local ? { beaconKey } : {}),
+    listen: founding.listen,
+    peers: [],
+  })
+}
+
+/** Makes keys and a data directory for a network that exists. */
+export function adopt(
+  directory: string,
+  genesis: Genesis,
+  options: { account: string; listen: readonly string[]; peers: readonly string[] },
+): Home {
+  return createHome({
+    directory,
+    genesis,
+    name: options.account,
+    accountKey: ed25519.utils.randomSecretKey(),
+    nodeKey: ed25519.utils.randomSecretKey(),
+    listen: options.listen,
+    peers: options.peers,
+  })
+}

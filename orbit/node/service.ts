@@ -1,0 +1,302 @@
+/**
+ * A node of a network, composed at one place: storage and libp2p (open.ts), the beacon (beacon.ts), the documents and
+ * the state that follows from them (ledger.ts). It registers, says that it is there, passes beacon rounds on, seals
+ * draws if the genesis makes it a coordinator, and writes certificates. What a unit's result is, is the worker's
+ * affair (worker.ts).
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as dagCbor from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import type { Engine } from '../../kernels/unit.ts'
+import { seedRound } from '../rules/assignment.ts'
+import { roundAt } from '../rules/beacon.ts'
+import { writeCertificate } from '../rules/certificate.ts'
+import { nextDraw } from '../rules/draw.ts'
+import {
+  type ConsentBody,
+  databaseName,
+  documentKey,
+  type HeartbeatBody,
+  type RegistrationBody,
+  type ResultBody,
+  registrationDocument,
+  spanOf,
+} from '../rules/events.ts'
+import type { Genesis } from '../rules/genesis.ts'
+import type { State } from '../rules/state.ts'
+import { publicKeyOf, sign } from '../rules/statement.ts'
+import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
+import { readCertificateFile } from './certificates.ts'
+import { Emitter, type ServiceEvents } from './events.ts'
+import { type Home, writeAtomically } from './home.ts'
+import { Ledger } from './ledger.ts'
+import { type OrbitNode, openNode } from './open.ts'
+
+/** drand's public relays: https://docs.drand.love/dev-guide/developer (HTTP API). */
+const DRAND_RELAYS = ['https://api.drand.sh', 'https://api2.drand.sh', 'https://api3.drand.sh', 'https://drand.cloudflare.com']
+const BLOCK_TIMEOUT = 20_000
+
+export interface ServiceOptions {
+  readonly home: Home
+  /** Instead of the home's. */
+  readonly listen?: readonly string[]
+  /** Besides the home's. */
+  readonly peers?: readonly string[]
+  /** Units this node is ready to owe at a time; 0: it takes no work. */
+  readonly capacity?: number
+  readonly engines?: readonly Engine['name'][]
+}
+
+export class Service {
+  readonly events = new Emitter<ServiceEvents>()
+  readonly genesis: Genesis
+  readonly nodeKey: string
+  readonly accountKey: string
+  readonly home: Home
+  readonly node: OrbitNode
+  private readonly ledger: Ledger
+  private readonly beacon: BeaconSource
+  private capacity: number
+  private readonly engines: readonly Engine['name'][]
+  private lastHeartbeat: { round: number; capacity: number } | null = null
+  private stopped = false
+  /** What a round sets off, one after the other. */
+  private duty: Promise<void> = Promise.resolve()
+  private readonly cleanups: (() => void)[] = []
+
+  private constructor(options: ServiceOptions, node: OrbitNode, ledger: Ledger, beacon: BeaconSource) {
+    this.home = options.home
+    this.genesis = options.home.genesis
+    this.nodeKey = publicKeyOf(options.home.nodeKey)
+    this.accountKey = publicKeyOf(options.home.accountKey)
+    this.capacity = options.capacity ?? 0
+    this.engines = options.engines ?? ['wasm']
+    this.node = node
+    this.ledger = ledger
+    this.beacon = beacon
+  }
+
+  /** @throws typed errors of open.ts and home.ts, in one line each */
+  static async start(options: ServiceOptions): Promise<Service> {
+    const { home } = options
+    const { genesis } = home
+    let service: Service | null = null
+    const ledger = new Ledger(
+      genesis,
+      (name) => node.open(name),
+      () => service?.events.emit('change'),
+    )
+    const node = await openNode({
+      dir: home.directory,
+      networkId: genesis.networkId,
+      genesis: genesis.bytes,
+      nodeKey: home.nodeKey,
+      listen: [...(options.listen ?? home.config.listen)],
+      peers: [...home.config.peers, ...(options.peers ?? [])],
+      admit: ledger.admit,
+    })
+    try {
+      service = new Service(options, node, ledger, beaconOf(home))
+      await service.begin()
+      return service
+    } catch (error) {
+      await node.stop()
+      throw error
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const topic = this.node.topic('beacon')
+    await topic.subscribe((bytes) => this.hearRound(bytes))
+    await this.ledger.start(this.wallRound())
+    this.cleanups.push(
+      this.beacon.onRound((round) => {
+        this.events.emit('round', { round: round.round })
+        if (this.passesRoundsOn) void topic.publish(dagCbor.encode([round.round, round.signature])).catch(() => {})
+        this.queue(() => this.onRound(round))
+      }),
+      this.events.on('change', () => this.queue(() => this.writeCertificates())),
+    )
+    await this.beacon.start()
+  }
+
+  /** A source of rounds passes them on; what only hears them need not, gossip does. */
+  private get passesRoundsOn(): boolean {
+    return this.home.beaconKey !== null || this.genesis.body.beacon.source === 'drand'
+  }
+
+  private hearRound(bytes: Uint8Array): void {
+    if (!('accept' in this.beacon)) return
+    try {
+      const [round, signature] = dagCbor.decode<[number, Uint8Array]>(bytes)
+      ;(this.beacon as ReturnType<typeof relaySource>).accept(round, signature)
+    } catch {
+      // Not a beacon round: whoever sent it, it is worth nothing.
+    }
+  }
+
+  private queue(action: () => Promise<void>): void {
+    this.duty = this.duty.then(async () => {
+      if (this.stopped) return
+      try {
+        await action()
+      } catch (error) {
+        this.events.emit('notice', { text: (error as Error).message })
+      }
+    })
+  }
+
+  private async onRound(round: BeaconRound): Promise<void> {
+    await this.ledger.openSpans(round.round)
+    await this.register(round)
+    await this.beat(round)
+    if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
+  }
+
+  private async register(round: BeaconRound): Promise<void> {
+    if (this.state().nodes.has(this.nodeKey)) return
+    const { networkId: network } = this.genesis
+    const registration: RegistrationBody = {
+      type: 'registration',
+      network,
+      account: this.accountKey,
+      node: this.nodeKey,
+      name: this.home.config.name,
+      round: round.round,
+    }
+    const consent: ConsentBody = { type: 'consent', network, account: this.accountKey, node: this.nodeKey }
+    await this.ledger.put(databaseName('accounts'), documentKey.registration(this.nodeKey), {
+      registration: sign(registration, this.home.accountKey).bytes,
+      consent: sign(consent, this.home.nodeKey).bytes,
+    })
+  }
+
+  /** Says that the node is there, before its last word grows stale or when its capacity changes. */
+  private async beat(round: BeaconRound): Promise<void> {
+    const last = this.lastHeartbeat
+    if (!last && this.capacity === 0) return
+    const { rounds, perDatabase } = this.genesis.body.epoch
+    const span = (r: number) => spanOf(Math.floor(r / rounds), perDatabase)
+    const due =
+      !last ||
+      last.capacity !== this.capacity ||
+      round.round - last.round > 0.4 * this.genesis.body.freshRounds ||
+      span(last.round) !== span(round.round)
+    if (!due || (this.capacity === 0 && last?.capacity === 0)) return
+    const body: HeartbeatBody = {
+      type: 'heartbeat',
+      network: this.genesis.networkId,
+      node: this.nodeKey,
+      round: round.round,
+      beacon: round.signature,
+      capacity: this.capacity,
+      engines: [...this.engines],
+    }
+    await this.ledger.put(databaseName('pool', span(round.round)), documentKey.heartbeat(this.nodeKey), {
+      statement: sign(body, this.home.nodeKey).bytes,
+    })
+    this.lastHeartbeat = { round: round.round, capacity: this.capacity }
+  }
+
+  private async coordinate(round: BeaconRound): Promise<void> {
+    for (const { body } of this.state().sealed.values()) {
+      const seed = seedRound(this.genesis, body.epoch)
+      if (seed > round.round) continue
+      const { signature } = seed === round.round ? round : await this.beacon.round(seed)
+      await this.ledger.put(databaseName('draws'), documentKey.beacon(this.nodeKey, seed), { round: seed, signature })
+    }
+    const draw = nextDraw(this.state(), round.round, this.ledger.unitsPerWindow, await this.ledger.poolHeads(round.round))
+    if (!draw) return
+    // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
+    if (this.wallRound() >= seedRound(this.genesis, draw.epoch)) return
+    await this.ledger.put(databaseName('draws'), documentKey.draw(this.nodeKey, draw.epoch), {
+      statement: sign(draw, this.home.nodeKey).bytes,
+    })
+    const units = draw.offers.reduce((sum, offer) => sum + offer.to - offer.from, 0)
+    this.events.emit('sealed', { epoch: draw.epoch, units, nodes: draw.roster.length })
+  }
+
+  /** Writes the certificate of each certified window that has none yet. */
+  private async writeCertificates(): Promise<void> {
+    const state = this.state()
+    for (const { window, complete } of state.windows.values()) {
+      if (this.stopped) return
+      if (!complete || readCertificateFile(this.home.directory, window)) continue
+      const records = new Map<string, Uint8Array>()
+      for (const { results } of state.windows.get(window)!.certified.values()) {
+        const leaves = results[0]!.body.leaves
+        records.set(leaves, await this.node.blocks.get(CID.parse(leaves), { timeoutMs: BLOCK_TIMEOUT }))
+      }
+      const bytes = writeCertificate(
+        state,
+        window,
+        (result) => records.get(result.leaves)!,
+        (node) => registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node))),
+      )
+      const directory = join(this.home.directory, 'certificates')
+      mkdirSync(directory, { recursive: true })
+      const file = join(directory, `window-${window}.json`)
+      writeAtomically(file, bytes)
+      this.events.emit('certificate', { window, file })
+    }
+  }
+
+  state(): State {
+    return this.ledger.state()
+  }
+
+  get unitsPerWindow(): number {
+    return this.ledger.unitsPerWindow
+  }
+
+  /** The newest beacon round that this node has seen, or null. */
+  round(): number | null {
+    return this.beacon.current()?.round ?? null
+  }
+
+  /** The round that the clock says: for our own decisions, never for judging others. */
+  private wallRound(): number {
+    return Math.max(1, roundAt(this.genesis.chain, Math.floor(Date.now() / 1000)))
+  }
+
+  /** Offers so many units from the next round on. */
+  setCapacity(units: number): void {
+    this.capacity = units
+  }
+
+  /** Stores a result of this node: acknowledged means it survives a kill. */
+  async submit(body: Omit<ResultBody, 'type' | 'network' | 'leaves'>, leaves: Uint8Array): Promise<void> {
+    const cid = await this.node.blocks.put(leaves, 'raw')
+    const result: ResultBody = { ...body, type: 'result', network: this.genesis.networkId, leaves: cid.toString() }
+    await this.ledger.put(
+      databaseName('results', spanOf(body.epoch, this.genesis.body.epoch.perDatabase)),
+      documentKey.result(this.nodeKey, body.epoch, body.window, body.unit),
+      { statement: sign(result, this.home.nodeKey).bytes },
+    )
+    await this.writeCertificates()
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopped) return
+    const last = this.beacon.current()
+    await this.duty
+    if (this.lastHeartbeat?.capacity && last) {
+      // A last word, so that the next draw does not count on a node that is gone.
+      this.capacity = 0
+      await this.beat(last).catch(() => {})
+    }
+    this.stopped = true
+    for (const cleanup of this.cleanups) cleanup()
+    await this.beacon.stop()
+    await this.duty
+    await this.node.stop()
+  }
+}
+
+function beaconOf(home: Home): BeaconSource {
+  const { chain, body } = home.genesis
+  if (body.beacon.source === 'drand') return drandSource({ chain, urls: DRAND_RELAYS })
+  if (home.beaconKey) return localSource({ chain, secret: home.beaconKey })
+  return relaySource({ chain })
+}

@@ -1,0 +1,107 @@
+/**
+ * Does the units that the deals ask of this node, one after the other, on all cores: takes, computes with a checkpoint
+ * every two seconds, signs, stores.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
+import type { Engine, HardSummary } from '../../kernels/unit.ts'
+import type { Assignment } from '../rules/assignment.ts'
+import { checksumHex, peakText } from '../rules/events.ts'
+import { duties } from '../rules/state.ts'
+import type { Service } from './service.ts'
+
+const CHECKPOINT_MS = 2_000
+
+export interface WorkOptions {
+  /** Stop after so many units; otherwise when the signal says so. */
+  readonly units?: number
+  readonly signal: AbortSignal
+}
+
+/** @returns the number of units done */
+export async function work(service: Service, engine: Engine, options: WorkOptions): Promise<number> {
+  let done = 0
+  while (!options.signal.aborted && (options.units === undefined || done < options.units)) {
+    const round = service.round()
+    const next = round === null ? undefined : duties(service.state(), service.nodeKey, round)[0]
+    if (!next) {
+      await anything(service, options.signal)
+      continue
+    }
+    try {
+      await compute(service, engine, next, options.signal)
+    } catch (error) {
+      if (options.signal.aborted) break
+      throw error
+    }
+    done++
+    if (options.units !== undefined) service.setCapacity(options.units - done)
+  }
+  return done
+}
+
+/** Until a document or a round comes, or the signal fires. */
+function anything(service: Service, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      offChange()
+      offRound()
+      signal.removeEventListener('abort', finish)
+      resolve()
+    }
+    const offChange = service.events.on('change', finish)
+    const offRound = service.events.on('round', finish)
+    signal.addEventListener('abort', finish)
+  })
+}
+
+async function compute(service: Service, engine: Engine, assignment: Assignment, signal: AbortSignal): Promise<void> {
+  const { window, unit, epoch } = assignment
+  const checkpoint = `checkpoint/${window}/${unit}`
+  const leaves = await readCheckpoint(service, checkpoint)
+  service.events.emit('started', { assignment, resumed: leaves.size })
+  const save = () => service.node.kv.put(checkpoint, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
+  const known = new Map(leaves)
+  const started = performance.now()
+  const timer = setInterval(() => void save(), CHECKPOINT_MS)
+  let result: Awaited<ReturnType<Engine['verify']>>
+  try {
+    result = await engine.verify(
+      { partition: service.genesis.partition, window, index: unit },
+      {
+        signal,
+        done: known,
+        onLeaf: (index, leaf) => leaves.set(index, leaf),
+        onProgress: ({ fraction }) => service.events.emit('progress', { assignment, fraction }),
+      },
+    )
+  } catch (error) {
+    await save()
+    throw error
+  } finally {
+    clearInterval(timer)
+  }
+  for (const n of result.candidates) {
+    service.events.emit('notice', { text: `n = ${n} was not brought below itself within the exact engine's limits` })
+  }
+  await service.submit(
+    {
+      epoch,
+      window: window.toString(),
+      unit,
+      count: result.count,
+      checksum: checksumHex(result.checksum),
+      peak: peakText(result.peak),
+      root: result.root,
+    },
+    Buffer.concat(result.leaves.map(encodeLeaf)),
+  )
+  await service.node.kv.delete(checkpoint)
+  service.events.emit('finished', { assignment, count: result.count, milliseconds: performance.now() - started })
+}
+
+async function readCheckpoint(service: Service, key: string): Promise<Map<number, HardSummary>> {
+  const bytes = await service.node.kv.get(key)
+  if (!bytes) return new Map()
+  return new Map(dagCbor.decode<[number, Uint8Array][]>(bytes).map(([i, record]) => [i, decodeLeaf(record)]))
+}
