@@ -1,0 +1,175 @@
+/**
+ * The shortcut maps and what can be seen on a trajectory: T(n) = n/2 for even n, (a*n+b)/2 for odd n.
+ *
+ * One step of T at an odd number is an odd and an even step of the unshortened map, so the greatest value of the
+ * unshortened trajectory is the greatest a*m+b over its odd m (or its start). That is the value which path record tables
+ * list, and what a Peak is. Cycles are found by a repeated value (Brent, BIT 20, 1980: the finder keeps one value).
+ *
+ * Exact for every size; slow. A walk stops at its limits and says so, it never guesses.
+ */
+import type { MapName } from './unit.ts'
+
+export interface ShortcutMap {
+  /** a: odd n goes to (a*n+b)/2. */
+  readonly factor: bigint
+  /** b */
+  readonly addend: bigint
+}
+
+const MAPS: Readonly<Record<MapName, ShortcutMap>> = {
+  '3n+1': { factor: 3n, addend: 1n },
+  '3n-1': { factor: 3n, addend: -1n },
+  '5n+1': { factor: 5n, addend: 1n },
+}
+
+/** @throws {RangeError} for a name that is not a map */
+export function shortcutMap(map: MapName): ShortcutMap {
+  const found = MAPS[map]
+  if (!found) throw new RangeError(`unknown map ${map}: use one of ${Object.keys(MAPS).join(', ')}`)
+  return found
+}
+
+/** T(n), for n >= 0. */
+export function step(n: bigint, map: MapName = '3n+1'): bigint {
+  if ((n & 1n) === 0n) return n >> 1n
+  const { factor, addend } = shortcutMap(map)
+  return (factor * n + addend) >> 1n
+}
+
+/** Where a walk gives up. */
+export interface Limits {
+  /** Steps of T. */
+  readonly steps: number
+  /** Length in bits of the values on the way. */
+  readonly bits: number
+}
+
+/**
+ * The limits beyond which a number is a candidate. Every number that was ever finished stays far below them: of those
+ * below 2^71 the longest known glides have some 1,500 steps of T and peaks under 2^145.
+ */
+export const LIMITS: Limits = { steps: 20_000, bits: 4096 }
+
+/** Limits that give a start of any size the same room in proportion: 20,000 steps, or 40 a bit of n. */
+export function limitsFor(n: bigint): Limits {
+  const bits = bitLength(n)
+  return { steps: Math.max(LIMITS.steps, 40 * bits), bits: Math.max(LIMITS.bits, 8 * bits) }
+}
+
+export interface Cycle {
+  /** Its smallest element. */
+  readonly start: bigint
+  /** Its length in steps of T. */
+  readonly length: number
+  /** Whether it holds the number 1: every map here has such a cycle, and it is no news. */
+  readonly trivial: boolean
+}
+
+/** Where a trajectory ended. */
+export type End =
+  | { readonly kind: 'cycle'; readonly cycle: Cycle }
+  | { readonly kind: 'steps' }
+  | { readonly kind: 'bits' }
+
+export interface Trajectory {
+  readonly n: bigint
+  /** Steps of T until the trajectory reached the smallest element of its cycle for the first time, or was given up. */
+  readonly steps: number
+  /** Odd steps among them: steps + oddSteps is the length without the shortcut. */
+  readonly oddSteps: number
+  /** The stopping time: the first k with T^k(n) < n, or null when there is none on the way. */
+  readonly glide: number | null
+  /** Greatest value of the unshortened trajectory on the way: n itself or some a*m+b. */
+  readonly max: bigint
+  readonly end: End
+}
+
+/** Length of n >= 0 in bits; 0 for 0. */
+export function bitLength(n: bigint): number {
+  if (n === 0n) return 0
+  const hex = n.toString(16)
+  return hex.length * 4 - Math.clz32(Number.parseInt(hex[0]!, 16)) + 28
+}
+
+/**
+ * The trajectory of n to the smallest element of its cycle (1 for every number that anybody has finished under 3n+1).
+ *
+ * @param n at least 1
+ * @throws {RangeError} when n is less than 1
+ */
+export function trajectory(n: bigint, map: MapName = '3n+1', limits: Limits = limitsFor(n)): Trajectory {
+  if (n < 1n) throw new RangeError(`no trajectory from ${n}: give a number of at least 1`)
+  const { factor, addend } = shortcutMap(map)
+  const tooLarge = 1n << BigInt(limits.bits)
+  const cycle = findCycle(n, map, limits)
+  const target = 'start' in cycle ? cycle.start : null
+  let value = n
+  let steps = 0
+  let oddSteps = 0
+  let max = n
+  let glide: number | null = null
+  while (value !== target && steps < limits.steps && value < tooLarge) {
+    if ((value & 1n) === 1n) {
+      const up = factor * value + addend
+      if (up > max) max = up
+      value = up >> 1n
+      oddSteps++
+    } else value >>= 1n
+    steps++
+    if (glide === null && value < n) glide = steps
+  }
+  const end: End = 'start' in cycle ? { kind: 'cycle', cycle } : cycle
+  return { n, steps, oddSteps, glide, max, end }
+}
+
+/**
+ * The cycle that the trajectory of n runs into, or the limit that stopped the search.
+ *
+ * @param n at least 1
+ */
+export function findCycle(
+  n: bigint,
+  map: MapName = '3n+1',
+  limits: Limits = limitsFor(n),
+): Cycle | { readonly kind: 'steps' } | { readonly kind: 'bits' } {
+  const tooLarge = 1n << BigInt(limits.bits)
+  let kept = n
+  let value = n
+  let power = 1
+  let length = 0
+  // Brent: keep the value at each power of two; a return to it closes the cycle. At most 3 times the steps to the cycle.
+  for (let steps = 0; steps < 3 * limits.steps; steps++) {
+    value = step(value, map)
+    length++
+    if (value === kept) return describeCycle(value, length)
+    if (value >= tooLarge) return { kind: 'bits' }
+    if (length === power) {
+      kept = value
+      power *= 2
+      length = 0
+    }
+  }
+  return { kind: 'steps' }
+
+  function describeCycle(member: bigint, cycleLength: number): Cycle {
+    let start = member
+    let at = member
+    for (let i = 1; i < cycleLength; i++) {
+      at = step(at, map)
+      if (at < start) start = at
+    }
+    return { start, length: cycleLength, trivial: start === 1n || start === 0n }
+  }
+}
+
+/** Whether the cycle of `length` steps through `start` really closes: the whole check of a cycle certificate. */
+export function isCycle(start: bigint, length: number, map: MapName = '3n+1'): boolean {
+  if (start < 1n || !Number.isSafeInteger(length) || length < 1) return false
+  let value = start
+  for (let i = 0; i < length; i++) {
+    value = step(value, map)
+    if (value < start) return false
+    if (value === start) return i === length - 1
+  }
+  return false
+}

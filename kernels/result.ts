@@ -1,0 +1,212 @@
+/**
+ * Results: how hard numbers add up, the bytes of a leaf, and the Merkle tree over the leaves.
+ *
+ * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*s to the checksum mod 2^64, and its peak. A candidate (a
+ * number for which no rule fires within the limits) is hard too, and counts, but has no sigma: it adds nothing to the
+ * checksum and nothing to the peak. The sums are the same in any order.
+ *
+ * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value u256; the last 48 are
+ * zero when there is no peak. The tree over the records is that of RFC 9162, section 2.1, with SHA-256: leaves are hashed
+ * after a byte 0x00, inner nodes after a byte 0x01, and n leaves are split at the greatest power of two below n.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import type { HardSummary, Peak, UnitResult } from './unit.ts'
+
+const M64 = (1n << 64n) - 1n
+const M128 = (1n << 128n) - 1n
+
+/** Bytes of a leaf's record. */
+export const LEAF_BYTES = 64
+
+/** No hard number. */
+export const EMPTY: HardSummary = { count: 0, checksum: 0n, peak: null }
+
+/** The finaliser of MurmurHash3 (Appleby, public domain) on a u64. */
+function finalise(x: bigint): bigint {
+  let h = x ^ (x >> 33n)
+  h = (h * 0xff51afd7ed558ccdn) & M64
+  h ^= h >> 33n
+  h = (h * 0xc4ceb9fe1a85ec53n) & M64
+  return h ^ (h >> 33n)
+}
+
+/**
+ * mix(lo ^ mix(hi)) of the two 64-bit halves of n.
+ *
+ * @param n 0 <= n < 2^128
+ * @throws {RangeError} when n is out of range
+ */
+export function mix64(n: bigint): bigint {
+  if (n < 0n || n > M128) throw new RangeError(`${n} has no mix64: it is defined for 0 to 2^128 - 1`)
+  return finalise((n & M64) ^ finalise(n >> 64n))
+}
+
+/** The greater peak; the smaller n when they tie. */
+function greaterPeak(a: Peak | null, b: Peak | null): Peak | null {
+  if (a === null || b === null) return a ?? b
+  if (a.value !== b.value) return a.value > b.value ? a : b
+  return a.n <= b.n ? a : b
+}
+
+/**
+ * What one hard number adds.
+ *
+ * @param sigma the step at which a rule fires, or null for a candidate
+ * @param peakValue greatest a*m+b over odd m in its first sigma steps
+ */
+export function hardNumber(n: bigint, sigma: number | null, peakValue: bigint): HardSummary {
+  if (sigma === null) return { count: 1, checksum: 0n, peak: null }
+  return { count: 1, checksum: (mix64(n) * BigInt(sigma)) & M64, peak: { n, value: peakValue } }
+}
+
+/** The summary of two disjoint sets of hard numbers together. */
+export function merge(a: HardSummary, b: HardSummary): HardSummary {
+  return {
+    count: a.count + b.count,
+    checksum: (a.checksum + b.checksum) & M64,
+    peak: greaterPeak(a.peak, b.peak),
+  }
+}
+
+/** Whether two summaries are the same, to the bit. */
+export function sameSummary(a: HardSummary, b: HardSummary): boolean {
+  return a.count === b.count && a.checksum === b.checksum && a.peak?.n === b.peak?.n && a.peak?.value === b.peak?.value
+}
+
+/**
+ * The 64 bytes of a leaf's record.
+ *
+ * @throws {RangeError} when a number does not fit its field
+ */
+export function encodeLeaf(leaf: HardSummary): Uint8Array {
+  const bytes = new Uint8Array(LEAF_BYTES)
+  if (!Number.isSafeInteger(leaf.count)) throw new RangeError(`a leaf can't count ${leaf.count} numbers`)
+  write(bytes, 0, 8, BigInt(leaf.count), 'count')
+  write(bytes, 8, 8, leaf.checksum, 'checksum')
+  write(bytes, 16, 16, leaf.peak?.n ?? 0n, "peak's number")
+  write(bytes, 32, 32, leaf.peak?.value ?? 0n, "peak's value")
+  return bytes
+}
+
+/**
+ * Reads a leaf's record.
+ *
+ * @throws {RangeError} when it is not the 64 bytes that encodeLeaf writes
+ */
+export function decodeLeaf(bytes: Uint8Array): HardSummary {
+  if (bytes.length !== LEAF_BYTES) throw new RangeError(`a leaf's record has 64 bytes, not ${bytes.length}`)
+  const count = read(bytes, 0, 8)
+  if (count > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`a leaf can't count ${count} numbers`)
+  const n = read(bytes, 16, 16)
+  const value = read(bytes, 32, 32)
+  if ((n === 0n) !== (value === 0n)) throw new RangeError('a leaf has half a peak: its number or its value is zero')
+  if (count === 0n && (n !== 0n || read(bytes, 8, 8) !== 0n)) {
+    throw new RangeError('a leaf without hard numbers has a checksum or a peak')
+  }
+  return { count: Number(count), checksum: read(bytes, 8, 8), peak: n === 0n ? null : { n, value } }
+}
+
+function write(bytes: Uint8Array, at: number, length: number, value: bigint, what: string): void {
+  if (value < 0n || value >> BigInt(8 * length) !== 0n) {
+    throw new RangeError(`the ${what} ${value} of a leaf does not fit ${length} bytes`)
+  }
+  let rest = value
+  for (let i = length - 1; i >= 0; i--) {
+    bytes[at + i] = Number(rest & 255n)
+    rest >>= 8n
+  }
+}
+
+function read(bytes: Uint8Array, at: number, length: number): bigint {
+  let value = 0n
+  for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[at + i]!)
+  return value
+}
+
+/** Hash of a record as a leaf of the tree, RFC 9162 section 2.1.1. */
+export function hashLeaf(record: Uint8Array): Uint8Array {
+  return sha256.create().update(Uint8Array.of(0)).update(record).digest()
+}
+
+function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return sha256.create().update(Uint8Array.of(1)).update(left).update(right).digest()
+}
+
+/** The greatest power of two below n, for n > 1. */
+const splitOf = (n: number): number => 2 ** (31 - Math.clz32(n - 1))
+
+/** Merkle tree hash of records of any length, RFC 9162 section 2.1.1. 32 bytes. */
+export function merkleRoot(records: readonly Uint8Array[]): Uint8Array {
+  return records.length === 0 ? sha256(new Uint8Array()) : rootOfHashes(records.map(hashLeaf))
+}
+
+function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
+  if (hashes.length === 1) return hashes[0]!
+  const k = splitOf(hashes.length)
+  return hashNode(rootOfHashes(hashes.slice(0, k)), rootOfHashes(hashes.slice(k)))
+}
+
+/**
+ * The inclusion proof of record `index`, RFC 9162 section 2.1.3.1: hashes of 32 bytes, from the leaf up.
+ *
+ * @throws {RangeError} when there is no such record
+ */
+export function inclusionProof(records: readonly Uint8Array[], index: number): readonly Uint8Array[] {
+  if (!Number.isInteger(index) || index < 0 || index >= records.length) {
+    throw new RangeError(`there is no record ${index} among ${records.length}`)
+  }
+  const prove = (hashes: readonly Uint8Array[], at: number): Uint8Array[] => {
+    if (hashes.length === 1) return []
+    const k = splitOf(hashes.length)
+    return at < k
+      ? [...prove(hashes.slice(0, k), at), rootOfHashes(hashes.slice(k))]
+      : [...prove(hashes.slice(k), at - k), rootOfHashes(hashes.slice(0, k))]
+  }
+  return prove(records.map(hashLeaf), index)
+}
+
+/**
+ * Whether `record` is the one at `index` among the `size` under `root`, RFC 9162 section 2.1.3.2.
+ *
+ * @param size number of records in the tree
+ */
+export function verifyInclusion(
+  record: Uint8Array,
+  index: number,
+  size: number,
+  proof: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false
+  let node = index
+  let last = size - 1
+  let hash = hashLeaf(record)
+  for (const sibling of proof) {
+    if (last === 0 || sibling.length !== 32) return false
+    if (node % 2 === 1 || node === last) {
+      hash = hashNode(sibling, hash)
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2
+        last = Math.floor(last / 2)
+      }
+    } else hash = hashNode(hash, sibling)
+    node = Math.floor(node / 2)
+    last = Math.floor(last / 2)
+  }
+  return last === 0 && root.length === 32 && root.every((byte, i) => byte === hash[i])
+}
+
+/**
+ * The result of a unit from its leaves, in order.
+ *
+ * @param candidates of the whole unit, in any order; they come back sorted
+ * @throws {RangeError} when a leaf does not fit its record
+ */
+export function summarize(leaves: readonly HardSummary[], candidates: readonly bigint[] = []): UnitResult {
+  return {
+    ...leaves.reduce(merge, EMPTY),
+    leaves,
+    root: merkleRoot(leaves.map(encodeLeaf)),
+    candidates: [...candidates].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+  }
+}
