@@ -14,13 +14,20 @@ export interface SiteNetwork {
   readonly id: string
   readonly name: string
   readonly map: MapName
-  /** Every n below `value` converges, by the cited work. */
-  readonly baseline: { readonly value: bigint; readonly citation: { readonly text: string; readonly url: string } }
+  /** Every n below `value` converges, by the cited work. A url that is not plain http or https is not linked. */
+  readonly baseline: {
+    readonly value: bigint
+    readonly citation: { readonly text: string; readonly url: string | null }
+  }
   /** W: a window is 2^W consecutive numbers. 1 to 128. */
   readonly windowBits: number
   readonly unitsPerWindow: number
+  /** S0: a number is hard if no rule fires within this many steps. */
+  readonly hardSteps: number
   /** N: how many accounts must agree on a unit. */
   readonly replication: number
+  /** Accepted units from which an account has the level. */
+  readonly levels: { readonly verified: number; readonly trusted: number; readonly elite: number }
   /** chainHash in hex, period in seconds. */
   readonly beacon: { readonly kind: 'drand' | 'local'; readonly chainHash: string; readonly period: number }
   /** Milliseconds since 1970. */
@@ -110,27 +117,35 @@ function unique(values: readonly (string | bigint)[], field: string): void {
 }
 
 function checkNetwork(network: SiteNetwork): SiteNetwork {
-  const { baseline, beacon } = network
+  const { baseline, beacon, levels } = network
   demand(CID_TEXT.test(network.id), 'network.id', network.id, 'a CID')
   demand(HEX_KEY.test(network.founder), 'network.founder', network.founder, '64 hex digits')
   demand(/^[0-9a-f]+$/.test(beacon.chainHash), 'network.beacon.chainHash', beacon.chainHash, 'hex')
   demand(beacon.period > 0 && beacon.period < 86_400, 'network.beacon.period', beacon.period, 'seconds, under a day')
   demand(network.windowBits >= 1 && network.windowBits <= 128, 'network.windowBits', network.windowBits, '1 to 128')
-  for (const field of ['windowBits', 'unitsPerWindow', 'replication'] as const)
+  for (const field of ['windowBits', 'unitsPerWindow', 'hardSteps', 'replication'] as const)
     count(network[field], `network.${field}`)
+  for (const level of ['verified', 'trusted', 'elite'] as const) count(levels[level], `network.levels.${level}`)
   demand(Math.abs(network.genesisTimestamp) < 8.64e15, 'network.genesisTimestamp', network.genesisTimestamp, 'a time')
-  demand(baseline.value > 0n, 'network.baseline.value', baseline.value, 'above 0')
+  demand(baseline.value >= 0n, 'network.baseline.value', baseline.value, '0 or more')
   demand(network.join === null || JOIN_ARGUMENT.test(network.join), 'network.join', network.join, 'a multiaddr or null')
-  const url = webAddress(baseline.citation.url)
-  demand(url !== null, 'network.baseline.citation.url', baseline.citation.url, 'an http or https address')
+  const { text, url } = baseline.citation
   return {
     id: network.id,
-    name: plainText(network.name, 40) || 'unnamed network',
+    name: plainText(network.name, 64) || 'unnamed network',
     map: network.map,
-    baseline: { value: baseline.value, citation: { text: plainText(baseline.citation.text, 200), url: url ?? '' } },
+    baseline: {
+      value: baseline.value,
+      citation: {
+        text: plainText(text, 500) || 'a result without a citation',
+        url: url === null ? null : webAddress(url),
+      },
+    },
     windowBits: network.windowBits,
     unitsPerWindow: network.unitsPerWindow,
+    hardSteps: network.hardSteps,
     replication: network.replication,
+    levels: { verified: levels.verified, trusted: levels.trusted, elite: levels.elite },
     beacon: { kind: beacon.kind, chainHash: beacon.chainHash, period: beacon.period },
     genesisTimestamp: network.genesisTimestamp,
     founder: network.founder,
@@ -210,6 +225,7 @@ export function checked(data: SiteData): SiteData {
     accounts.map((account) => account.key),
     'an account key',
   )
+  unique(data.gaps, 'a gap')
   return {
     network,
     frontier: data.frontier,

@@ -29,10 +29,12 @@ export function log2(n: bigint): number {
 export function boundText(network: SiteNetwork, n: bigint): string {
   const k = windowsAbove(network, n)
   if (k === null) return n.toString()
-  const e = exponentOfTwo(network.baseline.value)
-  const base = e === null ? network.baseline.value.toString() : `2^${e}`
+  const { value } = network.baseline
+  const e = exponentOfTwo(value)
+  const base = e === null ? value.toString() : `2^${e}`
+  const above = `${k === 1n ? '' : `${k}·`}2^${network.windowBits}`
   if (k === 0n) return base
-  return `${base} + ${k === 1n ? '' : `${k}·`}2^${network.windowBits}`
+  return value === 0n ? above : `${base} + ${above}`
 }
 
 /** First number of window w. */

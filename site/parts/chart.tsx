@@ -69,7 +69,7 @@ export function SigmaChart({ windows }: { windows: readonly SiteWindow[] }): JSX
   const greatest = Math.max(...points.map(Math.abs))
   const step = (right - left) / points.length
   return (
-    <figure className="chart wide">
+    <figure className="chart">
       <svg
         viewBox="0 0 320 150"
         role="img"

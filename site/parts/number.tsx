@@ -38,13 +38,14 @@ export function Power({ base = 2, exponent }: { base?: number | string; exponent
 export function Bound({ network, n }: { network: SiteNetwork; n: bigint }): JSX.Element {
   const k = windowsAbove(network, n)
   if (k === null) return <Num value={n} />
-  const e = exponentOfTwo(network.baseline.value)
+  const { value } = network.baseline
+  const e = exponentOfTwo(value)
   return (
     <span className="bound">
-      {e === null ? <Num value={network.baseline.value} /> : <Power exponent={e} />}
+      {(value > 0n || k === 0n) && (e === null ? <Num value={value} /> : <Power exponent={e} />)}
       {k > 0n && (
         <>
-          {' + '}
+          {value > 0n && ' + '}
           <span className="term">
             {k > 1n && (
               <>

@@ -1,11 +1,11 @@
 /** The two tables that more than one page shows. */
 import type { JSX, ReactNode } from 'react'
 import type { SiteAccount, SiteNetwork, SiteWindow } from '../data.ts'
-import { byteSize, shortKey, sigmaDistance, signed, windowStart } from '../format.ts'
+import { byteSize, log2, shortKey, sigmaDistance, signed, windowStart } from '../format.ts'
 import { type Tile, windowState } from '../window-state.ts'
 import { Tombstone } from './chart.tsx'
 import { FileLink, SiteLink } from './link.tsx'
-import { Bound, Num } from './number.tsx'
+import { Bound, Num, Power } from './number.tsx'
 
 /** A name its owner chose, kept from turning the line round; without one, the key's first digits. */
 export function AccountName({ account }: { account: SiteAccount }): JSX.Element {
@@ -35,7 +35,7 @@ export function AccountTable({
             Hard numbers
           </th>
           <th scope="col" className="figure roomy">
-            Numbers covered
+            Numbers, about
           </th>
         </tr>
       </thead>
@@ -61,7 +61,7 @@ export function AccountTable({
               <Num value={account.hardNumbers} />
             </td>
             <td className="figure roomy">
-              <Num value={account.numbers} />
+              {account.numbers === 0n ? '0' : <Power exponent={log2(account.numbers).toFixed(1)} />}
             </td>
           </tr>
         ))}
@@ -96,6 +96,9 @@ export function WindowTable({
       <thead>
         <tr>
           <th scope="col">Window</th>
+          <th scope="col" className="roomy">
+            From
+          </th>
           <th scope="col" className="figure">
             Units
           </th>
@@ -118,10 +121,13 @@ export function WindowTable({
               <SiteLink to="/windows/$index/" params={{ index: window.index.toString() }}>
                 <Num value={window.index} />
               </SiteLink>
-              <span className="under">
+              <span className="under narrow">
                 from <Bound network={network} n={windowStart(network, window.index)} />
               </span>
             </th>
+            <td className="roomy">
+              <Bound network={network} n={windowStart(network, window.index)} />
+            </td>
             <td className="figure">
               <Num value={window.unitsDone} />
               <span className="quiet"> / {window.unitsTotal}</span>

@@ -5,9 +5,10 @@ import { Bound, Num } from './number.tsx'
 
 export function Citation({ network }: { network: SiteNetwork }): JSX.Element {
   const { text, url } = network.baseline.citation
+  if (url === null) return <bdi>{text}</bdi>
   return (
     <a href={url} rel="noreferrer">
-      {text}
+      <bdi>{text}</bdi>
     </a>
   )
 }
@@ -34,7 +35,7 @@ export function RestsOn({ network }: { network: SiteNetwork }): JSX.Element {
           ) : (
             <>
               Each unit is computed by <Num value={replication} /> different accounts, and counts only when their
-              results are equal to the bit. All of one unit's accounts would have to be wrong in the same way.
+              results are equal to the bit. All of one unit’s accounts would have to be wrong in the same way.
             </>
           )}
         </dd>
@@ -44,7 +45,7 @@ export function RestsOn({ network }: { network: SiteNetwork }): JSX.Element {
         <dd>
           {beacon.kind === 'local' ? (
             <>
-              Who computes what is drawn from random numbers that the founder's own node makes. You trust its operator
+              Who computes what is drawn from random numbers that the founder’s own node makes. You trust its operator
               not to have picked them.
             </>
           ) : (

@@ -2,7 +2,7 @@
 import { createRoute, notFound } from '@tanstack/react-router'
 import type { JSX } from 'react'
 import { useSite } from '../context.ts'
-import type { Level } from '../data.ts'
+import type { Level, SiteNetwork } from '../data.ts'
 import { duration, log2, roundTime, shortKey } from '../format.ts'
 import { Num, Power } from '../parts/number.tsx'
 import { AccountName } from '../parts/tables.tsx'
@@ -26,12 +26,19 @@ export const accountRoute = createRoute({
   component: AccountPage,
 })
 
-const MEANING: Record<Level, string> = {
-  UNTRUSTED: 'Fewer than ten accepted units.',
-  VERIFIED: 'Ten accepted units or more.',
-  TRUSTED: 'A hundred accepted units or more.',
-  ELITE: 'A thousand accepted units or more, none of them wrong.',
-  BANNED: 'It signed a wrong result, or two statements that contradict each other. Both are in the record.',
+function meaning(level: Level, { verified, trusted, elite }: SiteNetwork['levels']): string {
+  switch (level) {
+    case 'UNTRUSTED':
+      return `Fewer than ${verified} accepted units.`
+    case 'VERIFIED':
+      return `${verified} accepted units or more.`
+    case 'TRUSTED':
+      return `${trusted} accepted units or more.`
+    case 'ELITE':
+      return `${elite} accepted units or more, none of them wrong.`
+    case 'BANNED':
+      return 'It signed a wrong result, or two statements that contradict each other.'
+  }
 }
 
 function AccountPage(): JSX.Element {
@@ -45,7 +52,7 @@ function AccountPage(): JSX.Element {
       </h1>
       <p className="lead">
         <span className={account.level === 'BANNED' ? 'level banned' : 'level'}>{account.level.toLowerCase()}</span>{' '}
-        {MEANING[account.level]}
+        {meaning(account.level, data.network.levels)}
       </p>
       <dl className="figures">
         <div className="whole">

@@ -25,7 +25,7 @@ function Accounts(): JSX.Element {
     <>
       <h1>Accounts</h1>
       <p className="lead">
-        An account is a person's key; the machines it works with are its nodes. Names are chosen by their owners, and
+        An account is a person’s key; the machines it works with are its nodes. Names are chosen by their owners, and
         two may be alike: the key tells them apart.
       </p>
       {accounts.length === 0 ? (

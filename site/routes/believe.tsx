@@ -20,95 +20,166 @@ export const believeRoute = createRoute({
   component: Believe,
 })
 
+/** The sections, in the order that a number goes through them. */
+const SECTIONS = [
+  ['claim', 'The claim'],
+  ['rules', 'The rules'],
+  ['unit', 'The unit'],
+  ['draw', 'The draw'],
+  ['result', 'The result'],
+  ['certificate', 'The certificate'],
+  ['frontier', 'The frontier'],
+  ['trust', 'What is left to trust'],
+  ['data', 'The data of these pages'],
+] as const
+
+function Heading({ id }: { id: (typeof SECTIONS)[number][0] }): JSX.Element {
+  return <h2 id={id}>{SECTIONS.find(([name]) => name === id)?.[1]}</h2>
+}
+
+function Rules(): JSX.Element {
+  return (
+    <>
+      <Heading id="rules" />
+      <p>
+        Let <var>k</var> steps lead from <var>n</var> to <var>m</var>, and let <var>c</var> of them be odd. A number is
+        left out only by one of four proved rules, each of which names a smaller number that it meets:
+      </p>
+      <dl className="rules">
+        <dt>Descent</dt>
+        <dd>
+          <Power base={3} exponent="c" /> &lt; <Power exponent="k" />. Then <var>m</var> itself is below <var>n</var>.
+        </dd>
+        <dt>Path merge</dt>
+        <dd>
+          The even steps since the last odd one are even in number and at least two, and{' '}
+          <Power base={3} exponent="c − 1" /> &lt; <Power exponent="k − 1" />. Then <var>m</var> also comes from (2
+          <var>m</var> − 1)/3, which is below <var>n</var>.
+        </dd>
+        <dt>Odd, even, even</dt>
+        <dd>
+          A run of odd steps began at <var>m</var>, where <Power base={3} exponent="c" /> &lt;{' '}
+          <Power exponent="k + 1" />, and two even steps followed it. Then the path joins that of (<var>m</var> − 1)/2,
+          which is below <var>n</var> (C. Hercher, J. Integer Sequences 26, 2023, Lemma 9).
+        </dd>
+        <dt>Preimage</dt>
+        <dd>
+          <var>n</var> leaves 2, 4, 5 or 8 on division by 9. Then it lies on the path of a smaller number.
+        </dd>
+      </dl>
+      <p>
+        Above a small bound, comparing the powers decides about the numbers themselves; below it, they were checked one
+        by one.
+      </p>
+    </>
+  )
+}
+
 function Believe(): JSX.Element {
   const { data } = useSite()
   const { network } = data
-  const n = network.replication
+  const collatz = network.map === '3n+1'
   const example = data.windows.find((window) => window.certificate !== null)?.certificate?.file ?? 'FILE'
   return (
-    <article className="prose">
-      <h1>Why believe it</h1>
-      <p className="lead">
-        A stranger's machine says that it looked at a trillion numbers and found nothing. Here is what makes that worth
-        more than its word, and where it still is no more than that.
-      </p>
+    <div className="columns">
+      <article className="prose">
+        <h1>Why believe it</h1>
+        <p className="lead">
+          A stranger’s machine says that it looked at a trillion numbers and found nothing. Here is what makes that
+          worth more than its word, and where it is still no more than that.
+        </p>
 
-      <h2 id="claim">The claim</h2>
-      <p>
-        Take a whole number <var>n</var>. If it is even, halve it; if it is odd, go to (3<var>n</var> + 1)/2. The
-        Collatz conjecture says that this always ends in 1. Nobody can prove it, but it can be checked up to a limit,
-        and one observation makes that feasible: if every number below <var>n</var> is known to end in 1, it is enough
-        that <var>n</var> comes to some smaller number, or to the path of one. So numbers are taken in order, starting
-        from the published limit <Bound network={network} n={network.baseline.value} />.
-      </p>
+        <Heading id="claim" />
+        <p>
+          Take a whole number <var>n</var>. If it is even, halve it; if it is odd, go to (3<var>n</var> + 1)/2. The
+          Collatz conjecture says that this always comes to 1. It is open, but it can be checked up to a limit, and one
+          observation makes that feasible: once every smaller number is known to reach 1, it is enough that <var>n</var>{' '}
+          meets a smaller number, on its own path or on theirs. So numbers are taken in order, from the published limit{' '}
+          <Bound network={network} n={network.baseline.value} /> on.
+        </p>
 
-      <h2 id="unit">The unit</h2>
-      <p>
-        The numbers are taken in windows of <Power exponent={network.windowBits} />. The last binary digits of a number
-        fix its first steps, so whole residue classes can be seen to fall below themselves, or to join the path of a
-        smaller number, all at once. What is left is cut into {counted(network.unitsPerWindow, 'unit')} a window, always
-        the same ones. Nobody can make up a unit, or leave one out unnoticed.
-      </p>
+        {collatz && <Rules />}
 
-      <h2 id="draw">The draw</h2>
-      <p>
-        Nobody chooses what to work on. Public randomness, made after the list of workers is closed, deals out the
-        units; a result from anyone else does not count. So friends can't arrange to confirm each other.{' '}
-        {n === 1 && 'With one account a unit, as on this network, the draw decides who answers for a unit and no more.'}
-      </p>
+        <Heading id="unit" />
+        <p>
+          The numbers are taken in windows of <Power exponent={network.windowBits} />. The last <var>k</var> binary
+          digits of a number fix its first <var>k</var> steps, so the rules settle whole residue classes at once. The
+          classes that are left are the units of a window, {counted(network.unitsPerWindow, 'unit')} in all and the same
+          in every window. None can be made up, and none can be missing unnoticed.
+        </p>
 
-      <h2 id="result">The result</h2>
-      <p>
-        Almost all numbers are dealt with in a few dozen steps. A few resist: none of the proved shortcuts applies to
-        them within a fixed number of steps. We call these <em>hard numbers</em>. Which numbers are hard is a fact about
-        numbers; no program, machine or setting comes into it. So every correct worker returns the same count, the same
-        checksum over all of them, and the same peak, the greatest value on any of their paths.
-      </p>
-      <p>
-        Who skips a part of a unit misses its hard numbers. And theory says in advance how many there should be, up to
-        chance: that is the distance from theory, in standard deviations σ, shown for each window. It can expose bad
-        work; by itself it does not prove good work.
-      </p>
+        <Heading id="draw" />
+        <p>
+          Nobody chooses what to work on. The list of workers is closed first; then a random number that nobody could
+          know at the time deals out the units. A result from anyone else does not count, so friends can’t arrange to
+          confirm each other.
+          {network.replication === 1 &&
+            ' With one account to a unit, as on this network, the draw only decides who answers for it.'}
+        </p>
 
-      <h2 id="certificate">The certificate</h2>
-      <p>
-        When every unit of a window is settled, the results, the draw behind them and the signatures under them go into
-        one file. Download it from the window's page and run
-      </p>
-      <pre>
-        <code>collatz verify {example}</code>
-      </pre>
-      <p>
-        That needs no network and no trust in this page. It checks every signature and hash, that the units together
-        leave out no number of the window, and recomputes a part of it, chosen at random, on your machine.
-      </p>
+        <Heading id="result" />
+        <p>
+          Almost all numbers are settled within a few dozen steps. A few resist for {network.hardSteps} steps or more:
+          we call them <em>hard numbers</em>. Which numbers are hard is a fact about numbers; no program, machine or
+          setting comes into it. So every correct worker returns the same count, the same checksum over all of them, and
+          the same peak, the greatest value that one of them reaches before a rule applies.
+        </p>
+        <p>
+          Who skips a part of a unit misses its hard numbers. And theory says in advance how many to expect, up to
+          chance: each window shows the distance between the two in standard deviations σ. A great distance exposes bad
+          work. A small one does not prove good work.
+        </p>
 
-      <h2 id="frontier">The frontier</h2>
-      <p>
-        The frontier is the end of the unbroken run of certified windows above the baseline. Nobody announces it: every
-        node computes it from the signed events, and so can you. It is at <Bound network={network} n={data.frontier} />.
-      </p>
+        <Heading id="certificate" />
+        <p>
+          When every unit of a window is settled, the results, the draw behind them and the signatures under them go
+          into one file. Download it from the window’s page and run
+        </p>
+        <pre>
+          <code>collatz verify {example}</code>
+        </pre>
+        <p>
+          That needs no network and no trust in this page. It checks every signature and hash, checks that the units
+          together leave out no number of the window, and recomputes a part of it, chosen at random, on your machine.
+        </p>
 
-      <h2 id="trust">What is left to trust</h2>
-      <RestsOn network={network} />
-      <p>
-        And the program. Workers that run the same program would share its mistakes. Against that stand a second, slow
-        engine in exact arithmetic, known answers that every engine has to reproduce each time it starts, and the
-        theory's count.
-      </p>
-      <p>
-        A certificate is evidence, not a proof in the sense of logic: to recompute a part is to sample. Whoever wants
-        certainty about a window recomputes it: the results are the same to the bit, or somebody is wrong and it can be
-        shown who.
-      </p>
+        <Heading id="frontier" />
+        <p>
+          The frontier is the end of the unbroken run of certified windows above the baseline. Nobody announces it:
+          every node computes it from the signed events, and so can you. It is at{' '}
+          <Bound network={network} n={data.frontier} />.
+        </p>
 
-      <h2 id="data">The data of these pages</h2>
-      <p>
-        <FileLink path="data.json">data.json</FileLink> holds everything shown here. Integers of the mathematics are
-        strings of decimal digits there, because JSON numbers lose digits above <Power exponent={53} />. Counts, beacon
-        rounds and times (in milliseconds since 1970, UTC) are plain numbers.{' '}
-        <SiteLink to="/windows/">The windows</SiteLink> link their certificates.
-      </p>
-    </article>
+        <Heading id="trust" />
+        <RestsOn network={network} />
+        <p>
+          Then there is the program. Workers who run the same one share its mistakes. Against that stand a second, slow
+          engine in exact arithmetic, known answers that every engine has to reproduce, and the count that theory
+          expects.
+        </p>
+        <p>
+          A certificate is evidence and not a proof in the sense of logic, because to recompute a part is to take a
+          sample. Whoever wants certainty about a window recomputes all of it: either the results are the same to the
+          bit, or somebody was wrong and it can be shown who.
+        </p>
+
+        <Heading id="data" />
+        <p>
+          <FileLink path="data.json">data.json</FileLink> holds everything shown here. Integers of the mathematics are
+          strings of decimal digits in it, because JSON numbers lose digits above <Power exponent={53} />. Counts,
+          beacon rounds and times (milliseconds since 1970, UTC) are plain numbers. The certificates are linked from{' '}
+          <SiteLink to="/windows/">the windows</SiteLink>.
+        </p>
+      </article>
+      <nav className="contents" aria-label="On this page">
+        <ul>
+          {SECTIONS.filter(([id]) => collatz || id !== 'rules').map(([id, title]) => (
+            <li key={id}>
+              <a href={`#${id}`}>{title}</a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+    </div>
   )
 }

@@ -3,7 +3,7 @@ import { createRoute } from '@tanstack/react-router'
 import type { JSX } from 'react'
 import { useSite } from '../context.ts'
 import type { SiteData } from '../data.ts'
-import { boundText, counted, duration, windowStart, windowsAbove } from '../format.ts'
+import { boundText, counted, windowStart, windowsAbove } from '../format.ts'
 import { SigmaChart, Tiles } from '../parts/chart.tsx'
 import { SiteLink } from '../parts/link.tsx'
 import { Bound, Num, Power } from '../parts/number.tsx'
@@ -35,26 +35,30 @@ export const homeRoute = createRoute({
 function Claim({ data }: { data: SiteData }): JSX.Element {
   const { network, frontier } = data
   const k = windowsAbove(network, frontier)
-  const named = k !== null
   return (
     <section className="claim" aria-labelledby="claim">
       <h1 id="claim">
-        Every <var>n</var> below <Bound network={network} n={frontier} />{' '}
-        {network.map === '3n+1' ? 'converges,' : 'has been followed,'}
+        Every <var>n</var> below{' '}
+        <span className="display">
+          <Bound network={network} n={frontier} />
+          {k !== null && (
+            <span className="decimal">
+              {' '}
+              = <Num value={frontier} />
+            </span>
+          )}
+        </span>{' '}
+        {network.map === '3n+1' ? 'converges' : 'has been followed'}
       </h1>
-      {named && (
-        <p className="decimal">
-          <span className="equals">=</span> <Num value={frontier} />
-        </p>
-      )}
       <p className="given">
+        {', '}
         given <Citation network={network} /> for <var>n</var> below{' '}
         <Bound network={network} n={network.baseline.value} />
         {frontier > network.baseline.value && (
           <>
-            {', and '}
+            {' and '}
             <SiteLink to="/windows/">{k === 1n ? 'one certificate' : `${k ?? 'the'} certificates`}</SiteLink> for the
-            numbers from there
+            rest
           </>
         )}
         .
@@ -104,6 +108,7 @@ function Progress({ data }: { data: SiteData }): JSX.Element {
               <progress id="next-window" value={next.unitsDone} max={next.unitsTotal} />
             </p>
           )}
+          <SigmaChart windows={data.windows} />
         </>
       )}
     </section>
@@ -142,7 +147,7 @@ function Join({ data }: { data: SiteData }): JSX.Element {
       </pre>
       {network.join === null && (
         <p>
-          The founder gives you the address, or the genesis file in its place. Its CID must be the network's, at the
+          The founder gives you the address, or the genesis file in its place. Its CID must be the network’s, at the
           foot of this page.
         </p>
       )}
@@ -155,7 +160,6 @@ function Join({ data }: { data: SiteData }): JSX.Element {
 
 function Home(): JSX.Element {
   const { data } = useSite()
-  const age = data.asOf.time - data.network.genesisTimestamp
   return (
     <>
       <Claim data={data} />
@@ -173,8 +177,6 @@ function Home(): JSX.Element {
             </p>
           </section>
           <Join data={data} />
-          <SigmaChart windows={data.windows} />
-          <p className="note">This network is {duration(age)} old.</p>
         </div>
       </div>
     </>

@@ -22,10 +22,7 @@ function Frame(): JSX.Element {
       </a>
       <header className="top">
         <p className="mark">
-          <SiteLink to="/" activeProps={{}}>
-            collatz
-          </SiteLink>{' '}
-          <bdi className="network">{network.name}</bdi>
+          <FileLink path="index.html">collatz</FileLink> <bdi className="network">{network.name}</bdi>
         </p>
         <nav aria-label="Pages">
           <ul>
@@ -41,7 +38,7 @@ function Frame(): JSX.Element {
               <SiteLink to="/accounts/">Accounts</SiteLink>
             </li>
             <li>
-              <SiteLink to="/believe/">Why believe it</SiteLink>
+              <SiteLink to="/believe/">Evidence</SiteLink>
             </li>
           </ul>
         </nav>
@@ -63,6 +60,9 @@ function Frame(): JSX.Element {
         </p>
         <p>
           Network <code className="long">{network.id}</code>
+        </p>
+        <p>
+          Begun {utc(network.genesisTimestamp)} by <code className="long">{network.founder}</code>
         </p>
       </footer>
     </>

@@ -113,7 +113,7 @@ function Figures({ data, window }: { data: SiteData; window: SiteWindow }): JSX.
           </dd>
         </div>
       )}
-      {window.peak !== null && (
+      {window.peak !== null && window.peak.n > 1n && (
         <div className="whole">
           <dt>Peak</dt>
           <dd>

@@ -38,6 +38,7 @@ function Windows(): JSX.Element {
         </p>
       ) : (
         <>
+          <SigmaChart windows={data.windows} />
           <WindowTable windows={data.windows} gaps={gaps} network={network} />
           {certifiedCount(data) === 0 && <p className="note">None is certified yet.</p>}
           {gaps.length > 0 && (
@@ -52,7 +53,6 @@ function Windows(): JSX.Element {
               .
             </p>
           )}
-          <SigmaChart windows={data.windows} />
           <p className="note">
             What a hard number is, and why theory knows how many there are:{' '}
             <SiteLink to="/believe/" hash="result">

@@ -1,0 +1,94 @@
+/** What the pages show, computed from the state: the one way from signed documents to the page. */
+
+import { expectedHard } from '../kernels/expected.ts'
+import { classes } from '../kernels/partition.ts'
+import type { Peak } from '../kernels/unit.ts'
+import { seedRound } from '../orbit/rules/assignment.ts'
+import { rawCid } from '../orbit/rules/genesis.ts'
+import type { State, WindowState } from '../orbit/rules/state.ts'
+import type { SiteData, SiteWindow } from './data.ts'
+
+export interface SiteExtras {
+  /** The certificate file of each window that has one. */
+  readonly certificates: ReadonlyMap<bigint, { readonly name: string; readonly bytes: Uint8Array }>
+  /** What a newcomer gives to `collatz join`, or null. */
+  readonly join: string | null
+  readonly asOf: { readonly round: number; readonly time: number }
+}
+
+export function siteDataOf(state: State, extras: SiteExtras): SiteData {
+  const { genesis, frontier } = state
+  const { body, partition } = genesis
+  const unitsTotal = classes(partition).length
+  const expected = expectedHard(partition)
+  const size = 1n << BigInt(partition.bits)
+  const next = frontier.below / size
+  const newestHeartbeat = (nodes: readonly string[]) =>
+    Math.max(0, ...nodes.map((node) => state.heartbeats.get(node)?.round ?? 0))
+
+  const windows = [...state.windows.values()].map((window): SiteWindow => {
+    const { hardCount, peak, lastRound } = totals(window)
+    const certificate = window.complete ? extras.certificates.get(window.window) : undefined
+    return {
+      index: window.window,
+      unitsDone: window.certified.size,
+      unitsTotal,
+      hardCount,
+      expectedHard: expected.count,
+      expectedSd: expected.sd,
+      peak,
+      certificate: certificate
+        ? { file: certificate.name, cid: rawCid(certificate.bytes).toString(), bytes: certificate.bytes.length }
+        : null,
+      certifiedAtRound: window.complete ? lastRound(state) : null,
+    }
+  })
+  const last = frontier.beyond.at(-1)
+  const beyond = new Set(frontier.beyond)
+  const gaps: bigint[] = []
+  if (last !== undefined) for (let w = next; w < last; w++) if (!beyond.has(w)) gaps.push(w)
+  return {
+    network: {
+      id: genesis.networkId,
+      name: body.name,
+      map: partition.map,
+      baseline: { value: genesis.baseline, citation: { text: body.baseline.citation, url: body.baseline.url } },
+      windowBits: partition.bits,
+      unitsPerWindow: unitsTotal,
+      replication: body.replication,
+      beacon: { kind: body.beacon.source, chainHash: body.beacon.hash, period: body.beacon.period },
+      genesisTimestamp: body.genesis_timestamp,
+      founder: genesis.signer,
+      join: extras.join,
+    },
+    frontier: frontier.below,
+    windows,
+    gaps,
+    accounts: state.accounts.map((account) => ({
+      key: account.account,
+      name: account.name,
+      units: account.units,
+      numbers: (BigInt(account.units) * size) / BigInt(unitsTotal),
+      hardNumbers: account.hardNumbers,
+      level: account.level,
+      nodes: account.nodes.length,
+      lastRound: Math.max(account.lastRound ?? 0, newestHeartbeat(account.nodes)) || null,
+    })),
+    asOf: extras.asOf,
+  }
+}
+
+function totals(window: WindowState) {
+  let hardCount = 0
+  let peak: Peak | null = null
+  let epoch = 0
+  for (const { assignment, results } of window.certified.values()) {
+    const { body } = results[0]!
+    hardCount += body.count
+    epoch = Math.max(epoch, assignment.epoch)
+    if (!body.peak) continue
+    const seen = { n: BigInt(body.peak.n), value: BigInt(body.peak.value) }
+    if (!peak || seen.value > peak.value || (seen.value === peak.value && seen.n < peak.n)) peak = seen
+  }
+  return { hardCount, peak, lastRound: (state: State) => seedRound(state.genesis, epoch) }
+}
