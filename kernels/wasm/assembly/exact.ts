@@ -1,0 +1,98 @@
+/**
+ * The few numbers that the filter leaves, by true arithmetic on 192 bits: sigma, and with it whether n is hard, its
+ * share of the checksum, and its greatest value. Rules D, M and O are decided here alone, by the exact table LEAST_ODDS:
+ * everything before only had to drop by these rules and no others.
+ *
+ * Nothing overflows: a number whose value reaches 2^188, or that no rule drops within MAX_STEPS, goes to the caller.
+ */
+import { LEAST_ODDS, MAX_STEPS, OUT } from './layout'
+import { mix64 } from './words'
+
+/** Told to the caller: n, in two words, is for the exact engine. */
+// @ts-ignore: decorator
+@external('kernel', 'handOver')
+declare function handOver(lo: u64, hi: u64): void
+
+let hardSteps: i32 = 0
+let count: u64 = 0
+let checksum: u64 = 0
+let peakLo: u64 = 0
+let peakHi: u64 = 0
+// The greatest odd value m of the peak number: 3m+1 grows with m, so the caller need only compute it once.
+let peak0: u64 = 0
+let peak1: u64 = 0
+let peak2: u64 = 0
+/** How many numbers came here. */
+let calls: u64 = 0
+
+export function resetExact(s0: i32): void {
+  hardSteps = s0
+  count = checksum = peakLo = peakHi = peak0 = peak1 = peak2 = calls = 0
+}
+
+/** Writes count, checksum, peak n (2 words), greatest odd value (3 words), calls at OUT. */
+export function writeExact(): void {
+  store<u64>(OUT, count)
+  store<u64>(OUT, checksum, 8)
+  store<u64>(OUT, peakLo, 16)
+  store<u64>(OUT, peakHi, 24)
+  store<u64>(OUT, peak0, 32)
+  store<u64>(OUT, peak1, 40)
+  store<u64>(OUT, peak2, 48)
+  store<u64>(OUT, calls, 56)
+}
+
+// @ts-ignore: decorator
+@inline function leastOdds(k: i32): i32 {
+  return load<i32>(LEAST_ODDS + (<usize>k << 2))
+}
+
+/** n = 2^64 * hi + lo, below 2^96. */
+export function exact(lo: u64, hi: u64): void {
+  calls++
+  // the value is 2^128 x + 2^64 h + l; g, p, q the greatest odd value so far
+  let l = lo, h = hi, x: u64 = 0, q: u64 = 0, p: u64 = 0, g: u64 = 0
+  // run: 0 none, 1 in an odd run that began where 3^c < 2^(k+1), 2 one even after it, 3 in another odd run
+  let k = 0, c = 0, evens = -1, run = 0
+  for (;;) {
+    if (k == MAX_STEPS) return handOver(lo, hi)
+    if (l & 1) {
+      if (x > g || (x == g && (h > p || (h == p && l > q)))) {
+        g = x
+        p = h
+        q = l
+      }
+      if (x >> 60) return handOver(lo, hi)
+      if (!(run & 1)) run = c < leastOdds(k + 1) ? 1 : 3
+      // m + (m >> 1) + 1
+      const a = l + ((l >> 1) | (h << 63)), a1 = a + 1
+      const carry = u64(a < l) + u64(a1 < a)
+      const b = h + ((h >> 1) | (x << 63)), b1 = b + carry
+      x += (x >> 1) + u64(b < h) + u64(b1 < b)
+      l = a1
+      h = b1
+      c++
+      k++
+      evens = 0
+    } else {
+      l = (l >> 1) | (h << 63)
+      h = (h >> 1) | (x << 63)
+      x >>= 1
+      k++
+      if (c < leastOdds(k)) break // D
+      if (run == 2) break // O
+      run = run == 1 ? 2 : 0
+      if (evens >= 0 && !(++evens & 1) && c - 1 < leastOdds(k - 1)) break // M
+    }
+  }
+  if (k <= hardSteps) return
+  count++
+  checksum += mix64(lo ^ mix64(hi)) * <u64>k
+  if (g > peak2 || (g == peak2 && (p > peak1 || (p == peak1 && (q > peak0 || (q == peak0 && (hi < peakHi || (hi == peakHi && lo < peakLo)))))))) {
+    peak2 = g
+    peak1 = p
+    peak0 = q
+    peakLo = lo
+    peakHi = hi
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The kernel: hard numbers of one leaf of a unit's class, at a time.
+ *
+ * Calls, in this order: size(bits), window(w), start(class), advance() until it gives 0, then read OUT. size and window are
+ * kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each number that 192 bits or
+ * MAX_STEPS cannot decide; the caller adds what the exact engine says of it.
+ */
+import { resetExact, writeExact } from './exact'
+import { flush, resetJumps, wide } from './jumps'
+import { END, JUMPS, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT } from './layout'
+import { candidates, drain, leaves, resetLeaves } from './leaf'
+import { constants, size, window } from './tables'
+import { grow, nodes, plant } from './tree'
+
+export { size, window }
+
+constants()
+
+/** Begins a class: unit.ts says what the values are. depth + 2 <= bits - 6 <= depth + 58. */
+export function start(depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32): void {
+  resetExact(hardSteps)
+  resetJumps(depth, residue, hardSteps)
+  resetLeaves()
+  plant(depth, imageLo, imageHi, odds, evens, run, <i32>(residue % 9))
+}
+
+/** Works through up to `slices` queues of tree leaves. 1 when there is more, 0 when the class is done and OUT is written. */
+export function advance(slices: i32): i32 {
+  for (; slices > 0; slices--) {
+    const more = grow()
+    drain()
+    if (!more) {
+      flush()
+      writeExact()
+      store<u64>(OUT, nodes, 64)
+      store<u64>(OUT, leaves, 72)
+      store<u64>(OUT, candidates, 80)
+      store<u64>(OUT, wide, 88)
+      return 0
+    }
+  }
+  return 1
+}
+
+/** Where things lie, for the caller and the tests. */
+export function layout(i: i32): usize {
+  return i == 0 ? OUT : i == 1 ? JUMPS : i == 2 ? LOOKAHEAD : i == 3 ? LEAST_ODDS : i == 4 ? <usize>MAX_STEPS : END
+}

@@ -1,0 +1,49 @@
+/**
+ * Builds the kernel: `bun kernels/wasm/build.ts` compiles assembly/*.ts to kernel.wasm with the assemblyscript package.
+ * Nothing is done when the sources, the flags and the compiler are those that made the kernel.wasm that is there.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from 'assemblyscript/package.json'
+
+const HERE = import.meta.dirname
+const SOURCES = join(HERE, 'assembly')
+const TARGET = join(HERE, 'kernel.wasm')
+const STAMP = `${TARGET}.sha256`
+
+/** No runtime (no heap is used), no bounds checks by the compiler, 64 pages = 4 MiB of memory (assembly/layout.ts). */
+const FLAGS = ['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '64']
+
+/**
+ * Compiles the kernel if it is out of date.
+ *
+ * @returns the path of kernel.wasm
+ * @throws {Error} with the compiler's diagnostics
+ */
+export async function buildKernel(): Promise<string> {
+  const files = readdirSync(SOURCES).filter((name) => name.endsWith('.ts'))
+  const sources = new Map(files.sort().map((name) => [name, readFileSync(join(SOURCES, name), 'utf8')]))
+  const hash = createHash('sha256').update(JSON.stringify([version, FLAGS, [...sources]]))
+  const stamp = () => `${hash.copy().update(readFileSync(TARGET)).digest('hex')}\n`
+  if (existsSync(STAMP) && existsSync(TARGET) && readFileSync(STAMP, 'utf8') === stamp()) return TARGET
+
+  const { default: asc } = await import('assemblyscript/asc') // slow to load, so only when needed
+  let binary: Uint8Array | undefined
+  const { error, stderr } = await asc.main(['index.ts', ...FLAGS, '--outFile', 'kernel.wasm'], {
+    readFile: (name: string) => sources.get(name) ?? null,
+    writeFile: (name: string, contents: string | Uint8Array) => {
+      if (name === 'kernel.wasm' && typeof contents !== 'string') binary = contents
+    },
+    listFiles: () => [],
+  })
+  if (error || !binary) throw new Error(`The kernel does not compile: ${error?.message ?? 'no output'}\n${stderr}`)
+  // A rename, so that a process that starts meanwhile never reads half a file.
+  const temporary = `${TARGET}.${process.pid}`
+  writeFileSync(temporary, binary)
+  renameSync(temporary, TARGET)
+  writeFileSync(STAMP, stamp())
+  return TARGET
+}
+
+if (import.meta.main) await buildKernel()

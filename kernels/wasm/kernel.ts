@@ -1,0 +1,150 @@
+/**
+ * One instance of the kernel (assembly/), and the one place that knows its calls: a leaf in, its hard numbers out.
+ *
+ * It has no threads and no I/O, and runs where WebAssembly runs. Tables for a window's size (some 30 ms) and for a window
+ * (microseconds) are kept between leaves.
+ */
+import type { ClassState, HardSummary } from '../unit.ts'
+
+/** A leaf of a unit: plain data, so that it can be posted to a worker. */
+export interface LeafJob {
+  /** W: the window is [window * 2^bits, (window + 1) * 2^bits). 20 to 71. */
+  readonly bits: number
+  /** w. (w + 1) * 2^bits <= 2^96. */
+  readonly window: bigint
+  /** S0, at least bits + 58. */
+  readonly hardSteps: number
+  /** depth from bits - 64 to bits - 6. */
+  readonly state: ClassState
+}
+
+/** How many were left at each stage of a leaf, and then of many. */
+export interface Counters {
+  /** Nodes of the tree that were entered. */
+  nodes: number
+  /** Leaves of the tree, each of 64 siblings. */
+  leaves: number
+  /** Numbers that the look-ahead and rule P left. */
+  candidates: number
+  /** Numbers that reached 128 bits. */
+  wide: number
+  /** Numbers that reached exact arithmetic. */
+  exact: number
+}
+
+export interface LeafOutcome {
+  /** Without the numbers handed over. */
+  readonly summary: HardSummary
+  /** Numbers that 192 bits or 4096 steps could not decide: they are for the exact engine. */
+  readonly handedOver: readonly bigint[]
+  readonly counters: Counters
+}
+
+interface Exports {
+  readonly memory: WebAssembly.Memory
+  size(bits: number): void
+  window(lo: bigint, hi: bigint): void
+  start(
+    depth: number,
+    residue: bigint,
+    imageLo: bigint,
+    imageHi: bigint,
+    odds: number,
+    evens: number,
+    run: number,
+    hardSteps: number,
+  ): void
+  advance(slices: number): number
+  layout(index: number): number
+}
+
+const WORD = (1n << 64n) - 1n
+
+/** The least S0: the filter tests 64 steps from level bits - 6 on without looking at S0. */
+export const leastHardSteps = (bits: number): number => bits + 58
+/** The greatest S0: sigma is computed to 4096 steps. */
+export const GREATEST_HARD_STEPS = 4000
+/** Numbers are below 2^LIMIT_BITS: beyond, the value at a tree leaf could leave 128 bits. */
+export const LIMIT_BITS = 96
+
+/** @throws {RangeError} saying what this engine cannot do, and what can. */
+export function assertSupported(job: { bits: number; window: bigint; hardSteps: number }): void {
+  const { bits, window, hardSteps } = job
+  const instead = 'use the exact engine (--engine exact)'
+  if (!Number.isInteger(bits) || bits < 20 || bits > 71) {
+    throw new RangeError(`The wasm engine takes windows of 2^20 to 2^71 numbers, not 2^${bits}; ${instead}`)
+  }
+  if (window < 0n || (window + 1n) << BigInt(bits) > 1n << BigInt(LIMIT_BITS)) {
+    throw new RangeError(`The wasm engine takes windows below 2^${LIMIT_BITS}, not ${window} * 2^${bits}; ${instead}`)
+  }
+  if (!Number.isInteger(hardSteps) || hardSteps < leastHardSteps(bits) || hardSteps > GREATEST_HARD_STEPS) {
+    const range = `${leastHardSteps(bits)} to ${GREATEST_HARD_STEPS}`
+    throw new RangeError(
+      `The wasm engine takes ${range} hard steps for windows of 2^${bits}, not ${hardSteps}; ${instead}`,
+    )
+  }
+}
+
+export class Kernel {
+  readonly exports: Exports
+  #bits = 0
+  #window = -1n
+  #handedOver: bigint[] = []
+
+  constructor(module: WebAssembly.Module) {
+    const handOver = (lo: bigint, hi: bigint) => {
+      this.#handedOver.push((BigInt.asUintN(64, hi) << 64n) | BigInt.asUintN(64, lo))
+    }
+    this.exports = new WebAssembly.Instance(module, { kernel: { handOver } }).exports as unknown as Exports
+  }
+
+  /** @throws {RangeError} when the leaf is outside of what the kernel's words hold. */
+  start(job: LeafJob): void {
+    assertSupported(job)
+    const { bits, window, state } = job
+    if (state.depth < bits - 64 || state.depth > bits - 6 || state.depth < 0) {
+      throw new RangeError(
+        `A leaf of a window of 2^${bits} numbers fixes ${bits - 64} to ${bits - 6} bits, not ${state.depth}`,
+      )
+    }
+    if (bits !== this.#bits) this.exports.size(bits)
+    if (bits !== this.#bits || window !== this.#window) this.exports.window(window & WORD, window >> 64n)
+    this.#bits = bits
+    this.#window = window
+    this.#handedOver = []
+    const { depth, residue, image, odds, evens, run } = state
+    this.exports.start(depth, residue, image & WORD, image >> 64n, odds, evens, run, job.hardSteps)
+  }
+
+  /** Works through up to `slices` queues of 512 tree leaves, 0.05 to 0.1 ms each. @returns false when the leaf is done. */
+  advance(slices: number): boolean {
+    return this.exports.advance(slices) !== 0
+  }
+
+  /** Of the leaf that advance() has finished. */
+  outcome(): LeafOutcome {
+    const words = new BigUint64Array(this.exports.memory.buffer, this.exports.layout(0), 12)
+    const at = (i: number) => words[i] as bigint
+    const count = Number(at(0))
+    const peak =
+      count === 0 ? null : { n: at(2) | (at(3) << 64n), value: 3n * (at(4) | (at(5) << 64n) | (at(6) << 128n)) + 1n }
+    return {
+      summary: { count, checksum: at(1), peak },
+      handedOver: this.#handedOver,
+      counters: {
+        nodes: Number(at(8)),
+        leaves: Number(at(9)),
+        candidates: Number(at(10)),
+        wide: Number(at(11)),
+        exact: Number(at(7)),
+      },
+    }
+  }
+
+  /** A leaf from start to end, without a pause. */
+  leaf(job: LeafJob): LeafOutcome {
+    this.start(job)
+    while (this.advance(1 << 20));
+    return this.outcome()
+  }
+}
