@@ -26,13 +26,13 @@ const LOCAL_TAG = utf8ToBytes('collatz/local-chain/1')
 export interface ChainInfo {
   readonly scheme: typeof SCHEME
   /** 96 bytes: a point of G2, compressed. */
-  readonly publicKey: Uint8Array
+  readonly publicKey: Uint8Array<ArrayBuffer>
   /** Seconds from a round to the next. */
   readonly period: number
   /** Unix seconds of round 1. */
   readonly genesisTime: number
   /** 32 bytes: drand's hash of the group that made the key. Only the chain's hash depends on it. */
-  readonly groupHash: Uint8Array
+  readonly groupHash: Uint8Array<ArrayBuffer>
   /** drand's name of the chain, e.g. `quicknet`. */
   readonly beaconId: string
   /** The chain's hash, 64 hex digits: see chainHash(). */
@@ -65,7 +65,7 @@ export const QUICKNET: ChainInfo = {
   hash: '52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971',
 }
 
-/** Where quicknet's rounds are served over HTTP: the relays of the League of Entropy and of Cloudflare. */
+/** Where quicknet is served over HTTP: the relays of the League of Entropy and of Cloudflare. */
 export const QUICKNET_RELAYS: readonly string[] = [
   'https://api.drand.sh',
   'https://api2.drand.sh',
