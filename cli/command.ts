@@ -76,7 +76,13 @@ function checkArguments(path: string, args: ArgsDef, positionals: number, rest: 
   }
   let given: string[]
   try {
-    given = parseArgs({ args: [...rest], options, strict: true, allowPositionals: true, allowNegative: true }).positionals
+    given = parseArgs({
+      args: [...rest],
+      options,
+      strict: true,
+      allowPositionals: true,
+      allowNegative: true,
+    }).positionals
   } catch (error) {
     const unknown = /Unknown option '([^']*)'/.exec((error as Error).message)?.[1]
     const what = unknown ? `unknown flag ${unknown}` : (error as Error).message.split('\n')[0]!.replace(/\.$/, '')

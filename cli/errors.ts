@@ -12,9 +12,11 @@ const EXPLAINED = new Set([
   'PortInUse',
   'GenesisUnavailable',
   'SiteDataError',
-  'SiteError',
+  'OutputError',
+  'NoSite',
   'KnownAnswerError',
   'ControlError',
+  'NodeRunning',
   'CLIError',
 ])
 

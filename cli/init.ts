@@ -1,8 +1,8 @@
-import { defineCommand } from 'citty'
 import { userInfo } from 'node:os'
-import { powerText } from '../orbit/rules/frontier.ts'
+import { defineCommand } from 'citty'
 import { found } from '../orbit/node/found.ts'
 import { homeDirectory } from '../orbit/node/home.ts'
+import { powerText } from '../orbit/rules/frontier.ts'
 import { EXIT, shared, UserError, wholeNumber } from './command.ts'
 import { printJson } from './print.ts'
 
@@ -30,7 +30,10 @@ export const init = defineCommand({
   },
   run({ args }) {
     if (Boolean(args.local) === Boolean(args.production)) {
-      throw new UserError('say which kind of network: `collatz init --local` or `collatz init --production`', EXIT.usage)
+      throw new UserError(
+        'say which kind of network: `collatz init --local` or `collatz init --production`',
+        EXIT.usage,
+      )
     }
     const home = found({
       directory: homeDirectory(args.data),
@@ -42,7 +45,12 @@ export const init = defineCommand({
     })
     const { genesis } = home
     if (args.json) {
-      return printJson({ network: genesis.networkId, data: home.directory, baseline: genesis.baseline, ...genesis.body.partition })
+      return printJson({
+        network: genesis.networkId,
+        data: home.directory,
+        baseline: genesis.baseline,
+        ...genesis.body.partition,
+      })
     }
     console.log(`Founded network ${genesis.networkId} (${genesis.body.name}).
   baseline   every n below ${powerText(genesis.baseline)} converges (${genesis.body.baseline.citation})

@@ -4,7 +4,7 @@
  */
 import { classes } from '../../kernels/partition.ts'
 import { admit } from '../rules/admit.ts'
-import { databaseName, spanOf } from '../rules/events.ts'
+import { type DatabaseKind, databaseName, spanOf } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
 import { type State, stateOf } from '../rules/state.ts'
 import type { DocumentStore } from './documents.ts'
@@ -103,7 +103,13 @@ export class Ledger {
     return this.cached
   }
 
-  private *of(kind: string): Iterable<unknown> {
+  /** All documents, by kind: what the state is computed from. */
+  dump(): Record<DatabaseKind, unknown[]> {
+    const all = (kind: DatabaseKind) => [...this.of(kind)]
+    return { accounts: all('accounts'), pool: all('pool'), draws: all('draws'), results: all('results') }
+  }
+
+  private *of(kind: DatabaseKind): Iterable<unknown> {
     for (const [name, documents] of this.documents) {
       if (name === kind || name.startsWith(`${kind}-`)) yield* documents.values()
     }

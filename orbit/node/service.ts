@@ -10,7 +10,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../kernels/unit.ts'
 import { seedRound } from '../rules/assignment.ts'
-import { roundAt } from '../rules/beacon.ts'
+import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
 import { writeCertificate } from '../rules/certificate.ts'
 import { nextDraw } from '../rules/draw.ts'
 import {
@@ -33,8 +33,6 @@ import { type Home, writeAtomically } from './home.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 
-/** drand's public relays: https://docs.drand.love/dev-guide/developer (HTTP API). */
-const DRAND_RELAYS = ['https://api.drand.sh', 'https://api2.drand.sh', 'https://api3.drand.sh', 'https://drand.cloudflare.com']
 const BLOCK_TIMEOUT = 20_000
 
 export interface ServiceOptions {
@@ -206,7 +204,12 @@ export class Service {
       const { signature } = seed === round.round ? round : await this.beacon.round(seed)
       await this.ledger.put(databaseName('draws'), documentKey.beacon(this.nodeKey, seed), { round: seed, signature })
     }
-    const draw = nextDraw(this.state(), round.round, this.ledger.unitsPerWindow, await this.ledger.poolHeads(round.round))
+    const draw = nextDraw(
+      this.state(),
+      round.round,
+      this.ledger.unitsPerWindow,
+      await this.ledger.poolHeads(round.round),
+    )
     if (!draw) return
     // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
     if (this.wallRound() >= seedRound(this.genesis, draw.epoch)) return
@@ -244,6 +247,10 @@ export class Service {
 
   state(): State {
     return this.ledger.state()
+  }
+
+  documents() {
+    return this.ledger.dump()
   }
 
   get unitsPerWindow(): number {
@@ -296,7 +303,7 @@ export class Service {
 
 function beaconOf(home: Home): BeaconSource {
   const { chain, body } = home.genesis
-  if (body.beacon.source === 'drand') return drandSource({ chain, urls: DRAND_RELAYS })
+  if (body.beacon.source === 'drand') return drandSource({ chain, urls: QUICKNET_RELAYS })
   if (home.beaconKey) return localSource({ chain, secret: home.beaconKey })
   return relaySource({ chain })
 }

@@ -2,8 +2,8 @@
  * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute each unit. Everyone
  * computes this alone and gets the same.
  */
-import { type ChainInfo, verifyRound } from './beacon.ts'
-import { type Deal, deal } from './deal.ts'
+import { verifyRound } from './beacon.ts'
+import { deal } from './deal.ts'
 import type { DrawBody } from './events.ts'
 import type { Genesis } from './genesis.ts'
 import { RuleError } from './statement.ts'
@@ -60,8 +60,8 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
  */
 export function assign(genesis: Genesis, draw: DrawBody, signature: Uint8Array): Assignment[] {
   const units = checkDraw(genesis, draw)
-  const randomness = verifyRound(genesis.chain as ChainInfo, seedRound(genesis, draw.epoch), signature)
-  const dealt: Deal = deal({
+  const randomness = verifyRound(genesis.chain, seedRound(genesis, draw.epoch), signature)
+  const dealt = deal({
     networkId: genesis.networkId,
     epoch: draw.epoch,
     randomness,

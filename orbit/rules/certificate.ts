@@ -24,18 +24,17 @@ import { type Assignment, assign } from './assignment.ts'
 import { checksumHex, drawBody, type ResultBody, registrationDocument, resultBody, resultKey } from './events.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
 import type { State } from './state.ts'
-import { equalBytes, open, RuleError, type Statement } from './statement.ts'
+import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
 
-const bytes = z.instanceof(Uint8Array)
 const certificateFile = z.strictObject({
   format: z.literal('collatz-window-certificate'),
   version: z.literal(1),
-  genesis: bytes,
+  genesis: field.blob,
   window: z.string().regex(/^(0|[1-9][0-9]{0,40})$/),
   registrations: z.array(registrationDocument).min(1),
-  draws: z.array(z.strictObject({ draw: bytes, signature: bytes })).min(1),
+  draws: z.array(z.strictObject({ draw: field.blob, signature: field.blob })).min(1),
   units: z.array(
-    z.strictObject({ draw: z.number().int().min(0), results: z.array(bytes).min(1), leaves: bytes }),
+    z.strictObject({ draw: z.number().int().min(0), results: z.array(field.blob).min(1), leaves: field.blob }),
   ),
 })
 type CertificateFile = z.infer<typeof certificateFile>
@@ -169,7 +168,9 @@ function parse(fileBytes: Uint8Array): CertificateFile {
   const parsed = certificateFile.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new RuleError(`it is not a window certificate of format 1: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
+    throw new RuleError(
+      `it is not a window certificate of format 1: ${issue?.path.join('.') || 'file'}: ${issue?.message}`,
+    )
   }
   if (!equalBytes(dagJson.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
   return parsed.data

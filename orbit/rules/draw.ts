@@ -10,7 +10,8 @@ import { outstanding, type State } from './state.ts'
 const MAX_OFFERS = 64
 
 /** The epoch whose R(e) is the next to come after `round`. */
-export const nextEpoch = (state: State, round: number): number => Math.floor(round / state.genesis.body.epoch.rounds) + 1
+export const nextEpoch = (state: State, round: number): number =>
+  Math.floor(round / state.genesis.body.epoch.rounds) + 1
 
 /**
  * @param round          the newest beacon round that exists
@@ -35,7 +36,11 @@ export function nextDraw(
   let room = Math.floor(tickets / genesis.body.replication)
 
   const offers: DrawBody['offers'] = []
-  for (let window = state.frontier.below >> BigInt(genesis.partition.bits); room > 0 && offers.length < MAX_OFFERS; window++) {
+  for (
+    let window = state.frontier.below >> BigInt(genesis.partition.bits);
+    room > 0 && offers.length < MAX_OFFERS;
+    window++
+  ) {
     const certified = state.windows.get(window)?.certified
     for (let unit = 0; unit < unitsPerWindow && room > 0; unit++) {
       if (certified?.has(unit) || busy.has(unitKey({ window, unit }))) continue

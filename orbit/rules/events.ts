@@ -35,7 +35,10 @@ export const heartbeatBody = z.strictObject({
   beacon: field.bytes(48),
   /** Units the node is ready to owe at a time; 0: it is leaving. */
   capacity: z.number().int().min(0).max(4096),
-  engines: z.array(z.enum(['exact', 'wasm', 'webgpu'])).min(1).max(3),
+  engines: z
+    .array(z.enum(['exact', 'wasm', 'webgpu']))
+    .min(1)
+    .max(3),
 })
 export type HeartbeatBody = z.infer<typeof heartbeatBody>
 
@@ -87,8 +90,7 @@ export type ResultBody = z.infer<typeof resultBody>
 
 /** Two results agree when all of this is equal: count, checksum, peak and root. */
 export const sameResult = (a: ResultBody, b: ResultBody): boolean => resultKey(a) === resultKey(b)
-export const resultKey = (r: ResultBody): string =>
-  [r.count, r.checksum, r.peak?.n, r.peak?.value, ...r.root].join(' ')
+export const resultKey = (r: ResultBody): string => [r.count, r.checksum, r.peak?.n, r.peak?.value, ...r.root].join(' ')
 
 export const checksumHex = (checksum: bigint): string => checksum.toString(16).padStart(16, '0')
 export const peakText = (p: HardSummary['peak']): z.infer<typeof peak> =>
@@ -112,9 +114,9 @@ export const documentKey = {
 
 /** The documents, as they lie in OrbitDB. */
 export const registrationDocument = z.strictObject({
-  registration: z.instanceof(Uint8Array),
-  consent: z.instanceof(Uint8Array),
+  registration: field.blob,
+  consent: field.blob,
 })
-export const statementDocument = z.strictObject({ statement: z.instanceof(Uint8Array) })
+export const statementDocument = z.strictObject({ statement: field.blob })
 /** A beacon round proves itself. */
 export const beaconDocument = z.strictObject({ round: field.count, signature: field.bytes(48) })

@@ -38,6 +38,7 @@ export function frontierSentence(genesis: Genesis, frontier: Frontier): string {
   const text = frontierText(genesis, frontier)
   const given = `the baseline ${powerText(genesis.baseline)} (${genesis.body.baseline.citation})`
   if (frontier.windows === 0) return `Every n below ${text} converges, given ${given}.`
-  const certificates = frontier.windows === 1 ? 'the certificate of 1 window' : `the certificates of ${frontier.windows} windows`
+  const certificates =
+    frontier.windows === 1 ? 'the certificate of 1 window' : `the certificates of ${frontier.windows} windows`
   return `Every n below ${text} = ${frontier.below} converges, given ${given} and ${certificates}.`
 }

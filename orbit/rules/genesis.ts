@@ -6,11 +6,12 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
 import * as Digest from 'multiformats/hashes/digest'
 import { z } from 'zod'
 import type { Partition } from '../../kernels/unit.ts'
 import type { ChainInfo } from './beacon.ts'
-import { chainHash } from './beacon.ts'
+import { checkChain } from './beacon.ts'
 import { field, open, RuleError, type Statement } from './statement.ts'
 
 export const genesisBody = z.strictObject({
@@ -47,12 +48,17 @@ export const genesisBody = z.strictObject({
     period: z.number().int().min(1).max(3600),
     /** Unix seconds of round 1. */
     genesisTime: field.count,
+    groupHash: field.bytes(32),
+    beaconId: z.string().max(64),
     hash: z.string().regex(/^[0-9a-f]{64}$/),
   }),
   /** Node keys that may publish draws. */
   coordinators: z.array(field.key).min(1).max(64),
   /** The roster of a network younger than an epoch. */
-  founders: z.array(z.strictObject({ account: field.key, node: field.key })).min(1).max(64),
+  founders: z
+    .array(z.strictObject({ account: field.key, node: field.key }))
+    .min(1)
+    .max(64),
   /** Accepted units from which an account is VERIFIED, TRUSTED, ELITE. */
   trust: z.strictObject({ verified: field.positive, trusted: field.positive, elite: field.positive }),
   /** A vote on a confirmed cycle: more than half of the frozen electorate decides; none by then means continue. */
@@ -76,6 +82,9 @@ export interface Genesis extends Statement<GenesisBody> {
 export const cidOf = (dagCborBytes: Uint8Array): CID =>
   CID.createV1(dagCbor.code, Digest.create(0x12, sha256(dagCborBytes)))
 
+/** CID of a raw block: how leaves and certificates are named. */
+export const rawCid = (bytes: Uint8Array): CID => CID.createV1(raw.code, Digest.create(0x12, sha256(bytes)))
+
 /**
  * Reads a genesis block.
  *
@@ -92,7 +101,7 @@ export function readGenesis(bytes: Uint8Array): Genesis {
   }
   const { source: _, ...rest } = body.beacon
   const chain: ChainInfo = rest
-  if (chainHash(chain) !== body.beacon.hash) throw new RuleError('the genesis names a beacon chain by a wrong hash')
+  checkChain(chain)
   return {
     ...statement,
     networkId: cidOf(bytes).toString(),

@@ -7,8 +7,8 @@ import { type Assignment, assign, deadlineRound, seedRound, unitKey } from './as
 import {
   beaconDocument,
   type DrawBody,
-  drawBody,
   documentKey,
+  drawBody,
   type HeartbeatBody,
   heartbeatBody,
   type ResultBody,
@@ -18,7 +18,7 @@ import {
 import { type Frontier, frontierOf } from './frontier.ts'
 import type { Genesis } from './genesis.ts'
 import { judge } from './quorum.ts'
-import { open, RuleError, type Statement } from './statement.ts'
+import { equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { type Level, levelOf } from './trust.ts'
 
 /** Documents that admit.ts has let in. */
@@ -164,13 +164,24 @@ function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable
     if (offers.some((offer) => offer.to > unitsPerWindow || offer.from >= offer.to)) continue
     const signature = signatures.get(seedRound(genesis, epoch))
     try {
-      if (signature) draws.set(epoch, { draw, signature, assignments: assign(genesis, draw.body, signature) })
+      if (signature) draws.set(epoch, dealtDraw(genesis, draw, signature))
       else sealed.set(epoch, draw)
     } catch (error) {
       if (!(error instanceof RuleError)) throw error
     }
   }
   return { draws, sealed }
+}
+
+/** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */
+const dealt = new WeakMap<Statement<DrawBody>, DealtDraw>()
+
+function dealtDraw(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8Array): DealtDraw {
+  const known = dealt.get(draw)
+  if (known && equalBytes(known.signature, signature)) return known
+  const fresh = { draw, signature, assignments: assign(genesis, draw.body, signature) }
+  dealt.set(draw, fresh)
+  return fresh
 }
 
 function accountsOf(
@@ -183,7 +194,15 @@ function accountsOf(
     const known = accounts.get(account)
     if (known) known.nodes.push(node)
     else {
-      accounts.set(account, { account, name, nodes: [node], units: 0, hardNumbers: 0, lastRound: null, level: 'UNTRUSTED' })
+      accounts.set(account, {
+        account,
+        name,
+        nodes: [node],
+        units: 0,
+        hardNumbers: 0,
+        lastRound: null,
+        level: 'UNTRUSTED',
+      })
     }
   }
   for (const { certified } of windows) {
@@ -213,7 +232,9 @@ export function duties(state: State, node: string, round: number): Assignment[] 
       list.push(assignment)
     }
   }
-  return list.sort((a, b) => a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit))
+  return list.sort(
+    (a, b) => a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit),
+  )
 }
 
 /** Units on which somebody is at work: dealt (or about to be), not certified, before their deadline. By node, and as keys. */

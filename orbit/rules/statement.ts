@@ -32,11 +32,11 @@ export interface Statement<Body> {
   readonly bytes: Uint8Array
 }
 
-const envelope = z.strictObject({
-  body: z.unknown(),
-  key: z.instanceof(Uint8Array).refine((key) => key.length === 32),
-  sig: z.instanceof(Uint8Array).refine((sig) => sig.length === 64),
-})
+const blob = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes')
+const sized = (length: number) =>
+  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `must be ${length} bytes`)
+
+const envelope = z.strictObject({ body: z.unknown(), key: sized(32), sig: sized(64) })
 
 const message = (body: unknown): Uint8Array => {
   const encoded = dagCbor.encode(body)
@@ -105,5 +105,6 @@ export const field = {
   network: z.string().regex(/^b[a-z2-7]{58}$/, 'must be a network id'),
   count: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   positive: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
-  bytes: (length: number) => z.instanceof(Uint8Array).refine((b) => b.length === length, `must be ${length} bytes`),
+  bytes: sized,
+  blob,
 }

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { defineCommand } from 'citty'
+import { certificateFiles } from '../../orbit/node/certificates.ts'
+import { type Home, homeDirectory, openHome } from '../../orbit/node/home.ts'
+import { roundAt } from '../../orbit/rules/beacon.ts'
+import { siteDataOf } from '../../site/collect.ts'
+import { renderSite } from '../../site/render.ts'
+import { shared } from '../command.ts'
+import { printJson } from '../print.ts'
+import { readSource } from '../source.ts'
+
+export const build = defineCommand({
+  meta: { name: 'build', description: 'write the page as static files: no JavaScript needed, works under any path' },
+  args: {
+    out: { type: 'string', description: 'folder to write to', valueHint: 'DIR', required: true },
+    ...shared,
+  },
+  async run({ args }) {
+    const out = resolve(args.out)
+    const written = await buildSite(openHome(homeDirectory(args.data)), out)
+    if (args.json) return printJson({ out, ...written })
+    console.log(
+      `Wrote ${written.files.length} files to ${out}. Look at them with \`collatz leaderboard serve --dir ${args.out}\`.`,
+    )
+  },
+})
+
+export async function buildSite(home: Home, out: string) {
+  const { state, live } = await readSource(home)
+  const certificates = new Map(
+    certificateFiles(home.directory).map(({ window, name, path }) => [
+      window,
+      { name, bytes: new Uint8Array(readFileSync(path)) },
+    ]),
+  )
+  const now = Date.now()
+  const data = siteDataOf(state, {
+    certificates,
+    join: live?.addresses[0] ?? null,
+    asOf: { round: live?.round ?? roundAt(home.genesis.chain, Math.floor(now / 1000)), time: now },
+  })
+  return renderSite(data, out, {
+    certificates: new Map([...certificates.values()].map(({ name, bytes }) => [name, bytes])),
+  })
+}

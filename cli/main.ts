@@ -1,0 +1,44 @@
+/** The program `collatz`. Commands are in the files beside this one. */
+import { defineCommand, renderUsage } from 'citty'
+import { homeDirectory, isHome } from '../orbit/node/home.ts'
+import pkg from '../package.json' with { type: 'json' }
+import { certificate } from './certificate.ts'
+import { dispatch } from './command.ts'
+import { explain } from './errors.ts'
+import { init } from './init.ts'
+import { join } from './join.ts'
+import { leaderboard } from './leaderboard/leaderboard.ts'
+import { node } from './node.ts'
+import { status } from './status.ts'
+import { verify } from './verify.ts'
+import { runWork, work, workArgs } from './work.ts'
+
+const root = defineCommand({
+  meta: {
+    name: 'collatz',
+    version: pkg.version,
+    description: 'Extend the verified limit of the Collatz conjecture, together, trusting nobody',
+  },
+  args: { version: { type: 'boolean', description: 'print the version' }, data: workArgs.data },
+  subCommands: { init, join, work, node, status, verify, certificate, leaderboard },
+  async run({ args }) {
+    if (args.version) return console.log(pkg.version)
+    if (isHome(homeDirectory(args.data))) return runWork({ data: args.data, cpu: navigator.hardwareConcurrency })
+    console.log(await renderUsage(root as never))
+    console.log(`There is no network in ${homeDirectory(args.data)} yet. Begin with one of:
+  collatz init --local        found a network of your own and verify a window above 2^71
+  collatz join ADDRESS        take part in somebody's network
+  collatz verify FILE         check a certificate; needs no network`)
+  },
+})
+
+// A user's mistake is one line on stderr; anything else says that it is ours.
+dispatch(root as never, process.argv.slice(2)).then(
+  () => process.exit(process.exitCode ?? 0),
+  (error) => {
+    const { line, exitCode } = explain(error)
+    console.error(`collatz: ${line}`)
+    if (process.env.COLLATZ_DEBUG) console.error(error)
+    process.exit(exitCode)
+  },
+)

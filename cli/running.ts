@@ -1,0 +1,76 @@
+/** A node that runs in this process: started with its control server, stopped without losing anything. */
+import { classes } from '../kernels/partition.ts'
+import { type Control, serveControl } from '../orbit/node/control.ts'
+import { Service, type ServiceOptions } from '../orbit/node/service.ts'
+import { fetchSite, publishSite } from './leaderboard/publishing.ts'
+import type { Live } from './source.ts'
+
+export interface RunningNode {
+  readonly service: Service
+  stop(): Promise<void>
+}
+
+export async function startNode(options: ServiceOptions): Promise<RunningNode> {
+  const service = await Service.start(options)
+  const meter = new Meter(service)
+  let control: Control
+  try {
+    control = serveControl(options.home.directory, {
+      source: () => ({ documents: service.documents(), live: liveOf(service, meter) }),
+      publish: (input) => publishSite(service, input as string),
+      fetch: (input) => {
+        const { name, out } = input as { name: string; out: string }
+        return fetchSite(service, name, out)
+      },
+    })
+  } catch (error) {
+    await service.stop()
+    throw error
+  }
+  return {
+    service,
+    async stop() {
+      await control.stop()
+      await service.stop()
+    },
+  }
+}
+
+/** How fast this run is: numbers of finished units by the time they took. */
+class Meter {
+  working: Live['working'] = null
+  private milliseconds = 0
+  private units = 0
+  private readonly numbersPerUnit: number
+
+  constructor(service: Service) {
+    const { partition } = service.genesis
+    this.numbersPerUnit = 2 ** partition.bits / classes(partition).length
+    service.events.on('started', ({ assignment }) => this.at(assignment, 0))
+    service.events.on('progress', ({ assignment, fraction }) => this.at(assignment, fraction))
+    service.events.on('finished', ({ milliseconds }) => {
+      this.working = null
+      this.milliseconds += milliseconds
+      this.units++
+    })
+  }
+
+  private at({ window, unit }: { window: bigint; unit: number }, fraction: number): void {
+    this.working = { window: window.toString(), unit, fraction }
+  }
+
+  /** Units are of like cost, so that a unit stands for its share of the window. */
+  rate(): number | null {
+    return this.units === 0 ? null : (this.units * this.numbersPerUnit * 1000) / this.milliseconds
+  }
+}
+
+const liveOf = (service: Service, meter: Meter): Live => ({
+  round: service.round(),
+  peerId: service.node.peerId,
+  addresses: service.node.addresses(),
+  peers: service.node.peers(),
+  working: meter.working,
+  rate: meter.rate(),
+  refused: service.node.refused(),
+})

@@ -1,0 +1,48 @@
+/**
+ * The documents that a command shows, wherever they are: asked of the node that runs on the data directory, else read
+ * from its database. The state is computed here, from signed documents, in both cases.
+ */
+
+import { classes } from '../kernels/partition.ts'
+import { askNode } from '../orbit/node/control.ts'
+import type { Home } from '../orbit/node/home.ts'
+import { readDocuments } from '../orbit/node/offline.ts'
+import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
+import type { DatabaseKind } from '../orbit/rules/events.ts'
+import { type State, stateOf } from '../orbit/rules/state.ts'
+
+export type DocumentDump = Readonly<Record<DatabaseKind, readonly unknown[]>>
+
+/** What only a running node knows. */
+export interface Live {
+  readonly round: number | null
+  readonly peerId: string
+  readonly addresses: readonly string[]
+  readonly peers: readonly { readonly id: string; readonly address: string }[]
+  /** The unit being computed, or null. */
+  readonly working: { readonly window: string; readonly unit: number; readonly fraction: number } | null
+  /** Numbers a second, over this run's finished units; null before the first. */
+  readonly rate: number | null
+  /** Documents refused since the start, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+export interface Source {
+  readonly state: State
+  readonly unitsPerWindow: number
+  /** null: no node is running on this data directory. */
+  readonly live: Live | null
+}
+
+export async function readSource(home: Home): Promise<Source> {
+  let documents: DocumentDump
+  let live: Live | null = null
+  try {
+    documents = readDocuments(home)
+  } catch (error) {
+    if (!(error instanceof DataDirectoryInUse)) throw error
+    ;({ documents, live } = await askNode<{ documents: DocumentDump; live: Live }>(home.directory, 'source'))
+  }
+  const unitsPerWindow = classes(home.genesis.partition).length
+  return { state: stateOf(home.genesis, unitsPerWindow, documents), unitsPerWindow, live }
+}

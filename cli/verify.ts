@@ -1,0 +1,120 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { defineCommand } from 'citty'
+import { expectedHard } from '../kernels/expected.ts'
+import { sameSummary } from '../kernels/result.ts'
+import { type CertifiedWindow, readCertificate } from '../orbit/rules/certificate.ts'
+import { checksumHex } from '../orbit/rules/events.ts'
+import { powerText } from '../orbit/rules/frontier.ts'
+import { RuleError } from '../orbit/rules/statement.ts'
+import { EXIT, shared, UserError, wholeNumber } from './command.ts'
+import { cpuEngine } from './engines.ts'
+import { peakText, printJson } from './print.ts'
+
+const LARGEST_FILE = 1 << 30
+
+export const verify = defineCommand({
+  meta: { name: 'verify', description: 'check a certificate offline, and recompute some of its leaves' },
+  args: {
+    file: { type: 'positional', description: 'a certificate', required: true },
+    leaves: { type: 'string', description: 'leaves to recompute, drawn at random here (default 1)', valueHint: 'K' },
+    network: { type: 'string', description: 'refuse the certificate of any network but this one', valueHint: 'ID' },
+    json: shared.json,
+  },
+  async run({ args }) {
+    const leaves = args.leaves === undefined ? 1 : wholeNumber('--leaves', args.leaves, 0, 1_000_000)
+    await verifyCertificate(args.file, { leaves, network: args.network, json: args.json })
+  },
+})
+
+async function verifyCertificate(
+  path: string,
+  options: { leaves: number; network?: string | undefined; json?: boolean | undefined },
+): Promise<void> {
+  if (!existsSync(path))
+    throw new UserError(`there is no file ${path}: give a certificate (\`collatz certificate\` lists yours)`)
+  if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: give a certificate`)
+  if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)
+  let certificate: CertifiedWindow
+  try {
+    certificate = readCertificate(new Uint8Array(readFileSync(path)))
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    throw new UserError(`NOT VALID: ${path}: ${error.message}`, EXIT.refused)
+  }
+  const { genesis } = certificate
+  if (options.network !== undefined && options.network !== genesis.networkId) {
+    throw new UserError(`NOT VALID: ${path} is of network ${genesis.networkId}, not ${options.network}`, EXIT.refused)
+  }
+  const recomputed = await recompute(path, certificate, options.leaves)
+  report(path, certificate, recomputed, Boolean(options.json))
+}
+
+interface LeafId {
+  readonly unit: number
+  readonly leaf: number
+}
+
+/** Computes leaves that are drawn here and now, so that no signer could know which. */
+async function recompute(path: string, certificate: CertifiedWindow, count: number): Promise<LeafId[]> {
+  const { genesis, window, leaves } = certificate
+  const all: LeafId[] = leaves.flatMap((unit, u) => unit.map((_, leaf) => ({ unit: u, leaf })))
+  const chosen: LeafId[] = []
+  while (chosen.length < count && all.length > 0) {
+    const at = crypto.getRandomValues(new Uint32Array(1))[0]! % all.length
+    chosen.push(...all.splice(at, 1))
+  }
+  if (chosen.length === 0) return chosen
+  const engine = await cpuEngine(genesis.partition)
+  try {
+    for (const { unit, leaf } of chosen) {
+      const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
+      const signed = leaves[unit]![leaf]!
+      if (sameSummary(own, signed)) continue
+      throw new UserError(
+        `NOT VALID: ${path}: leaf ${leaf} of unit ${unit} was signed as ${signed.count} hard numbers, checksum ` +
+          `${checksumHex(signed.checksum)}; recomputed it has ${own.count}, checksum ${checksumHex(own.checksum)}. ` +
+          'Its signers are wrong: keep the file, it proves it',
+        EXIT.refused,
+      )
+    }
+  } finally {
+    await engine.close()
+  }
+  return chosen
+}
+
+function report(path: string, certificate: CertifiedWindow, recomputed: readonly LeafId[], json: boolean): void {
+  const { genesis, window, count, checksum, peak, accounts, leaves } = certificate
+  const { partition, body } = genesis
+  const start = window << BigInt(partition.bits)
+  const end = (window + 1n) << BigInt(partition.bits)
+  const expected = expectedHard(partition)
+  if (json) {
+    return printJson({
+      valid: true,
+      network: genesis.networkId,
+      window,
+      start,
+      end,
+      units: leaves.length,
+      leaves: leaves.reduce((sum, unit) => sum + unit.length, 0),
+      count,
+      checksum: checksumHex(checksum),
+      peak,
+      expected,
+      accounts: accounts.map(({ account, name }) => ({ account, name })),
+      recomputed,
+    })
+  }
+  const away = expected.sd > 0 ? `, ${((count - expected.count) / expected.sd).toFixed(1)} standard deviations off` : ''
+  console.log(`VALID: ${path}
+  says       every n in [${start}, ${end}) converges if every smaller one does
+  window     ${window} of 2^${partition.bits} numbers, ${powerText(genesis.baseline)} + ${window - genesis.firstWindow} * 2^${partition.bits} onwards
+  network    ${genesis.networkId} (${body.name}), N = ${body.replication}, beacon ${body.beacon.source}
+  checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
+             ${leaves.length} units that are the whole partition, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'} and its Merkle root
+  hard       ${count} numbers (theory: ${expected.count.toFixed(1)} ± ${expected.sd.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
+  peak       ${peakText(peak)}
+  recomputed ${recomputed.length === 0 ? 'nothing (--leaves 0)' : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}
+  by         ${accounts.map(({ name, account }) => `${name} (${account.slice(0, 12)})`).join(', ')}`)
+}
