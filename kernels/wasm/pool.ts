@@ -43,10 +43,19 @@ export class Pool {
   #started = false
   #failure: Error | undefined
   #nextId = 0
+  readonly #ready = Promise.withResolvers<void>()
 
   constructor(platform: Platform, count: number) {
     this.#platform = platform
     this.#count = count
+    // A failure before anyone waits for ready() is told by run().
+    this.#ready.promise.catch(() => {})
+  }
+
+  /** Starts the workers; resolves when all are ready. @throws {WorkerError} */
+  ready(): Promise<void> {
+    this.#start()
+    return this.#ready.promise
   }
 
   /**
@@ -120,6 +129,7 @@ export class Pool {
     switch (message.type) {
       case 'ready':
         member.ready = true
+        if (this.#members.length === this.#count && this.#members.every(({ ready }) => ready)) this.#ready.resolve()
         break
       case 'done':
         member.tasks.get(message.id)?.resolve(message.outcome)
@@ -157,6 +167,7 @@ export class Pool {
   #fail(error: Error): void {
     if (this.#failure) return
     this.#failure = error
+    this.#ready.reject(error)
     for (const { worker, tasks } of this.#members) {
       worker.terminate()
       for (const task of tasks.values()) task.reject(error)
