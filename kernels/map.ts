@@ -3,7 +3,7 @@
  *
  * One step of T at an odd number is an odd and an even step of the unshortened map, so the greatest value of the
  * unshortened trajectory is the greatest a*m+b over its odd m (or its start). That is the value which path record tables
- * list, and what a Peak is. Cycles are found by a repeated value (Brent, BIT 20, 1980: the finder keeps one value).
+ * list, and what a Peak is. Cycles are found by a repeated value (Brent, BIT 20, 1980).
  *
  * Exact for every size; slow. A walk stops at its limits and says so, it never guesses.
  */
@@ -45,12 +45,12 @@ export interface Limits {
 }
 
 /**
- * The limits beyond which a number is a candidate. Every number that was ever finished stays far below them: of those
- * below 2^71 the longest known glides have some 1,500 steps of T and peaks under 2^145.
+ * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps of T, and their peaks below
+ * 2^150; the bound of witness.ts is proved for this many steps.
  */
-export const LIMITS: Limits = { steps: 20_000, bits: 4096 }
+export const LIMITS: Limits = { steps: 5000, bits: 4096 }
 
-/** Limits that give a start of any size the same room in proportion: 20,000 steps, or 40 a bit of n. */
+/** Limits that give a start of any size the same room: a long trajectory under 3n+1 takes some 10 steps a bit of n. */
 export function limitsFor(n: bigint): Limits {
   const bits = bitLength(n)
   return { steps: Math.max(LIMITS.steps, 40 * bits), bits: Math.max(LIMITS.bits, 8 * bits) }
@@ -92,7 +92,45 @@ export function bitLength(n: bigint): number {
 }
 
 /**
- * The trajectory of n to the smallest element of its cycle (1 for every number that anybody has finished under 3n+1).
+ * Notices a repeated value on a walk: keeps the value at each power of two, so that a return to it closes the cycle.
+ */
+export class CycleFinder {
+  #kept: bigint
+  #since = 0
+  #power = 1
+
+  constructor(start: bigint) {
+    this.#kept = start
+  }
+
+  /** @returns the length of the cycle once `value` is known to repeat, else 0 */
+  see(value: bigint): number {
+    this.#since++
+    if (value === this.#kept) return this.#since
+    if (this.#since === this.#power) {
+      this.#kept = value
+      this.#power *= 2
+      this.#since = 0
+    }
+    return 0
+  }
+}
+
+/** The cycle of `length` steps that `member` is on. */
+export function describeCycle(member: bigint, length: number, map: MapName = '3n+1'): Cycle {
+  let start = member
+  let value = member
+  let trivial = value <= 1n
+  for (let i = 1; i < length; i++) {
+    value = step(value, map)
+    if (value < start) start = value
+    if (value <= 1n) trivial = true
+  }
+  return { start, length, trivial }
+}
+
+/**
+ * The trajectory of n to the smallest element of its cycle: 1 for every number that anybody has finished under 3n+1.
  *
  * @param n at least 1
  * @throws {RangeError} when n is less than 1
@@ -101,65 +139,40 @@ export function trajectory(n: bigint, map: MapName = '3n+1', limits: Limits = li
   if (n < 1n) throw new RangeError(`no trajectory from ${n}: give a number of at least 1`)
   const { factor, addend } = shortcutMap(map)
   const tooLarge = 1n << BigInt(limits.bits)
-  const cycle = findCycle(n, map, limits)
-  const target = 'start' in cycle ? cycle.start : null
-  let value = n
-  let steps = 0
-  let oddSteps = 0
-  let max = n
-  let glide: number | null = null
-  while (value !== target && steps < limits.steps && value < tooLarge) {
-    if ((value & 1n) === 1n) {
-      const up = factor * value + addend
-      if (up > max) max = up
-      value = up >> 1n
-      oddSteps++
-    } else value >>= 1n
-    steps++
-    if (glide === null && value < n) glide = steps
+  const walk = (target: bigint | null) => {
+    const finder = new CycleFinder(n)
+    let value = n
+    let steps = 0
+    let oddSteps = 0
+    let max = n
+    let glide: number | null = null
+    const soFar = () => ({ n, steps, oddSteps, glide, max })
+    while (value !== 1n && value !== target) {
+      if (steps >= limits.steps) return { ...soFar(), end: { kind: 'steps' } as const }
+      if (value >= tooLarge) return { ...soFar(), end: { kind: 'bits' } as const }
+      if ((value & 1n) === 1n) {
+        const up = factor * value + addend
+        if (up > max) max = up
+        value = up >> 1n
+        oddSteps++
+      } else value >>= 1n
+      steps++
+      if (glide === null && value < n) glide = steps
+      const length = finder.see(value)
+      if (length > 0) return { ...soFar(), end: { kind: 'cycle', cycle: describeCycle(value, length, map) } as const }
+    }
+    return { ...soFar(), end: { kind: 'cycle', cycle: cycleFrom(value, map) } as const }
   }
-  const end: End = 'start' in cycle ? { kind: 'cycle', cycle } : cycle
-  return { n, steps, oddSteps, glide, max, end }
+  const found = walk(null)
+  // The first walk may go round a cycle before it knows; the second stops at the cycle's smallest element.
+  return found.end.kind === 'cycle' && !found.end.cycle.trivial ? walk(found.end.cycle.start) : found
 }
 
-/**
- * The cycle that the trajectory of n runs into, or the limit that stopped the search.
- *
- * @param n at least 1
- */
-export function findCycle(
-  n: bigint,
-  map: MapName = '3n+1',
-  limits: Limits = limitsFor(n),
-): Cycle | { readonly kind: 'steps' } | { readonly kind: 'bits' } {
-  const tooLarge = 1n << BigInt(limits.bits)
-  let kept = n
-  let value = n
-  let power = 1
-  let length = 0
-  // Brent: keep the value at each power of two; a return to it closes the cycle. At most 3 times the steps to the cycle.
-  for (let steps = 0; steps < 3 * limits.steps; steps++) {
-    value = step(value, map)
-    length++
-    if (value === kept) return describeCycle(value, length)
-    if (value >= tooLarge) return { kind: 'bits' }
-    if (length === power) {
-      kept = value
-      power *= 2
-      length = 0
-    }
-  }
-  return { kind: 'steps' }
-
-  function describeCycle(member: bigint, cycleLength: number): Cycle {
-    let start = member
-    let at = member
-    for (let i = 1; i < cycleLength; i++) {
-      at = step(at, map)
-      if (at < start) start = at
-    }
-    return { start, length: cycleLength, trivial: start === 1n || start === 0n }
-  }
+/** The cycle through `start`, which is on one. */
+function cycleFrom(start: bigint, map: MapName): Cycle {
+  let length = 1
+  for (let value = step(start, map); value !== start; value = step(value, map)) length++
+  return describeCycle(start, length, map)
 }
 
 /** Whether the cycle of `length` steps through `start` really closes: the whole check of a cycle certificate. */
