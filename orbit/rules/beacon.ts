@@ -26,13 +26,13 @@ const LOCAL_TAG = utf8ToBytes('collatz/local-chain/1')
 export interface ChainInfo {
   readonly scheme: typeof SCHEME
   /** 96 bytes: a point of G2, compressed. */
-  readonly publicKey: Uint8Array<ArrayBuffer>
+  readonly publicKey: Uint8Array
   /** Seconds from a round to the next. */
   readonly period: number
   /** Unix seconds of round 1. */
   readonly genesisTime: number
   /** 32 bytes: drand's hash of the group that made the key. Only the chain's hash depends on it. */
-  readonly groupHash: Uint8Array<ArrayBuffer>
+  readonly groupHash: Uint8Array
   /** drand's name of the chain, e.g. `quicknet`. */
   readonly beaconId: string
   /** The chain's hash, 64 hex digits: see chainHash(). */

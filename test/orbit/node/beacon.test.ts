@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { type BeaconSource, drandSource, localSource, relaySource } from '../../../orbit/node/beacon.ts'
@@ -14,6 +14,8 @@ import {
 } from '../../../orbit/rules/beacon.ts'
 import { QUICKNET_ROUNDS } from '../../vectors/quicknet.ts'
 import { type Relay, recorded, relay } from './relay.ts'
+
+setDefaultTimeout(60_000)
 
 const [round1000, round123] = QUICKNET_ROUNDS as [(typeof QUICKNET_ROUNDS)[0], (typeof QUICKNET_ROUNDS)[0]]
 const signature1000 = hexToBytes(round1000.signature)

@@ -1,8 +1,10 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { type Deal, type DealInput, deal } from '../../../orbit/rules/deal.ts'
 import { RuleError } from '../../../orbit/rules/statement.ts'
 import { dealAgain } from './deal-independent.mjs'
+
+setDefaultTimeout(60_000)
 
 const hex = (n: number) => n.toString(16).padStart(64, '0')
 const randomness = (seed: number | string) => new Uint8Array(createHash('sha256').update(`test ${seed}`).digest())
