@@ -4,7 +4,7 @@
  */
 import type { JSX } from 'react'
 import type { SiteWindow } from '../data.ts'
-import { sigmaDistance, signed } from '../format.ts'
+import { digitGroups, sigmaDistance, signed } from '../format.ts'
 import type { Tile } from '../window-state.ts'
 import { SiteLink } from './link.tsx'
 
@@ -109,6 +109,9 @@ export function SigmaChart({ windows }: { windows: readonly SiteWindow[] }): JSX
 
 const BELL = { left: 10, right: 310, base: 104, height: 84 }
 
+/** Inside SVG a gap has to be a character: the narrow one that does not break. */
+const axisNumber = (x: number): string => digitGroups(Math.max(0, Math.round(x))).join('\u202f')
+
 /** One window's count on the bell curve that theory expects. */
 export function BellChart({ window }: { window: SiteWindow }): JSX.Element | null {
   const z = sigmaDistance(window)
@@ -134,12 +137,12 @@ export function BellChart({ window }: { window: SiteWindow }): JSX.Element | nul
         ))}
         {[-2, 0, 2].map((s) => (
           <text key={s} className="tick" x={x(s).toFixed(1)} y={base + 17} textAnchor="middle">
-            {Math.round(window.expectedHard + s * window.expectedSd)}
+            {axisNumber(window.expectedHard + s * window.expectedSd)}
           </text>
         ))}
         <line className="mark" x1={x(z).toFixed(1)} x2={x(z).toFixed(1)} y1="14" y2={base} />
         <text className="label" x={x(z).toFixed(1)} y="10" textAnchor={anchor}>
-          {window.hardCount} counted
+          {axisNumber(window.hardCount)} counted
         </text>
       </svg>
       <figcaption>The count of this window on the distribution that theory expects.</figcaption>

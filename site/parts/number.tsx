@@ -4,7 +4,7 @@
  * 2 with a raised 71 copies as 2^71 and not as 271.
  */
 
-import { Fragment, type JSX } from 'react'
+import { Fragment, type JSX, type ReactNode } from 'react'
 import type { SiteNetwork } from '../data.ts'
 import { digitGroups, exponentOfTwo, windowsAbove } from '../format.ts'
 
@@ -24,7 +24,18 @@ export function Num({ value }: { value: bigint | number }): JSX.Element {
   )
 }
 
-export function Power({ base = 2, exponent }: { base?: number | string; exponent: number | string }): JSX.Element {
+/** Thousands to millions of something that is not whole, with so many digits after the point. x >= 0. */
+export function Decimal({ value, digits }: { value: number; digits: number }): JSX.Element {
+  const [whole = '0', fraction] = value.toFixed(digits).split('.')
+  return (
+    <span className="num">
+      <Num value={BigInt(whole)} />
+      {fraction !== undefined && `.${fraction}`}
+    </span>
+  )
+}
+
+export function Power({ base = 2, exponent }: { base?: ReactNode; exponent: ReactNode }): JSX.Element {
   return (
     <span className="pow">
       {base}

@@ -29,7 +29,7 @@ export const accountRoute = createRoute({
 function meaning(level: Level, { verified, trusted, elite }: SiteNetwork['levels']): string {
   switch (level) {
     case 'UNTRUSTED':
-      return `Fewer than ${verified} accepted units.`
+      return `fewer than ${verified} accepted units.`
     case 'VERIFIED':
       return `${verified} accepted units or more.`
     case 'TRUSTED':
@@ -37,7 +37,7 @@ function meaning(level: Level, { verified, trusted, elite }: SiteNetwork['levels
     case 'ELITE':
       return `${elite} accepted units or more, none of them wrong.`
     case 'BANNED':
-      return 'It signed a wrong result, or two statements that contradict each other.'
+      return 'it signed a wrong result, or two statements that contradict each other.'
   }
 }
 
@@ -51,7 +51,9 @@ function AccountPage(): JSX.Element {
         <AccountName account={account} />
       </h1>
       <p className="lead">
-        <span className={account.level === 'BANNED' ? 'level banned' : 'level'}>{account.level.toLowerCase()}</span>{' '}
+        <strong className={account.level === 'BANNED' ? 'level banned' : 'level'}>
+          {account.level.charAt(0) + account.level.slice(1).toLowerCase()}:
+        </strong>{' '}
         {meaning(account.level, data.network.levels)}
       </p>
       <dl className="figures">

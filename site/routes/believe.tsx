@@ -48,19 +48,43 @@ function Rules(): JSX.Element {
       <dl className="rules">
         <dt>Descent</dt>
         <dd>
-          <Power base={3} exponent="c" /> &lt; <Power exponent="k" />. Then <var>m</var> itself is below <var>n</var>.
+          <Power base={3} exponent={<var>c</var>} /> &lt; <Power exponent={<var>k</var>} />. Then <var>m</var> itself is
+          below <var>n</var>.
         </dd>
         <dt>Path merge</dt>
         <dd>
           The even steps since the last odd one are even in number and at least two, and{' '}
-          <Power base={3} exponent="c − 1" /> &lt; <Power exponent="k − 1" />. Then <var>m</var> also comes from (2
+          <Power
+            base={3}
+            exponent={
+              <>
+                <var>c</var> − 1
+              </>
+            }
+          />{' '}
+          &lt;{' '}
+          <Power
+            exponent={
+              <>
+                <var>k</var> − 1
+              </>
+            }
+          />
+          . Then <var>m</var> also comes from (2
           <var>m</var> − 1)/3, which is below <var>n</var>.
         </dd>
         <dt>Odd, even, even</dt>
         <dd>
-          A run of odd steps began at <var>m</var>, where <Power base={3} exponent="c" /> &lt;{' '}
-          <Power exponent="k + 1" />, and two even steps followed it. Then the path joins that of (<var>m</var> − 1)/2,
-          which is below <var>n</var> (C. Hercher, J. Integer Sequences 26, 2023, Lemma 9).
+          A run of odd steps began at <var>m</var>, where <Power base={3} exponent={<var>c</var>} /> &lt;{' '}
+          <Power
+            exponent={
+              <>
+                <var>k</var> + 1
+              </>
+            }
+          />
+          , and two even steps followed it. Then the path joins that of (<var>m</var> − 1)/2, which is below{' '}
+          <var>n</var> (C. Hercher, J. Integer Sequences 26, 2023, Lemma 9).
         </dd>
         <dt>Preimage</dt>
         <dd>

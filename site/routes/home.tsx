@@ -52,10 +52,11 @@ function Claim({ data }: { data: SiteData }): JSX.Element {
       </h1>
       <p className="given">
         {', '}
-        given <Citation network={network} /> for <var>n</var> below{' '}
-        <Bound network={network} n={network.baseline.value} />
+        given <Citation network={network} />
         {frontier > network.baseline.value && (
           <>
+            {' '}
+            for <var>n</var> below <Bound network={network} n={network.baseline.value} />
             {' and '}
             <SiteLink to="/windows/">{k === 1n ? 'one certificate' : `${k ?? 'the'} certificates`}</SiteLink> for the
             rest

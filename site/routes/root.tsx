@@ -2,9 +2,9 @@
 import { createRootRouteWithContext, Outlet } from '@tanstack/react-router'
 import type { JSX } from 'react'
 import { type SiteContext, useSite } from '../context.ts'
-import { utc } from '../format.ts'
 import { FileLink, SiteLink } from '../parts/link.tsx'
 import { Num } from '../parts/number.tsx'
+import { Time } from '../parts/time.tsx'
 import { NotFound } from './notfound.tsx'
 
 export const rootRoute = createRootRouteWithContext<SiteContext>()({
@@ -54,15 +54,14 @@ function Frame(): JSX.Element {
       </main>
       <footer className="bottom">
         <p>
-          Computed from signed events as of beacon round <Num value={asOf.round} />,{' '}
-          <time dateTime={new Date(asOf.time).toISOString()}>{utc(asOf.time)}</time>. Everything shown is also in{' '}
-          <FileLink path="data.json">data.json</FileLink>.
+          Computed from signed events as of beacon round <Num value={asOf.round} />, <Time ms={asOf.time} />. Everything
+          shown is also in <FileLink path="data.json">data.json</FileLink>.
         </p>
         <p>
           Network <code className="long">{network.id}</code>
         </p>
         <p>
-          Begun {utc(network.genesisTimestamp)} by <code className="long">{network.founder}</code>
+          Begun <Time ms={network.genesisTimestamp} /> by <code className="long">{network.founder}</code>
         </p>
       </footer>
     </>

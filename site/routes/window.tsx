@@ -3,11 +3,12 @@ import { createRoute, notFound } from '@tanstack/react-router'
 import type { JSX } from 'react'
 import { useSite } from '../context.ts'
 import type { SiteData, SiteWindow } from '../data.ts'
-import { byteSize, log2, roundTime, utc, windowStart } from '../format.ts'
+import { byteSize, log2, roundTime, windowStart } from '../format.ts'
 import { BellChart } from '../parts/chart.tsx'
 import { FileLink, SiteLink } from '../parts/link.tsx'
-import { Bound, Num, Power } from '../parts/number.tsx'
+import { Bound, Decimal, Num, Power } from '../parts/number.tsx'
 import { Sigma } from '../parts/tables.tsx'
+import { Time } from '../parts/time.tsx'
 import { windowState } from '../window-state.ts'
 import { rootRoute } from './root.tsx'
 
@@ -48,7 +49,7 @@ function State({ data, window }: { data: SiteData; window: SiteWindow }): JSX.El
       {round !== null && (
         <>
           {' '}
-          in beacon round <Num value={round} />, {utc(roundTime(data, round))}
+          in beacon round <Num value={round} />, <Time ms={roundTime(data, round)} />
         </>
       )}
       .
@@ -73,7 +74,7 @@ function Figures({ data, window }: { data: SiteData; window: SiteWindow }): JSX.
         </dd>
       </div>
       <div>
-        <dt>Up to, without</dt>
+        <dt>Below</dt>
         <dd>
           <Bound network={network} n={end} />
           <span className="exact">
@@ -101,8 +102,8 @@ function Figures({ data, window }: { data: SiteData; window: SiteWindow }): JSX.
       </div>
       <div>
         <dt>Expected in the whole window</dt>
-        <dd className="num">
-          {window.expectedHard.toFixed(1)} ± {window.expectedSd.toFixed(1)}
+        <dd>
+          <Decimal value={window.expectedHard} digits={1} /> ± <Decimal value={window.expectedSd} digits={1} />
         </dd>
       </div>
       {complete && (
@@ -120,7 +121,7 @@ function Figures({ data, window }: { data: SiteData; window: SiteWindow }): JSX.
             <Num value={window.peak.value} />
             <span className="exact">
               reached from <var>n</var> = <Num value={window.peak.n} />, about{' '}
-              <Power base="n" exponent={(log2(window.peak.value) / log2(window.peak.n)).toFixed(3)} />
+              <Power base={<var>n</var>} exponent={(log2(window.peak.value) / log2(window.peak.n)).toFixed(3)} />
             </span>
           </dd>
         </div>
