@@ -1,4 +1,5 @@
 /** What an error means to whoever typed the command: one line and an exit code, or a defect of ours. */
+import { stripVTControlCharacters } from 'node:util'
 import { EXIT, UserError } from './command.ts'
 
 /** Errors whose message says what happened, to what, and what to do. */
@@ -24,7 +25,7 @@ export function explain(error: unknown): { line: string; exitCode: number } {
   if (error instanceof UserError) return { line: error.message, exitCode: error.exitCode }
   const { name, message, code } = error as Error & { code?: string }
   // The colours of citty's own messages do not belong in a log.
-  const plain = String(message).replace(/\x1b\[[0-9;]*m/g, '')
+  const plain = stripVTControlCharacters(String(message))
   if (name === 'CLIError') return { line: plain, exitCode: EXIT.usage }
   if (EXPLAINED.has(name)) return { line: plain, exitCode: 1 }
   if (code === 'ENOSPC') return { line: `the disk is full: ${plain}`, exitCode: 1 }

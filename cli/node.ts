@@ -24,7 +24,8 @@ export const node = defineCommand({
       let shown = ''
       const show = () => {
         const sentence = frontierSentence(home.genesis, running.service.state().frontier)
-        if (sentence !== shown) console.log((shown = sentence))
+        if (sentence !== shown) console.log(sentence)
+        shown = sentence
       }
       show()
       running.service.events.on('change', show)

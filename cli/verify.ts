@@ -64,7 +64,7 @@ async function recompute(path: string, certificate: CertifiedWindow, count: numb
     chosen.push(...all.splice(at, 1))
   }
   if (chosen.length === 0) return chosen
-  const engine = await cpuEngine(genesis.partition)
+  const engine = cpuEngine(genesis.partition)
   try {
     for (const { unit, leaf } of chosen) {
       const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
@@ -90,7 +90,7 @@ function report(path: string, certificate: CertifiedWindow, recomputed: readonly
   const end = (window + 1n) << BigInt(partition.bits)
   const expected = expectedHard(partition)
   if (json) {
-    return printJson({
+    printJson({
       valid: true,
       network: genesis.networkId,
       window,
@@ -105,6 +105,7 @@ function report(path: string, certificate: CertifiedWindow, recomputed: readonly
       accounts: accounts.map(({ account, name }) => ({ account, name })),
       recomputed,
     })
+    return
   }
   const away = expected.sd > 0 ? `, ${((count - expected.count) / expected.sd).toFixed(1)} standard deviations off` : ''
   console.log(`VALID: ${path}

@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import { classes } from '../kernels/partition.ts'
-import { openWasmEngine } from '../kernels/wasm/engine.ts'
+import { WasmEngine } from '../kernels/wasm/engine.ts'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import type { Service } from '../orbit/node/service.ts'
 import { work as workOn } from '../orbit/node/worker.ts'
@@ -47,7 +47,7 @@ export async function runWork({ data, units, cpu, listen }: RunWork): Promise<vo
     )
   }
   const signal = interruptible()
-  const engine = await openWasmEngine({ workers: cpu })
+  const engine = new WasmEngine({ workers: cpu })
   try {
     const node = await startNode({
       home,

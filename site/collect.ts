@@ -56,6 +56,8 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       windowBits: partition.bits,
       unitsPerWindow: unitsTotal,
       hardSteps: partition.hardSteps,
+      levels: body.trust,
+      hardSteps: partition.hardSteps,
       replication: body.replication,
       levels: body.trust,
       beacon: { kind: body.beacon.source, chainHash: body.beacon.hash, period: body.beacon.period },

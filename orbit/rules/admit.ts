@@ -81,7 +81,8 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
     case 'accounts': {
       const registration = openRegistration(genesis, value)
       if (registration.node !== writer) throw new RuleError("a registration in another node's name")
-      return keyIs(documentKey.registration(writer))
+      keyIs(documentKey.registration(writer))
+      return
     }
     case 'pool': {
       const { body, signer } = open(statement(), heartbeatBody, 'the heartbeat')
@@ -91,18 +92,21 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
         throw new RuleError('a heartbeat of other epochs than this database holds')
       }
       verifyRound(genesis.chain, body.round, body.beacon)
-      return keyIs(documentKey.heartbeat(writer))
+      keyIs(documentKey.heartbeat(writer))
+      return
     }
     case 'draws': {
       if (!genesis.body.coordinators.includes(writer)) throw new RuleError('a draw by a node that is no coordinator')
       const round = beaconDocument.safeParse(value)
       if (round.success) {
         verifyRound(genesis.chain, round.data.round, round.data.signature)
-        return keyIs(documentKey.beacon(writer, round.data.round))
+        keyIs(documentKey.beacon(writer, round.data.round))
+        return
       }
       const { body, signer } = open(statement(), drawBody, 'the draw')
       ours(body, signer)
-      return keyIs(documentKey.draw(writer, body.epoch))
+      keyIs(documentKey.draw(writer, body.epoch))
+      return
     }
     default: {
       const { body, signer } = open(statement(), resultBody, 'the result')
@@ -110,7 +114,8 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       if (spanOf(body.epoch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('a result of other epochs than this database holds')
       }
-      return keyIs(documentKey.result(writer, body.epoch, body.window, body.unit))
+      keyIs(documentKey.result(writer, body.epoch, body.window, body.unit))
+      return
     }
   }
 }

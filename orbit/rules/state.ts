@@ -100,8 +100,8 @@ export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Doc
       )
       asked += named.length
       const verdict = judge(named, genesis.body.replication)
-      let state = units.get(window)
-      if (!state) units.set(window, (state = { certified: new Map(), disputed: new Set() }))
+      const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
+      units.set(window, state)
       if (verdict.status === 'disputed') state.disputed.add(unit)
       if (verdict.status === 'certified' && !state.certified.has(unit)) {
         state.certified.set(unit, { assignment, results: verdict.results })
