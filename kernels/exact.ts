@@ -29,21 +29,37 @@ export function* survivorsOf(leaf: ClassState, window: bigint, { map, bits }: Pa
   }
 }
 
-/** A leaf's summary, and the candidates that it counts. */
-export interface ExactLeaf {
-  readonly summary: HardSummary
-  readonly candidates: readonly bigint[]
+/** A hard number, as anyone can check it in microseconds. */
+export interface HardNumber {
+  readonly n: bigint
+  /** null when no rule fires within the limits. */
+  readonly sigma: number | null
+  /** Greatest a*m+b over odd m in its first sigma steps; 0 without sigma. */
+  readonly peak: bigint
+  /** Without sigma, never seen below itself, and not on the cycle that holds 1. */
+  readonly candidate: boolean
 }
 
-/** What one survivor adds to its leaf, or null when it is not hard. */
-function judge(n: bigint, { map, hardSteps }: Partition): ExactLeaf | null {
+/** What the definition says of n: that it is hard, or null. */
+export function hardOf(n: bigint, { map, hardSteps }: Pick<Partition, 'map' | 'hardSteps'>): HardNumber | null {
   if (ruleP(n, map)) return null
   const verdict = sigma(n, map)
-  if (verdict.kind === 'open') {
-    return { summary: hardNumber(n, null, 0n), candidates: isCandidate(verdict) ? [n] : [] }
-  }
+  if (verdict.kind === 'open') return { n, sigma: null, peak: 0n, candidate: isCandidate(verdict) }
   if (verdict.step <= hardSteps) return null
-  return { summary: hardNumber(n, verdict.step, verdict.peak), candidates: [] }
+  return { n, sigma: verdict.step, peak: verdict.peak, candidate: false }
+}
+
+/** The hard numbers of a class in a window, in depth-first order. */
+export function* hardNumbersOf(leaf: ClassState, window: bigint, partition: Partition): Generator<HardNumber> {
+  for (const n of survivorsOf(leaf, window, partition)) {
+    const hard = hardOf(n, partition)
+    if (hard) yield hard
+  }
+}
+
+interface ExactLeaf {
+  readonly summary: HardSummary
+  readonly candidates: readonly bigint[]
 }
 
 async function computeLeaf(
@@ -61,10 +77,10 @@ async function computeLeaf(
       signal?.throwIfAborted()
       onSlice(seen)
     }
-    const hard = judge(n, partition)
+    const hard = hardOf(n, partition)
     if (!hard) continue
-    summary = merge(summary, hard.summary)
-    candidates.push(...hard.candidates)
+    summary = merge(summary, hardNumber(n, hard.sigma, hard.peak))
+    if (hard.candidate) candidates.push(n)
   }
   return { summary, candidates }
 }
