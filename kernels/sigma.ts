@@ -6,7 +6,7 @@
  * candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops there:
  * the number is on or before a cycle that no rule leads out of.
  */
-import { bitLength, type Cycle, CycleFinder, describeCycle, LIMITS, type Limits, shortcutMap } from './map.ts'
+import { type Cycle, CycleFinder, describeCycle, LIMITS, type Limits, shortcutMap } from './map.ts'
 import { minOdds, type Rule } from './rules.ts'
 import type { MapName } from './unit.ts'
 
@@ -51,6 +51,7 @@ export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS)
   const { factor, addend } = shortcutMap(map)
   const allRules = map === '3n+1'
   const finder = new CycleFinder(n)
+  const tooLarge = 1n << BigInt(limits.bits)
   let value = n
   let odds = 0
   let evens = -1
@@ -89,7 +90,7 @@ export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS)
     if (length > 0) {
       return { kind: 'open', end: 'cycle', cycle: describeCycle(value, length, map), steps: step, below }
     }
-    if (bitLength(value) > limits.bits) return { kind: 'open', end: 'bits', cycle: null, steps: step, below }
+    if (value >= tooLarge) return { kind: 'open', end: 'bits', cycle: null, steps: step, below }
   }
   return { kind: 'open', end: 'steps', cycle: null, steps: limits.steps, below }
 }
