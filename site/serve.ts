@@ -91,6 +91,8 @@ async function answer(root: string, prefix: string, request: Request): Promise<R
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return new Response('Only GET and HEAD are answered here.\n', { status: 405, headers: { allow: 'GET, HEAD' } })
   }
+  // A request whose Host header is no host name has no URL either.
+  if (!URL.canParse(request.url)) return new Response('The request is malformed.\n', { status: 400 })
   const { pathname, search } = new URL(request.url)
   const segments = segmentsOf(pathname, prefix)
   if (segments === null) return missing(root, prefix)
@@ -129,7 +131,15 @@ export async function serveSite(dir: string, options: ServeOptions): Promise<Sit
   }
   let server: Server<undefined>
   try {
-    server = Bun.serve({ port, hostname, fetch: (request) => answer(root, prefix, request) })
+    server = Bun.serve({
+      port,
+      hostname,
+      // Errors are not shown with their stack. Bun then shares ports by default: two servers would take turns.
+      development: false,
+      reusePort: false,
+      fetch: (request) => answer(root, prefix, request),
+      error: () => new Response('The page could not be read.\n', { status: 500 }),
+    })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') {

@@ -41,7 +41,7 @@ function Claim({ data }: { data: SiteData }): JSX.Element {
         Every <var>n</var> below{' '}
         <span className="display">
           <Bound network={network} n={frontier} />
-          {k !== null && (
+          {boundText(network, frontier) !== frontier.toString() && (
             <span className="decimal">
               {' '}
               = <Num value={frontier} />
