@@ -12,12 +12,10 @@ import { type SiteFile, writeSite } from './output.ts'
 import { SiteApp, siteRouter } from './router.tsx'
 import style from './style.css' with { type: 'text' }
 
-/** A tombstone: the mark of a finished proof, and of a certified window. */
-const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
-<style>rect{fill:#1d4f91}@media(prefers-color-scheme:dark){rect{fill:#8db8f0}}</style>
-<rect x="7" y="3" width="18" height="26"/>
-</svg>
-`
+/** A tombstone: the mark of a finished proof, and of a certified window. In the page itself, so that no request is made. */
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect x="6" y="3" width="20" height="26" fill="#3b76c4"/></svg>',
+)}`
 
 const eta = new Eta({ autoEscape: true })
 
@@ -48,7 +46,7 @@ function pages(data: SiteData): Page[] {
 function policy(inlineStyle: string | null): string {
   const styles =
     inlineStyle === null ? "'self'" : `'sha256-${new Bun.CryptoHasher('sha256').update(inlineStyle).digest('base64')}'`
-  return `default-src 'none'; style-src ${styles}; img-src 'self'; base-uri 'self'; form-action 'none'`
+  return `default-src 'none'; style-src ${styles}; img-src data:; base-uri 'self'; form-action 'none'`
 }
 
 async function renderPage(data: SiteData, page: Page): Promise<string> {
@@ -62,7 +60,15 @@ async function renderPage(data: SiteData, page: Page): Promise<string> {
   const description = meta.findLast((tag) => tag?.name === 'description')?.content ?? 'There is no page here.'
   const inlineStyle = page.file === '404.html' ? style : null
   const body = renderToStaticMarkup(createElement(SiteApp, { router }))
-  return eta.renderString(shell, { title, description, root, body, inlineStyle, policy: policy(inlineStyle) })
+  return eta.renderString(shell, {
+    title,
+    description,
+    root,
+    body,
+    inlineStyle,
+    icon: ICON,
+    policy: policy(inlineStyle),
+  })
 }
 
 function certificateBytes(data: SiteData, certificates: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
@@ -103,7 +109,6 @@ export async function renderSite(
   const files: SiteFile[] = [
     ...pages(clean).map((page) => ({ path: page.file, content: () => renderPage(clean, page) })),
     { path: 'style.css', content: () => style },
-    { path: 'icon.svg', content: () => ICON },
     { path: 'data.json', content: () => dataJson(clean) },
     ...[...certificates].map(([file, content]) => ({ path: `certificates/${file}`, content: () => content })),
   ]

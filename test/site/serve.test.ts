@@ -41,12 +41,11 @@ function raw(path: string, host = 'site'): Promise<string> {
   })
 }
 
-test('pages, styles, data, icon and certificates come with their types', async () => {
+test('pages, styles, data and certificates come with their types', async () => {
   const types: Record<string, string> = {
     '': 'text/html; charset=utf-8',
     'windows/': 'text/html; charset=utf-8',
     'style.css': 'text/css; charset=utf-8',
-    'icon.svg': 'image/svg+xml',
     'data.json': 'application/json; charset=utf-8',
     'certificates/window-2147483648.json': 'application/json; charset=utf-8',
   }
