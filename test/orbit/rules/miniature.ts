@@ -1,0 +1,110 @@
+/** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
+import { hexToBytes } from '@noble/hashes/utils.js'
+import { classes } from '../../../kernels/partition.ts'
+import { encodeLeaf } from '../../../kernels/result.ts'
+import { WasmEngine } from '../../../kernels/wasm/engine.ts'
+import { seedRound } from '../../../orbit/rules/assignment.ts'
+import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
+import { nextDraw } from '../../../orbit/rules/draw.ts'
+import { checksumHex, type DrawBody, peakText, type ResultBody } from '../../../orbit/rules/events.ts'
+import { type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
+import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
+import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
+
+const seed = (n: number) => hexToBytes(n.toString(16).padStart(64, '0'))
+
+export interface Miniature {
+  readonly genesis: Genesis
+  readonly documents: { [K in keyof Documents]: unknown[] }
+  readonly records: Map<string, Uint8Array>
+  readonly nodeSecret: Uint8Array
+  readonly accountSecret: Uint8Array
+  readonly node: string
+  state(): State
+  /** Seals and deals the next draw of so many units. */
+  draw(round: number, capacity: number): DrawBody
+  /** Computes and signs whatever the newest deal asks. */
+  work(epoch: number): Promise<void>
+  registration(node: string): { registration: Uint8Array; consent: Uint8Array }
+}
+
+const beaconSecret = localSecret(new Uint8Array(48).fill(7))
+
+export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
+  const [accountSecret, nodeSecret] = [seed(1), seed(2)]
+  const [account, node] = [publicKeyOf(accountSecret), publicKeyOf(nodeSecret)]
+  const body: GenesisBody = {
+    type: 'genesis',
+    version: 1,
+    name: 'miniature',
+    baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
+    partition: { map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 },
+    replication: 1,
+    epoch: { rounds: 3, perDatabase: 10 },
+    freshRounds: 300,
+    deadlineRounds: 900,
+    beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
+    coordinators: [node],
+    founders: [{ account, node }],
+    trust: { verified: 10, trusted: 100, elite: 1000 },
+    vote: { deadlineRounds: 1000 },
+    genesis_timestamp: 1_700_000_000_000,
+    ...changes,
+  }
+  const genesis = readGenesis(sign(body, accountSecret).bytes)
+  const network = genesis.networkId
+  const registration = {
+    registration: sign({ type: 'registration', network, account, node, name: 'founder', round: 1 }, accountSecret).bytes,
+    consent: sign({ type: 'consent', network, account, node }, nodeSecret).bytes,
+  }
+  const documents: Miniature['documents'] = { accounts: [registration], pool: [], draws: [], results: [] }
+  const records = new Map<string, Uint8Array>()
+  const units = classes(genesis.partition).length
+  const state = () => stateOf(genesis, units, documents)
+  return {
+    genesis,
+    documents,
+    records,
+    nodeSecret,
+    accountSecret,
+    node,
+    state,
+    registration: () => registration,
+    draw(round, capacity) {
+      const beacon = signRound(beaconSecret, round)
+      const heartbeat = { type: 'heartbeat', network, node, round, beacon, capacity, engines: ['wasm'] }
+      documents.pool.push({ statement: sign(heartbeat, nodeSecret).bytes })
+      const draw = nextDraw(state(), round, units, ['zdpuHead'])
+      if (!draw) throw new Error('there is nothing to draw')
+      const seedOf = seedRound(genesis, draw.epoch)
+      documents.draws.push({ statement: sign(draw, nodeSecret).bytes })
+      documents.draws.push({ round: seedOf, signature: signRound(beaconSecret, seedOf) })
+      return draw
+    },
+    async work(epoch) {
+      const engine = new WasmEngine({ workers: 1 })
+      try {
+        for (const { window, unit } of state().draws.get(epoch)!.assignments) {
+          const result = await engine.verify({ partition: genesis.partition, window, index: unit })
+          const leaves = Buffer.concat(result.leaves.map(encodeLeaf))
+          const statement: ResultBody = {
+            type: 'result',
+            network,
+            epoch,
+            window: window.toString(),
+            unit,
+            count: result.count,
+            checksum: checksumHex(result.checksum),
+            peak: peakText(result.peak),
+            root: result.root,
+            leaves: rawCid(leaves).toString(),
+          }
+          records.set(statement.leaves, new Uint8Array(leaves))
+          documents.results.push({ statement: sign(statement, nodeSecret).bytes })
+        }
+      } finally {
+        await engine.close()
+      }
+    },
+  }
+}
