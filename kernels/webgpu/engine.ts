@@ -1,0 +1,192 @@
+/**
+ * The `webgpu` engine: units of 3n+1 windows on a GPU, equal to the bit to the exact engine.
+ *
+ * The GPU only drops numbers by the rules of rules.ts; the few that are left come back and are decided exactly here
+ * (finish.ts), so that the GPU's word is needed for nothing else. It runs wherever there is a WebGPU: in Bun through
+ * Dawn (open.ts), in a browser through navigator.gpu.
+ */
+import { leavesOf, weightOf } from '../partition.ts'
+import { sameSummary, summarize } from '../result.ts'
+import type { Engine, HardSummary, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import { KNOWN_ANSWERS } from '../wasm/known-answers.ts'
+import { type AdapterDescription, type Device, openDevice } from './device.ts'
+import { GpuFault } from './errors.ts'
+import { LeafSum } from './finish.ts'
+import { Pipeline } from './pipeline.ts'
+import { PLANT_STEPS } from './plants.ts'
+import { type GpuCounters, Runner, type Task } from './runner.ts'
+import { checkSettings, DEFAULTS, type Settings, SOFTWARE } from './settings.ts'
+
+export interface WebgpuOptions {
+  /** Take a software adapter too. It is slower than the wasm engine: for tests. Default false. */
+  readonly allowSoftware?: boolean
+  /** Share of the time that the GPU may work, above 0 to 1. Default 1. */
+  readonly gpuDuty?: number
+  /** What differs from the defaults; tune.ts measures what is best. */
+  readonly settings?: Partial<Settings>
+}
+
+/** What a leaf came to, with the numbers that have no place in its record. */
+interface LeafOutcome {
+  readonly summary: HardSummary
+  readonly candidates: readonly bigint[]
+}
+
+export class WebgpuEngine implements Engine {
+  readonly name = 'webgpu'
+  readonly adapter: AdapterDescription
+  readonly settings: Settings
+  readonly #device: Device
+  readonly #runner: Runner
+  /** Units take turns: they share the device's buffers. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  private constructor(device: Device, runner: Runner, settings: Settings) {
+    this.#device = device
+    this.#runner = runner
+    this.adapter = device.adapter
+    this.settings = settings
+  }
+
+  /**
+   * Opens the GPU and has it compute known answers.
+   *
+   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or answers wrongly
+   * @throws {RangeError} when an option is out of range
+   */
+  static async open(gpu: GPU, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
+    const { gpuDuty = 1 } = options
+    if (!(gpuDuty > 0 && gpuDuty <= 1))
+      throw new RangeError(`The GPU's duty must be above 0 and at most 1, not ${gpuDuty}`)
+    const device = await openDevice(gpu, options)
+    try {
+      const settings = { ...(device.adapter.software ? SOFTWARE : DEFAULTS), ...options.settings }
+      checkSettings(settings)
+      const pipeline = await Pipeline.open(device, settings)
+      const engine = new WebgpuEngine(device, new Runner(device, pipeline, settings, gpuDuty), settings)
+      await engine.#selfTest()
+      return engine
+    } catch (error) {
+      device.close()
+      throw error
+    }
+  }
+
+  /** How many numbers were left at each stage since the engine was opened. */
+  get counters(): Readonly<GpuCounters> {
+    return this.#runner.counters
+  }
+
+  /**
+   * @throws {RangeError} when the unit is not for this engine
+   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others are for another engine
+   * @throws {GpuFault} when the GPU answered wrongly
+   */
+  async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
+    const { partition } = unit
+    assertUnit(unit)
+    signal?.throwIfAborted()
+    const states = leavesOf(partition, unit.index)
+    const weights = states.map((state) => Number(weightOf(state, partition)))
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    const leaves: HardSummary[] = []
+    const candidates: bigint[] = []
+    let leavesDone = 0
+    let known = 0
+    const keep = (leaf: number, summary: HardSummary) => {
+      leaves[leaf] = summary
+      known += weights[leaf]!
+      leavesDone++
+    }
+    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: known / total })
+    for (const [leaf, summary] of done ?? []) if (leaf in states) keep(leaf, summary)
+    report()
+    const jobs = states.map((state, leaf) => ({ leaf, state })).filter(({ leaf }) => !leaves[leaf])
+    const task = { bits: partition.bits, window: unit.window, hardSteps: partition.hardSteps, jobs }
+    await this.#compute(task, signal, (leaf, outcome) => {
+      keep(leaf, outcome.summary)
+      candidates.push(...outcome.candidates)
+      // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+      if (outcome.candidates.length === 0) onLeaf?.(leaf, outcome.summary)
+      report()
+    })
+    return summarize(leaves, candidates)
+  }
+
+  /** Throws as verify() does. */
+  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+    assertUnit(unit)
+    const { partition, window } = unit
+    const states = leavesOf(partition, unit.index)
+    const state = states[leaf]
+    if (!state) throw new RangeError(`There is no leaf ${leaf}: the unit has the leaves 0 to ${states.length - 1}`)
+    signal?.throwIfAborted()
+    const task = { bits: partition.bits, window, hardSteps: partition.hardSteps, jobs: [{ leaf, state }] }
+    let found: LeafOutcome | undefined
+    await this.#compute(task, signal, (_, outcome) => {
+      found = outcome
+    })
+    return found!.summary
+  }
+
+  /** Gives the GPU back. What is under way fails. */
+  async close(): Promise<void> {
+    this.#device.close()
+  }
+
+  #compute(
+    task: Task,
+    signal: AbortSignal | undefined,
+    onLeaf: (leaf: number, outcome: LeafOutcome) => void,
+  ): Promise<void> {
+    const sums = new Map<number, LeafSum>()
+    const sumOf = (leaf: number) => {
+      let sum = sums.get(leaf)
+      if (!sum) {
+        sum = new LeafSum(task.hardSteps)
+        sums.set(leaf, sum)
+      }
+      return sum
+    }
+    const sink = {
+      number: (leaf: number, n: bigint) => sumOf(leaf).add(n),
+      complete: (leaf: number) => {
+        const sum = sumOf(leaf)
+        sums.delete(leaf)
+        onLeaf(leaf, { summary: sum.summary(), candidates: sum.candidates })
+      },
+    }
+    const turn = this.#last.then(() => this.#runner.run(task, sink, signal))
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  async #selfTest(): Promise<void> {
+    for (const { job, answer } of KNOWN_ANSWERS) {
+      let found: HardSummary | undefined
+      const task = { ...job, jobs: [{ leaf: 0, state: job.state }] }
+      await this.#compute(task, undefined, (_, { summary }) => {
+        found = summary
+      })
+      if (!found || !sameSummary(found, answer)) {
+        throw new GpuFault(
+          `The GPU ${this.adapter.description} computes window ${job.window} of 2^${job.bits} numbers wrongly (count ${found?.count} instead of ${answer.count}): it miscalculates, and is not used`,
+        )
+      }
+    }
+  }
+}
+
+/** @throws {RangeError} saying what this engine cannot do, and what can */
+function assertUnit({ partition: { map, bits, hardSteps }, window }: Unit): void {
+  const instead = 'use the exact engine (--engine exact)'
+  if (map !== '3n+1') throw new RangeError(`The webgpu engine knows the map 3n+1, not ${map}: ${instead}`)
+  if (hardSteps < bits + 58 || hardSteps > PLANT_STEPS) {
+    throw new RangeError(
+      `The webgpu engine takes ${bits + 58} to ${PLANT_STEPS} hard steps for windows of 2^${bits}, not ${hardSteps}: ${instead}`,
+    )
+  }
+  if (window < 0n || (window + 1n) << BigInt(bits) > 1n << 128n) {
+    throw new RangeError(`window ${window} of 2^${bits} numbers does not lie between 0 and 2^128`)
+  }
+}

@@ -1,0 +1,16 @@
+/** What can go wrong with a GPU, one class each, so that a caller can choose: the CPU, a restart there, or a full stop. */
+
+/** There is no GPU to use, and why: take the `wasm` engine. */
+export class NoGpu extends Error {
+  override readonly name = 'NoGpu'
+}
+
+/** The GPU went away in the middle of a unit (driver reset, sleep, unplugged): restart the unit on the `wasm` engine. */
+export class DeviceLost extends Error {
+  override readonly name = 'DeviceLost'
+}
+
+/** The GPU answered wrongly or refused a command: nothing it said since the last good batch is to be believed. Stop. */
+export class GpuFault extends Error {
+  override readonly name = 'GpuFault'
+}

@@ -1,0 +1,12 @@
+/** The webgpu engine in Bun: Dawn is loaded when it is first asked for, never by importing this file. */
+import { dawn } from './dawn.ts'
+import { WebgpuEngine, type WebgpuOptions } from './engine.ts'
+
+/**
+ * @throws {NoGpu} with one clear line when there is no GPU to use: take the wasm engine
+ * @throws {GpuFault} when the GPU cannot run the shaders or answers wrongly
+ * @throws {RangeError} when an option is out of range
+ */
+export async function openWebgpuEngine(options: WebgpuOptions = {}): Promise<WebgpuEngine> {
+  return WebgpuEngine.open(dawn(), options)
+}

@@ -1,0 +1,48 @@
+/**
+ * Planted known answers: every batch holds one class whose hard number we know, and a batch that does not report it is not
+ * believed. A dead kernel, a stale buffer, a wrong binding or a driver that drops commands cannot pass.
+ *
+ * The plant is a record of the stopping time (Roosendaal's tables): no rule fires on its first PLANT_STEPS steps, so it is
+ * hard for every S0 up to that. It is presented as some member n0 + a*2^depth of a class at the depth where the batch's own
+ * classes are, wherever its window would be: the kernels see parities and images, not windows.
+ */
+import { children, ROOT } from '../rules.ts'
+import type { ClassState } from '../unit.ts'
+
+/** No rule fires on a plant before step 966. Greatest S0 that this engine takes. */
+export const PLANT_STEPS = 960
+
+/** Stopping time records 2^57.3 to 2^61.2: sigma is 1005, 989 and 966. */
+const PLANTS = [2602714556700227743n, 1236472189813512351n, 180352746940718527n]
+
+export interface Plant {
+  readonly n: bigint
+  /** The class of n at the depth asked for. */
+  readonly state: ClassState
+  /** a: which member of the class n is, counted from the state's residue plus `below` classes. */
+  readonly offset: number
+  /** n - offset * 2^depth: the number that takes the place of the window's own member of the class. */
+  readonly base: bigint
+}
+
+/**
+ * Plant number `turn` (they take turns, at changing offsets).
+ *
+ * @param depth of the class, at most 69
+ * @param openBits offsets are below 2^openBits
+ */
+export function plant(turn: number, depth: number, openBits: number): Plant {
+  const n = PLANTS[turn % PLANTS.length]!
+  let state = ROOT
+  while (state.depth < depth) {
+    const mask = (1n << BigInt(state.depth + 1)) - 1n
+    const next = children(state).find(({ residue }) => residue === (n & mask))
+    if (!next) throw new Error(`The plant ${n} is dropped by a rule at step ${state.depth + 1}: the rules have changed`)
+    state = next
+  }
+  // n = residue + most * 2^depth; a member below n may be any of these. Odd multiplier: offsets go through all.
+  const most = (n - state.residue) >> BigInt(depth)
+  const room = 1n << BigInt(openBits)
+  const wanted = (BigInt(turn + 1) * 0x9e3779b1n) % (most + 1n < room ? most + 1n : room)
+  return { n, state, offset: Number(wanted), base: n - (wanted << BigInt(depth)) }
+}
