@@ -80,7 +80,8 @@ export class WasmEngine implements Engine {
             const { summary, news } = await this.#leaf(unit, states[i]!, either)
             keep(i, summary)
             candidates.push(...news)
-            onLeaf?.(i, summary)
+            // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+            if (news.length === 0) onLeaf?.(i, summary)
             report()
           }),
       )
@@ -115,12 +116,13 @@ export class WasmEngine implements Engine {
     const { summary, handedOver, counters } = await this.#pool.run(job, { signal, first })
     for (const key of Object.keys(counters) as (keyof Counters)[]) this.counters[key] += counters[key]
     const news: bigint[] = []
-    const decided = handedOver.map((n) => {
+    const decided: HardSummary[] = []
+    for (const n of handedOver) {
       const end = sigma(n)
-      if (end.kind === 'fired') return hardNumber(n, end.step, end.peak)
-      if (isCandidate(end)) news.push(n)
-      return hardNumber(n, null, 0n)
-    })
+      if (end.kind === 'open' && isCandidate(end)) news.push(n)
+      if (end.kind === 'open') decided.push(hardNumber(n, null, 0n))
+      else if (end.step > job.hardSteps) decided.push(hardNumber(n, end.step, end.peak))
+    }
     return { summary: decided.reduce(merge, summary), news }
   }
 }

@@ -53,6 +53,7 @@ interface Exports {
     evens: number,
     run: number,
     hardSteps: number,
+    maxSteps: number,
   ): void
   advance(slices: number): number
   layout(index: number): number
@@ -62,7 +63,9 @@ const WORD = (1n << 64n) - 1n
 
 /** The least S0: the filter tests 64 steps from level bits - 6 on without looking at S0. */
 export const leastHardSteps = (bits: number): number => bits + 58
-/** The greatest S0: sigma is computed to 4096 steps. */
+/** Steps to which the kernel computes sigma. */
+export const MAX_STEPS = 4096
+/** The greatest S0. */
 export const GREATEST_HARD_STEPS = 4000
 /** Numbers are below 2^LIMIT_BITS: beyond, the value at a tree leaf could leave 128 bits. */
 export const LIMIT_BITS = 96
@@ -87,11 +90,15 @@ export function assertSupported(job: { bits: number; window: bigint; hardSteps: 
 
 export class Kernel {
   readonly exports: Exports
+  /** Numbers that no rule drops within so many steps are handed over. Hard steps stay below it. */
+  readonly maxSteps: number
   #bits = 0
   #window = -1n
   #handedOver: bigint[] = []
 
-  constructor(module: WebAssembly.Module) {
+  /** @param maxSteps at most 4096; less than that only to see numbers handed over */
+  constructor(module: WebAssembly.Module, maxSteps = MAX_STEPS) {
+    this.maxSteps = maxSteps
     const handOver = (lo: bigint, hi: bigint) => {
       this.#handedOver.push((BigInt.asUintN(64, hi) << 64n) | BigInt.asUintN(64, lo))
     }
@@ -113,7 +120,7 @@ export class Kernel {
     this.#window = window
     this.#handedOver = []
     const { depth, residue, image, odds, evens, run } = state
-    this.exports.start(depth, residue, image & WORD, image >> 64n, odds, evens, run, job.hardSteps)
+    this.exports.start(depth, residue, image & WORD, image >> 64n, odds, evens, run, job.hardSteps, this.maxSteps)
   }
 
   /** Works through up to `slices` queues of 512 tree leaves, 0.05 to 0.1 ms each. @returns false when the leaf is done. */

@@ -3,7 +3,7 @@
  * share of the checksum, and its greatest value. Rules D, M and O are decided here alone, by the exact table LEAST_ODDS:
  * everything before only had to drop by these rules and no others.
  *
- * Nothing overflows: a number whose value reaches 2^188, or that no rule drops within MAX_STEPS, goes to the caller.
+ * Nothing overflows: a number whose value reaches 2^188, or that no rule drops within maxSteps, goes to the caller.
  */
 import { LEAST_ODDS, MAX_STEPS, OUT } from './layout'
 import { mix64 } from './words'
@@ -14,6 +14,7 @@ import { mix64 } from './words'
 declare function handOver(lo: u64, hi: u64): void
 
 let hardSteps: i32 = 0
+let maxSteps: i32 = 0
 let count: u64 = 0
 let checksum: u64 = 0
 let peakLo: u64 = 0
@@ -25,8 +26,9 @@ let peak2: u64 = 0
 /** How many numbers came here. */
 let calls: u64 = 0
 
-export function resetExact(s0: i32): void {
+export function resetExact(s0: i32, limit: i32): void {
   hardSteps = s0
+  maxSteps = min(limit, MAX_STEPS)
   count = checksum = peakLo = peakHi = peak0 = peak1 = peak2 = calls = 0
 }
 
@@ -55,7 +57,7 @@ export function exact(lo: u64, hi: u64): void {
   // run: 0 none, 1 in an odd run that began where 3^c < 2^(k+1), 2 one even after it, 3 in another odd run
   let k = 0, c = 0, evens = -1, run = 0
   for (;;) {
-    if (k == MAX_STEPS) return handOver(lo, hi)
+    if (k == maxSteps) return handOver(lo, hi)
     if (l & 1) {
       if (x > g || (x == g && (h > p || (h == p && l > q)))) {
         g = x

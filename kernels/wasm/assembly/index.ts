@@ -3,7 +3,7 @@
  *
  * Calls, in this order: size(bits), window(w), start(class), advance() until it gives 0, then read OUT. size and window are
  * kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each number that 192 bits or
- * MAX_STEPS cannot decide; the caller adds what the exact engine says of it.
+ * maxSteps (at most MAX_STEPS) cannot decide; the caller adds what the exact engine says of it.
  */
 import { resetExact, writeExact } from './exact'
 import { flush, resetJumps, wide } from './jumps'
@@ -17,8 +17,8 @@ export { size, window }
 constants()
 
 /** Begins a class: unit.ts says what the values are. depth + 2 <= bits - 6 <= depth + 58. */
-export function start(depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32): void {
-  resetExact(hardSteps)
+export function start(depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32): void {
+  resetExact(hardSteps, maxSteps)
   resetJumps(depth, residue, hardSteps)
   resetLeaves()
   plant(depth, imageLo, imageHi, odds, evens, run, <i32>(residue % 9))
