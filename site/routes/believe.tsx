@@ -37,6 +37,32 @@ function Heading({ id }: { id: (typeof SECTIONS)[number][0] }): JSX.Element {
   return <h2 id={id}>{SECTIONS.find(([name]) => name === id)?.[1]}</h2>
 }
 
+/** 3^c < 2^k with something added to the exponents, on one line. */
+function Smaller({ odds = '', steps = '' }: { odds?: string; steps?: string }): JSX.Element {
+  const exponent = (name: string, added: string): JSX.Element => (
+    <>
+      <var>{name}</var>
+      {added}
+    </>
+  )
+  return (
+    <span className="term">
+      <Power base={3} exponent={exponent('c', odds)} /> &lt; <Power exponent={exponent('k', steps)} />
+    </span>
+  )
+}
+
+/** A formula around m, on one line. */
+function Term({ before, after }: { before: string; after: string }): JSX.Element {
+  return (
+    <span className="term">
+      {before}
+      <var>m</var>
+      {after}
+    </span>
+  )
+}
+
 function Rules(): JSX.Element {
   return (
     <>
@@ -48,43 +74,19 @@ function Rules(): JSX.Element {
       <dl className="rules">
         <dt>Descent</dt>
         <dd>
-          <Power base={3} exponent={<var>c</var>} /> &lt; <Power exponent={<var>k</var>} />. Then <var>m</var> itself is
-          below <var>n</var>.
+          <Smaller />. Then <var>m</var> itself is below <var>n</var>.
         </dd>
         <dt>Path merge</dt>
         <dd>
           The even steps since the last odd one are even in number and at least two, and{' '}
-          <Power
-            base={3}
-            exponent={
-              <>
-                <var>c</var> − 1
-              </>
-            }
-          />{' '}
-          &lt;{' '}
-          <Power
-            exponent={
-              <>
-                <var>k</var> − 1
-              </>
-            }
-          />
-          . Then <var>m</var> also comes from (2
-          <var>m</var> − 1)/3, which is below <var>n</var>.
+          <Smaller odds=" − 1" steps=" − 1" />. Then <var>m</var> also comes from <Term before="(2" after=" − 1)/3" />,
+          which is below <var>n</var>.
         </dd>
         <dt>Odd, even, even</dt>
         <dd>
-          A run of odd steps began at <var>m</var>, where <Power base={3} exponent={<var>c</var>} /> &lt;{' '}
-          <Power
-            exponent={
-              <>
-                <var>k</var> + 1
-              </>
-            }
-          />
-          , and two even steps followed it. Then the path joins that of (<var>m</var> − 1)/2, which is below{' '}
-          <var>n</var> (C. Hercher, J. Integer Sequences 26, 2023, Lemma 9).
+          A run of odd steps began at <var>m</var>, where <Smaller steps=" + 1" />, and two even steps followed it. Then
+          the path joins that of <Term before="(" after=" − 1)/2" />, which is below <var>n</var> (C. Hercher, J.
+          Integer Sequences 26, 2023, Lemma 9).
         </dd>
         <dt>Preimage</dt>
         <dd>
@@ -134,9 +136,9 @@ function Believe(): JSX.Element {
 
         <Heading id="draw" />
         <p>
-          Nobody chooses what to work on. The list of workers is closed first; then a random number that nobody could
-          know at the time deals out the units. A result from anyone else does not count, so friends can’t arrange to
-          confirm each other.
+          Nobody chooses what to work on. The list of workers is closed first; then a random number that{' '}
+          {network.beacon.kind === 'local' ? 'only the founder’s node' : 'nobody'} could know at the time deals out the
+          units. A result from anyone else does not count, so friends can’t arrange to confirm each other.
           {network.replication === 1 &&
             ' With one account to a unit, as on this network, the draw only decides who answers for it.'}
         </p>

@@ -95,6 +95,12 @@ function Progress({ data }: { data: SiteData }): JSX.Element {
             {data.gaps.length > 0 && `, with ${counted(data.gaps.length, 'gap')} below the highest`}.
           </p>
           <Tiles tiles={shown} />
+          {shown.some((tile) => tile.state !== 'certified') && (
+            <p className="note">
+              A full square is a certified window, a part of one a window in work
+              {data.gaps.length > 0 && ', a broken outline a gap'}.
+            </p>
+          )}
           {shown.length < all.length && (
             <p className="note">
               The newest {shown.length} of {all.length}. <SiteLink to="/windows/">All windows</SiteLink>

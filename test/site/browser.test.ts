@@ -2,7 +2,7 @@
  * The pages in a real browser with JavaScript off, under a gateway's prefix and from the disk. Skipped, with the reason in
  * the tests' names, where Chromium is not installed.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -14,6 +14,9 @@ import { account, certificatesOf, key, sample, window } from './sample.ts'
 
 const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 const reason = chromiumPath ? '' : ' (skipped: no Chromium in /usr/bin; Debian has it as the package chromium)'
+
+/** A browser on a busy machine. */
+setDefaultTimeout(60_000)
 
 const SIZES = [
   { width: 360, height: 740 },

@@ -1,10 +1,13 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import type { SiteData } from '../../site/data.ts'
 import { renderSite } from '../../site/render.ts'
 import { filesOf, folder, markup } from './folder.ts'
 import { account, certificatesOf, key, sample, window } from './sample.ts'
+
+/** One test starts a process of its own. */
+setDefaultTimeout(30_000)
 
 async function rendered(data: SiteData, out = folder()): Promise<Map<string, Buffer>> {
   await renderSite(data, out, { certificates: certificatesOf(data) })
