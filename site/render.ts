@@ -10,13 +10,15 @@ import shell from '../templates/page.eta' with { type: 'text' }
 import { checked, dataJson, type SiteData, SiteDataError } from './data.ts'
 import { type SiteFile, writeSite } from './output.ts'
 import { SiteApp, siteRouter } from './router.tsx'
-import style from './style.css' with { type: 'text' }
+import pageStyle from './style/page.css' with { type: 'text' }
+import partsStyle from './style/parts.css' with { type: 'text' }
 
 /** A tombstone: the mark of a finished proof, and of a certified window. In the page itself, so that no request is made. */
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect x="6" y="3" width="20" height="26" fill="#3b76c4"/></svg>',
 )}`
 
+const style = `${pageStyle}\n${partsStyle}`
 const eta = new Eta({ autoEscape: true })
 
 interface Page {
