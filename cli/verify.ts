@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
-import { expectedHard } from '../kernels/expected.ts'
+import { deviations, expectedHard } from '../kernels/expected.ts'
 import { sameSummary } from '../kernels/result.ts'
 import { type CertifiedWindow, readCertificate } from '../orbit/rules/certificate.ts'
 import { checksumHex } from '../orbit/rules/events.ts'
@@ -107,14 +107,15 @@ function report(path: string, certificate: CertifiedWindow, recomputed: readonly
     })
     return
   }
-  const away = expected.sd > 0 ? `, ${((count - expected.count) / expected.sd).toFixed(1)} standard deviations off` : ''
+  const away =
+    expected.standardDeviation > 0 ? `, ${deviations(count, expected).toFixed(1)} standard deviations off` : ''
   console.log(`VALID: ${path}
   says       every n in [${start}, ${end}) converges if every smaller one does
   window     ${window} of 2^${partition.bits} numbers, ${powerText(genesis.baseline)} + ${window - genesis.firstWindow} * 2^${partition.bits} onwards
   network    ${genesis.networkId} (${body.name}), N = ${body.replication}, beacon ${body.beacon.source}
   checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
              ${leaves.length} units that are the whole partition, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'} and its Merkle root
-  hard       ${count} numbers (theory: ${expected.count.toFixed(1)} ± ${expected.sd.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
+  hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? 'nothing (--leaves 0)' : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}
   by         ${accounts.map(({ name, account }) => `${name} (${account.slice(0, 12)})`).join(', ')}`)

@@ -34,8 +34,8 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       unitsDone: window.certified.size,
       unitsTotal,
       hardCount,
-      expectedHard: expected.count,
-      expectedSd: expected.sd,
+      expectedHard: expected.mean,
+      expectedSd: expected.standardDeviation,
       peak,
       certificate: certificate
         ? { file: certificate.name, cid: rawCid(certificate.bytes).toString(), bytes: certificate.bytes.length }
@@ -57,9 +57,7 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       unitsPerWindow: unitsTotal,
       hardSteps: partition.hardSteps,
       levels: body.trust,
-      hardSteps: partition.hardSteps,
       replication: body.replication,
-      levels: body.trust,
       beacon: { kind: body.beacon.source, chainHash: body.beacon.hash, period: body.beacon.period },
       genesisTimestamp: body.genesis_timestamp,
       founder: genesis.signer,

@@ -41,7 +41,10 @@ export async function buildBinary(target = hostTarget(), out?: string): Promise<
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { target: { type: 'string' }, out: { type: 'string' } }, allowPositionals: false })
+  const { values } = parseArgs({
+    options: { target: { type: 'string' }, out: { type: 'string' } },
+    allowPositionals: false,
+  })
   try {
     const file = await buildBinary(values.target, values.out)
     console.log(`${file} (${(Bun.file(file).size / 2 ** 20).toFixed(0)} MiB)`)

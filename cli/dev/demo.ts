@@ -32,7 +32,8 @@ console.log(`${shown(binary)} (${(Bun.file(binary).size / 2 ** 20).toFixed(0)} M
 
 // Somebody's real network is not for demonstrations: then the demo keeps to itself.
 let directory = homeDirectory()
-if (isHome(directory) && openHome(directory).genesis.body.beacon.source !== 'local') directory = resolve(root, '.cache/demo')
+if (isHome(directory) && openHome(directory).genesis.body.beacon.source !== 'local')
+  directory = resolve(root, '.cache/demo')
 const data = directory === homeDirectory() ? [] : ['--data', directory]
 
 if (isHome(directory)) say(`Going on with the local network in ${directory}`)

@@ -14,7 +14,11 @@ const cache = join(root, '.cache', `bun-${version}`)
 function run(command, args, options = {}) {
   const { error, status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
   if (error) return { ok: false, why: error.message, status: 1 }
-  return { ok: status === 0, why: signal ? `it was ended by ${signal}` : `it exited with ${status}`, status: status ?? 1 }
+  return {
+    ok: status === 0,
+    why: signal ? `it was ended by ${signal}` : `it exited with ${status}`,
+    status: status ?? 1,
+  }
 }
 
 function fail(what, why, advice) {
@@ -22,8 +26,7 @@ function fail(what, why, advice) {
   process.exit(1)
 }
 
-const isPinned = (bun) =>
-  spawnSync(bun, ['--version'], { encoding: 'utf8' }).stdout?.trim() === version
+const isPinned = (bun) => spawnSync(bun, ['--version'], { encoding: 'utf8' }).stdout?.trim() === version
 
 /** Several builds come for one platform (baseline for old processors, musl): the first that runs is taken. */
 function cachedBun() {
@@ -31,7 +34,9 @@ function cachedBun() {
   if (!existsSync(scope)) return null
   const binary = process.platform === 'win32' ? 'bun.exe' : 'bun'
   const builds = readdirSync(scope).sort((a, b) => a.length - b.length)
-  return builds.map((build) => join(scope, build, 'bin', binary)).find((path) => existsSync(path) && isPinned(path)) ?? null
+  return (
+    builds.map((build) => join(scope, build, 'bin', binary)).find((path) => existsSync(path) && isPinned(path)) ?? null
+  )
 }
 
 function pinnedBun() {
@@ -41,7 +46,17 @@ function pinnedBun() {
   console.error(`Getting Bun ${version} ...`)
   mkdirSync(cache, { recursive: true })
   writeFileSync(join(cache, 'package.json'), '{ "private": true }\n')
-  const install = ['install', '--prefix', cache, '--no-save', '--no-package-lock', '--ignore-scripts', '--loglevel', 'error', `bun@${version}`]
+  const install = [
+    'install',
+    '--prefix',
+    cache,
+    '--no-save',
+    '--no-package-lock',
+    '--ignore-scripts',
+    '--loglevel',
+    'error',
+    `bun@${version}`,
+  ]
   const npm = process.env.npm_execpath
   const got =
     npm && /npm-cli\.[cm]?js$/.test(npm)
@@ -51,12 +66,19 @@ function pinnedBun() {
         : run('npm', install, { shell: process.platform === 'win32' })
   if (!got.ok) fail('Getting Bun from the npm registry', got.why, 'Check the connection and try again')
   const bun = cachedBun()
-  if (!bun) fail('Getting Bun', `no build of it runs on ${process.platform} ${process.arch}`, 'See the list of platforms in the README')
+  if (!bun)
+    fail(
+      'Getting Bun',
+      `no build of it runs on ${process.platform} ${process.arch}`,
+      'See the list of platforms in the README',
+    )
   return bun
 }
 
 function installPackages(bun) {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'bun.lock'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'bun.lock')))
+    .digest('hex')
   const marker = join(root, 'node_modules', '.collatz-lock')
   if (existsSync(marker) && readFileSync(marker, 'utf8') === lock) return
   console.error('Installing packages ...')

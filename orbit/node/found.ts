@@ -1,6 +1,6 @@
 /** Founding a network: the only place where a genesis is made. */
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { localChain, QUICKNET } from '../rules/beacon.ts'
+import { localChain, localSecret, QUICKNET } from '../rules/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../rules/genesis.ts'
 import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
 import { createHome, type Home } from './home.ts'
@@ -8,7 +8,8 @@ import { createHome, type Home } from './home.ts'
 /** Barina's limit. Above it everything is ours to show. */
 const BASELINE = {
   below: (1n << 71n).toString(),
-  citation: 'D. Barina, Improved verification limit for the convergence of the Collatz conjecture, J. Supercomput. 81:810, 2025',
+  citation:
+    'D. Barina, Improved verification limit for the convergence of the Collatz conjecture, J. Supercomput. 81:810, 2025',
   url: 'https://doi.org/10.1007/s11227-025-07337-0',
 }
 
@@ -43,9 +44,7 @@ function unitsFor(bits: number): number {
 export function found(founding: Founding): Home {
   const accountKey = ed25519.utils.randomSecretKey()
   const nodeKey = ed25519.utils.randomSecretKey()
-  const beaconKey = ed25519.utils.randomSecretKey()
-  // A BLS secret is a number below the group order, 0x73ed...: clearing the top bits keeps 252 of 256 random ones.
-  beaconKey[0] = beaconKey[0]! & 0x0f
+  const beaconKey = localSecret(crypto.getRandomValues(new Uint8Array(48)))
   const account = publicKeyOf(accountKey)
   const node = publicKeyOf(nodeKey)
   const now = Date.now()
@@ -66,14 +65,7 @@ export function found(founding: Founding): Home {
     epoch: { rounds, perDatabase: local ? 1200 : 1 },
     freshRounds: Math.ceil(300 / chain.period),
     deadlineRounds: local ? 900 : 24 * rounds,
-    beacon: {
-      source: local ? 'local' : 'drand',
-      scheme: 'bls-unchained-g1-rfc9380',
-      publicKey: chain.publicKey,
-      period: chain.period,
-      genesisTime: chain.genesisTime,
-      hash: chain.hash,
-    },
+    beacon: { source: local ? 'local' : 'drand', ...chain },
     coordinators: [node],
     founders: [{ account, node }],
     trust: { verified: 10, trusted: 100, elite: 1000 },

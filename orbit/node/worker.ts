@@ -60,7 +60,8 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
   const checkpoint = `checkpoint/${window}/${unit}`
   const leaves = await readCheckpoint(service, checkpoint)
   service.events.emit('started', { assignment, resumed: leaves.size })
-  const save = () => service.node.kv.put(checkpoint, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
+  const save = () =>
+    service.node.kv.put(checkpoint, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
   const known = new Map(leaves)
   const started = performance.now()
   const timer = setInterval(() => void save(), CHECKPOINT_MS)

@@ -1,0 +1,61 @@
+/** Handing the genesis block to whoever asks, and asking for it: protocol /collatz/genesis/1, one message. */
+
+import type { Libp2p, Stream } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { bunNoise } from './libp2p.ts'
+import { messages, sendMessage } from './streams.ts'
+
+const PROTOCOL = '/collatz/genesis/1'
+const LARGEST = 1 << 20
+
+export class GenesisUnavailable extends Error {
+  override readonly name = 'GenesisUnavailable'
+}
+
+export async function serveGenesis(libp2p: Libp2p, genesis: Uint8Array): Promise<void> {
+  await libp2p.handle(PROTOCOL, async (stream: Stream) => {
+    try {
+      await sendMessage(stream, genesis)
+      await stream.close()
+    } catch (error) {
+      stream.abort(error as Error)
+    }
+  })
+}
+
+/**
+ * Asks the node at a multiaddr for its network's genesis, with a key made for the occasion.
+ *
+ * @returns the block as received: check it with readGenesis
+ * @throws {GenesisUnavailable}
+ */
+export async function fetchGenesis(address: string, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
+  let target: ReturnType<typeof multiaddr>
+  try {
+    target = multiaddr(address)
+  } catch {
+    throw new GenesisUnavailable(`"${address}" is not a multiaddr (such as /ip4/203.0.113.7/tcp/4710/p2p/12D3...)`)
+  }
+  const libp2p = await createLibp2p({
+    transports: [tcp(), webSockets()],
+    connectionEncrypters: [bunNoise()],
+    streamMuxers: [yamux()],
+    connectionGater: { denyDialMultiaddr: () => false },
+  })
+  try {
+    const stream = await libp2p.dialProtocol(target, PROTOCOL, { signal })
+    for await (const genesis of messages(stream, LARGEST)) return genesis
+    throw new Error('it sent nothing')
+  } catch (error) {
+    const why = signal.aborted ? 'no answer in time' : (error as Error).message
+    throw new GenesisUnavailable(
+      `cannot get the genesis from ${address}: ${why}. Is the node running, and the address right?`,
+    )
+  } finally {
+    await libp2p.stop()
+  }
+}

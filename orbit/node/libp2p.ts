@@ -1,0 +1,65 @@
+/**
+ * The libp2p of a node: TCP and WebSocket, Noise, yamux, gossipsub, and a DHT of the network's own that carries IPNS.
+ */
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import { fetch } from '@libp2p/fetch'
+import { gossipsub } from '@libp2p/gossipsub'
+import { identify, identifyPush } from '@libp2p/identify'
+import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { noise } from '@libp2p/noise'
+import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import type { Libp2pOptions } from 'libp2p'
+
+/** Bun's node:crypto has no ChaCha20-Poly1305: Noise fails on frames of 1,200 bytes or more unless given a pure one. */
+export const bunNoise = () =>
+  noise({
+    crypto: {
+      ...defaultCrypto,
+      chaCha20Poly1305Encrypt: asCrypto.chaCha20Poly1305Encrypt,
+      chaCha20Poly1305Decrypt: asCrypto.chaCha20Poly1305Decrypt,
+    },
+  })
+
+/** libp2p's private key of an Ed25519 seed: seed and public key, 64 bytes. The peer id is the node key. */
+export const libp2pKey = (seed: Uint8Array) => privateKeyFromRaw(Buffer.concat([seed, ed25519.getPublicKey(seed)]))
+
+export function libp2pOptions(options: {
+  networkId: string
+  nodeKey: Uint8Array
+  listen: readonly string[]
+}): Libp2pOptions {
+  return {
+    privateKey: libp2pKey(options.nodeKey),
+    addresses: { listen: [...options.listen] },
+    transports: [tcp(), webSockets(), circuitRelayTransport()],
+    connectionEncrypters: [bunNoise()],
+    streamMuxers: [yamux()],
+    // Test and private networks live on loopback and private addresses.
+    connectionGater: { denyDialMultiaddr: () => false },
+    services: {
+      identify: identify(),
+      identifyPush: identifyPush(),
+      ping: ping(),
+      fetch: fetch(),
+      pubsub: gossipsub({
+        allowPublishToZeroTopicPeers: true,
+        emitSelf: false,
+        globalSignaturePolicy: 'StrictSign',
+        // Many nodes behind one address are a lab or a household, not an attack.
+        scoreParams: { IPColocationFactorWeight: 0 },
+      }),
+      // Helia's ipns() adds the validator and the selector of its records (publishing.ts).
+      dht: kadDHT({
+        protocol: `/collatz/${options.networkId}/kad/1.0.0`,
+        clientMode: false,
+        peerInfoMapper: passthroughMapper,
+      }) as never,
+    },
+  }
+}
