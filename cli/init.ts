@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import { defineCommand } from 'citty'
 import { found } from '../orbit/node/found.ts'
 import { homeDirectory } from '../orbit/node/home.ts'
@@ -9,13 +8,8 @@ import { printJson } from './print.ts'
 export const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/4710', '/ip4/0.0.0.0/tcp/4711/ws']
 
 /** The name that readers see, if none is given. */
-export const defaultAccountName = (): string => {
-  try {
-    return userInfo().username.slice(0, 40) || 'anonymous'
-  } catch {
-    return 'anonymous'
-  }
-}
+export const defaultAccountName = (): string =>
+  (process.env.USER ?? process.env.LOGNAME ?? '').slice(0, 40) || 'anonymous'
 
 export const init = defineCommand({
   meta: { name: 'init', description: 'found a network: make its genesis, your account and this node' },
@@ -57,7 +51,7 @@ export const init = defineCommand({
   windows    2^${genesis.partition.bits} numbers each, N = ${genesis.body.replication}
   beacon     ${genesis.body.beacon.source === 'local' ? 'local: whoever trusts this network trusts its founder not to rig draws' : 'drand quicknet'}
   data       ${home.directory} (back up account.key: it is you)
-Next: \`collatz work\`${args.data ? ` --data ${args.data}` : ''}`)
+Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
 

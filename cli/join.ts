@@ -46,7 +46,7 @@ export const join = defineCommand({
     if (args.json) return printJson({ network: genesis.networkId, data: home.directory })
     console.log(`Joined network ${genesis.networkId} (${genesis.body.name}).
   data   ${home.directory} (back up account.key: it is you)
-Next: \`collatz work\`${args.data ? ` --data ${args.data}` : ''}`)
+Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
 

@@ -43,9 +43,8 @@ export interface Bar {
 /** A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. */
 export function progressBar(title: string): Bar {
   const bar = new cliProgress.SingleBar({
-    format: `${title} |{bar}| {percentage} % · ETA {eta_formatted} · {note}`,
+    format: `${title} |{bar}| {percentage} % · {eta}{note}`,
     barsize: 28,
-    etaBuffer: 200,
     hideCursor: true,
     noTTYOutput: true,
     notTTYSchedule: 5000,
@@ -53,9 +52,17 @@ export function progressBar(title: string): Bar {
     barCompleteChar: '█',
     barIncompleteChar: '░',
   })
-  bar.start(1000, 0, { note: '' })
+  bar.start(1000, 0, { note: '', eta: '' })
+  const began = performance.now()
+  let first: number | null = null
   return {
-    update: (fraction, note) => bar.update(Math.floor(fraction * 1000), { note }),
+    update: (fraction, note) => {
+      // What was done before this run (a checkpoint) says nothing about how fast it is.
+      first ??= fraction
+      const left = ((performance.now() - began) * (1 - fraction)) / (fraction - first)
+      const eta = fraction - first > 0.002 && fraction < 1 ? `ETA ${durationText(left)} · ` : ''
+      bar.update(Math.floor(fraction * 1000), { note, eta })
+    },
     stop: () => bar.stop(),
   }
 }

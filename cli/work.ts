@@ -59,15 +59,15 @@ export async function runWork({ data, units, cpu, listen }: RunWork): Promise<vo
     let done = 0
     try {
       done = await workOn(node.service, engine, { signal, ...(units === undefined ? {} : { units }) })
+      await node.service.settled()
     } finally {
       stopShowing()
       if (signal.aborted) console.error('Stopping: what is done is kept.')
       await node.stop()
     }
-    const { state } = { state: node.service.state() }
-    console.log(`${done} ${done === 1 ? 'unit' : 'units'} done. ${frontierSentence(state.genesis, state.frontier)}`)
+    console.log(`${done} ${done === 1 ? 'unit' : 'units'} done.`)
     if (signal.aborted)
-      console.log(`Go on with \`collatz work\`${data ? ` --data ${data}` : ''}: it resumes from the last checkpoint.`)
+      console.log(`Go on with: collatz work${data ? ` --data ${data}` : ''} (it resumes from the last checkpoint)`)
   } finally {
     await engine.close()
   }

@@ -281,7 +281,11 @@ export class Service {
       documentKey.result(this.nodeKey, body.epoch, body.window, body.unit),
       { statement: sign(result, this.home.nodeKey).bytes },
     )
-    await this.writeCertificates()
+  }
+
+  /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
+  async settled(): Promise<void> {
+    await this.duty
   }
 
   async stop(): Promise<void> {

@@ -99,6 +99,8 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
   )
   await service.node.kv.delete(checkpoint)
   service.events.emit('finished', { assignment, count: result.count, milliseconds: performance.now() - started })
+  // The certificate of a window that this unit completes is written before the next unit is begun.
+  await service.settled()
 }
 
 async function readCheckpoint(service: Service, key: string): Promise<Map<number, HardSummary>> {
