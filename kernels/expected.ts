@@ -1,14 +1,14 @@
 /**
  * How many hard numbers theory expects, so that even a lone result can be judged.
  *
- * The low `bits` bits of the numbers of a window run through all residues, so how many of them are in which state of the
- * rules after `bits` steps is exact. After that parities are as good as fair coins (Terras: of all n mod 2^k every parity vector
- * belongs to exactly one), and n mod 9 is independent of them: a survivor in state s is hard with p(s) = 5/9 * P(no rule
- * fires in the steps bits+1 to S0). The mean is the sum of p, the variance the sum of p*(1-p): as p is small where S0 is far
- * above `bits`, that is Poisson's, sqrt(8735.6) = 93 for 2^40 numbers at S0 = 320.
+ * The low `bits` bits of the numbers of a window run through all residues, so how many of them are in which state of
+ * the rules after `bits` steps is exact. After that parities are as good as fair coins (Terras: of all n mod 2^k every
+ * parity vector belongs to exactly one), and n mod 9 is independent of them: a survivor in state s is hard with p(s) =
+ * 5/9 * P(no rule fires in the steps bits+1 to S0). The mean is the sum of p, the variance the sum of p*(1-p): as p is
+ * small where S0 is far above `bits`, that is Poisson's, sqrt(8735.6) = 93 for 2^40 numbers at S0 = 320.
  *
- * Floating point: relative errors stay under 1e-12. Under 5n+1 most numbers never fall: the mean is then of the order of
- * the window.
+ * Floating point: relative errors stay under 1e-12. Under 5n+1 most numbers never fall: the mean is then of the order
+ * of the window.
  */
 import { minOdds, ROOT, ruleAtEven } from './rules.ts'
 import type { ClassState, MapName, Partition } from './unit.ts'

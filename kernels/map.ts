@@ -2,8 +2,8 @@
  * The shortcut maps and what can be seen on a trajectory: T(n) = n/2 for even n, (a*n+b)/2 for odd n.
  *
  * One step of T at an odd number is an odd and an even step of the unshortened map, so the greatest value of the
- * unshortened trajectory is the greatest a*m+b over its odd m (or its start). That is the value which path record tables
- * list, and what a Peak is. Cycles are found by a repeated value (Brent, BIT 20, 1980).
+ * unshortened trajectory is the greatest a*m+b over its odd m (or its start). That is the value which path record
+ * tables list, and what a Peak is. Cycles are found by a repeated value (Brent, BIT 20, 1980).
  *
  * Exact for every size; slow. A walk stops at its limits and says so, it never guesses.
  */
@@ -45,8 +45,8 @@ export interface Limits {
 }
 
 /**
- * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps of T, and their peaks below
- * 2^150; the bound of witness.ts is proved for this many steps.
+ * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps of T, and their
+ * peaks below 2^150; the bound of witness.ts is proved for this many steps.
  */
 export const LIMITS: Limits = { steps: 5000, bits: 4096 }
 

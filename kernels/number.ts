@@ -1,6 +1,6 @@
 /**
- * All there is to say about one number of any size: its trajectory, the rule that fires first, and the smaller number which
- * that rule names, found by walking and checked by walking again.
+ * All there is to say about one number of any size: its trajectory, the rule that fires first, and the smaller number
+ * which that rule names, found by walking and checked by walking again.
  */
 import { bitLength, type Limits, limitsFor, type Trajectory, trajectory } from './map.ts'
 import { type Fired, type Open, sigma } from './sigma.ts'

@@ -1,13 +1,14 @@
 /**
  * Results: how hard numbers add up, the bytes of a leaf, and the Merkle tree over the leaves.
  *
- * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*s to the checksum mod 2^64, and its peak. A candidate (a
- * number for which no rule fires within the limits) is hard too, and counts, but has no sigma: it adds nothing to the
- * checksum and nothing to the peak. The sums are the same in any order.
+ * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*s to the checksum mod 2^64, and its peak. A
+ * candidate (a number for which no rule fires within the limits) is hard too, and counts, but has no sigma: it adds
+ * nothing to the checksum and nothing to the peak. The sums are the same in any order.
  *
  * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value u256; the last 48 are
- * zero when there is no peak. The tree over the records is that of RFC 9162, section 2.1, with SHA-256: leaves are hashed
- * after a byte 0x00, inner nodes after a byte 0x01, and n leaves are split at the greatest power of two below n.
+ * zero when there is no peak. The tree over the records is that of RFC 9162, section 2.1, with SHA-256: leaves are
+ * hashed after a byte 0x00, inner nodes after a byte 0x01, and n leaves are split at the greatest power of two below
+ * n.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { HardSummary, Peak, UnitResult } from './unit.ts'

@@ -2,8 +2,9 @@
  * The rules by which a number need not be looked at further, because its path meets that of a smaller number, and the
  * tree of residue classes that they prune.
  *
- * Let k steps of T have c odd ones among them, and m = T^k(n); all n = r mod 2^k share the parities of these k steps, and
- * T^k(r + a*2^k) = T^k(r) + a*3^c (Terras, Acta Arith. 30, 1976). A rule fires at step k by these coefficients alone:
+ * Let k steps of T have c odd ones among them, and m = T^k(n); all n = r mod 2^k share the parities of these k steps,
+ * and T^k(r + a*2^k) = T^k(r) + a*3^c (Terras, Acta Arith. 30, 1976). A rule fires at step k by these coefficients
+ * alone:
  *
  *   D  descent        3^c < 2^k: m < n.
  *   M  path merge     the step is even, the evens since the last odd step are even in number and at least 2, so that

@@ -1,10 +1,10 @@
 /**
- * sigma(n), by the number's own trajectory: the first step of T at which rule D, M or O fires (rules.ts), with no class,
- * table or bound on the size of n. This is the oracle that every engine is tested against.
+ * sigma(n), by the number's own trajectory: the first step of T at which rule D, M or O fires (rules.ts), with no
+ * class, table or bound on the size of n. This is the oracle that every engine is tested against.
  *
  * The walk has stated limits. A number for which no rule fires within them is open: it is hard for every S0, and a
- * candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops there:
- * the number is on or before a cycle that no rule leads out of.
+ * candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops
+ * there: the number is on or before a cycle that no rule leads out of.
  */
 import { type Cycle, CycleFinder, describeCycle, LIMITS, type Limits, shortcutMap } from './map.ts'
 import { minOdds, type Rule } from './rules.ts'

@@ -1,6 +1,6 @@
 /**
- * Path records of 3n+1 as the public tables have them (T. Oliveira e Silva; E. Roosendaal): n whose trajectory climbs higher
- * than that of every smaller number, and how high without the shortcut.
+ * Path records of 3n+1 as the public tables have them (T. Oliveira e Silva; E. Roosendaal): n whose trajectory climbs
+ * higher than that of every smaller number, and how high without the shortcut.
  */
 const lines = `27 9232 · 255 13120 · 447 39364 · 639 41524 · 703 250504 · 1819 1276936 · 4255 6810136 · 4591 8153620 ·
 9663 27114424 · 20895 50143264 · 26623 106358020 · 31911 121012864 · 60975 593279152 · 77671 1570824736 ·
