@@ -6,6 +6,7 @@
  * freed memory and the process dies after some hundred maps.
  */
 import { NoGpu } from './errors.ts'
+import { requireVulkan } from './vulkan.ts'
 
 interface Dawn {
   create(options: string[]): GPU
@@ -36,10 +37,11 @@ function library(): Dawn {
 /**
  * The process's one Dawn instance.
  *
- * @throws {NoGpu} when the library cannot be loaded here.
+ * @throws {NoGpu} when the library cannot be loaded here, or has no driver to talk to.
  */
 export function dawn(): GPU {
   if (pinned.collatzDawn) return pinned.collatzDawn
+  if (process.platform === 'linux') requireVulkan()
   try {
     const loaded = library()
     Object.assign(globalThis, loaded.globals)

@@ -75,13 +75,12 @@ export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise
 
 function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
   let failure: Error | undefined
-  let closed = false
   gpu.addEventListener('uncapturederror', (event) => {
     failure ??= new GpuFault(`The GPU refused a command: ${event.error.message.split('\n')[0]}`)
   })
   const lost = gpu.lost.then((info) => {
     const why = info.message.split('\n')[0] || info.reason
-    failure = new DeviceLost(`The GPU ${adapter.description} was lost${why ? ` (${why})` : ''}`)
+    failure ??= new DeviceLost(`The GPU ${adapter.description} was lost${why ? ` (${why})` : ''}`)
     throw failure
   })
   // Raced against every wait; between batches nobody listens, and that must not end the process.
@@ -94,8 +93,7 @@ function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
       if (failure) throw failure
     },
     close() {
-      if (closed) return
-      closed = true
+      failure ??= new Error('The webgpu engine is closed')
       gpu.destroy()
     },
   }

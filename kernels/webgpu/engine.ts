@@ -10,7 +10,7 @@ import { sameSummary, summarize } from '../result.ts'
 import type { Engine, HardSummary, Unit, UnitResult, VerifyOptions } from '../unit.ts'
 import { KNOWN_ANSWERS } from '../wasm/known-answers.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
-import { GpuFault } from './errors.ts'
+import { DeviceLost, GpuFault } from './errors.ts'
 import { LeafSum } from './finish.ts'
 import { Pipeline } from './pipeline.ts'
 import { PLANT_STEPS } from './plants.ts'
@@ -40,6 +40,8 @@ export class WebgpuEngine implements Engine {
   readonly #runner: Runner
   /** Units take turns: they share the device's buffers. */
   #last: Promise<unknown> = Promise.resolve()
+  /** A GPU that was lost or answered wrongly once is not asked again. */
+  #failure: Error | undefined
 
   private constructor(device: Device, runner: Runner, settings: Settings) {
     this.#device = device
@@ -156,8 +158,13 @@ export class WebgpuEngine implements Engine {
         onLeaf(leaf, { summary: sum.summary(), candidates: sum.candidates })
       },
     }
-    const turn = this.#last.then(() => this.#runner.run(task, sink, signal))
-    this.#last = turn.catch(() => {})
+    const turn = this.#last.then(() => {
+      if (this.#failure) throw this.#failure
+      return this.#runner.run(task, sink, signal)
+    })
+    this.#last = turn.catch((error) => {
+      if (error instanceof GpuFault || error instanceof DeviceLost) this.#failure = error
+    })
     return turn
   }
 

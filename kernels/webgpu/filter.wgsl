@@ -106,7 +106,6 @@ fn alive(item: u32) -> bool {
     high = (high >> 10u) * m + product.y;
     headroom += bitcast<i32>(step) >> 16u;
   }
-  return false;
 }
 
 // Survivors beyond the buffer's room are counted, not written: the CPU sees the count and runs the batch again in parts.

@@ -1,6 +1,7 @@
 /** The webgpu engine in Bun: Dawn is loaded when it is first asked for, never by importing this file. */
 import { dawn } from './dawn.ts'
 import { WebgpuEngine, type WebgpuOptions } from './engine.ts'
+import { type TuneOptions, type Tuning, tune } from './tune.ts'
 
 /**
  * @throws {NoGpu} with one clear line when there is no GPU to use: take the wasm engine
@@ -9,4 +10,9 @@ import { WebgpuEngine, type WebgpuOptions } from './engine.ts'
  */
 export async function openWebgpuEngine(options: WebgpuOptions = {}): Promise<WebgpuEngine> {
   return WebgpuEngine.open(dawn(), options)
+}
+
+/** tune() on the same adapter; throws as it does. */
+export async function tuneWebgpu(options: TuneOptions = {}): Promise<Tuning> {
+  return tune(dawn(), options)
 }

@@ -71,6 +71,7 @@ export class Pipeline {
   readonly #patterns: GPUBuffer
   readonly #look: GPUBuffer
   readonly #level: GPUBuffer
+  readonly #buffers: GPUBuffer[] = []
   readonly #tables = new Map<number, Patterns>()
   readonly #uploaded = new Set<number>()
   #windows: Windows | undefined
@@ -86,7 +87,11 @@ export class Pipeline {
     this.#settings = settings
     this.#filter = pipelines[0]
     this.#deep = pipelines[1]
-    const buffer = (size: number, usage: number) => device.gpu.createBuffer({ size, usage })
+    const buffer = (size: number, usage: number) => {
+      const made = device.gpu.createBuffer({ size, usage })
+      this.#buffers.push(made)
+      return made
+    }
     this.#patterns = buffer(8 * 2 ** (settings.expandBits + 1), STORAGE | COPY_DST)
     this.#look = buffer(4 * LOOK_ROWS * rowWords(settings.lookBits), STORAGE | COPY_DST)
     this.#level = buffer(16 * (ROWS + 9), STORAGE | COPY_DST)
@@ -263,6 +268,12 @@ export class Pipeline {
     })
     const gpuMs = slot.queries ? Number(times[1]! - times[0]!) / 1e6 : null
     return { results, classes, candidates, survivors, survivorsPerClass, overflow, gpuMs }
+  }
+
+  /** Gives the buffers back; the device stays. */
+  close(): void {
+    for (const buffer of this.#buffers) buffer.destroy()
+    for (const { queries } of this.slots) queries?.destroy()
   }
 
   #setDepth(depth: number): void {

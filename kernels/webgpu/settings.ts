@@ -29,7 +29,7 @@ export const DEFAULTS: Settings = {
 /** For software adapters: batches that a CPU can do in the time. */
 export const SOFTWARE: Settings = {
   ...DEFAULTS,
-  expandBits: 12,
+  expandBits: 10,
   lookBits: 18,
   threads: 64,
   survivorRoom: 2 ** 18,

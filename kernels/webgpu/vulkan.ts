@@ -1,0 +1,33 @@
+/**
+ * Whether Linux has Vulkan at all, asked before Dawn is loaded: Dawn answers a missing loader or driver with warnings on
+ * the error stream that no option turns off, and most machines without a GPU are such.
+ */
+import { NoGpu } from './errors.ts'
+
+/** VkInstanceCreateInfo: 64 bytes of which all but sType (VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO) may be zero. */
+const CREATE_INFO = Uint32Array.of(1, ...new Array(15).fill(0))
+
+/**
+ * Makes a Vulkan instance and lets it go.
+ *
+ * @throws {NoGpu} saying which part is missing
+ */
+export function requireVulkan(): void {
+  const { dlopen } = require('bun:ffi') as typeof import('bun:ffi')
+  const open = () =>
+    dlopen('libvulkan.so.1', {
+      vkCreateInstance: { args: ['ptr', 'ptr', 'ptr'], returns: 'i32' },
+      vkDestroyInstance: { args: ['ptr', 'ptr'], returns: 'void' },
+    })
+  let vulkan: ReturnType<typeof open>
+  try {
+    vulkan = open()
+  } catch {
+    throw new NoGpu('No GPU: the Vulkan loader libvulkan.so.1 is missing (Debian and Ubuntu: apt install libvulkan1)')
+  }
+  const instance = new BigUint64Array(1)
+  if (vulkan.symbols.vkCreateInstance(CREATE_INFO, null, instance) !== 0) {
+    throw new NoGpu('No GPU: Vulkan finds no driver')
+  }
+  vulkan.symbols.vkDestroyInstance(Number(instance[0]) as never, null)
+}

@@ -1,0 +1,140 @@
+/**
+ * Faults planted into a GPU from outside: its objects' calls are replaced, so that the engine under test is the real one.
+ * Each is a mistake that a driver, a shader or a table could make without any error being reported.
+ */
+import { SCALE } from '../../kernels/webgpu/dip.ts'
+import { ROWS } from '../../kernels/webgpu/tables.ts'
+
+type Source = (code: string) => string
+type Data = (words: Uint32Array<ArrayBuffer>) => Uint32Array<ArrayBuffer> | null
+
+interface Hooks {
+  /** Rewrites shaders. */
+  readonly source?: Source
+  /** Rewrites what is written to buffers, or drops it (null). */
+  readonly data?: Data
+  /** Rewrites the rows of a grid. */
+  readonly rows?: (rows: number) => number
+  /** Gets the device. */
+  readonly device?: (device: GPUDevice) => void
+}
+
+/** The same GPU, with its calls going through the hooks. */
+export function hooked(gpu: GPU, hooks: Hooks): GPU {
+  const hookDevice = (device: GPUDevice) => {
+    const createShaderModule = device.createShaderModule.bind(device)
+    device.createShaderModule = (descriptor) =>
+      createShaderModule({ ...descriptor, code: (hooks.source ?? String)(descriptor.code) })
+    const queue = device.queue
+    const writeBuffer = queue.writeBuffer.bind(queue)
+    queue.writeBuffer = (buffer, offset, data) => {
+      const written =
+        hooks.data && data instanceof Uint32Array ? hooks.data(data.slice()) : (data as Uint32Array<ArrayBuffer>)
+      if (written) writeBuffer(buffer, offset, written)
+    }
+    Object.defineProperty(device, 'queue', { value: queue })
+    const createCommandEncoder = device.createCommandEncoder.bind(device)
+    device.createCommandEncoder = (...args) => {
+      const encoder = createCommandEncoder(...args)
+      const beginComputePass = encoder.beginComputePass.bind(encoder)
+      encoder.beginComputePass = (...passArgs) => {
+        const pass = beginComputePass(...passArgs)
+        const dispatch = pass.dispatchWorkgroups.bind(pass)
+        pass.dispatchWorkgroups = (x, y) => (y === undefined ? dispatch(x) : dispatch(x, (hooks.rows ?? Number)(y)))
+        return pass
+      }
+      return encoder
+    }
+    hooks.device?.(device)
+    return device
+  }
+  return {
+    async requestAdapter(options: GPURequestAdapterOptions) {
+      const adapter = await gpu.requestAdapter(options)
+      if (!adapter) return null
+      const { features, info, limits } = adapter
+      const requestDevice = async (descriptor: GPUDeviceDescriptor) =>
+        hookDevice(await adapter.requestDevice(descriptor))
+      return { features, info, limits, requestDevice }
+    },
+  } as unknown as GPU
+}
+
+const replaced = (from: string, to: string): Source => {
+  return (code) => (code.includes('fn filterKernel') && !code.includes(from) ? fail(from) : code.replaceAll(from, to))
+}
+
+function fail(from: string): never {
+  throw new Error(`The shader no longer says "${from}": the planted fault has to follow it`)
+}
+
+/** Jump tables are the only writes of this length. */
+const JUMP_WORDS = 1024 + 11
+const LEVEL_WORDS = 4 * (ROWS + 9)
+
+const inJumps = (change: (words: Uint32Array<ArrayBuffer>) => void): Data => {
+  return (words) => {
+    if (words.length === JUMP_WORDS) change(words)
+    return words
+  }
+}
+
+/** The dip of ten steps from x if the step before had been odd: rule M then fires on evens that it has not seen begin. */
+function dipWithOddBefore(x: number): number {
+  let value = x
+  let odds = 0
+  let evens = 0
+  let dip = 0
+  for (let j = 0; j < 10; j++) {
+    if (value % 2 === 1) {
+      value = (3 * value + 1) / 2
+      odds++
+      evens = 0
+    } else {
+      value /= 2
+      evens++
+      if (evens % 2 === 0) dip = Math.max(dip, j - (odds - 1) * Math.log2(3))
+    }
+  }
+  return Math.floor(dip * SCALE)
+}
+
+/** By name; each must be caught when the engine is opened. */
+export const FAULTS: Readonly<Record<string, Hooks>> = {
+  'a wrong table entry': {
+    data: inJumps((words) => {
+      words[0b1111]! |= 0xfff << 20
+    }),
+  },
+  'a skipped row of seeds': { rows: (rows) => Math.max(1, rows - 1) },
+  'a dip that is a bit too deep': {
+    data: inJumps((words) => {
+      for (let x = 0; x < 1024; x++) {
+        const dip = Math.min(0xfff, (words[x]! >>> 20) + SCALE)
+        words[x] = (words[x]! & 0xfffff) | (dip << 20)
+      }
+    }),
+  },
+  'a lost carry': { source: replaced('select(0u, 1u, sum < c)', '0u') },
+  'a lost carry between limbs of a jump': { source: replaced('(a >> 16u) * m + (low >> 16u)', '(a >> 16u) * m') },
+  'a wrong mod 9 mask': {
+    data: (words) => {
+      if (words.length === LEVEL_WORDS) words.copyWithin(4 * ROWS, 4 * (ROWS + 1))
+      return words
+    },
+  },
+  'an overflow that is not reported': {
+    source: replaced(
+      'atomicAdd(&counters[counter + CANDIDATES], candidates);',
+      'atomicAdd(&counters[counter + CANDIDATES], candidates); atomicMin(&counters[counter + SURVIVORS], 64u);',
+    ),
+  },
+  'evens miscounted at the edge of a window': {
+    data: inJumps((words) => {
+      for (let x = 0; x < 1024; x++) {
+        const dip = Math.max(words[x]! >>> 20, dipWithOddBefore(x))
+        words[x] = (words[x]! & 0xfffff) | (dip << 20)
+      }
+    }),
+  },
+}
