@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createExactEngine, hardNumbersOf, hardOf } from '../../kernels/exact.ts'
 import { reportNumber } from '../../kernels/number.ts'
 import { classes, leavesOf } from '../../kernels/partition.ts'
@@ -8,6 +8,9 @@ import { checkWitness } from '../../kernels/witness.ts'
 import { bruteHard, bruteSigma } from './brute.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
 import { PATH_RECORDS } from './path-records.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(120_000)
 
 const engine = createExactEngine()
 const cut = (bits: number, hardSteps: number, units = 8, leaves = 16, map: MapName = '3n+1'): Partition => ({

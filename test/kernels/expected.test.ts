@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { classes, leavesOf, weightOf } from '../../kernels/partition.ts'
 import { ROOT } from '../../kernels/rules.ts'
 import type { Partition } from '../../kernels/unit.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(120_000)
 
 const main: Partition = { map: '3n+1', bits: 40, units: 64, leaves: 256, hardSteps: 320 }
 

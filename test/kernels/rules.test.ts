@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { weightOf } from '../../kernels/partition.ts'
 import { children, halves, minOdds, ROOT, ruleP } from '../../kernels/rules.ts'
 import { isCandidate, sigma } from '../../kernels/sigma.ts'
@@ -6,6 +6,9 @@ import type { ClassState, MapName } from '../../kernels/unit.ts'
 import { bruteSigma } from './brute.ts'
 import { PATH_RECORDS } from './path-records.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(120_000)
 
 /** Walks down the tree to the class of n at `depth`; a dropped class comes back as the rule and its depth. */
 function descend(n: bigint, depth: number, map: MapName = '3n+1'): ClassState | { rule: string; depth: number } {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { LIMITS, step, trajectory } from '../../kernels/map.ts'
 import { halves, ROOT, type Rule } from '../../kernels/rules.ts'
 import { sigma } from '../../kernels/sigma.ts'
@@ -13,6 +13,9 @@ import {
   witnessOf,
 } from '../../kernels/witness.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(120_000)
 
 function witness(n: bigint, map: '3n+1' | '3n-1' | '5n+1' = '3n+1'): Witness {
   const verdict = sigma(n, map, { steps: LIMITS.steps, bits: 100_000 })
