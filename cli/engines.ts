@@ -1,5 +1,5 @@
 /** Which engine a command uses. */
-import { ExactEngine } from '../kernels/exact.ts'
+import { createExactEngine } from '../kernels/exact.ts'
 import type { Engine, Partition } from '../kernels/unit.ts'
 import { WasmEngine } from '../kernels/wasm/engine.ts'
 import { leastHardSteps } from '../kernels/wasm/kernel.ts'
@@ -8,5 +8,5 @@ import { leastHardSteps } from '../kernels/wasm/kernel.ts'
 export function cpuEngine(partition: Partition, workers = navigator.hardwareConcurrency): Engine {
   return partition.map === '3n+1' && partition.hardSteps >= leastHardSteps(partition.bits)
     ? new WasmEngine({ workers })
-    : new ExactEngine()
+    : createExactEngine()
 }

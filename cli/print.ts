@@ -43,7 +43,7 @@ export interface Bar {
 /** A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. */
 export function progressBar(title: string): Bar {
   const bar = new cliProgress.SingleBar({
-    format: `${title} |{bar}| {percentage} % · {eta}{note}`,
+    format: `${title} |{bar}| {percentage} % · {left}{note}`,
     barsize: 28,
     hideCursor: true,
     noTTYOutput: true,
@@ -52,16 +52,16 @@ export function progressBar(title: string): Bar {
     barCompleteChar: '█',
     barIncompleteChar: '░',
   })
-  bar.start(1000, 0, { note: '', eta: '' })
+  bar.start(1000, 0, { note: '', left: '' })
   const began = performance.now()
   let first: number | null = null
   return {
     update: (fraction, note) => {
       // What was done before this run (a checkpoint) says nothing about how fast it is.
       first ??= fraction
-      const left = ((performance.now() - began) * (1 - fraction)) / (fraction - first)
-      const eta = fraction - first > 0.002 && fraction < 1 ? `ETA ${durationText(left)} · ` : ''
-      bar.update(Math.floor(fraction * 1000), { note, eta })
+      const remaining = ((performance.now() - began) * (1 - fraction)) / (fraction - first)
+      const left = fraction - first > 0.002 && fraction < 1 ? `ETA ${durationText(remaining)} · ` : ''
+      bar.update(Math.floor(fraction * 1000), { note, left })
     },
     stop: () => bar.stop(),
   }

@@ -49,7 +49,7 @@ export function found(founding: Founding): Home {
   const node = publicKeyOf(nodeKey)
   const now = Date.now()
   const local = founding.kind === 'local'
-  const bits = founding.bits ?? (local ? 44 : 56)
+  const bits = founding.bits ?? (local ? 43 : 56)
   if (!Number.isInteger(bits) || bits < 20 || bits > 71) {
     throw new RuleError(`a window of 2^${bits} numbers: the size must be 20 to 71 bits`)
   }

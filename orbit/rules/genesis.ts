@@ -96,6 +96,9 @@ export function readGenesis(bytes: Uint8Array): Genesis {
   const size = 1n << BigInt(body.partition.bits)
   const baseline = BigInt(body.baseline.below)
   if (baseline % size !== 0n) throw new RuleError('the genesis has a baseline that is not at the edge of a window')
+  if (body.partition.hardSteps < body.partition.bits) {
+    throw new RuleError('the genesis asks for fewer steps than a window has bits')
+  }
   if (!body.founders.some((founder) => founder.account === statement.signer)) {
     throw new RuleError('the genesis is not signed by an account of its founders')
   }
