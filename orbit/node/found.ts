@@ -2,6 +2,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { localChain, localSecret, QUICKNET } from '../rules/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../rules/genesis.ts'
+import { priceOf } from '../rules/puzzle.ts'
 import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
 import { createHome, type Home } from './home.ts'
 
@@ -68,6 +69,8 @@ export function found(founding: Founding): Home {
     beacon: { source: local ? 'local' : 'drand', ...chain },
     coordinators: [node],
     founders: [{ account, node }],
+    // A local network's accounts are its founder's own; among strangers an account costs ten minutes of a core.
+    registration: priceOf(local ? 0 : 600),
     trust: { verified: 10, trusted: 100, elite: 1000 },
     vote: { deadlineRounds: 14 * 24 * 1200 },
     genesis_timestamp: now,

@@ -24,6 +24,7 @@ import {
   spanOf,
 } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
+import { coreSecondsOf } from '../rules/puzzle.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
@@ -32,6 +33,7 @@ import { Emitter, type ServiceEvents } from './events.ts'
 import { type Home, writeAtomically } from './home.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
+import { solvePuzzle } from './puzzle.ts'
 
 const BLOCK_TIMEOUT = 20_000
 
@@ -59,6 +61,8 @@ export class Service {
   private readonly engines: readonly Engine['name'][]
   private lastHeartbeat: { round: number; capacity: number } | null = null
   private stopped = false
+  private registering: Promise<void> | null = null
+  private readonly stopping = new AbortController()
   /** What a round sets off, one after the other. */
   private duty: Promise<void> = Promise.resolve()
   private readonly cleanups: (() => void)[] = []
@@ -147,7 +151,11 @@ export class Service {
 
   private async onRound(round: BeaconRound): Promise<void> {
     await this.ledger.openSpans(round.round)
-    await this.register(round)
+    // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
+    this.registering ??= this.register(round).catch((error) => {
+      this.registering = null
+      if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot register: ${error.message}` })
+    })
     await this.beat(round)
     if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
   }
@@ -162,12 +170,27 @@ export class Service {
       node: this.nodeKey,
       name: this.home.config.name,
       round: round.round,
+      beacon: round.signature,
+      nonce: await this.solve(round),
     }
     const consent: ConsentBody = { type: 'consent', network, account: this.accountKey, node: this.nodeKey }
     await this.ledger.put(databaseName('accounts'), documentKey.registration(this.nodeKey), {
       registration: sign(registration, this.home.accountKey).bytes,
       consent: sign(consent, this.home.nodeKey).bytes,
     })
+  }
+
+  /** Pays the price of an account, on all cores but for no longer than the node runs. */
+  private async solve({ round, randomness }: BeaconRound): Promise<number> {
+    const price = this.genesis.body.registration
+    const seconds = coreSecondsOf(price)
+    if (seconds > 5) {
+      const text = `Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`
+      this.events.emit('notice', { text })
+    }
+    const { networkId } = this.genesis
+    const input = { networkId, account: this.accountKey, round, randomness }
+    return solvePuzzle(price, input, { signal: this.stopping.signal })
   }
 
   /** Says that the node is there, before its last word grows stale or when its capacity changes. */
@@ -213,9 +236,8 @@ export class Service {
     if (!draw) return
     // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
     if (this.wallRound() >= seedRound(this.genesis, draw.epoch)) return
-    await this.ledger.put(databaseName('draws'), documentKey.draw(this.nodeKey, draw.epoch), {
-      statement: sign(draw, this.home.nodeKey).bytes,
-    })
+    const statement = sign(draw, this.home.nodeKey).bytes
+    await this.ledger.put(databaseName('draws'), documentKey.draw(this.nodeKey, draw.epoch, statement), { statement })
     const units = draw.offers.reduce((sum, offer) => sum + offer.to - offer.from, 0)
     this.events.emit('sealed', { epoch: draw.epoch, units, nodes: draw.roster.length })
   }
@@ -291,6 +313,8 @@ export class Service {
   async stop(): Promise<void> {
     if (this.stopped) return
     const last = this.beacon.current()
+    this.stopping.abort()
+    await this.registering
     await this.duty
     if (this.lastHeartbeat?.capacity && last) {
       // A last word, so that the next draw does not count on a node that is gone.

@@ -18,6 +18,7 @@ import {
   statementDocument,
 } from './events.ts'
 import type { Genesis } from './genesis.ts'
+import { verifyPuzzle } from './puzzle.ts'
 import { open, RuleError } from './statement.ts'
 
 const MAX_BYTES = { accounts: 2048, pool: 1024, draws: 131_072, results: 2048 } as const
@@ -29,8 +30,19 @@ export interface Registration {
   readonly round: number
 }
 
+/** A puzzle takes 33 ms to check: a document found right is not checked again. */
+const registrations = new WeakMap<object, { genesis: Genesis; registration: Registration }>()
+
 /** @throws {RuleError} */
 export function openRegistration(genesis: Genesis, document: unknown): Registration {
+  const known = registrations.get(document as object)
+  if (known?.genesis === genesis) return known.registration
+  const registration = checkRegistration(genesis, document)
+  registrations.set(document as object, { genesis, registration })
+  return registration
+}
+
+function checkRegistration(genesis: Genesis, document: unknown): Registration {
   const parsed = registrationDocument.safeParse(document)
   if (!parsed.success) throw new RuleError('a registration document of the wrong shape')
   const { body, signer } = open(parsed.data.registration, registrationBody, 'the registration')
@@ -42,6 +54,13 @@ export function openRegistration(genesis: Genesis, document: unknown): Registrat
   if (consent.signer !== body.node || consent.body.node !== body.node || consent.body.account !== body.account) {
     throw new RuleError('a registration without the consent of its node')
   }
+  const randomness = verifyRound(genesis.chain, body.round, body.beacon)
+  const { networkId } = genesis
+  verifyPuzzle(
+    genesis.body.registration,
+    { networkId, account: body.account, round: body.round, randomness },
+    body.nonce,
+  )
   return { account: body.account, node: body.node, name: body.name, round: body.round }
 }
 
@@ -105,7 +124,7 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       }
       const { body, signer } = open(statement(), drawBody, 'the draw')
       ours(body, signer)
-      keyIs(documentKey.draw(writer, body.epoch))
+      keyIs(documentKey.draw(writer, body.epoch, statement()))
       return
     }
     default: {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { HardSummary } from '../../kernels/unit.ts'
+import { cidOf } from './genesis.ts'
 import { field } from './statement.ts'
 
 const network = field.network
@@ -16,8 +17,11 @@ export const registrationBody = z.strictObject({
   node: field.key,
   /** Shown to readers; chosen by the account, unique to nobody. */
   name: z.string().min(1).max(40),
-  /** A beacon round that was out when this was signed: the registration is not older than it. */
+  /** A beacon round that was out when the puzzle was solved, and its BLS signature: accounts can't be stockpiled. */
   round: field.count,
+  beacon: field.bytes(48),
+  /** Solves the registration puzzle (puzzle.ts). */
+  nonce: field.count,
 })
 export type RegistrationBody = z.infer<typeof registrationBody>
 
@@ -107,7 +111,9 @@ export const spanOf = (epoch: number, perDatabase: number): number => Math.floor
 export const documentKey = {
   registration: (node: string) => `${node}/registration`,
   heartbeat: (node: string) => `${node}/heartbeat`,
-  draw: (coordinator: string, epoch: number) => `${coordinator}/draw/${epoch}`,
+  /** By content, so that a coordinator that seals two draws for an epoch leaves both behind. */
+  draw: (coordinator: string, epoch: number, statement: Uint8Array) =>
+    `${coordinator}/draw/${epoch}/${cidOf(statement)}`,
   beacon: (writer: string, round: number) => `${writer}/beacon/${round}`,
   result: (node: string, epoch: number, window: string, unit: number) => `${node}/${epoch}/${window}/${unit}`,
 }

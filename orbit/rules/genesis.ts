@@ -12,6 +12,7 @@ import { z } from 'zod'
 import type { Partition } from '../../kernels/unit.ts'
 import type { ChainInfo } from './beacon.ts'
 import { checkChain } from './beacon.ts'
+import { checkPrice } from './puzzle.ts'
 import { field, open, RuleError, type Statement } from './statement.ts'
 
 export const genesisBody = z.strictObject({
@@ -59,6 +60,13 @@ export const genesisBody = z.strictObject({
     .array(z.strictObject({ account: field.key, node: field.key }))
     .min(1)
     .max(64),
+  /** What an account costs (puzzle.ts). */
+  registration: z.strictObject({
+    N: field.positive,
+    r: field.positive,
+    p: field.positive,
+    tries: field.positive,
+  }),
   /** Accepted units from which an account is VERIFIED, TRUSTED, ELITE. */
   trust: z.strictObject({ verified: field.positive, trusted: field.positive, elite: field.positive }),
   /** A vote on a confirmed cycle: more than half of the frozen electorate decides; none by then means continue. */
@@ -105,6 +113,7 @@ export function readGenesis(bytes: Uint8Array): Genesis {
   const { source: _, ...rest } = body.beacon
   const chain: ChainInfo = rest
   checkChain(chain)
+  checkPrice(body.registration)
   return {
     ...statement,
     networkId: cidOf(bytes).toString(),

@@ -46,6 +46,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
     coordinators: [node],
     founders: [{ account, node }],
+    registration: { N: 2, r: 1, p: 1, tries: 1 },
     trust: { verified: 10, trusted: 100, elite: 1000 },
     vote: { deadlineRounds: 1000 },
     genesis_timestamp: 1_700_000_000_000,
@@ -54,7 +55,19 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
   const genesis = readGenesis(sign(body, accountSecret).bytes)
   const network = genesis.networkId
   const registration = {
-    registration: sign({ type: 'registration', network, account, node, name: 'founder', round: 1 }, accountSecret).bytes,
+    registration: sign(
+      {
+        type: 'registration',
+        network,
+        account,
+        node,
+        name: 'founder',
+        round: 1,
+        beacon: signRound(beaconSecret, 1),
+        nonce: 0,
+      },
+      accountSecret,
+    ).bytes,
     consent: sign({ type: 'consent', network, account, node }, nodeSecret).bytes,
   }
   const documents: Miniature['documents'] = { accounts: [registration], pool: [], draws: [], results: [] }
