@@ -51,6 +51,7 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
       results: state.results.size,
       notAssigned: state.notAssigned,
     },
+    equivocations: state.equivocations.map(({ coordinator, epoch }) => ({ coordinator, epoch })),
     accounts: state.accounts,
     nodes: state.nodes.size,
     running: live !== null,
@@ -81,6 +82,11 @@ function statusText(source: Source): string {
   }
   if (frontier.beyond.length > 0)
     lines.push(`beyond    ${frontier.beyond.length} certified windows wait for a gap to close`)
+  for (const { coordinator, epoch } of state.equivocations) {
+    lines.push(
+      `FRAUD     coordinator ${coordinator.slice(0, 12)} sealed two draws for epoch ${epoch}: none of its draws stands since`,
+    )
+  }
   lines.push(`units     ${statusOf(source).units.certified} certified, ${state.notAssigned} refused as not assigned`)
   if (live) {
     const { peers } = live

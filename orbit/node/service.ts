@@ -12,6 +12,7 @@ import type { Engine } from '../../kernels/unit.ts'
 import { seedRound } from '../rules/assignment.ts'
 import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
 import { writeCertificate } from '../rules/certificate.ts'
+import { mayStepIn } from '../rules/coordinators.ts'
 import { nextDraw } from '../rules/draw.ts'
 import {
   type ConsentBody,
@@ -233,7 +234,7 @@ export class Service {
       this.ledger.unitsPerWindow,
       await this.ledger.poolHeads(round.round),
     )
-    if (!draw) return
+    if (!draw || !mayStepIn(this.genesis, this.nodeKey, draw.epoch, round.round)) return
     // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
     if (this.wallRound() >= seedRound(this.genesis, draw.epoch)) return
     const statement = sign(draw, this.home.nodeKey).bytes

@@ -4,6 +4,7 @@
  */
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign, deadlineRound, seedRound, unitKey } from './assignment.ts'
+import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
 import {
   beaconDocument,
   type DrawBody,
@@ -67,6 +68,8 @@ export interface State {
   readonly heartbeats: ReadonlyMap<string, HeartbeatBody>
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
+  /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
+  readonly equivocations: readonly Equivocation[]
   /** Draws whose R(e) is not known yet. */
   readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
   readonly windows: ReadonlyMap<bigint, WindowState>
@@ -81,7 +84,7 @@ export interface State {
 export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Documents): State {
   const nodes = readRegistrations(genesis, documents.accounts)
   const heartbeats = readHeartbeats(documents.pool)
-  const { draws, sealed } = readDraws(genesis, unitsPerWindow, documents.draws)
+  const { draws, sealed, equivocations } = readDraws(genesis, unitsPerWindow, documents.draws)
 
   const results = new Map<string, Statement<ResultBody>>()
   for (const document of documents.results) {
@@ -118,6 +121,7 @@ export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Doc
     nodes,
     heartbeats,
     draws,
+    equivocations,
     sealed,
     windows,
     results,
@@ -156,11 +160,12 @@ function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable
   }
   const draws = new Map<number, DealtDraw>()
   const sealed = new Map<number, Statement<DrawBody>>()
-  // Of several coordinators' draws for one epoch, the one listed first in the genesis stands.
-  const rank = (draw: Statement<DrawBody>) => genesis.body.coordinators.indexOf(draw.signer)
-  for (const draw of statements.sort((a, b) => rank(a) - rank(b))) {
+  const equivocations = equivocationsIn(statements)
+  const { coordinators } = genesis.body
+  for (const draw of statements.sort((a, b) => turnOf(coordinators, a) - turnOf(coordinators, b))) {
     const { epoch, offers } = draw.body
     if (draws.has(epoch) || sealed.has(epoch)) continue
+    if (epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
     if (offers.some((offer) => offer.to > unitsPerWindow || offer.from >= offer.to)) continue
     const signature = signatures.get(seedRound(genesis, epoch))
     try {
@@ -170,7 +175,7 @@ function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable
       if (!(error instanceof RuleError)) throw error
     }
   }
-  return { draws, sealed }
+  return { draws, sealed, equivocations: [...equivocations.values()] }
 }
 
 /** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */

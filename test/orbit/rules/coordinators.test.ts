@@ -1,0 +1,83 @@
+/** A coordinator that seals twice is exposed by its own signatures; one that is silent is stepped in for. */
+import { expect, test } from 'bun:test'
+import { checkEquivocation, mayStepIn, turnOf } from '../../../orbit/rules/coordinators.ts'
+import type { DrawBody } from '../../../orbit/rules/events.ts'
+import { RuleError, sign } from '../../../orbit/rules/statement.ts'
+import { miniature } from './miniature.ts'
+
+function twice() {
+  const network = miniature()
+  const first = network.draw(4, 2)
+  const second: DrawBody = { ...first, heads: ['zdpuAnother'] }
+  return { network, first, second, bytes: [first, second].map((draw) => sign(draw, network.nodeSecret).bytes) }
+}
+
+test('two draws for one epoch: neither stands, and the proof needs nothing else', () => {
+  const { network, first, bytes } = twice()
+  expect(network.state().draws.has(first.epoch)).toBe(true)
+  network.documents.draws.push({ statement: bytes[1] })
+  const { draws, equivocations } = network.state()
+  expect(draws.has(first.epoch)).toBe(false)
+  expect(equivocations).toHaveLength(1)
+  const found = checkEquivocation(network.genesis, equivocations[0]!.proof)
+  expect(found).toEqual({ coordinator: network.node, epoch: first.epoch, proof: equivocations[0]!.proof })
+})
+
+test('the verdict does not depend on which draw came first, nor on copies', () => {
+  const { network, bytes } = twice()
+  network.documents.draws.push({ statement: bytes[1] })
+  const forwards = network.state().equivocations
+  network.documents.draws.reverse()
+  network.documents.draws.push({ statement: bytes[1]!.slice() })
+  expect(network.state().equivocations).toEqual(forwards)
+})
+
+test('later draws of an exposed coordinator do not stand, earlier ones do', () => {
+  const { network, first, bytes } = twice()
+  const later = network.draw(10, 4)
+  network.documents.draws.push({ statement: bytes[1] })
+  expect([...network.state().draws.keys()]).toEqual([])
+  expect(later.epoch).toBeGreaterThan(first.epoch)
+
+  const other = miniature()
+  const early = other.draw(4, 2)
+  const late = other.draw(10, 4)
+  other.documents.draws.push({ statement: sign({ ...late, heads: [] }, other.nodeSecret).bytes })
+  expect([...other.state().draws.keys()]).toEqual([early.epoch])
+})
+
+test('no proof: one draw twice, two epochs, two signers, a stranger, another network', () => {
+  const { network, first, bytes } = twice()
+  const [a, b] = bytes as [Uint8Array, Uint8Array]
+  const by = (draw: DrawBody, secret = network.nodeSecret) => sign(draw, secret).bytes
+  const stranger = new Uint8Array(32).fill(9)
+  const proofs: [Uint8Array, Uint8Array][] = [
+    [a, a.slice()],
+    [a, by({ ...first, epoch: first.epoch + 1 })],
+    [a, by(first, stranger)],
+    [by(first, stranger), by({ ...first, heads: [] }, stranger)],
+    [a, b.slice(0, -1)],
+  ]
+  for (const proof of proofs) expect(() => checkEquivocation(network.genesis, proof)).toThrow(RuleError)
+  const elsewhere = miniature({ name: 'elsewhere' })
+  expect(() => checkEquivocation(elsewhere.genesis, [a, b])).toThrow(RuleError)
+})
+
+test('turns go round, and the next steps in when the first is silent for its share', () => {
+  const keys = ['aa', 'bb', 'cc']
+  const turns = (epoch: number) => keys.map((signer) => turnOf(keys, { signer, body: { epoch } }))
+  expect([0, 1, 2, 3].map(turns)).toEqual([
+    [0, 1, 2],
+    [2, 0, 1],
+    [1, 2, 0],
+    [0, 1, 2],
+  ])
+  const coordinators = ['1', '2', '3'].map((c) => c.repeat(64))
+  const { genesis } = miniature({ coordinators, epoch: { rounds: 30, perDatabase: 10 } })
+  // R(4) is round 120; epoch 3 begins at 90. The turn of epoch 4 is the second's, then the third's, then the first's.
+  const allowed = (round: number) => coordinators.map((c) => mayStepIn(genesis, c, 4, round))
+  expect(allowed(90)).toEqual([false, true, false])
+  expect(allowed(100)).toEqual([false, true, true])
+  expect(allowed(110)).toEqual([true, true, true])
+  expect(mayStepIn(genesis, '9'.repeat(64), 4, 110)).toBe(false)
+})
