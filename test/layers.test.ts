@@ -1,7 +1,7 @@
 /** Who may import whom (DESIGN.md, "Layout"). */
 import { expect, test } from 'bun:test'
-import { Glob } from 'bun'
 import { dirname, relative, resolve } from 'node:path'
+import { Glob } from 'bun'
 
 const root = resolve(import.meta.dir, '..')
 
@@ -61,7 +61,8 @@ test('an import that does is found', () => {
 })
 
 test('rules read no clock, no randomness and no system', async () => {
-  const impure = /\b(Date\.now|new Date\(|performance\.|Math\.random|getRandomValues|process\.|Bun\.|fetch\(|setTimeout)\b|from 'node:/
+  const impure =
+    /\b(Date\.now|new Date\(|performance\.|Math\.random|getRandomValues|process\.|Bun\.|fetch\(|setTimeout)\b|from 'node:/
   for await (const file of new Glob('orbit/rules/**/*.ts').scan(root)) {
     const source = await Bun.file(resolve(root, file)).text()
     expect({ file, found: impure.exec(source)?.[0] }).toEqual({ file, found: undefined })

@@ -38,7 +38,14 @@ await check('the binary builds', () => buildBinary())
 const scratch = mkdtempSync(join(tmpdir(), 'collatz-test-'))
 const report = join(scratch, 'junit.xml')
 const tests = Bun.spawn(
-  [process.execPath, 'test', '--timeout=120000', '--reporter=junit', `--reporter-outfile=${report}`, ...process.argv.slice(2)],
+  [
+    process.execPath,
+    'test',
+    '--timeout=120000',
+    '--reporter=junit',
+    `--reporter-outfile=${report}`,
+    ...process.argv.slice(2),
+  ],
   { cwd: root, stdout: 'inherit', stderr: 'inherit', env: { ...process.env, COLLATZ_HOME: join(scratch, 'home') } },
 )
 const exitCode = await tests.exited

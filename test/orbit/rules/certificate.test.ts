@@ -32,7 +32,9 @@ test('a window whose every unit is certified moves the frontier by its size', ()
   const { genesis, frontier } = network.state()
   expect(frontier).toEqual({ below: (1n << 71n) + (1n << 28n), windows: 1, beyond: [] })
   expect(frontierText(genesis, frontier)).toBe('2^71 + 2^28')
-  expect(frontierSentence(genesis, frontier)).toContain('Every n below 2^71 + 2^28 = 2361183241434822875282 converges'.slice(0, 30))
+  expect(frontierSentence(genesis, frontier)).toContain(
+    'Every n below 2^71 + 2^28 = 2361183241434822875282 converges'.slice(0, 30),
+  )
 })
 
 test('the certificate says what was computed', () => {
