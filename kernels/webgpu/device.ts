@@ -113,8 +113,10 @@ export async function compile(
   const module = device.gpu.createShaderModule({ code, label: entryPoint })
   const { messages } = await module.getCompilationInfo()
   const error = messages.find(({ type }) => type === 'error')
-  if (error)
-    throw new GpuFault(`The shader ${entryPoint} does not compile here: line ${error.lineNum}: ${error.message}`)
+  if (error) {
+    const [what] = error.message.split('\n')
+    throw new GpuFault(`The shader ${entryPoint} does not compile here: line ${error.lineNum}: ${what}`)
+  }
   try {
     return await device.gpu.createComputePipelineAsync({ layout, compute: { module, entryPoint } })
   } catch (reason) {

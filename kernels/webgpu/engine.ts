@@ -8,10 +8,10 @@
 import { leavesOf, weightOf } from '../partition.ts'
 import { sameSummary, summarize } from '../result.ts'
 import type { Engine, HardSummary, Unit, UnitResult, VerifyOptions } from '../unit.ts'
-import { KNOWN_ANSWERS } from '../wasm/known-answers.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
 import { DeviceLost, GpuFault } from './errors.ts'
 import { LeafSum } from './finish.ts'
+import { KNOWN_ANSWERS } from './known-answers.ts'
 import { Pipeline } from './pipeline.ts'
 import { PLANT_STEPS } from './plants.ts'
 import { type GpuCounters, Runner, type Task } from './runner.ts'
@@ -177,7 +177,7 @@ export class WebgpuEngine implements Engine {
       })
       if (!found || !sameSummary(found, answer)) {
         throw new GpuFault(
-          `The GPU ${this.adapter.description} computes window ${job.window} of 2^${job.bits} numbers wrongly (count ${found?.count} instead of ${answer.count}): it miscalculates, and is not used`,
+          `The GPU ${this.adapter.description} computes a class of window ${job.window} of 2^${job.bits} numbers wrongly (count ${found?.count} instead of ${answer.count}): it miscalculates, and is not used`,
         )
       }
     }

@@ -19,10 +19,26 @@ export interface Plant {
   readonly n: bigint
   /** The class of n at the depth asked for. */
   readonly state: ClassState
-  /** a: which member of the class n is, counted from the state's residue plus `below` classes. */
+  /** a: which member of the class n is, counted from `base`. */
   readonly offset: number
   /** n - offset * 2^depth: the number that takes the place of the window's own member of the class. */
   readonly base: bigint
+}
+
+/**
+ * The class of n mod 2^depth.
+ *
+ * @throws {Error} when a rule drops it
+ */
+export function classOf(n: bigint, depth: number): ClassState {
+  let state = ROOT
+  while (state.depth < depth) {
+    const residue = BigInt.asUintN(state.depth + 1, n)
+    const next = children(state).find((child) => child.residue === residue)
+    if (!next) throw new Error(`The class of ${n} is dropped by a rule at step ${state.depth + 1}`)
+    state = next
+  }
+  return state
 }
 
 /**
@@ -33,13 +49,7 @@ export interface Plant {
  */
 export function plant(turn: number, depth: number, openBits: number): Plant {
   const n = PLANTS[turn % PLANTS.length]!
-  let state = ROOT
-  while (state.depth < depth) {
-    const mask = (1n << BigInt(state.depth + 1)) - 1n
-    const next = children(state).find(({ residue }) => residue === (n & mask))
-    if (!next) throw new Error(`The plant ${n} is dropped by a rule at step ${state.depth + 1}: the rules have changed`)
-    state = next
-  }
+  const state = classOf(n, depth)
   // n = residue + most * 2^depth; a member below n may be any of these. Odd multiplier: offsets go through all.
   const most = (n - state.residue) >> BigInt(depth)
   const room = 1n << BigInt(openBits)

@@ -55,7 +55,9 @@ interface Planted {
 /** The leaf number of the plant's seed. */
 const PLANT_LEAF = -1
 /** Classes of the first batch, before a rate is known. */
-const FIRST_CLASSES = 2 ** 18
+const FIRST_CLASSES = 2 ** 12
+/** A batch is at most so many times the last one: the rate of a small batch says little about a large one. */
+const GROWTH = 16
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 export class Runner {
@@ -75,6 +77,7 @@ export class Runner {
   readonly #duty: number
   /** Classes a millisecond, measured; 0 before the first batch. */
   #rate = 0
+  #lastClasses = FIRST_CLASSES
   /** Survivors' room to keep for each class, measured with a margin. */
   #roomPerClass = 2
   #turn = 0
@@ -155,8 +158,8 @@ export class Runner {
   }
 
   #batchClasses(): number {
-    if (this.#rate === 0) return FIRST_CLASSES
-    return Math.max(1, Math.min(this.#rate * this.#settings.batchMs, SLICE_ROOM * this.#sliceClasses()))
+    const wanted = this.#rate * this.#settings.batchMs || FIRST_CLASSES
+    return Math.max(1, Math.min(wanted, GROWTH * this.#lastClasses, SLICE_ROOM * this.#sliceClasses()))
   }
 
   #sliceClasses(): number {
@@ -200,7 +203,9 @@ export class Runner {
     if (expected >= 1) await pause(expected)
     const outcome = await this.#pipeline.read(slot, slices)
     const rate = classes / (outcome.gpuMs ?? performance.now() - since)
-    if (Number.isFinite(rate)) this.#rate = this.#rate === 0 ? rate : 0.7 * this.#rate + 0.3 * rate
+    // Up at once, because larger batches run better; down by halves, because a slow one may be an accident.
+    if (Number.isFinite(rate)) this.#rate = Math.max(rate, (this.#rate + rate) / 2)
+    this.#lastClasses = classes
     const needed = 1.3 * outcome.survivorsPerClass
     this.#roomPerClass = Math.max(needed, 0.95 * this.#roomPerClass, 0.01)
     return outcome

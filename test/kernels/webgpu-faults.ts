@@ -2,11 +2,12 @@
  * Faults planted into a GPU from outside: its objects' calls are replaced, so that the engine under test is the real one.
  * Each is a mistake that a driver, a shader or a table could make without any error being reported.
  */
+import { SEED_ROOM, SEED_WORDS } from '../../kernels/webgpu/batch.ts'
 import { SCALE } from '../../kernels/webgpu/dip.ts'
 import { ROWS } from '../../kernels/webgpu/tables.ts'
 
 type Source = (code: string) => string
-type Data = (words: Uint32Array<ArrayBuffer>) => Uint32Array<ArrayBuffer> | null
+type Data = (words: Uint32Array<ArrayBuffer>, buffer: GPUBuffer) => Uint32Array<ArrayBuffer> | null
 
 interface Hooks {
   /** Rewrites shaders. */
@@ -15,49 +16,89 @@ interface Hooks {
   readonly data?: Data
   /** Rewrites the rows of a grid. */
   readonly rows?: (rows: number) => number
-  /** Gets the device. */
-  readonly device?: (device: GPUDevice) => void
 }
 
-/** The same GPU, with its calls going through the hooks. */
-export function hooked(gpu: GPU, hooks: Hooks): GPU {
-  const hookDevice = (device: GPUDevice) => {
+/**
+ * One device for many engines, with their calls going through the hooks of each. Pipelines are kept by their source,
+ * because software Vulkan takes seconds to compile one.
+ */
+export class HookedGpu {
+  readonly #device: Promise<{ adapter: GPUAdapter; device: GPUDevice; destroy: () => void }>
+  readonly #codes = new WeakMap<GPUShaderModule, string>()
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>()
+  #hooks: Hooks = {}
+
+  constructor(gpu: GPU) {
+    this.#device = this.#open(gpu)
+  }
+
+  /** A GPU whose only device this is. */
+  with(hooks: Hooks): GPU {
+    this.#hooks = hooks
+    const requestAdapter = async () => {
+      const { adapter, device } = await this.#device
+      const { features, info, limits } = adapter
+      return { features, info, limits, requestDevice: async () => device }
+    }
+    return { requestAdapter } as unknown as GPU
+  }
+
+  get device(): Promise<GPUDevice> {
+    return this.#device.then(({ device }) => device)
+  }
+
+  /** What device.destroy() would do, which engines call when they are closed. */
+  async destroy(): Promise<void> {
+    ;(await this.#device).destroy()
+  }
+
+  async #open(gpu: GPU) {
+    const adapter = await gpu.requestAdapter()
+    if (!adapter) throw new Error('no adapter')
+    const { features, limits } = adapter
+    const device = await adapter.requestDevice({
+      requiredFeatures: features.has('timestamp-query') ? ['timestamp-query'] : [],
+      requiredLimits: { maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize },
+    })
+    const destroy = device.destroy.bind(device)
+    device.destroy = () => {}
     const createShaderModule = device.createShaderModule.bind(device)
-    device.createShaderModule = (descriptor) =>
-      createShaderModule({ ...descriptor, code: (hooks.source ?? String)(descriptor.code) })
-    const queue = device.queue
+    device.createShaderModule = (descriptor) => {
+      const code = this.#hooks.source?.(descriptor.code) ?? descriptor.code
+      const module = createShaderModule({ ...descriptor, code })
+      this.#codes.set(module, code)
+      return module
+    }
+    const createPipeline = device.createComputePipelineAsync.bind(device)
+    device.createComputePipelineAsync = (descriptor) => {
+      const key = `${descriptor.compute.entryPoint} ${this.#codes.get(descriptor.compute.module)}`
+      const known = this.#pipelines.get(key) ?? createPipeline(descriptor)
+      this.#pipelines.set(key, known)
+      return known
+    }
+    const { queue } = device
     const writeBuffer = queue.writeBuffer.bind(queue)
     queue.writeBuffer = (buffer, offset, data) => {
-      const written =
-        hooks.data && data instanceof Uint32Array ? hooks.data(data.slice()) : (data as Uint32Array<ArrayBuffer>)
+      const words = data as Uint32Array<ArrayBuffer>
+      const written = this.#hooks.data ? this.#hooks.data(words.slice(), buffer) : words
       if (written) writeBuffer(buffer, offset, written)
     }
     Object.defineProperty(device, 'queue', { value: queue })
     const createCommandEncoder = device.createCommandEncoder.bind(device)
-    device.createCommandEncoder = (...args) => {
-      const encoder = createCommandEncoder(...args)
+    device.createCommandEncoder = () => {
+      const encoder = createCommandEncoder()
       const beginComputePass = encoder.beginComputePass.bind(encoder)
-      encoder.beginComputePass = (...passArgs) => {
-        const pass = beginComputePass(...passArgs)
+      encoder.beginComputePass = (descriptor) => {
+        const pass = beginComputePass(descriptor)
         const dispatch = pass.dispatchWorkgroups.bind(pass)
-        pass.dispatchWorkgroups = (x, y) => (y === undefined ? dispatch(x) : dispatch(x, (hooks.rows ?? Number)(y)))
+        pass.dispatchWorkgroups = (x, y) =>
+          y === undefined ? dispatch(x) : dispatch(x, this.#hooks.rows ? this.#hooks.rows(y) : y)
         return pass
       }
       return encoder
     }
-    hooks.device?.(device)
-    return device
+    return { adapter, device, destroy }
   }
-  return {
-    async requestAdapter(options: GPURequestAdapterOptions) {
-      const adapter = await gpu.requestAdapter(options)
-      if (!adapter) return null
-      const { features, info, limits } = adapter
-      const requestDevice = async (descriptor: GPUDeviceDescriptor) =>
-        hookDevice(await adapter.requestDevice(descriptor))
-      return { features, info, limits, requestDevice }
-    },
-  } as unknown as GPU
 }
 
 const replaced = (from: string, to: string): Source => {
@@ -98,6 +139,9 @@ function dipWithOddBefore(x: number): number {
   }
   return Math.floor(dip * SCALE)
 }
+
+/** Whether this is where seeds go. */
+export const holdsSeeds = ({ size }: GPUBuffer): boolean => size === 4 * SEED_WORDS * SEED_ROOM
 
 /** By name; each must be caught when the engine is opened. */
 export const FAULTS: Readonly<Record<string, Hooks>> = {

@@ -1,6 +1,6 @@
 /** The tables and the CPU's side of the webgpu engine: no GPU needed. */
 import { describe, expect, test } from 'bun:test'
-import { hardOf } from '../../kernels/exact.ts'
+import { hardNumbersOf, hardOf } from '../../kernels/exact.ts'
 import { EMPTY, hardNumber, merge } from '../../kernels/result.ts'
 import { children, minOdds, ROOT, ruleP } from '../../kernels/rules.ts'
 import { sigma } from '../../kernels/sigma.ts'
@@ -8,23 +8,12 @@ import type { ClassState } from '../../kernels/unit.ts'
 import { BatchBuilder, classesAt, GROUP_WORDS, SEED_WORDS } from '../../kernels/webgpu/batch.ts'
 import { headroom, headroomStep, windows } from '../../kernels/webgpu/dip.ts'
 import { LeafSum } from '../../kernels/webgpu/finish.ts'
-import { PLANT_STEPS, plant } from '../../kernels/webgpu/plants.ts'
+import { DEEP_ANSWERS } from '../../kernels/webgpu/known-answers.ts'
+import { classOf, PLANT_STEPS, plant } from '../../kernels/webgpu/plants.ts'
 import { checkSettings, DEFAULTS, SOFTWARE } from '../../kernels/webgpu/settings.ts'
 import { halve, type Slice, slicesOf } from '../../kernels/webgpu/slices.ts'
 import { jumps, level, limbs, lookahead, patterns, ROWS, rowWords, survivors } from '../../kernels/webgpu/tables.ts'
-
-/** Reproducible bits (Knuth's MMIX generator). */
-function random(seed: bigint): (bits: number) => bigint {
-  let state = seed
-  return (bits) => {
-    let value = 0n
-    for (let have = 0; have < bits; have += 32) {
-      state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n)
-      value = (value << 32n) | (state >> 32n)
-    }
-    return BigInt.asUintN(bits, value)
-  }
-}
+import { Random } from './random.ts'
 
 /** The number that a table that takes a window's start for an odd step would lose (hard to S0 = 320). */
 const EASILY_LOST = 2n ** 71n + 1070573620327n
@@ -52,11 +41,11 @@ describe('dips', () => {
   })
 
   test('a dip that reaches the headroom proves that a rule fires in the window, wherever it begins', () => {
-    const next = random(1n)
+    const random = new Random(1)
     const tables = [5, 10, 16].map(windows)
     let deaths = 0
     for (let i = 0; i < 4000; i++) {
-      const n = next(60) | 3n
+      const n = random.bits(60) | 3n
       const fired = sigma(n)
       const step = fired.kind === 'fired' ? fired.step : Number.POSITIVE_INFINITY
       for (const { length, dip } of tables) {
@@ -73,11 +62,11 @@ describe('dips', () => {
 
   test('a window as long as sigma sees most deaths: the dips are not merely sound', () => {
     const { dip, length } = windows(16)
-    const next = random(2n)
+    const random = new Random(2)
     let fired = 0
     let seen = 0
     for (let i = 0; i < 4000; i++) {
-      const n = next(60)
+      const n = random.bits(60)
       const found = sigma(n)
       if (found.kind !== 'fired' || found.step > length) continue
       fired++
@@ -110,14 +99,14 @@ describe('dips', () => {
 
 describe('tables', () => {
   test('the survivors of a class are among the patterns of its headroom, and each pattern has its child', () => {
-    const next = random(3n)
+    const random = new Random(3)
     const bits = 9
     const table = patterns(bits)
     for (let round = 0; round < 20; round++) {
       let state: ClassState = ROOT
       while (state.depth < 24) {
         const below = children(state)
-        state = below[Number(next(8)) % below.length]!
+        state = below[random.below(below.length)]!
       }
       const count = survivors(table, headroom(state.odds, state.depth))
       const found = new Set<string>()
@@ -141,11 +130,11 @@ describe('tables', () => {
     const look = windows(16)
     const words = lookahead(look, depth)
     const tables = level(depth)
-    const next = random(4n)
+    const random = new Random(4)
     let kept = 0
     let tried = 0
     while (tried < 3000) {
-      const base = (next(40) << 36n) + next(30)
+      const base = (random.bits(40) << 36n) + random.bits(30)
       const { odds } = after(base, depth)
       const row = odds - minOdds('3n+1', depth)
       if (row < 0 || row >= 16) continue
@@ -200,7 +189,7 @@ describe('batches', () => {
   })
 
   test('seeds whose members may pass 2^128 are marked wide', () => {
-    const steep = [...classesAt(ROOT, 30)].find(({ odds }) => odds === 30)!
+    const steep = classOf(2n ** 30n - 1n, 30)
     const wide = (base: bigint) => {
       const builder = new BatchBuilder(40, 320, base, patterns)
       builder.add(0, steep)
@@ -246,6 +235,21 @@ describe('batches', () => {
     expect(new Set([0, 3, 6, 9].map((turn) => plant(turn, 40, 22).offset)).size).toBe(4)
   })
 
+  for (const { job, answer } of DEEP_ANSWERS) {
+    test(`the known answer in a window of 2^${job.bits} is that of the exact engine`, () => {
+      let sum = EMPTY
+      for (const { n, sigma, peak } of hardNumbersOf(job.state, job.window, {
+        ...job,
+        map: '3n+1',
+        units: 1,
+        leaves: 1,
+      })) {
+        sum = merge(sum, hardNumber(n, sigma, peak))
+      }
+      expect(sum).toEqual(answer)
+    })
+  }
+
   test('settings out of range are named', () => {
     for (const good of [DEFAULTS, SOFTWARE]) expect(() => checkSettings(good)).not.toThrow()
     expect(() => checkSettings({ ...DEFAULTS, expandBits: 21 })).toThrow(
@@ -257,8 +261,8 @@ describe('batches', () => {
 })
 
 describe('finishing', () => {
-  const next = random(5n)
-  const around = (base: bigint, count: number) => Array.from({ length: count }, () => base + next(38))
+  const random = new Random(5)
+  const around = (base: bigint, count: number) => Array.from({ length: count }, () => base + random.bits(38))
   const cases: [string, number, bigint[]][] = [
     ['small numbers', 20, Array.from({ length: 3000 }, (_, i) => BigInt(i))],
     ['numbers around 2^40', 12, around(2n ** 40n - 2n ** 37n, 1500)],

@@ -1,0 +1,50 @@
+/**
+ * Known answers that the GPU computes before the engine takes work.
+ *
+ * The whole windows of the wasm engine's own list reach every branch but have shallow seeds, whose powers of 3 are short.
+ * So there are classes deep in large windows too, where all limbs carry. webgpu-tables.test.ts computes them by the exact
+ * engine.
+ */
+import type { ClassState, HardSummary } from '../unit.ts'
+import { KNOWN_ANSWERS as WINDOWS } from '../wasm/known-answers.ts'
+import { classOf } from './plants.ts'
+
+export interface KnownAnswer {
+  readonly job: {
+    readonly bits: number
+    readonly window: bigint
+    readonly hardSteps: number
+    readonly state: ClassState
+  }
+  readonly answer: HardSummary
+}
+
+/** Of the class of some 2^18 numbers, most of them dropped, that begins 2^71 + residue or where the window says. */
+export const DEEP_ANSWERS: readonly KnownAnswer[] = [
+  {
+    job: { bits: 56, window: 2n ** 15n, hardSteps: 116, state: classOf(207717517479n, 38) },
+    answer: {
+      count: 75,
+      checksum: 6909248566943600801n,
+      peak: { n: 2361214998012251457703n, value: 209578247155478277303965080n },
+    },
+  },
+  {
+    job: { bits: 71, window: 1n, hardSteps: 131, state: classOf(8130271571200167n, 53) },
+    answer: {
+      count: 704,
+      checksum: 15833293912474617638n,
+      peak: { n: 2867296890631035406503n, value: 5590095097066541946555848872n },
+    },
+  },
+  {
+    job: { bits: 64, window: 2n ** 32n - 1n, hardSteps: 124, state: classOf(37865990768807n, 46) },
+    answer: {
+      count: 307,
+      checksum: 14485915046867387306n,
+      peak: { n: 79228162496131405616113371303n, value: 15223840306373434568963295551252632n },
+    },
+  },
+]
+
+export const KNOWN_ANSWERS: readonly KnownAnswer[] = [...WINDOWS, ...DEEP_ANSWERS]

@@ -1,0 +1,168 @@
+/**
+ * The webgpu engine on software Vulkan, against golden results and the exact engine; on broken GPUs; and without any. Each
+ * process of webgpu-program.ts does many scenarios, because SwiftShader takes seconds to compile a shader.
+ */
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { hasSwiftShader, SWIFTSHADER } from '../chromium.ts'
+import { FAULTS } from './webgpu-faults.ts'
+import type { Found } from './webgpu-program.ts'
+
+const PROGRAM = join(import.meta.dirname, 'webgpu-program.ts')
+const ROOT_FOLDER = join(import.meta.dirname, '../..')
+const LINUX = process.platform === 'linux'
+const ready = LINUX && hasSwiftShader()
+if (!ready) console.log(`No software Vulkan (${SWIFTSHADER}): tests of the webgpu engine that need one are skipped`)
+
+/** The driver, and the Vulkan loader that comes with it where the system has none. */
+function environment(driver: string): Record<string, string | undefined> {
+  const loader = dirname(SWIFTSHADER)
+  const path = [process.env.LD_LIBRARY_PATH, existsSync(join(loader, 'libvulkan.so.1')) ? loader : ''].filter(Boolean)
+  return { ...process.env, VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: path.join(':') }
+}
+
+async function run(command: string[], driver: string, cwd = ROOT_FOLDER) {
+  const child = Bun.spawn(command, { cwd, env: environment(driver), stdout: 'pipe', stderr: 'pipe' })
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  if ((await child.exited) !== 0) throw new Error(stderr)
+  return { stdout, stderr }
+}
+
+async function scenario<Name extends keyof Found>(name: Name, driver = SWIFTSHADER): Promise<Found[Name]> {
+  const { stdout } = await run([process.execPath, PROGRAM, name], driver)
+  // Dawn reports refused commands on the same stream.
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!)
+}
+
+describe.skipIf(!ready)('on software Vulkan', () => {
+  let found: Found['agreement']
+  beforeAll(async () => {
+    found = await scenario('agreement')
+  }, 240_000)
+
+  test('all golden results are found to the bit: windows, units by their Merkle root, leaves of large windows', () => {
+    expect(found.golden.wrong).toEqual([])
+  })
+
+  test('212 random units, small and above 2^104, are what the exact engine says to the bit', () => {
+    expect(found.random).toEqual({ units: 212, wrong: [] })
+  })
+
+  test('an interrupted unit aborts with the reason, and goes on from the leaves that were told', () => {
+    const { error, early, computed, leaves, resumedIsWhole } = found.interrupted
+    expect(error).toStartWith('AbortError')
+    expect(early).toBeGreaterThanOrEqual(5)
+    expect(early).toBeLessThan(leaves)
+    expect(computed).toBe(leaves - early)
+    expect(resumedIsWhole).toBe(true)
+    expect(found.interrupted.before).toStartWith('AbortError')
+  })
+
+  test('progress rises to all, and a leaf alone is what it is in its unit', () => {
+    expect(found.interrupted).toMatchObject({ fractionsRise: true, leafIsThatOfTheUnit: true })
+    expect(found.interrupted.lastFraction).toBeCloseTo(1, 9)
+  })
+
+  test('what it cannot do is refused before any work, and named', () => {
+    expect(found.refused.map).toContain('knows the map 3n+1, not 5n+1: use the exact engine')
+    expect(found.refused.fewSteps).toContain('82 to 960 hard steps for windows of 2^24, not 81')
+    expect(found.refused.manySteps).toContain('not 961')
+    expect(found.refused.window).toContain('between 0 and 2^128')
+    expect(found.refused.leaf).toContain('no leaf 1000')
+    expect(found.refused.duty).toContain('above 0 and at most 1, not 0')
+    expect(found.refused.setting).toContain('threads must be 32, 64 or 128')
+  })
+
+  test('a software adapter is refused unless asked for', () => {
+    expect(found.adapter.software).toBe(true)
+    expect(found.refused.unforced).toMatch(/^NoGpu: .* is a software one, slower than the CPU engine$/)
+  })
+
+  test('closing fails what is under way, and not as a lost device', () => {
+    expect(found.closed).toEqual({
+      running: 'Error: The webgpu engine is closed',
+      after: 'Error: The webgpu engine is closed',
+    })
+  })
+
+  test('stages are counted, and the GPU tells its time', () => {
+    const { classes, candidates, survivors, returned, gpuMs } = found.counters
+    expect(candidates).toBeLessThan(64 * classes)
+    expect(survivors).toBeLessThan(0.25 * candidates)
+    expect(returned).toBeLessThan(survivors)
+    expect(gpuMs).toBeGreaterThan(0)
+  })
+})
+
+describe.skipIf(!ready)('a GPU that errs', () => {
+  let found: Found['trouble']
+  beforeAll(async () => {
+    found = await scenario('trouble')
+  }, 240_000)
+
+  for (const name of Object.keys(FAULTS)) {
+    test(`with ${name} is found out before it takes work`, () => {
+      expect(found.planted[name]).toMatch(/^GpuFault: .*(computes .* wrongly|did not report the planted|drops work)/)
+    })
+  }
+
+  test('with a stale buffer does not report the planted number, and is not used again', () => {
+    expect(found.noticed.staleBuffer).toMatch(/^GpuFault: .* did not report the planted number/)
+    expect(found.noticed.afterFault).toBe(found.noticed.staleBuffer)
+  })
+
+  test('that refuses a command or a shader stops the engine with one line', () => {
+    expect(found.noticed.refusedCommand).toMatch(/^GpuFault: The GPU refused a command: .*$/)
+    expect(found.noticed.badShader).toMatch(/^GpuFault: The shader deepKernel does not compile here: line \d+: .*$/)
+  })
+
+  test('by way of small buffers loses nothing: what overflows is run again in parts', () => {
+    expect(found.tiny.atStart).toBeGreaterThan(0)
+    expect(found.tiny.overflows).toBeGreaterThan(0)
+    expect(found.tiny.equal).toBe(true)
+  })
+
+  test('by going away is DeviceLost, and the leaves told before are right', () => {
+    expect(found.lost.error).toMatch(/^DeviceLost: The GPU .* was lost/)
+    expect(found.lost.again).toBe(found.lost.error)
+    expect(found.lost.leaves).toBeGreaterThanOrEqual(5)
+    expect(found.lost.right).toBe(true)
+  })
+
+  test('a quarter of the duty takes longer and finds the same', () => {
+    const [whole, quarter] = found.duty.seconds
+    expect(quarter! / whole!).toBeGreaterThan(1.8)
+    expect(found.duty.counts[1]).toBe(found.duty.counts[0]!)
+  })
+
+  test('tuning measures each choice and gives settings that compute the same, under the key of adapter and driver', () => {
+    expect(found.tuning.rates).toHaveLength(2)
+    expect(Math.min(...found.tuning.rates)).toBeGreaterThan(0)
+    expect(found.tuning.key).toContain('SwiftShader driver')
+    expect(found.tuning.count).toBe(344)
+  })
+})
+
+test.skipIf(!ready)('without a driver there is one clear line, and nothing on the error stream', async () => {
+  const { stdout, stderr } = await run([process.execPath, PROGRAM, 'none'], '/nonexistent')
+  expect(JSON.parse(stdout)).toEqual({ error: 'NoGpu: No GPU: Vulkan finds no driver' })
+  expect(stderr).toBe('')
+})
+
+test.skipIf(!ready)(
+  'a compiled binary has the library and the shaders in it',
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'collatz-webgpu-'))
+    try {
+      const binary = join(directory, 'program')
+      await run([process.execPath, 'build', '--compile', PROGRAM, '--outfile', binary], SWIFTSHADER)
+      const { stdout } = await run([binary, 'answer'], SWIFTSHADER, directory)
+      expect(JSON.parse(stdout)).toEqual({ count: 5811, checksum: 'b858e0b490798eef' })
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  },
+  240_000,
+)
