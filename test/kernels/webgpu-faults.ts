@@ -16,6 +16,8 @@ interface Hooks {
   readonly data?: Data
   /** Rewrites the rows of a grid. */
   readonly rows?: (rows: number) => number
+  /** Rewrites the workgroups of the second kernel. */
+  readonly deep?: (workgroups: number) => number
 }
 
 /**
@@ -92,7 +94,9 @@ export class HookedGpu {
         const pass = beginComputePass(descriptor)
         const dispatch = pass.dispatchWorkgroups.bind(pass)
         pass.dispatchWorkgroups = (x, y) =>
-          y === undefined ? dispatch(x) : dispatch(x, this.#hooks.rows ? this.#hooks.rows(y) : y)
+          y === undefined
+            ? dispatch(this.#hooks.deep ? this.#hooks.deep(x) : x)
+            : dispatch(x, this.#hooks.rows ? this.#hooks.rows(y) : y)
         return pass
       }
       return encoder

@@ -193,13 +193,18 @@ async function noticed(gpu: HookedGpu) {
   stale = true
   const staleBuffer = await errorOf(() => engine.verify(unit))
   stale = false
-  const afterFault = await errorOf(() => engine.verify(unit))
+  let dead = false
+  const half = await WebgpuEngine.open(gpu.with({ deep: (workgroups) => (dead ? 0 : workgroups) }), software)
+  dead = true
+  const deadKernel = await errorOf(() => half.verify(unit))
+  const afterFault = await errorOf(() => half.verify(unit))
   const other = await WebgpuEngine.open(gpu.with({}), software)
   const device = await gpu.device
   device.createBuffer({ size: 4, usage: 1 | 2 })
   await new Promise((resolve) => setTimeout(resolve, 50))
   return {
     staleBuffer,
+    deadKernel,
     afterFault,
     refusedCommand: await errorOf(() => other.verify(unit)),
     badShader: await errorOf(() =>

@@ -108,9 +108,13 @@ describe.skipIf(!ready)('a GPU that errs', () => {
     })
   }
 
-  test('with a stale buffer does not report the planted number, and is not used again', () => {
-    expect(found.noticed.staleBuffer).toMatch(/^GpuFault: .* did not report the planted number/)
-    expect(found.noticed.afterFault).toBe(found.noticed.staleBuffer)
+  test('that gives the last batch for this one is found out in the batch', () => {
+    expect(found.noticed.staleBuffer).toMatch(/^GpuFault: .*(did not report the planted number|drops work)/)
+  })
+
+  test('whose second kernel dies does not report the planted number, and is not used again', () => {
+    expect(found.noticed.deadKernel).toMatch(/^GpuFault: .* did not report the planted number/)
+    expect(found.noticed.afterFault).toBe(found.noticed.deadKernel)
   })
 
   test('that refuses a command or a shader stops the engine with one line', () => {
