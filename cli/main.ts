@@ -1,14 +1,20 @@
 /** The program `collatz`. Commands are in the files beside this one. */
+// First: the libraries below look at NO_COLOR when they load.
+import './colour.ts'
 import { defineCommand, renderUsage } from 'citty'
 import { homeDirectory, isHome } from '../orbit/node/home.ts'
 import pkg from '../package.json' with { type: 'json' }
 import { certificate } from './certificate.ts'
 import { dispatch } from './command.ts'
+import { coordinate } from './coordinate.ts'
+import { draw } from './draw.ts'
 import { explain } from './errors.ts'
 import { init } from './init.ts'
 import { join } from './join.ts'
 import { leaderboard } from './leaderboard/leaderboard.ts'
 import { node } from './node.ts'
+import { pool } from './pool.ts'
+import { security } from './security.ts'
 import { status } from './status.ts'
 import { verify } from './verify.ts'
 import { runWork, work, workArgs } from './work.ts'
@@ -20,7 +26,7 @@ const root = defineCommand({
     description: 'Extend the verified limit of the Collatz conjecture, together, trusting nobody',
   },
   args: { version: { type: 'boolean', description: 'print the version' }, data: workArgs.data },
-  subCommands: { init, join, work, node, status, verify, certificate, leaderboard },
+  subCommands: { init, join, work, node, status, verify, certificate, leaderboard, pool, draw, security, coordinate },
   async run({ args }) {
     if (args.version) return console.log(pkg.version)
     if (isHome(homeDirectory(args.data))) return runWork({ data: args.data, cpu: navigator.hardwareConcurrency })

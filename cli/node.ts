@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty'
-import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
 import { frontierSentence } from '../orbit/rules/frontier.ts'
 import { interruptible, shared } from './command.ts'
 import { startNode } from './running.ts'
@@ -14,25 +14,29 @@ export const node = defineCommand({
     data: shared.data,
   },
   async run({ args }) {
-    const home = openHome(homeDirectory(args.data))
-    const signal = interruptible()
-    const listen = args.listen?.split(',').filter(Boolean)
-    const running = await startNode({ home, ...(listen ? { listen } : {}) })
-    try {
-      console.log(`Node of network ${home.genesis.networkId}. Others join with:`)
-      for (const address of running.service.node.addresses()) console.log(`  collatz join ${address}`)
-      let shown = ''
-      const show = () => {
-        const sentence = frontierSentence(home.genesis, running.service.state().frontier)
-        if (sentence !== shown) console.log(sentence)
-        shown = sentence
-      }
-      show()
-      running.service.events.on('change', show)
-      running.service.events.on('notice', ({ text }) => console.error(text))
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-    } finally {
-      await running.stop()
-    }
+    await runNode(openHome(homeDirectory(args.data)), args.listen)
   },
 })
+
+/** Keeps a node running until Ctrl-C, and says when the frontier moves. */
+export async function runNode(home: Home, addresses: string | undefined): Promise<void> {
+  const signal = interruptible()
+  const listen = addresses?.split(',').filter(Boolean)
+  const running = await startNode({ home, ...(listen ? { listen } : {}) })
+  try {
+    console.log(`Node of network ${home.genesis.networkId}. Others join with:`)
+    for (const address of running.service.node.addresses()) console.log(`  collatz join ${address}`)
+    let shown = ''
+    const show = () => {
+      const sentence = frontierSentence(home.genesis, running.service.state().frontier)
+      if (sentence !== shown) console.log(sentence)
+      shown = sentence
+    }
+    show()
+    running.service.events.on('change', show)
+    running.service.events.on('notice', ({ text }) => console.error(text))
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+  } finally {
+    await running.stop()
+  }
+}

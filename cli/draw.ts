@@ -1,0 +1,90 @@
+import { defineCommand } from 'citty'
+import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { assign, deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
+import type { DealtDraw, State } from '../orbit/rules/state.ts'
+import { equalBytes } from '../orbit/rules/statement.ts'
+import { shared, UserError, wholeNumber } from './command.ts'
+import { printJson, table } from './print.ts'
+import { readSource } from './source.ts'
+
+const epoch = { type: 'positional', description: 'epoch of the draw (default: the newest)', required: false } as const
+
+export const draw = defineCommand({
+  meta: { name: 'draw', description: 'who was dealt which units in an epoch' },
+  args: { epoch, ...shared },
+  async run({ args }) {
+    const { state } = await readSource(openHome(homeDirectory(args.data)))
+    const dealt = pick(state, args.epoch)
+    if (args.json) printJson(drawOf(state, dealt))
+    else console.log(drawText(state, dealt))
+  },
+})
+
+export const verifyDraw = defineCommand({
+  meta: { name: 'draw', description: 'recompute the deal of an epoch, offline, from what is stored' },
+  args: { epoch, ...shared },
+  async run({ args }) {
+    const { state } = await readSource(openHome(homeDirectory(args.data)))
+    const dealt = pick(state, args.epoch)
+    // Once more from the two things that matter, the sealed draw and the beacon's signature, and from nothing cached.
+    const again = assign(state.genesis, dealt.draw.body, dealt.signature.slice())
+    const same =
+      equalBytes(new TextEncoder().encode(text(again)), new TextEncoder().encode(text(dealt.assignments))) &&
+      again.length > 0
+    if (!same)
+      throw new UserError(
+        `the deal of epoch ${dealt.draw.body.epoch} does not follow from its draw and its beacon round`,
+      )
+    if (args.json) return printJson({ valid: true, ...drawOf(state, dealt) })
+    console.log(`VALID: the deal of epoch ${dealt.draw.body.epoch} follows from the draw that coordinator ${dealt.draw.signer.slice(0, 12)}
+sealed and from beacon round ${seedRound(state.genesis, dealt.draw.body.epoch)}, whose signature holds.
+
+${drawText(state, dealt)}`)
+  },
+})
+
+const text = (assignments: DealtDraw['assignments']): string =>
+  assignments.map(({ window, unit, quorum }) => `${window}/${unit}: ${quorum.join(' ')}`).join('\n')
+
+function pick(state: State, given: string | undefined): DealtDraw {
+  const newest = Math.max(...state.draws.keys())
+  if (state.draws.size === 0)
+    throw new UserError('no draw has been dealt yet: `collatz work` on the coordinator makes one')
+  const wanted = given === undefined ? newest : wholeNumber('the epoch', given, 0, Number.MAX_SAFE_INTEGER)
+  const dealt = state.draws.get(wanted)
+  if (dealt) return dealt
+  const waiting = state.sealed.has(wanted)
+    ? `is sealed, and waits for beacon round ${seedRound(state.genesis, wanted)}`
+    : 'has no draw'
+  throw new UserError(`epoch ${wanted} ${waiting}: the newest that is dealt is ${newest}`)
+}
+
+function drawOf(state: State, { draw, signature, assignments }: DealtDraw) {
+  const { body, signer } = draw
+  return {
+    epoch: body.epoch,
+    coordinator: signer,
+    heads: body.heads,
+    beacon: { round: seedRound(state.genesis, body.epoch), signature: Buffer.from(signature).toString('hex') },
+    deadlineRound: deadlineRound(state.genesis, body.epoch),
+    roster: body.roster,
+    offers: body.offers,
+    units: assignments.map(({ window, unit, quorum }) => ({
+      window,
+      unit,
+      quorum,
+      certified: state.windows.get(window)?.certified.has(unit) ?? false,
+    })),
+  }
+}
+
+function drawText(state: State, dealt: DealtDraw): string {
+  const { body } = dealt.draw
+  const name = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 12)
+  const certified = ({ window, unit }: { window: bigint; unit: number }) =>
+    state.windows.get(window)?.certified.has(unit) ? 'certified' : 'open'
+  const rows = dealt.assignments.map((a) => [a.window.toString(), a.unit, a.quorum.map(name).join(', '), certified(a)])
+  return `epoch ${body.epoch}: ${body.roster.length} ${body.roster.length === 1 ? 'node' : 'nodes'} on the roster, ${dealt.assignments.length} units dealt, due by beacon round ${deadlineRound(state.genesis, body.epoch)}
+
+${table(['window', 'unit', 'dealt to', 'state'], rows)}`
+}
