@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { hasSwiftShader, SWIFTSHADER } from '../chromium.ts'
+import { chromium } from 'playwright-core'
+import { CHROMIUM, hasChromium, hasSwiftShader, SWIFTSHADER } from '../chromium.ts'
 import { FAULTS } from './webgpu-faults.ts'
 import type { Found } from './webgpu-program.ts'
 
@@ -169,4 +170,41 @@ test.skipIf(!ready)(
     }
   },
   240_000,
+)
+
+test.skipIf(!ready || !hasChromium())(
+  'a browser runs the same engine and shaders',
+  async () => {
+    const built = await Bun.build({
+      entrypoints: [join(import.meta.dirname, 'webgpu-page.ts')],
+      target: 'browser',
+      throw: true,
+    })
+    const script = await built.outputs[0]!.text()
+    const server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: ({ url }) =>
+        url.endsWith('/page.js')
+          ? new Response(script, { headers: { 'content-type': 'text/javascript' } })
+          : new Response('<script type=module src=/page.js></script>', { headers: { 'content-type': 'text/html' } }),
+    })
+    const args = [
+      '--no-sandbox',
+      '--enable-unsafe-webgpu',
+      '--use-webgpu-adapter=swiftshader',
+      '--enable-features=Vulkan',
+    ]
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args })
+    try {
+      const page = await browser.newPage()
+      await page.goto(`http://localhost:${server.port}/`)
+      const found = await page.evaluate(() => (globalThis as typeof globalThis & { answer: Promise<object> }).answer)
+      expect(found).toEqual({ software: true, count: 5811, checksum: 'b858e0b490798eef' })
+    } finally {
+      await browser.close()
+      server.stop(true)
+    }
+  },
+  120_000,
 )
