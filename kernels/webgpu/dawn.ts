@@ -1,12 +1,15 @@
 /**
  * Dawn, Chrome's WebGPU, as a native library in the binary.
  *
- * Each platform's file is a static `require` of its own, so that `bun build --compile` finds it and puts it in.
+ * Each platform's file is named in a branch of its own, on process.platform and process.arch, which the bundler knows: so
+ * `bun build --compile` finds the one of its target, puts it in, and leaves out the others.
  * The instance is kept on globalThis for the life of the process: when it is garbage collected, Dawn's callbacks run on
  * freed memory and the process dies after some hundred maps.
  */
+import { join } from 'node:path'
 import { NoGpu } from './errors.ts'
 import { requireVulkan } from './vulkan.ts'
+import { extract } from './windows.ts'
 
 interface Dawn {
   create(options: string[]): GPU
@@ -14,24 +17,47 @@ interface Dawn {
 }
 
 const pinned = globalThis as typeof globalThis & { collatzDawn?: GPU }
+const compiled = !import.meta.url.endsWith('/kernels/webgpu/dawn.ts')
+const asFile = { with: { type: 'file' } } as const
 
-function library(): Dawn {
-  const target = `${process.platform}-${process.arch}`
-  switch (target) {
-    case 'linux-x64':
-      return require('../../node_modules/webgpu/dist/linux-x64/dawn.node')
-    case 'linux-arm64':
-      return require('../../node_modules/webgpu/dist/linux-arm64/dawn.node')
-    case 'darwin-x64':
-    case 'darwin-arm64':
-      return require('../../node_modules/webgpu/dist/darwin-universal/dawn.node')
-    case 'win32-x64':
-      return require('../../node_modules/webgpu/dist/win32-x64/dawn.node')
-    case 'win32-arm64':
-      return require('../../node_modules/webgpu/dist/win32-arm64/dawn.node')
-    default:
-      throw new NoGpu(`WebGPU is not built for ${target}`)
+async function library(): Promise<Dawn> {
+  if (process.platform === 'linux' && process.arch === 'x64') {
+    return require('../../node_modules/webgpu/dist/linux-x64/dawn.node')
   }
+  if (process.platform === 'linux' && process.arch === 'arm64') {
+    return require('../../node_modules/webgpu/dist/linux-arm64/dawn.node')
+  }
+  if (process.platform === 'darwin') {
+    return require('../../node_modules/webgpu/dist/darwin-universal/dawn.node')
+  }
+  if (process.platform === 'win32' && process.arch === 'x64') {
+    if (!compiled) return require('../../node_modules/webgpu/dist/win32-x64/dawn.node')
+    const [dawn, dxc, fxc] = await Promise.all([
+      import('../../node_modules/webgpu/dist/win32-x64/dawn.node', asFile),
+      import('../../node_modules/webgpu/dist/win32-x64/dxcompiler.dll', asFile),
+      import('../../node_modules/webgpu/dist/win32-x64/d3dcompiler_47.dll', asFile),
+    ])
+    return extracted(dawn.default, dxc.default, fxc.default)
+  }
+  if (process.platform === 'win32' && process.arch === 'arm64') {
+    if (!compiled) return require('../../node_modules/webgpu/dist/win32-arm64/dawn.node')
+    const [dawn, dxc, fxc] = await Promise.all([
+      import('../../node_modules/webgpu/dist/win32-arm64/dawn.node', asFile),
+      import('../../node_modules/webgpu/dist/win32-arm64/dxcompiler.dll', asFile),
+      import('../../node_modules/webgpu/dist/win32-arm64/d3dcompiler_47.dll', asFile),
+    ])
+    return extracted(dawn.default, dxc.default, fxc.default)
+  }
+  throw new NoGpu(`WebGPU is not built for ${process.platform}-${process.arch}`)
+}
+
+async function extracted(dawn: string, dxc: string, fxc: string): Promise<Dawn> {
+  const folder = await extract([
+    ['dxcompiler.dll', dxc],
+    ['d3dcompiler_47.dll', fxc],
+    ['dawn.node', dawn],
+  ])
+  return require(join(folder, 'dawn.node'))
 }
 
 /**
@@ -39,13 +65,13 @@ function library(): Dawn {
  *
  * @throws {NoGpu} when the library cannot be loaded here, or has no driver to talk to.
  */
-export function dawn(): GPU {
+export async function dawn(): Promise<GPU> {
   if (pinned.collatzDawn) return pinned.collatzDawn
   if (process.platform === 'linux') requireVulkan()
   try {
-    const loaded = library()
+    const loaded = await library()
     Object.assign(globalThis, loaded.globals)
-    pinned.collatzDawn = loaded.create([])
+    pinned.collatzDawn ??= loaded.create([])
     return pinned.collatzDawn
   } catch (error) {
     if (error instanceof NoGpu) throw error

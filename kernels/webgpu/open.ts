@@ -9,10 +9,10 @@ import { type TuneOptions, type Tuning, tune } from './tune.ts'
  * @throws {RangeError} when an option is out of range
  */
 export async function openWebgpuEngine(options: WebgpuOptions = {}): Promise<WebgpuEngine> {
-  return WebgpuEngine.open(dawn(), options)
+  return WebgpuEngine.open(await dawn(), options)
 }
 
 /** tune() on the same adapter; throws as it does. */
 export async function tuneWebgpu(options: TuneOptions = {}): Promise<Tuning> {
-  return tune(dawn(), options)
+  return tune(await dawn(), options)
 }

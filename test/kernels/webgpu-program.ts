@@ -259,7 +259,7 @@ async function lost(gpu: HookedGpu) {
 
 /** A GPU that errs. */
 async function trouble() {
-  const gpu = new HookedGpu(dawn())
+  const gpu = new HookedGpu(await dawn())
   return {
     tiny: await tiny(gpu),
     planted: await planted(gpu),

@@ -1,5 +1,8 @@
 /** The tables and the CPU's side of the webgpu engine: no GPU needed. */
 import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { hardNumbersOf, hardOf } from '../../kernels/exact.ts'
 import { EMPTY, hardNumber, merge } from '../../kernels/result.ts'
 import { children, minOdds, ROOT, ruleP } from '../../kernels/rules.ts'
@@ -13,6 +16,7 @@ import { classOf, PLANT_STEPS, plant } from '../../kernels/webgpu/plants.ts'
 import { checkSettings, DEFAULTS, SOFTWARE } from '../../kernels/webgpu/settings.ts'
 import { halve, type Slice, slicesOf } from '../../kernels/webgpu/slices.ts'
 import { jumps, level, limbs, lookahead, patterns, ROWS, rowWords, survivors } from '../../kernels/webgpu/tables.ts'
+import { extract } from '../../kernels/webgpu/windows.ts'
 import { Random } from './random.ts'
 
 /** The number that a table that takes a window's start for an odd step would lose (hard to S0 = 320). */
@@ -284,5 +288,24 @@ describe('finishing', () => {
       expect(sum.summary()).toEqual(exact)
       expect(sum.candidates).toEqual([])
     })
+  }
+})
+
+test('embedded files are put into a folder once, and again when another version lies there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'collatz-dawn-'))
+  try {
+    const source = join(folder, 'embedded')
+    await Bun.write(source, 'library')
+    const target = join(folder, 'own')
+    await extract([['dawn.node', source]], target)
+    const { mtimeMs } = statSync(join(target, 'dawn.node'))
+    await extract([['dawn.node', source]], target)
+    expect(statSync(join(target, 'dawn.node')).mtimeMs).toBe(mtimeMs)
+    await Bun.write(source, 'newer library')
+    expect(await extract([['dawn.node', source]], target)).toBe(target)
+    expect(await Bun.file(join(target, 'dawn.node')).text()).toBe('newer library')
+    expect(readdirSync(target)).toEqual(['dawn.node'])
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 })
