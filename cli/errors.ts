@@ -17,7 +17,10 @@ const EXPLAINED = new Set([
   'NoSite',
   'KnownAnswerError',
   'ControlError',
-  'NodeRunning',
+  'BeaconSilent',
+  'BlockUnavailable',
+  'AddressError',
+  'NameError',
   'CLIError',
 ])
 

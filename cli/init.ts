@@ -19,6 +19,8 @@ export const init = defineCommand({
     network: { type: 'string', description: 'name of the network', valueHint: 'NAME' },
     name: { type: 'string', description: 'name of your account, as readers see it', valueHint: 'NAME' },
     bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71)', valueHint: 'BITS' },
+    replication: { type: 'string', description: 'N: accounts that must agree on a unit (1 to 15)', valueHint: 'N' },
+    deadline: { type: 'string', description: 'beacon rounds until a unit passes to the reserve', valueHint: 'ROUNDS' },
     listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
     ...shared,
   },
@@ -35,6 +37,8 @@ export const init = defineCommand({
       network: nameOf('--network', args.network ?? (args.local ? 'local' : 'collatz'), 64),
       account: nameOf('--name', args.name ?? defaultAccountName(), 40),
       ...(args.bits ? { bits: wholeNumber('--bits', args.bits, 20, 71) } : {}),
+      ...(args.replication ? { replication: wholeNumber('--replication', args.replication, 1, 15) } : {}),
+      ...(args.deadline ? { deadlineRounds: wholeNumber('--deadline', args.deadline, 1, 10_000_000) } : {}),
       listen: listenAddresses(args.listen, Boolean(args.local)),
     })
     const { genesis } = home

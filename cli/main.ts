@@ -7,6 +7,7 @@ import pkg from '../package.json' with { type: 'json' }
 import { certificate } from './certificate.ts'
 import { dispatch } from './command.ts'
 import { coordinate } from './coordinate.ts'
+import { decline } from './decline.ts'
 import { draw } from './draw.ts'
 import { explain } from './errors.ts'
 import { init } from './init.ts'
@@ -26,7 +27,21 @@ const root = defineCommand({
     description: 'Extend the verified limit of the Collatz conjecture, together, trusting nobody',
   },
   args: { version: { type: 'boolean', description: 'print the version' }, data: workArgs.data },
-  subCommands: { init, join, work, node, status, verify, certificate, leaderboard, pool, draw, security, coordinate },
+  subCommands: {
+    init,
+    join,
+    work,
+    node,
+    status,
+    verify,
+    certificate,
+    leaderboard,
+    pool,
+    draw,
+    security,
+    coordinate,
+    decline,
+  },
   async run({ args }) {
     if (args.version) return console.log(pkg.version)
     if (isHome(homeDirectory(args.data))) return runWork({ data: args.data, cpu: navigator.hardwareConcurrency })

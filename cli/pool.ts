@@ -2,8 +2,8 @@ import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import { seedRound } from '../orbit/rules/assignment.ts'
 import { roundAt } from '../orbit/rules/beacon.ts'
+import { missesInARow, outstanding } from '../orbit/rules/duties.ts'
 import { isFresh, rosterAt } from '../orbit/rules/roster.ts'
-import { outstanding } from '../orbit/rules/state.ts'
 import { shared } from './command.ts'
 import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
@@ -16,8 +16,15 @@ export const pool = defineCommand({
     const { state, live } = await readSource(home)
     const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
     const { owed } = outstanding(state, round)
+    const misses = missesInARow(state, round)
     const next = Math.floor(round / home.genesis.body.epoch.rounds) + 1
-    const roster = rosterAt(home.genesis, state.nodes, state.heartbeats.values(), owed, seedRound(home.genesis, next))
+    const roster = rosterAt(
+      home.genesis,
+      state.nodes,
+      state.heartbeats.values(),
+      { owed, misses },
+      seedRound(home.genesis, next),
+    )
     const eligible = new Set(roster.map((entry) => entry.node))
     const nodes = [...state.nodes.values()].map(({ node, account, name }) => {
       const heartbeat = state.heartbeats.get(node)
@@ -29,6 +36,7 @@ export const pool = defineCommand({
         fresh: heartbeat !== undefined && isFresh(home.genesis, heartbeat, round),
         capacity: heartbeat?.capacity ?? 0,
         owed: owed.get(node) ?? 0,
+        missed: misses.get(account) ?? 0,
         eligible: eligible.has(node),
       }
     })
@@ -42,9 +50,12 @@ export const pool = defineCommand({
       n.fresh ? 'fresh' : 'stale',
       n.capacity,
       n.owed,
+      n.missed,
       n.eligible ? 'yes' : 'no',
     ])
     console.log(`beacon round ${round}; the next draw is of epoch ${next}\n`)
-    console.log(table(['name', 'account', 'node', 'last round', 'state', 'takes', 'owes', 'in next draw'], rows))
+    console.log(
+      table(['name', 'account', 'node', 'last round', 'state', 'takes', 'owes', 'missed', 'in next draw'], rows),
+    )
   },
 })

@@ -2,6 +2,7 @@
 import { classes } from '../kernels/partition.ts'
 import { type Control, serveControl } from '../orbit/node/control.ts'
 import { Service, type ServiceOptions } from '../orbit/node/service.ts'
+import { duties } from '../orbit/rules/duties.ts'
 import { fetchSite, publishSite } from './leaderboard/publishing.ts'
 import type { Live } from './source.ts'
 
@@ -18,6 +19,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
     control = serveControl(options.home.directory, {
       source: () => ({ documents: service.documents(), live: liveOf(service, meter) }),
       publish: (input) => publishSite(service, input as string),
+      decline: () => declineAll(service),
       fetch: (input) => {
         const { name, out } = input as { name: string; out: string }
         return fetchSite(service, name, out)
@@ -34,6 +36,14 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
       await service.stop()
     },
   }
+}
+
+/** Gives back all that this node owes. @returns how many units */
+export async function declineAll(service: Service): Promise<number> {
+  const owed = duties(service.state(), service.nodeKey, service.round() ?? 0)
+  await service.decline(owed)
+  service.setCapacity(0)
+  return owed.length
 }
 
 /** How fast this run is: numbers of finished units by the time they took. */

@@ -22,6 +22,10 @@ export interface Founding {
   readonly account: string
   /** W; a smaller window is done sooner. */
   readonly bits?: number
+  /** N. */
+  readonly replication?: number
+  /** Beacon rounds until a unit passes to the reserve. */
+  readonly deadlineRounds?: number
   readonly listen: readonly string[]
 }
 
@@ -62,10 +66,11 @@ export function found(founding: Founding): Home {
     name: founding.network,
     baseline: BASELINE,
     partition: { map: '3n+1', bits, units: unitsFor(bits), leaves: LEAVES, hardSteps: HARD_STEPS },
-    replication: local ? 1 : 3,
+    replication: founding.replication ?? (local ? 1 : 3),
     epoch: { rounds, perDatabase: local ? 1200 : 1 },
     freshRounds: Math.ceil(300 / chain.period),
-    deadlineRounds: local ? 900 : 24 * rounds,
+    deadlineRounds: founding.deadlineRounds ?? (local ? 900 : 24 * rounds),
+    missLimit: 64,
     beacon: { source: local ? 'local' : 'drand', ...chain },
     coordinators: [node],
     founders: [{ account, node }],

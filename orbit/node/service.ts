@@ -9,13 +9,14 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../kernels/unit.ts'
-import { seedRound } from '../rules/assignment.ts'
+import { type Assignment, seedRound } from '../rules/assignment.ts'
 import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
 import { writeCertificate } from '../rules/certificate.ts'
 import { mayStepIn } from '../rules/coordinators.ts'
 import { nextDraw } from '../rules/draw.ts'
 import {
   type ConsentBody,
+  type DeclineBody,
   databaseName,
   documentKey,
   type HeartbeatBody,
@@ -37,6 +38,11 @@ import { type OrbitNode, openNode } from './open.ts'
 import { solvePuzzle } from './puzzle.ts'
 
 const BLOCK_TIMEOUT = 20_000
+const BEACON_TIMEOUT = 60_000
+
+export class BeaconSilent extends Error {
+  override readonly name = 'BeaconSilent'
+}
 
 export interface ServiceOptions {
   readonly home: Home
@@ -285,6 +291,25 @@ export class Service {
     return this.beacon.current()?.round ?? null
   }
 
+  /** Resolves when the first round is here. @throws {BeaconSilent} when none comes in a minute */
+  async firstRound(): Promise<number> {
+    const known = this.round()
+    if (known !== null) return known
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        off()
+        reject(
+          new BeaconSilent('no beacon round came within a minute: is this machine online, and a node of the network?'),
+        )
+      }, BEACON_TIMEOUT)
+      const off = this.events.on('round', ({ round }) => {
+        clearTimeout(timer)
+        off()
+        resolve(round)
+      })
+    })
+  }
+
   /** The round that the clock says: for our own decisions, never for judging others. */
   private wallRound(): number {
     return Math.max(1, roundAt(this.genesis.chain, Math.floor(Date.now() / 1000)))
@@ -296,14 +321,40 @@ export class Service {
   }
 
   /** Stores a result of this node: acknowledged means it survives a kill. */
-  async submit(body: Omit<ResultBody, 'type' | 'network' | 'leaves'>, leaves: Uint8Array): Promise<void> {
+  async submit(
+    body: Omit<ResultBody, 'type' | 'network' | 'leaves' | 'overtime'>,
+    leaves: Uint8Array,
+    seat: 'quorum' | 'reserve',
+  ): Promise<void> {
     const cid = await this.node.blocks.put(leaves, 'raw')
-    const result: ResultBody = { ...body, type: 'result', network: this.genesis.networkId, leaves: cid.toString() }
+    const newest = this.beacon.current()
+    // The reserve proves that its time had come by a beacon round that is past it.
+    const overtime = seat === 'reserve' && newest ? { round: newest.round, beacon: newest.signature } : null
+    const { networkId: network } = this.genesis
+    const result: ResultBody = { ...body, type: 'result', network, leaves: cid.toString(), overtime }
     await this.ledger.put(
       databaseName('results', spanOf(body.epoch, this.genesis.body.epoch.perDatabase)),
       documentKey.result(this.nodeKey, body.epoch, body.window, body.unit),
       { statement: sign(result, this.home.nodeKey).bytes },
     )
+  }
+
+  /** Gives units back, so that the reserve can begin at once. */
+  async decline(assignments: readonly Assignment[]): Promise<void> {
+    for (const { epoch, window, unit } of assignments) {
+      const body: DeclineBody = {
+        type: 'decline',
+        network: this.genesis.networkId,
+        epoch,
+        window: window.toString(),
+        unit,
+      }
+      await this.ledger.put(
+        databaseName('results', spanOf(epoch, this.genesis.body.epoch.perDatabase)),
+        documentKey.decline(this.nodeKey, epoch, body.window, unit),
+        { statement: sign(body, this.home.nodeKey).bytes },
+      )
+    }
   }
 
   /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */

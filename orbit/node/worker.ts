@@ -6,8 +6,8 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { Engine, HardSummary } from '../../kernels/unit.ts'
 import type { Assignment } from '../rules/assignment.ts'
+import { duties } from '../rules/duties.ts'
 import { checksumHex, peakText } from '../rules/events.ts'
-import { duties } from '../rules/state.ts'
 import type { Service } from './service.ts'
 
 const CHECKPOINT_MS = 2_000
@@ -96,6 +96,7 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
       root: result.root,
     },
     Buffer.concat(result.leaves.map(encodeLeaf)),
+    assignment.quorum.includes(service.nodeKey) ? 'quorum' : 'reserve',
   )
   await service.node.kv.delete(checkpoint)
   service.events.emit('finished', { assignment, count: result.count, milliseconds: performance.now() - started })

@@ -6,6 +6,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { verifyRound } from './beacon.ts'
 import {
+  answerBody,
   beaconDocument,
   consentBody,
   documentKey,
@@ -13,7 +14,6 @@ import {
   heartbeatBody,
   registrationBody,
   registrationDocument,
-  resultBody,
   spanOf,
   statementDocument,
 } from './events.ts'
@@ -128,12 +128,13 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       return
     }
     default: {
-      const { body, signer } = open(statement(), resultBody, 'the result')
+      const { body, signer } = open(statement(), answerBody, 'the result')
       ours(body, signer)
       if (spanOf(body.epoch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('a result of other epochs than this database holds')
       }
-      keyIs(documentKey.result(writer, body.epoch, body.window, body.unit))
+      if (body.type === 'result' && body.overtime) verifyRound(genesis.chain, body.overtime.round, body.overtime.beacon)
+      keyIs(documentKey[body.type](writer, body.epoch, body.window, body.unit))
       return
     }
   }

@@ -6,6 +6,7 @@ import { verifyRound } from './beacon.ts'
 import { deal } from './deal.ts'
 import type { DrawBody } from './events.ts'
 import type { Genesis } from './genesis.ts'
+import { reserveLength } from './seats.ts'
 import { RuleError } from './statement.ts'
 
 export interface UnitId {
@@ -19,6 +20,8 @@ export interface Assignment extends UnitId {
   readonly epoch: number
   /** Node keys, N of them, of distinct accounts. */
   readonly quorum: readonly string[]
+  /** Who takes over, in order (seats.ts). */
+  readonly reserve: readonly string[]
 }
 
 /** R(e): the round whose randomness deals the draw of epoch e. */
@@ -72,7 +75,10 @@ export function assign(genesis: Genesis, draw: DrawBody, signature: Uint8Array):
   const assignments: Assignment[] = []
   units.forEach((id, i) => {
     const quorum = dealt.quorums[i]
-    if (quorum) assignments.push({ ...id, epoch: draw.epoch, quorum: quorum.map((r) => draw.roster[r]!.node) })
+    if (!quorum) return
+    const node = (index: number) => draw.roster[index]!.node
+    const reserve = [...dealt.reserve(i).take(reserveLength(genesis.body.replication))].map(node)
+    assignments.push({ ...id, epoch: draw.epoch, quorum: quorum.map(node), reserve })
   })
   return assignments
 }

@@ -9,7 +9,8 @@
  *   registrations  [{ registration, consent }]  of every node in `units`, sorted by node key
  *   draws          [{ draw, signature }]  the sealed draws and the beacon signature of R(epoch), sorted by epoch
  *   units          one a class of the partition, in order:
- *                  { draw: index into draws, results: N statements in the deal's order, leaves: 64-byte records }
+ *                  { draw: index into draws, results: N statements in the deal's order, leaves: 64-byte records,
+ *                    declines: statements that let the reserve answer before the deadline; empty if none was needed }
  *
  * `bytes` are dag-cbor statements (statement.ts). The file must be the canonical encoding of what it says, so every
  * byte of it is either checked or signed. https://ipld.io/specs/codecs/dag-json/spec/
@@ -21,9 +22,20 @@ import { decodeLeaf, LEAF_BYTES, summarize } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign } from './assignment.ts'
-import { checksumHex, drawBody, type ResultBody, registrationDocument, resultBody, resultKey } from './events.ts'
+import { verifyRound } from './beacon.ts'
+import {
+  checksumHex,
+  type DeclineBody,
+  declineBody,
+  drawBody,
+  type ResultBody,
+  registrationDocument,
+  resultBody,
+  resultKey,
+} from './events.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
-import type { State } from './state.ts'
+import { mayAnswer } from './seats.ts'
+import { declinesOf, type State } from './state.ts'
 import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
 
 const certificateFile = z.strictObject({
@@ -34,7 +46,12 @@ const certificateFile = z.strictObject({
   registrations: z.array(registrationDocument).min(1),
   draws: z.array(z.strictObject({ draw: field.blob, signature: field.blob })).min(1),
   units: z.array(
-    z.strictObject({ draw: z.number().int().min(0), results: z.array(field.blob).min(1), leaves: field.blob }),
+    z.strictObject({
+      draw: z.number().int().min(0),
+      results: z.array(field.blob).min(1),
+      declines: z.array(field.blob),
+      leaves: field.blob,
+    }),
   ),
 })
 type CertificateFile = z.infer<typeof certificateFile>
@@ -81,10 +98,22 @@ export function writeCertificate(
     units: units.map(({ assignment, results }) => ({
       draw: epochs.indexOf(assignment.epoch),
       results: results.map((result) => result.bytes),
+      declines: declinesNeeded(state, assignment, results).map((decline) => decline.bytes),
       leaves: leavesOfUnit(results[0]!.body),
     })),
   }
   return dagJson.encode(file)
+}
+
+/** Those that the reserve's results rest on, where no deadline had passed. */
+function declinesNeeded(
+  { genesis, declines }: State,
+  assignment: Assignment,
+  results: readonly Statement<ResultBody>[],
+): Statement<DeclineBody>[] {
+  const early = ({ signer, body }: Statement<ResultBody>) =>
+    !mayAnswer(genesis, assignment, signer, body.overtime?.round ?? null, 0)
+  return results.some(early) ? declinesOf(assignment, declines) : []
 }
 
 /**
@@ -128,13 +157,14 @@ export function readCertificate(fileBytes: Uint8Array): CertifiedWindow {
   }
   const usedDraws = new Set<number>()
   const usedNodes = new Set<string>()
-  const units = file.units.map(({ draw: at, results, leaves }, unit) => {
+  const units = file.units.map(({ draw: at, results, declines, leaves }, unit) => {
     const draw = draws[at]
     const assignment = draw?.units.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
     usedDraws.add(at)
     const statements = results.map((result) => open(result, resultBody, `a result of unit ${unit}`))
-    checkQuorum(genesis, window, unit, assignment, statements)
+    const declined = declines.map((decline) => open(decline, declineBody, `a decline of unit ${unit}`))
+    checkQuorum(genesis, assignment, statements, declined)
     for (const { signer } of statements) {
       usedNodes.add(signer)
       if (nodes.get(signer)?.account !== draw.roster.get(signer)) {
@@ -176,26 +206,54 @@ function parse(fileBytes: Uint8Array): CertificateFile {
   return parsed.data
 }
 
-/** N equal results of the nodes that the deal named, in its order. */
+/** N equal results of nodes that may answer for the unit, in the order of their seats. */
 function checkQuorum(
   genesis: Genesis,
-  window: bigint,
-  unit: number,
   assignment: Assignment,
   results: readonly Statement<ResultBody>[],
+  declines: readonly Statement<DeclineBody>[],
 ): void {
-  const quorum = assignment.quorum
+  const { epoch, window, unit } = assignment
+  const isAbout = (body: ResultBody | DeclineBody) =>
+    body.network === genesis.networkId &&
+    body.window === window.toString() &&
+    body.unit === unit &&
+    body.epoch === epoch
   if (results.length !== genesis.body.replication) {
     throw new RuleError(`unit ${unit} has ${results.length} results; the network asks for ${genesis.body.replication}`)
   }
-  results.forEach(({ body, signer }, i) => {
-    if (body.network !== genesis.networkId) throw new RuleError(`unit ${unit} has a result for another network`)
-    if (body.window !== window.toString() || body.unit !== unit || body.epoch !== assignment.epoch) {
-      throw new RuleError(`unit ${unit} has a result for another unit`)
-    }
-    if (signer !== quorum[i]) throw new RuleError(`unit ${unit} has a result of a node that the deal does not name`)
+  if (![...results, ...declines].every(({ body }) => isAbout(body))) {
+    throw new RuleError(`unit ${unit} has a statement about another unit or another network`)
+  }
+  checkSeats(assignment, results, 'results')
+  checkSeats(assignment, declines, 'declines')
+  let needed = false
+  for (const { signer, body } of results) {
     if (resultKey(body) !== resultKey(results[0]!.body)) throw new RuleError(`unit ${unit} has results that differ`)
-  })
+    if (body.overtime) verifyRound(genesis.chain, body.overtime.round, body.overtime.beacon)
+    const proven = mayAnswer(genesis, assignment, signer, body.overtime?.round ?? null, 0)
+    needed ||= !proven
+    if (!proven && !mayAnswer(genesis, assignment, signer, null, declines.length)) {
+      throw new RuleError(`unit ${unit} has a result of a node of the reserve whose turn had not come`)
+    }
+  }
+  if (!needed && declines.length > 0) throw new RuleError(`unit ${unit} carries declines that it does not need`)
+}
+
+/** Each by another node that the deal names, in the order of the deal. */
+function checkSeats(
+  { quorum, reserve, unit }: Assignment,
+  statements: readonly { signer: string }[],
+  what: string,
+): void {
+  const seats = [...quorum, ...reserve]
+  let last = -1
+  for (const { signer } of statements) {
+    const seat = seats.indexOf(signer)
+    if (seat === -1) throw new RuleError(`unit ${unit} has ${what} of a node that the deal does not name`)
+    if (seat <= last) throw new RuleError(`unit ${unit} has ${what} that are not in the order of the deal`)
+    last = seat
+  }
 }
 
 /** The leaves behind a result: their number, their Merkle root and their sums. */

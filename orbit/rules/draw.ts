@@ -3,9 +3,10 @@
  * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
  */
 import { seedRound, unitKey } from './assignment.ts'
+import { missesInARow, outstanding } from './duties.ts'
 import type { DrawBody } from './events.ts'
 import { rosterAt } from './roster.ts'
-import { outstanding, type State } from './state.ts'
+import type { State } from './state.ts'
 
 const MAX_OFFERS = 64
 
@@ -29,7 +30,13 @@ export function nextDraw(
   const epoch = nextEpoch(state, round)
   if (state.draws.has(epoch) || state.sealed.size > 0) return null
   const { owed, units: busy } = outstanding(state, round)
-  const roster = rosterAt(genesis, state.nodes, state.heartbeats.values(), owed, seedRound(genesis, epoch))
+  const roster = rosterAt(
+    genesis,
+    state.nodes,
+    state.heartbeats.values(),
+    { owed, misses: missesInARow(state, round) },
+    seedRound(genesis, epoch),
+  )
   const accounts = new Set(roster.map((entry) => entry.account))
   if (accounts.size < genesis.body.replication) return null
   const tickets = roster.reduce((sum, entry) => sum + entry.capacity, 0)

@@ -89,8 +89,24 @@ export const resultBody = z.strictObject({
   root: field.bytes(32),
   /** CID of the raw block that holds the leaves' 64-byte records in order. */
   leaves: z.string().regex(/^b[a-z2-7]{58}$/),
+  /** From the reserve, after a deadline: a beacon round that is past it, and its BLS signature (seats.ts). */
+  overtime: z.strictObject({ round: field.count, beacon: field.bytes(48) }).nullable(),
 })
 export type ResultBody = z.infer<typeof resultBody>
+
+/** A node gives back a unit that the deal named it for, so that the reserve need not wait. Signed by the node. */
+export const declineBody = z.strictObject({
+  type: z.literal('decline'),
+  network,
+  epoch: field.count,
+  window: field.natural,
+  unit: z.number().int().min(0).max(65535),
+})
+export type DeclineBody = z.infer<typeof declineBody>
+
+/** What lies in a results database. */
+export const answerBody = z.discriminatedUnion('type', [resultBody, declineBody])
+export type AnswerBody = z.infer<typeof answerBody>
 
 /** Two results agree when all of this is equal: count, checksum, peak and root. */
 export const sameResult = (a: ResultBody, b: ResultBody): boolean => resultKey(a) === resultKey(b)
@@ -116,6 +132,7 @@ export const documentKey = {
     `${coordinator}/draw/${epoch}/${cidOf(statement)}`,
   beacon: (writer: string, round: number) => `${writer}/beacon/${round}`,
   result: (node: string, epoch: number, window: string, unit: number) => `${node}/${epoch}/${window}/${unit}`,
+  decline: (node: string, epoch: number, window: string, unit: number) => `${node}/${epoch}/${window}/${unit}/decline`,
 }
 
 /** The documents, as they lie in OrbitDB. */

@@ -38,8 +38,10 @@ export const genesisBody = z.strictObject({
   }),
   /** A heartbeat is fresh for this many rounds (300 s). */
   freshRounds: field.positive,
-  /** Rounds after R(e) until a unit dealt in epoch e passes to somebody else. */
+  /** Rounds after R(e) until a unit dealt in epoch e passes to the reserve. */
   deadlineRounds: field.positive,
+  /** Units in a row that an account may miss or decline; then it must register again to be dealt more. */
+  missLimit: field.positive,
   beacon: z.strictObject({
     /** drand: the League of Entropy's chain. local: a chain that the founder's node signs; you trust its operator. */
     source: z.enum(['drand', 'local']),

@@ -12,7 +12,8 @@ export const isFresh = (genesis: Genesis, heartbeat: { round: number }, round: n
   round - heartbeat.round <= genesis.body.freshRounds
 
 /**
- * @param owed units dealt to a node that are neither done nor past their deadline
+ * @param owed   units dealt to a node that are neither done nor past their deadline
+ * @param misses units in a row that an account missed or declined
  * @param round R(e)
  * @returns sorted by node key: the order of the deal's tickets
  */
@@ -20,7 +21,7 @@ export function rosterAt(
   genesis: Genesis,
   nodes: ReadonlyMap<string, Registration>,
   heartbeats: Iterable<HeartbeatBody>,
-  owed: ReadonlyMap<string, number>,
+  { owed, misses }: { owed: ReadonlyMap<string, number>; misses: ReadonlyMap<string, number> },
   round: number,
 ): RosterEntry[] {
   const founders = new Set(genesis.body.founders.map((founder) => founder.node))
@@ -29,6 +30,7 @@ export function rosterAt(
     const registration = nodes.get(heartbeat.node)
     if (!registration || !isFresh(genesis, heartbeat, round)) continue
     if (!founders.has(heartbeat.node) && registration.round > round - genesis.body.epoch.rounds) continue
+    if ((misses.get(registration.account) ?? 0) >= genesis.body.missLimit) continue
     const capacity = heartbeat.capacity - (owed.get(heartbeat.node) ?? 0)
     if (capacity >= 1) roster.push({ node: heartbeat.node, account: registration.account, capacity })
   }

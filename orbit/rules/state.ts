@@ -3,22 +3,24 @@
  * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
  */
 import { openRegistration, type Registration } from './admit.ts'
-import { type Assignment, assign, deadlineRound, seedRound, unitKey } from './assignment.ts'
+import { type Assignment, assign, seedRound } from './assignment.ts'
 import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
 import {
+  answerBody,
   beaconDocument,
+  type DeclineBody,
   type DrawBody,
   documentKey,
   drawBody,
   type HeartbeatBody,
   heartbeatBody,
   type ResultBody,
-  resultBody,
   statementDocument,
 } from './events.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import type { Genesis } from './genesis.ts'
 import { judge } from './quorum.ts'
+import { mayAnswer } from './seats.ts'
 import { equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { type Level, levelOf } from './trust.ts'
 
@@ -74,6 +76,8 @@ export interface State {
   readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
   readonly windows: ReadonlyMap<bigint, WindowState>
   readonly results: ReadonlyMap<string, Statement<ResultBody>>
+  /** By the key of the result that will not come. */
+  readonly declines: ReadonlyMap<string, Statement<DeclineBody>>
   /** Results that no deal asked for: refused, kept only as a count. */
   readonly notAssigned: number
   readonly accounts: readonly AccountState[]
@@ -86,21 +90,14 @@ export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Doc
   const heartbeats = readHeartbeats(documents.pool)
   const { draws, sealed, equivocations } = readDraws(genesis, unitsPerWindow, documents.draws)
 
-  const results = new Map<string, Statement<ResultBody>>()
-  for (const document of documents.results) {
-    const result = open(statementDocument.parse(document).statement, resultBody, 'the result')
-    const { body, signer } = result
-    results.set(documentKey.result(signer, body.epoch, body.window, body.unit), result)
-  }
+  const { results, declines } = readAnswers(documents.results)
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
   let asked = 0
   for (const { assignments } of [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)) {
     for (const assignment of assignments) {
-      const { window, unit, epoch } = assignment
-      const named = assignment.quorum.flatMap(
-        (node) => results.get(documentKey.result(node, epoch, window.toString(), unit)) ?? [],
-      )
+      const { window, unit } = assignment
+      const named = answersTo(genesis, assignment, results, declines)
       asked += named.length
       const verdict = judge(named, genesis.body.replication)
       const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
@@ -125,6 +122,7 @@ export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Doc
     sealed,
     windows,
     results,
+    declines,
     notAssigned: results.size - asked,
     accounts: accountsOf(genesis, nodes, windows.values()),
     frontier: frontierOf(genesis, complete),
@@ -178,6 +176,47 @@ function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable
   return { draws, sealed, equivocations: [...equivocations.values()] }
 }
 
+function readAnswers(documents: Iterable<unknown>) {
+  const results = new Map<string, Statement<ResultBody>>()
+  const declines = new Map<string, Statement<DeclineBody>>()
+  for (const document of documents) {
+    const answer = open(statementDocument.parse(document).statement, answerBody, 'the result')
+    const { body, signer } = answer
+    const key = documentKey.result(signer, body.epoch, body.window, body.unit)
+    if (body.type === 'result') results.set(key, answer as Statement<ResultBody>)
+    else declines.set(key, answer as Statement<DeclineBody>)
+  }
+  return { results, declines }
+}
+
+const answerKey = ({ epoch, window, unit }: Assignment, node: string): string =>
+  documentKey.result(node, epoch, window.toString(), unit)
+
+/** The declines of a unit by nodes that were dealt it, in the order of their seats. */
+export function declinesOf(
+  assignment: Assignment,
+  declines: ReadonlyMap<string, Statement<DeclineBody>>,
+): Statement<DeclineBody>[] {
+  return [...assignment.quorum, ...assignment.reserve].flatMap(
+    (node) => declines.get(answerKey(assignment, node)) ?? [],
+  )
+}
+
+/** Results of nodes that may answer for the unit, in the order of their seats. */
+function answersTo(
+  genesis: Genesis,
+  assignment: Assignment,
+  results: ReadonlyMap<string, Statement<ResultBody>>,
+  declines: ReadonlyMap<string, Statement<DeclineBody>>,
+): Statement<ResultBody>[] {
+  const declined = declinesOf(assignment, declines).length
+  return [...assignment.quorum, ...assignment.reserve].flatMap((node) => {
+    const result = results.get(answerKey(assignment, node))
+    const named = result && mayAnswer(genesis, assignment, node, result.body.overtime?.round ?? null, declined)
+    return named ? [result] : []
+  })
+}
+
 /** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */
 const dealt = new WeakMap<Statement<DrawBody>, DealtDraw>()
 
@@ -223,41 +262,4 @@ function accountsOf(
     }
   }
   return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
-}
-
-/** Units that the deals ask of a node and that it has not answered, oldest first. */
-export function duties(state: State, node: string, round: number): Assignment[] {
-  const list: Assignment[] = []
-  for (const { draw, assignments } of state.draws.values()) {
-    if (deadlineRound(state.genesis, draw.body.epoch) < round) continue
-    for (const assignment of assignments) {
-      const { epoch, window, unit, quorum } = assignment
-      if (!quorum.includes(node) || state.windows.get(window)?.certified.has(unit)) continue
-      if (state.results.has(documentKey.result(node, epoch, window.toString(), unit))) continue
-      list.push(assignment)
-    }
-  }
-  return list.sort(
-    (a, b) => a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit),
-  )
-}
-
-/** Units on which somebody is at work: dealt (or about to be), not certified, before their deadline. By node, and as keys. */
-export function outstanding(state: State, round: number): { owed: Map<string, number>; units: Set<string> } {
-  const owed = new Map<string, number>()
-  const units = new Set<string>()
-  for (const { draw, assignments } of state.draws.values()) {
-    if (deadlineRound(state.genesis, draw.body.epoch) < round) continue
-    for (const assignment of assignments) {
-      const { epoch, window, unit, quorum } = assignment
-      if (state.windows.get(window)?.certified.has(unit)) continue
-      units.add(unitKey(assignment))
-      for (const node of quorum) {
-        if (!state.results.has(documentKey.result(node, epoch, window.toString(), unit))) {
-          owed.set(node, (owed.get(node) ?? 0) + 1)
-        }
-      }
-    }
-  }
-  return { owed, units }
 }

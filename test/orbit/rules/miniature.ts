@@ -43,6 +43,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     epoch: { rounds: 3, perDatabase: 10 },
     freshRounds: 300,
     deadlineRounds: 900,
+    missLimit: 4,
     beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
     coordinators: [node],
     founders: [{ account, node }],
@@ -111,6 +112,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
             peak: peakText(result.peak),
             root: result.root,
             leaves: rawCid(leaves).toString(),
+            overtime: null,
           }
           records.set(statement.leaves, new Uint8Array(leaves))
           documents.results.push({ statement: sign(statement, nodeSecret).bytes })

@@ -1,0 +1,38 @@
+import { defineCommand } from 'citty'
+import { askNode } from '../orbit/node/control.ts'
+import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
+import { shared } from './command.ts'
+import { printJson } from './print.ts'
+import { declineAll, type RunningNode, startNode } from './running.ts'
+
+export const decline = defineCommand({
+  meta: {
+    name: 'decline',
+    description: 'give back the units you were dealt, so that others begin at once; it counts as missing them',
+  },
+  args: { ...shared },
+  async run({ args }) {
+    const home = openHome(homeDirectory(args.data))
+    const declined = await declineSomewhere()
+    if (args.json) printJson({ declined })
+    else
+      console.log(declined === 0 ? 'You owe no units.' : `Gave back ${declined} ${declined === 1 ? 'unit' : 'units'}.`)
+
+    async function declineSomewhere(): Promise<number> {
+      let node: RunningNode
+      try {
+        node = await startNode({ home })
+      } catch (error) {
+        if (!(error instanceof DataDirectoryInUse)) throw error
+        return askNode<number>(home.directory, 'decline')
+      }
+      try {
+        await node.service.firstRound()
+        return await declineAll(node.service)
+      } finally {
+        await node.stop()
+      }
+    }
+  },
+})
