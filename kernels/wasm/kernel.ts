@@ -1,7 +1,7 @@
 /**
  * One instance of the kernel (assembly/), and the one place that knows its calls: a leaf in, its hard numbers out.
  *
- * It has no threads and no I/O, and runs where WebAssembly runs. Tables for a window's size (some 30 ms) and for a window
+ * It has no threads and no I/O, and runs where WebAssembly runs. Tables for a window's size (some 40 ms) and for a window
  * (microseconds) are kept between leaves.
  */
 import type { ClassState, HardSummary } from '../unit.ts'
@@ -14,15 +14,15 @@ export interface LeafJob {
   readonly window: bigint
   /** S0, at least bits + 58. */
   readonly hardSteps: number
-  /** depth from bits - 64 to bits - 6. */
+  /** depth from bits - 61 to bits - 7. */
   readonly state: ClassState
 }
 
 /** How many were left at each stage of a leaf, and then of many. */
 export interface Counters {
-  /** Nodes of the tree that were entered. */
+  /** Nodes of the tree above its leaves. */
   nodes: number
-  /** Leaves of the tree, each of 64 siblings. */
+  /** Leaves of the tree, each of 128 siblings. */
   leaves: number
   /** Numbers that the look-ahead and rule P left. */
   candidates: number
@@ -61,7 +61,7 @@ interface Exports {
 
 const WORD = (1n << 64n) - 1n
 
-/** The least S0: the filter tests 64 steps from level bits - 6 on without looking at S0. */
+/** The least S0. The filter tests 60 steps from level bits - 7 on without looking at S0. */
 export const leastHardSteps = (bits: number): number => bits + 58
 /** Steps to which the kernel computes sigma. */
 export const MAX_STEPS = 4096
@@ -109,9 +109,9 @@ export class Kernel {
   start(job: LeafJob): void {
     assertSupported(job)
     const { bits, window, state } = job
-    if (state.depth < bits - 64 || state.depth > bits - 6 || state.depth < 0) {
+    if (state.depth < bits - 61 || state.depth > bits - 7 || state.depth < 0) {
       throw new RangeError(
-        `A leaf of a window of 2^${bits} numbers fixes ${bits - 64} to ${bits - 6} bits, not ${state.depth}`,
+        `A leaf of a window of 2^${bits} numbers fixes ${bits - 61} to ${bits - 7} bits, not ${state.depth}`,
       )
     }
     if (bits !== this.#bits) this.exports.size(bits)
@@ -123,7 +123,7 @@ export class Kernel {
     this.exports.start(depth, residue, image & WORD, image >> 64n, odds, evens, run, job.hardSteps, this.maxSteps)
   }
 
-  /** Works through up to `slices` queues of 512 tree leaves, 0.05 to 0.1 ms each. @returns false when the leaf is done. */
+  /** Works through up to `slices` queues of 64 tree leaves, some 10 µs each. @returns false when the leaf is done. */
   advance(slices: number): boolean {
     return this.exports.advance(slices) !== 0
   }

@@ -41,7 +41,7 @@ async function work(): Promise<void> {
     if (alive()) kernel!.start(job)
     let more = alive()
     while (more) {
-      more = kernel!.advance(32)
+      more = kernel!.advance(256)
       if (performance.now() - since > PAUSE) {
         await new Promise((resolve) => setTimeout(resolve, 0))
         since = performance.now()

@@ -6,7 +6,7 @@
  * maxSteps (at most MAX_STEPS) cannot decide; the caller adds what the exact engine says of it.
  */
 import { resetExact, writeExact } from './exact'
-import { flush, resetJumps, wide } from './jumps'
+import { resetJumps, wide } from './jumps'
 import { END, JUMPS, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT } from './layout'
 import { candidates, drain, leaves, resetLeaves } from './leaf'
 import { constants, size, window } from './tables'
@@ -16,7 +16,7 @@ export { size, window }
 
 constants()
 
-/** Begins a class: unit.ts says what the values are. depth + 2 <= bits - 6 <= depth + 58. */
+/** Begins a class: unit.ts says what the values are. Its depth is bits - 61 to bits - 7. */
 export function start(depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32): void {
   resetExact(hardSteps, maxSteps)
   resetJumps(depth, residue, hardSteps)
@@ -30,7 +30,6 @@ export function advance(slices: i32): i32 {
     const more = grow()
     drain()
     if (!more) {
-      flush()
       writeExact()
       store<u64>(OUT, nodes, 64)
       store<u64>(OUT, leaves, 72)

@@ -2,68 +2,74 @@
  * Sizes, and where everything lies in linear memory.
  *
  * Every base is a compile-time constant, so that it becomes the immediate offset of a load or store and costs no
- * instruction. All tables together are under 3 MiB: they live in the second and third level cache of any core, and a
- * worker needs 4 MiB of linear memory.
+ * instruction. Offsets into tables of words are kept in bytes for the same reason. The tables are 2 MiB: the jumps (256
+ * KiB) stay in the second level cache, the look-ahead in the third.
  */
 
-/** The last A bits of a window are looked up, 2^A = 64 siblings at a time, as one 64-bit word. */
-export const A: i32 = 6
-/** Steps that the look-ahead bitvector covers. 18 to 21 differ by less than the noise; 20 is 2 MiB. */
+/** The last A bits of a window are looked up, 2^A = 128 siblings at a time, as two 64-bit words. */
+export const A: i32 = 7
+/** Steps that the look-ahead bitvector covers. 21 is 5 % faster in windows of 2^40, 3 % slower in those of 2^56. */
 export const B: i32 = 20
 /** Rows of the bitvector: odd counts from the least that can survive. One tree leaf in 10^5 at most lies above. */
 export const ROWS: i32 = 12
-/** Steps of one jump by table. */
-export const W: i32 = 16
-/** Jumps done on the low 64 bits alone. (NARROW + 1) * W <= 64: each jump makes W more of the top bits wrong. */
-export const NARROW: i32 = 3
-/** Capacity of the queue of candidates, and of the queue of tree leaves with candidates. */
-export const CANDIDATES: i32 = 1024
-/** Capacity of the queue of tree leaves. */
-export const LEAVES: i32 = 512
+/** Steps of one jump by table. 16 would not fit second level caches of 512 KiB, 12 to 14 need more jumps. */
+export const W: i32 = 15
+/** Values in the narrow queue are kept times 2^SCALE, so that their low bits are the byte offset of a table entry. */
+export const SCALE: i32 = 3
+/** Jumps done on the low 64 bits alone: each makes W more of the top bits wrong, and a test needs W right ones. */
+export const NARROW: i32 = (64 - SCALE) / W - 1
+/** Bits of the low limb of a wide value: LIMB + log2(3^W) <= 64. */
+export const LIMB: i32 = 40
+/** Capacity of the queue of tree leaves: what they give passes through the first level cache. */
+export const LEAVES: i32 = 64
 /** Powers of three and odd counts: 3^80 is the last below 2^128. */
 export const POWERS: i32 = 81
 /** Steps for which LEAST_ODDS is known; a number that lives longer is handed over. */
 export const MAX_STEPS: i32 = 4096
+/** In the packed bits of a node (tree.ts), where the sum of 2^k mod 9 begins. */
+export const SUM9: i32 = 54
+/** In the packed word of a candidate (jumps.ts), where the headroom begins. */
+export const HEADROOM: i32 = 46
 
-export const W_MASK: u64 = (1 << W) - 1
+export const W_MASK: u32 = (1 << W) - 1
 export const B_MASK: u32 = (1 << B) - 1
-/** 64-bit words of a bitvector row: one more, a copy of the first, so that a window of 64 bits never wraps. */
+
+/** 64-bit words of a bitvector row: two more, copies of the first, so that a window of 128 bits never wraps. */
 export const ROW_WORDS: i32 = (1 << (B - 6)) + 2
 
-// What the caller reads after a leaf: count, checksum, peak n (2 words), peak odd value m (3 words), counters.
+/** What the caller reads after a leaf: index.ts says what. */
 export const OUT: usize = 1024
 /** u64[POWERS]: low and high words of 3^c. */
 export const POW3_LO: usize = 2048
 export const POW3_HI: usize = POW3_LO + 88 * 8
+/** u64[POWERS]: low LIMB bits of 3^c, and the rest. */
+export const POW3_LIMB0: usize = POW3_HI + 88 * 8
+export const POW3_LIMB1: usize = POW3_LIMB0 + 88 * 8
 /** u64[POWERS]: 3^-c mod 2^64. */
-export const INVERSE3: usize = POW3_HI + 88 * 8
+export const INVERSE3: usize = POW3_LIMB1 + 88 * 8
 /** u64[POWERS]: low and high words of 3^c * w * 2^A, what the window adds to the value at a tree leaf. */
 export const HIGH_PART_LO: usize = INVERSE3 + 88 * 8
 export const HIGH_PART_HI: usize = HIGH_PART_LO + 88 * 8
-/** u64[9]: which of 64 siblings rule P leaves, by the residue mod 9 of the first. */
+/** u64[9][2]: which of 128 siblings rule P leaves, by the residue mod 9 of the first. */
 export const MOD9_MASK: usize = HIGH_PART_HI + 88 * 8
-/** i32[POWERS]: headroom at a tree leaf, see rules.ts. */
-export const HEADROOM: usize = MOD9_MASK + 16 * 8
-/** i32[128]: 2^k mod 9. */
-export const POW2_MOD9: usize = HEADROOM + 88 * 4
-/** 32 x {u64 3^f, i64 headroom gained by W steps with f odd, << 32}: one address, two loads. */
-export const JUMP: usize = POW2_MOD9 + 128 * 4
-/** Pending nodes of the tree, 32 bytes each; at most one a level. */
-export const STACK: usize = JUMP + 32 * 16
+/** u64[72]: what setting bit k adds to the packed bits of a node. */
+export const BIT: usize = MOD9_MASK + 18 * 8
+/** 16 x {u64 2^SCALE * 3^f, i64 headroom gained by W steps with f odd << HEADROOM, u64 3^f, -}. */
+export const JUMP: usize = BIT + 72 * 8
+/** Pending nodes of the tree, 40 bytes each; at most one a level. */
+export const STACK: usize = JUMP + 16 * 32
 /** i32[MAX_STEPS + 1]: the least c with 3^c >= 2^k. */
 export const LEAST_ODDS: usize = 16384
-/** CANDIDATES x {u64 value, u64 headroom << 32 | leaf << 8 | sibling}, compacted in place. */
-export const QUEUE: usize = LEAST_ODDS + 4 * (MAX_STEPS + 64)
-/** CANDIDATES x {u64 low, u64 high}: the values of the candidates that reached 128 bits. */
-export const WIDE: usize = QUEUE + CANDIDATES * 16
-/** CANDIDATES x {u64 low, high, bits, 3^c low, 3^c high, -, -, -}: the tree leaves that have candidates. */
-export const LIVE: usize = WIDE + CANDIDATES * 16
-/** u64[LEAVES]: the siblings that the look-ahead leaves. */
-export const SIBLINGS: usize = LIVE + CANDIDATES * 64
-/** LEAVES x {u64 low, high, bits, i32 odd count, i32 residue mod 9}. */
-export const LEAF: usize = SIBLINGS + LEAVES * 8
-/** u64[2^W]: one jump: dip << 32 | odd count << 26 | T^W(x). */
-export const JUMPS: usize = 262144
+/** LEAVES x {u64 low, high, packed bits, packed state}. */
+export const LEAF: usize = LEAST_ODDS + 4 * (MAX_STEPS + 64)
+/** 2 * LEAVES x {u64 siblings, low word of the first, 3^c, headroom and tag of the first}. */
+export const WORD: usize = LEAF + LEAVES * 32
+/** Candidates {u64 value, u64 headroom << HEADROOM | leaf << 8 | sibling}, compacted in place. */
+export const QUEUE: usize = WORD + 2 * LEAVES * 32
+/** Their wide values {u64 low limb, u64 the rest}, at the same offsets. */
+export const WIDE: usize = QUEUE + (LEAVES << A) * 16
+/** u64[2^W]: one jump: dip / 4 << 48 | odd count * 32 << 32 | T^W(x) << SCALE. */
+export const JUMPS: usize = 524288
 /** u64[ROWS][ROW_WORDS]: the look-ahead. */
 export const LOOKAHEAD: usize = JUMPS + (8 << W)
 /** First byte that is not used. */

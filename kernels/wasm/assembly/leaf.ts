@@ -1,28 +1,31 @@
 /**
- * Leaves of the tree: all but the last A bits are fixed, and 64 siblings are looked at together.
+ * Leaves of the tree: all but the last A bits are fixed, and 128 siblings are looked at together.
  *
  * The window's high part is added here (the tree itself is the same for every window of a size), then one look-up gives
- * 64 siblings: the bitvector row of odd count c is indexed by value * 3^-c, so siblings, which differ by 3^c, are
- * neighbouring bits; one `and` with a mask applies rule P (n = 2, 4, 5, 8 mod 9). The look-ahead idea is from
- * V. Angeltveit's paper on verifying the conjecture with large sieves; but the evens at the start of a look-ahead are
- * unknown, not zero (rules.ts).
+ * 128 siblings: the bitvector row of odd count c is indexed by value * 3^-c, so siblings, which differ by 3^c, are
+ * neighbouring bits; one `and` with a mask applies rule P (n = 2, 4, 5, 8 mod 9). The look-ahead is V. Angeltveit's idea
+ * (arXiv:2602.10466); where its start differs from his, see rules.ts.
  *
- * Leaves are queued, so that their bitvector misses overlap; then the bits become candidates, and their first jump is
- * done at once, untested: the look-ahead covers B >= W steps.
+ * Leaves come in batches of 64, so that their bitvector misses overlap, and a batch goes to its end before the next one
+ * starts: its queues stay in the first level cache, and nothing is copied. 128 siblings instead of 64 halve what a leaf
+ * costs a candidate (8 %, for 10 % more candidates, most of which die by the first test).
  *
- * Bounds: K <= 65, and a leaf's value is below 3^c (1 + n / 2^K) with c < firstRow + ROWS <= 54 for n < 2^96 and K = 65:
- * below 2^(86 + 31 + 1), so 128 bits hold it, and 64 siblings more. A leaf above the last row of the look-ahead (one in
- * 10^5 at most) goes to exact.ts, all siblings.
+ * The bits become candidates; each makes its first jump at once, untested (the look-ahead covers B >= W steps), and its
+ * second, tested: what is dropped there never reaches memory.
+ *
+ * Bounds: K <= 64, and a leaf's value is below 3^c (1 + n / 2^K) with c < firstRow + ROWS <= 53 for n < 2^96 and K = 64:
+ * below 2^(84 + 32 + 1), so 128 bits hold it, and 128 siblings more. A leaf above the last row of the look-ahead (one
+ * in 10^5 at most) goes to exact.ts, all siblings.
  */
 import {
-  A, B_MASK, CANDIDATES, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, LEAF, LEAVES, LIVE, LOOKAHEAD, MOD9_MASK,
-  POW3_HI, POW3_LO, QUEUE, ROWS, ROW_WORDS, SIBLINGS, W,
+  B_MASK, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, LEAF, LOOKAHEAD, MOD9_MASK, POW3_LO, QUEUE, ROWS, ROW_WORDS,
+  SCALE, SUM9, W, WORD,
 } from './layout'
-import { addend, entry, flush, live, queued, row, setQueued, settle } from './jumps'
+import { addend, alive, entry, flush, row, settle } from './jumps'
 import { base9, firstRow } from './tables'
 
-/** Leaves in the queue. */
-export let waiting: i32 = 0
+/** Bytes of the leaves in the queue. */
+export let waiting: usize = 0
 /** Counters. */
 export let leaves: u64 = 0
 export let candidates: u64 = 0
@@ -32,66 +35,85 @@ export function resetLeaves(): void {
   leaves = candidates = 0
 }
 
-/** Queues a leaf. b: its bits above the root's; dh, dl: T^K of its residue; c: its odd count; b9: its residue mod 9. */
+/** Queues a leaf: its packed bits, T^K of its residue, and its packed state (tree.ts). */
 // @ts-ignore: decorator
-@inline export function leaf(b: u64, dl: u64, dh: u64, c: i32, b9: i32): void {
-  const lo = dl + load<u64>(HIGH_PART_LO + (<usize>c << 3)), at = <usize>waiting << 5
-  waiting++
-  let r = b9 + base9
-  r = select(r - 9, r, r >= 9)
-  store<u64>(at, lo, LEAF)
-  store<u64>(at, dh + load<u64>(HIGH_PART_HI + (<usize>c << 3)) + u64(lo < dl), LEAF + 8)
+@inline export function leaf(b: u64, dl: u64, dh: u64, state: u64): void {
+  const at = waiting
+  store<u64>(at, dl, LEAF)
+  store<u64>(at, dh, LEAF + 8)
   store<u64>(at, b, LEAF + 16)
-  store<i32>(at, c, LEAF + 24)
-  store<i32>(at, r, LEAF + 28)
+  store<u64>(at, state, LEAF + 24)
+  waiting = at + 32
 }
 
-/** Turns the queued leaves into candidates. */
+/** Takes the queued leaves to their end. */
 export function drain(): void {
-  const n = <usize>waiting
-  leaves += n
-  for (let j: usize = 0; j < n; j++) {
-    const at = j << 5, c = load<i32>(at, LEAF + 24), i = c - firstRow
-    let x = load<u64>(<usize>load<i32>(at, LEAF + 28) << 3, MOD9_MASK)
-    if (i < ROWS) {
-      const i0 = (<u32>load<u64>(at, LEAF) * load<u32>(<usize>c << 3, INVERSE3)) & B_MASK, shift = <u64>(i0 & 63)
-      const p = <usize>((i * ROW_WORDS + <i32>(i0 >> 6)) << 3)
-      // two shifts by less than 64 instead of one by 64 - shift, which may be 64
-      x &= (load<u64>(p, LOOKAHEAD) >> shift) | ((load<u64>(p, LOOKAHEAD + 8) << 1) << (63 - shift))
-    } else x = aboveRows(at, x)
-    store<u64>(j << 3, x, SIBLINGS)
-  }
-  for (let j: usize = 0; j < n; j++) {
-    let x = load<u64>(j << 3, SIBLINGS)
-    if (!x) continue
-    if (queued > CANDIDATES - 65) flush()
-    const at = j << 5, c = <usize>load<i32>(at, LEAF + 24), index = live, to = <usize>index << 6
-    const lo = load<u64>(at, LEAF), p = load<u64>(c << 3, POW3_LO)
-    store<u64>(to, lo, LIVE)
-    store<u64>(to, load<u64>(at, LEAF + 8), LIVE + 8)
-    store<u64>(to, load<u64>(at, LEAF + 16), LIVE + 16)
-    store<u64>(to, p, LIVE + 24)
-    store<u64>(to, load<u64>(c << 3, POW3_HI), LIVE + 32)
-    const th = (<u64>(load<i32>(c << 2, HEADROOM) + 1) << 32) | <u64>(index << 8)
-    const first = QUEUE + (<usize>queued << 4)
-    let q = first
+  const end = lookUp()
+  let q: usize = QUEUE, n: u64 = 0
+  for (let at = WORD; at < end; at += 32) {
+    const first = load<u64>(at, 8), step = load<u64>(at, 16), tag = load<u64>(at, 24)
+    let siblings = load<u64>(at)
+    n += popcnt(siblings)
     do {
-      const a = ctz(x)
-      x &= x - 1
-      const v = lo + a * p, e = entry(v), f = row(e)
-      store<u64>(q, (v >> W) * load<u64>(f, JUMP) + addend(e))
-      store<u64>(q, th + a + load<u64>(f, JUMP + 8), 8)
-      q += 16
-    } while (x)
-    const d = <i32>(q - first) >> 4
-    candidates += <u64>d
-    setQueued(queued + d, index + 1)
+      const a = ctz(siblings)
+      siblings &= siblings - 1
+      const v = first + a * step, e = entry(v), f = row(e)
+      const v1 = (v >> (W + SCALE)) * load<u64>(f, JUMP) + addend(e), th = tag + a + load<u64>(f, JUMP + 8)
+      const e1 = entry(v1), f1 = row(e1)
+      store<u64>(q, (v1 >> (W + SCALE)) * load<u64>(f1, JUMP) + addend(e1))
+      store<u64>(q, th + load<u64>(f1, JUMP + 8), 8)
+      q = select(q + 16, q, alive(e1, th))
+    } while (siblings)
   }
+  candidates += n
+  leaves += waiting >> 5
+  flush(q)
   waiting = 0
 }
 
-/** All siblings of a leaf beyond the look-ahead's rows are settled exactly; none is left for the queue. */
-function aboveRows(at: usize, siblings: u64): u64 {
-  for (let x = siblings; x; x &= x - 1) settle(load<u64>(at, LEAF + 16), <u32>ctz(x))
-  return 0
+/** Finishes the entries of LEAF, and lists the words with siblings in WORD. @returns the end of the list */
+function lookUp(): usize {
+  const n = waiting, row0 = <usize>firstRow << 3, sum0 = base9
+  let w: usize = WORD
+  for (let at: usize = 0; at < n; at += 32) {
+    const b = load<u64>(at, LEAF + 16), state = load<u64>(at, LEAF + 24), dl = load<u64>(at, LEAF)
+    const c = <usize>(<u32>state >> 16), i = c - row0
+    // sum mod 9: 7282/65536 is 1/9, rounded up, and right below 2^13
+    const sum = <u32>(b >> SUM9) + sum0, r = <usize>(sum - 9 * ((sum * 7282) >> 16)) << 4
+    let x = load<u64>(r, MOD9_MASK), y = load<u64>(r, MOD9_MASK + 8)
+    const lo = dl + load<u64>(c, HIGH_PART_LO)
+    if (i >= <usize>(ROWS << 3)) {
+      aboveRows(b, x, 0)
+      aboveRows(b, y, 64)
+      continue
+    }
+    const i0 = (<u32>lo * load<u32>(c, INVERSE3)) & B_MASK, shift = <u64>(i0 & 63)
+    const p = i * ROW_WORDS + (<usize>(i0 >> 6) << 3), middle = load<u64>(p, LOOKAHEAD + 8)
+    // two shifts by less than 64 instead of one by 64 - shift, which may be 64
+    x &= (load<u64>(p, LOOKAHEAD) >> shift) | ((middle << 1) << (63 - shift))
+    y &= (middle >> shift) | ((load<u64>(p, LOOKAHEAD + 16) << 1) << (63 - shift))
+    store<u64>(at, lo, LEAF)
+    store<u64>(at, load<u64>(at, LEAF + 8) + load<u64>(c, HIGH_PART_HI) + u64(lo < dl), LEAF + 8)
+    const first = lo << SCALE, step = load<u64>(c, POW3_LO) << SCALE
+    // 4: see alive()
+    const tag = ((state >> 32) + 4) << HEADROOM | <u64>(at << 3)
+    w = word(w, x, first, step, tag)
+    w = word(w, y, first + (step << 6), step, tag + 64)
+  }
+  return w
+}
+
+/** One entry of WORD, which the next one overwrites when there are no siblings. @returns where the next one goes */
+// @ts-ignore: decorator
+@inline function word(at: usize, siblings: u64, first: u64, step: u64, tag: u64): usize {
+  store<u64>(at, siblings)
+  store<u64>(at, first, 8)
+  store<u64>(at, step, 16)
+  store<u64>(at, tag, 24)
+  return at + (<usize>(siblings != 0) << 5)
+}
+
+/** The siblings of a leaf beyond the look-ahead's rows are settled exactly. */
+function aboveRows(b: u64, siblings: u64, first: u32): void {
+  for (; siblings; siblings &= siblings - 1) settle(b, first + <u32>ctz(siblings))
 }

@@ -1,0 +1,94 @@
+/**
+ * Candidates that 64 bits can't hold any longer: values in two limbs, 40 bits and the rest, so that a jump is two
+ * multiplications without carries between words: the low limb times 3^W is below 2^(40 + 23.8), and its excess over 40
+ * bits is added to the other (three multiplications of 32-bit halves with two words of 64: a third more instructions).
+ *
+ * A value starts again from its tree leaf. Its first jumps are not tested, as they were (jumps.ts). Each jump is a pass
+ * of its own: as a loop for each number, their latencies add up (6 % of the whole).
+ *
+ * Bounds: a rest below 2^55 stays below 2^64, as a jump multiplies it by less than 3^W/2^W < 2^8.8. One that is not sets
+ * TOO_WIDE, and goes to exact.ts before it is looked at again: overflow drops nothing. It takes values of 2^95 and more.
+ */
+import { addend, alive, row, settleEntry } from './jumps'
+import { JUMP, LEAF, LIMB, NARROW, POW3_LIMB0, POW3_LIMB1, QUEUE, SCALE, W, W_MASK, WIDE } from './layout'
+
+const LOW: u64 = (<u64>1 << LIMB) - 1
+/** Bits of the rest that must be 0 before a jump. */
+const LIMIT: i32 = 55
+/** Set in the rest when it may be wrong. It is above the limit, so it stays set. */
+const TOO_WIDE: u64 = <u64>1 << 63
+
+/** Offset of the entry for the low W bits of a low limb. */
+// @ts-ignore: decorator
+@inline function entry(low: u64): usize {
+  return <usize>(<u32>low & W_MASK) << SCALE
+}
+
+/** Stores T^W(high * 2^LIMB + low). e, f: the entry of low and its row. */
+// @ts-ignore: decorator
+@inline function storeNext(at: usize, low: u64, high: u64, e: usize, f: usize, tooWide: bool): void {
+  const m = load<u64>(f, JUMP + 16)
+  const t = ((low >> W) | ((high & W_MASK) << (LIMB - W))) * m + (addend(e) >> SCALE)
+  store<u64>(at, t & LOW, WIDE - QUEUE)
+  store<u64>(at, ((high >> W) * m + (t >> LIMB)) | select(TOO_WIDE, 0, tooWide), WIDE - QUEUE + 8)
+}
+
+/** One jump, tested before. @returns the row of its entry */
+// @ts-ignore: decorator
+@inline function jumpUntested(p: usize): usize {
+  const low = load<u64>(p, WIDE - QUEUE), high = load<u64>(p, WIDE - QUEUE + 8), e = entry(low), f = row(e)
+  storeNext(p, low, high, e, f, high >> LIMIT != 0)
+  return f
+}
+
+/** Starts the values of all candidates, of which there is one, again from their leaves, and jumps NARROW + 1 times. */
+export function widen(end: usize): void {
+  let p = QUEUE
+  do {
+    const tag = <u32>load<u64>(p, 8), leaf = <usize>(tag >> 8) << 5, a = <u64>(tag & 127)
+    const c = <usize>(load<u32>(leaf, LEAF + 24) >> 16), l = load<u64>(leaf, LEAF), h = load<u64>(leaf, LEAF + 8)
+    // l + 2^64 h + a * 3^c
+    const t = (l & LOW) + a * load<u64>(c, POW3_LIMB0), low = t & LOW
+    const high = ((l >> LIMB) | (h << (64 - LIMB))) + a * load<u64>(c, POW3_LIMB1) + (t >> LIMB)
+    const e = entry(low)
+    storeNext(p, low, high, e, row(e), ((high >> LIMIT) | (h >> (LIMB - 1))) != 0)
+    p += 16
+  } while (p < end)
+  for (let s = 1; s < NARROW; s++) {
+    p = QUEUE
+    do {
+      jumpUntested(p)
+      p += 16
+    } while (p < end)
+  }
+  p = QUEUE
+  do {
+    // The narrow passes made the test of this jump, but not the jump: the headroom follows here.
+    const f = jumpUntested(p)
+    store<u64>(p, load<u64>(p, 8) + load<u64>(f, JUMP + 8), 8)
+    p += 16
+  } while (p < end)
+}
+
+/** One tested jump. @returns the end of those left */
+export function jumpWide(end: usize): usize {
+  let o = QUEUE, p = QUEUE
+  do {
+    const low = load<u64>(p, WIDE - QUEUE), high = load<u64>(p, WIDE - QUEUE + 8), th = load<u64>(p, 8)
+    p += 16
+    if (high >> LIMIT) {
+      settleEntry(<u32>th)
+      continue
+    }
+    const e = entry(low), f = row(e)
+    storeNext(o, low, high, e, f, false)
+    store<u64>(o, th + load<u64>(f, JUMP + 8), 8)
+    o = select(o + 16, o, alive(e, th))
+  } while (p < end)
+  return o
+}
+
+/** What is left is decided exactly. */
+export function finish(end: usize): void {
+  for (let p = QUEUE; p < end; p += 16) settleEntry(load<u32>(p, 8))
+}
