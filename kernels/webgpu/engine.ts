@@ -11,7 +11,7 @@ import type { Engine, HardSummary, Unit, UnitResult, VerifyOptions } from '../un
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
 import { DeviceLost, GpuFault } from './errors.ts'
 import { LeafSum } from './finish.ts'
-import { KNOWN_ANSWERS } from './known-answers.ts'
+import { knownAnswers } from './known-answers.ts'
 import { Pipeline } from './pipeline.ts'
 import { PLANT_STEPS } from './plants.ts'
 import { type GpuCounters, Runner, type Task } from './runner.ts'
@@ -169,7 +169,7 @@ export class WebgpuEngine implements Engine {
   }
 
   async #selfTest(): Promise<void> {
-    for (const { job, answer } of KNOWN_ANSWERS) {
+    for (const { job, answer } of knownAnswers(this.settings)) {
       let found: HardSummary | undefined
       const task = { ...job, jobs: [{ leaf: 0, state: job.state }] }
       await this.#compute(task, undefined, (_, { summary }) => {

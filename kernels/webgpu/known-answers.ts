@@ -5,9 +5,11 @@
  * So there are classes deep in large windows too, where all limbs carry. webgpu-tables.test.ts computes them by the exact
  * engine.
  */
+import { ROOT } from '../rules.ts'
 import type { ClassState, HardSummary } from '../unit.ts'
 import { KNOWN_ANSWERS as WINDOWS } from '../wasm/known-answers.ts'
 import { classOf } from './plants.ts'
+import type { Settings } from './settings.ts'
 
 export interface KnownAnswer {
   readonly job: {
@@ -47,4 +49,16 @@ export const DEEP_ANSWERS: readonly KnownAnswer[] = [
   },
 ]
 
-export const KNOWN_ANSWERS: readonly KnownAnswer[] = [...WINDOWS, ...DEEP_ANSWERS]
+/**
+ * A whole window of 2^28 numbers, for tables of more than 16 bits: the others leave too few bits open to use them.
+ * The count and the checksum are from outside (a program that follows each number).
+ */
+export const WIDE_ANSWER: KnownAnswer = {
+  job: { bits: 28, window: 5n, hardSteps: 128, state: ROOT },
+  answer: { count: 5811, checksum: 0xb858e0b490798eefn, peak: { n: 1410123943n, value: 7125885122794452160n } },
+}
+
+/** What goes through all tables of an engine with these settings. */
+export function knownAnswers({ expandBits }: Settings): readonly KnownAnswer[] {
+  return [...WINDOWS, ...DEEP_ANSWERS, ...(expandBits > 16 ? [WIDE_ANSWER] : [])]
+}

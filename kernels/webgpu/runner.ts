@@ -128,10 +128,11 @@ export class Runner {
   }
 
   *#batches({ bits, window, hardSteps, jobs }: Task): Generator<{ batch: Batch; planted: Planted }, void> {
+    if (jobs.length === 0) return
     const start = () => {
       const builder = new BatchBuilder(bits, hardSteps, window << BigInt(bits), this.#pipeline.patterns)
-      // The plant's depth is that of the first job's seeds, so that it goes through their tables.
-      const open = LAST_BITS + this.#expandBits(bits, jobs[0]!.state.depth)
+      // A plant's class has 2^4 times fewer members than the seeds': it is to cost little.
+      const open = LAST_BITS + Math.max(2, this.#expandBits(bits, jobs[0]!.state.depth) - 4)
       const known = plant(this.#turn++, bits - open, open)
       builder.plant(PLANT_LEAF, known.state, known.base)
       const planted = { plant: known, seed: 0 }
@@ -149,7 +150,7 @@ export class Runner {
       }
       builder.complete(leaf)
     }
-    if (jobs.length > 0) yield { batch: builder.build(), planted }
+    yield { batch: builder.build(), planted }
   }
 
   /** D for a leaf. */

@@ -17,7 +17,7 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = {
-  expandBits: 16,
+  expandBits: 18,
   lookBits: 20,
   threads: 128,
   patterns: 1024,

@@ -40,7 +40,7 @@ export type Choices = readonly (readonly [keyof Settings, readonly number[]])[]
 
 /** Some 15 trials: the settings that matter most first. */
 export const CHOICES: Choices = [
-  ['expandBits', [14, 18]],
+  ['expandBits', [16, 20]],
   ['threads', [64, 32]],
   ['lookBits', [18, 19]],
   ['patterns', [512, 2048, 8192]],

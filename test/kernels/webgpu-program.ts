@@ -9,6 +9,7 @@ import type { Engine, HardSummary, Partition, Unit, UnitResult } from '../../ker
 import { dawn } from '../../kernels/webgpu/dawn.ts'
 import { WebgpuEngine, type WebgpuOptions } from '../../kernels/webgpu/engine.ts'
 import { openWebgpuEngine } from '../../kernels/webgpu/open.ts'
+import { DEFAULTS, SOFTWARE } from '../../kernels/webgpu/settings.ts'
 import { tune } from '../../kernels/webgpu/tune.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
 import { Random } from './random.ts'
@@ -105,6 +106,9 @@ async function interrupted(engine: WebgpuEngine) {
     onLeaf: () => computed++,
     onProgress: ({ fraction }) => fractions.push(fraction),
   })
+  const known = new Map(resumed.leaves.entries())
+  const batches = engine.counters.batches
+  const nothingLeft = same(await engine.verify(unit, { done: known }), resumed) && engine.counters.batches === batches
   const [whole, leaf] = await Promise.all([engine.verify(unit), engine.verifyLeaf(unit, 7)])
   return {
     error,
@@ -112,6 +116,7 @@ async function interrupted(engine: WebgpuEngine) {
     computed,
     leaves: whole.leaves.length,
     resumedIsWhole: same(resumed, whole),
+    nothingLeft,
     leafIsThatOfTheUnit: sameSummary(leaf, whole.leaves[7]!),
     fractionsRise: fractions.every((fraction, i) => i === 0 || fraction >= fractions[i - 1]!),
     lastFraction: fractions.at(-1),
@@ -228,6 +233,21 @@ async function duty(gpu: HookedGpu) {
   return { seconds, counts }
 }
 
+/** What a fast GPU gets: long tables, large workgroups. */
+async function large(gpu: HookedGpu) {
+  const unit: Unit = { partition: partition(30, 64, 16, 128), window: 2n ** 41n, index: 9 }
+  const results: UnitResult[] = []
+  for (const settings of [DEFAULTS, SOFTWARE]) {
+    const engine = await WebgpuEngine.open(gpu.with({}), {
+      ...software,
+      settings: { ...settings, survivorRoom: 2 ** 20, resultRoom: 2 ** 16 },
+    })
+    results.push(await engine.verify(unit))
+    await engine.close()
+  }
+  return { equal: same(results[0]!, results[1]!), count: results[0]!.count }
+}
+
 async function tuning(gpu: HookedGpu) {
   const tuned = await tune(gpu.with({}), { ...software, trialMs: 100, choices: [['lookBits', [16]]] })
   const engine = await WebgpuEngine.open(gpu.with({}), { ...software, settings: tuned.settings })
@@ -263,6 +283,7 @@ async function trouble() {
   return {
     tiny: await tiny(gpu),
     planted: await planted(gpu),
+    large: await large(gpu),
     duty: await duty(gpu),
     tuning: await tuning(gpu),
     noticed: await noticed(gpu),

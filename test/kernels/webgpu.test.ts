@@ -61,8 +61,8 @@ describe.skipIf(!ready)('on software Vulkan', () => {
     expect(found.interrupted.before).toStartWith('AbortError')
   })
 
-  test('progress rises to all, and a leaf alone is what it is in its unit', () => {
-    expect(found.interrupted).toMatchObject({ fractionsRise: true, leafIsThatOfTheUnit: true })
+  test('progress rises to all, a leaf alone is what it is in its unit, and a unit that is done takes no GPU', () => {
+    expect(found.interrupted).toMatchObject({ fractionsRise: true, leafIsThatOfTheUnit: true, nothingLeft: true })
     expect(found.interrupted.lastFraction).toBeCloseTo(1, 9)
   })
 
@@ -127,6 +127,11 @@ describe.skipIf(!ready)('a GPU that errs', () => {
     expect(found.tiny.atStart).toBeGreaterThan(0)
     expect(found.tiny.overflows).toBeGreaterThan(0)
     expect(found.tiny.equal).toBe(true)
+  })
+
+  test('finds the same with the tables and workgroups of a fast one, when it errs no more', () => {
+    expect(found.large.equal).toBe(true)
+    expect(found.large.count).toBeGreaterThan(100)
   })
 
   test('by going away is DeviceLost, and the leaves told before are right', () => {
