@@ -15,19 +15,14 @@ const STAMP = `${TARGET}.sha256`
 /** No runtime (no heap is used), no bounds checks by the compiler, 64 pages = 4 MiB of memory (assembly/layout.ts). */
 const FLAGS = ['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '64']
 
-/**
- * Compiles the kernel if it is out of date.
- *
- * @returns the path of kernel.wasm
- * @throws {Error} with the compiler's diagnostics
- */
-export async function buildKernel(): Promise<string> {
-  const files = readdirSync(SOURCES).filter((name) => name.endsWith('.ts'))
-  const sources = new Map(files.sort().map((name) => [name, readFileSync(join(SOURCES, name), 'utf8')]))
-  const hash = createHash('sha256').update(JSON.stringify([version, FLAGS, [...sources]]))
-  const stamp = () => `${hash.copy().update(readFileSync(TARGET)).digest('hex')}\n`
-  if (existsSync(STAMP) && existsSync(TARGET) && readFileSync(STAMP, 'utf8') === stamp()) return TARGET
+/** The kernel's source files by name. */
+export function kernelSources(): Map<string, string> {
+  const names = readdirSync(SOURCES).filter((name) => name.endsWith('.ts'))
+  return new Map(names.sort().map((name) => [name, readFileSync(join(SOURCES, name), 'utf8')]))
+}
 
+/** @throws {Error} with the compiler's diagnostics */
+export async function compileKernel(sources: ReadonlyMap<string, string>): Promise<Uint8Array<ArrayBuffer>> {
   const { default: asc } = await import('assemblyscript/asc') // slow to load, so only when needed
   let binary: Uint8Array | undefined
   const { error, stderr } = await asc.main(['index.ts', ...FLAGS, '--outFile', 'kernel.wasm'], {
@@ -38,9 +33,24 @@ export async function buildKernel(): Promise<string> {
     listFiles: () => [],
   })
   if (error || !binary) throw new Error(`The kernel does not compile: ${error?.message ?? 'no output'}\n${stderr}`)
+  return new Uint8Array(binary)
+}
+
+/**
+ * Compiles the kernel if it is out of date.
+ *
+ * @returns the path of kernel.wasm
+ * @throws {Error} with the compiler's diagnostics
+ */
+export async function buildKernel(): Promise<string> {
+  const sources = kernelSources()
+  const hash = createHash('sha256').update(JSON.stringify([version, FLAGS, [...sources]]))
+  const stamp = () => `${hash.copy().update(readFileSync(TARGET)).digest('hex')}\n`
+  if (existsSync(STAMP) && existsSync(TARGET) && readFileSync(STAMP, 'utf8') === stamp()) return TARGET
+
   // A rename, so that a process that starts meanwhile never reads half a file.
   const temporary = `${TARGET}.${process.pid}`
-  writeFileSync(temporary, binary)
+  writeFileSync(temporary, await compileKernel(sources))
   renameSync(temporary, TARGET)
   writeFileSync(STAMP, stamp())
   return TARGET

@@ -56,6 +56,7 @@ interface Exports {
     maxSteps: number,
   ): void
   advance(slices: number): number
+  tablesChecksum(): bigint
   layout(index: number): number
 }
 

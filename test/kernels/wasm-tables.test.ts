@@ -8,7 +8,7 @@ import { Kernel } from '../../kernels/wasm/kernel.ts'
 const W = 15
 const B = 20
 const A = 7
-const ROWS = 12
+const ROWS = 9
 const ROW_WORDS = (1 << (B - 6)) + 2
 
 let kernel: Kernel

@@ -7,7 +7,7 @@
  */
 import {
   A, B, B_MASK, BIT, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, JUMPS, LEAST_ODDS, LIMB, LOOKAHEAD, MAX_STEPS,
-  MOD9_MASK, POW3_HI, POW3_LIMB0, POW3_LIMB1, POW3_LO, POWERS, ROWS, ROW_WORDS, SCALE, SUM9, W,
+  MOD9_MASK, POW3_HI, POW3_LIMB0, POW3_LIMB1, POW3_LO, POWERS, ROWS, ROW_WORDS, SCALE, SHARP_ROWS, SUM9, W,
 } from './layout'
 import { ODD, STEP, dipAfterEven } from './rules'
 import { mulHigh } from './words'
@@ -98,9 +98,10 @@ export function size(newBits: i32): void {
       store<u64>(<usize>(2 * r + word) << 3, mask, MOD9_MASK)
     }
   }
-  memory.fill(LOOKAHEAD, 0, 8 * ROWS * ROW_WORDS)
+  memory.fill(LOOKAHEAD, 0, 8 * SHARP_ROWS * ROW_WORDS)
+  memory.fill(LOOKAHEAD + 8 * SHARP_ROWS * ROW_WORDS, 0xff, 8 * (ROWS - SHARP_ROWS) * ROW_WORDS)
   lookahead(0, 0, 0, 0, -1, 0, 0, 0)
-  for (let i: i32 = 0; i < ROWS; i++) {
+  for (let i: i32 = 0; i < SHARP_ROWS; i++) {
     const row = LOOKAHEAD + <usize>(i * ROW_WORDS * 8)
     memory.copy(row + (8 << (B - 6)), row, 16)
   }
@@ -112,23 +113,30 @@ export function size(newBits: i32): void {
  * neighbours.
  */
 function lookahead(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i32): void {
-  if (d > firstHeadroom + ODD * (ROWS - 1)) return
-  if (j == B) {
-    let i = 0
-    for (let h = firstHeadroom; h < d; h += ODD) i++
-    let p = x * <u32>load<u64>(<usize>(firstRow + i) << 3, INVERSE3)
-    for (let row = <usize>(i * ROW_WORDS) << 3; row < <usize>(ROWS * ROW_WORDS) << 3; row += ROW_WORDS << 3) {
-      const at = row + (<usize>((p & B_MASK) >> 6) << 3)
-      store<u64>(at, load<u64>(at, LOOKAHEAD) | (<u64>1 << (p & 63)), LOOKAHEAD)
-      p *= <u32>THIRD
-    }
+  if (d > firstHeadroom + ODD * (SHARP_ROWS - 1)) return
+  const bit = <u32>1 << j, odd = <bool>(v & 1), n = e < 0 ? e : e + 1
+  const oddX = select(x, x | bit, odd), evenX = select(x | bit, x, odd), evenD = dipAfterEven(j, f, n, r == 2, s, d)
+  if (j == B - 1) {
+    mark(oddX, d)
+    mark(evenX, evenD)
     return
   }
-  const bit = <u32>1 << j, odd = <bool>(v & 1), sibling = v + load<u64>(<usize>f << 3, POW3_LO)
-  const o = select(v, sibling, odd), n = e < 0 ? e : e + 1
-  lookahead(j + 1, select(x, x | bit, odd), o + (o >> 1) + 1, f + 1, 0, 1, r == 1 ? s : ODD * f - STEP * j, d)
-  d = dipAfterEven(j, f, n, r == 2, s, d)
-  lookahead(j + 1, select(x | bit, x, odd), select(sibling, v, odd) >> 1, f, n, r == 1 ? 2 : 0, s, d)
+  const sibling = v + load<u64>(<usize>f << 3, POW3_LO), o = select(v, sibling, odd)
+  lookahead(j + 1, oddX, o + (o >> 1) + 1, f + 1, 0, 1, r == 1 ? s : ODD * f - STEP * j, d)
+  lookahead(j + 1, evenX, select(sibling, v, odd) >> 1, f, n, r == 1 ? 2 : 0, s, evenD)
+}
+
+/** Sets the bit of x in the rows that outlive the dip. */
+// @ts-ignore: decorator
+@inline function mark(x: u32, dip: i32): void {
+  let i = 0
+  for (let h = firstHeadroom; h < dip; h += ODD) i++
+  let p = x * <u32>load<u64>(<usize>(firstRow + i) << 3, INVERSE3)
+  for (let row = <usize>(i * ROW_WORDS) << 3; row < <usize>(SHARP_ROWS * ROW_WORDS) << 3; row += ROW_WORDS << 3) {
+    const at = row + (<usize>((p & B_MASK) >> 6) << 3)
+    store<u64>(at, load<u64>(at, LOOKAHEAD) | (<u64>1 << (p & 63)), LOOKAHEAD)
+    p *= <u32>THIRD
+  }
 }
 
 /** What depends on the window [w*2^bits, (w+1)*2^bits), given as two words of w. */
