@@ -1,12 +1,134 @@
-/** Which engine a command uses. */
+/** Which engine a command uses, and what happens when it fails. */
 import { createExactEngine } from '../kernels/exact.ts'
-import type { Engine, Partition } from '../kernels/unit.ts'
-import { WasmEngine } from '../kernels/wasm/engine.ts'
+import type { Engine, Partition, Unit, UnitResult, VerifyOptions } from '../kernels/unit.ts'
+import { openWasmEngine, WasmEngine } from '../kernels/wasm/engine.ts'
 import { leastHardSteps } from '../kernels/wasm/kernel.ts'
+import { openWebgpuEngine } from '../kernels/webgpu/open.ts'
+import { EXIT, UserError } from './command.ts'
+
+export type EngineChoice = 'auto' | Engine['name']
+
+export const engineArgs = {
+  engine: {
+    type: 'string',
+    description: 'auto (the GPU if there is one, else wasm), wasm, webgpu or exact',
+    valueHint: 'ENGINE',
+  },
+  cpu: { type: 'string', description: 'cores to use (default: all)', valueHint: 'N' },
+  'gpu-duty': {
+    type: 'string',
+    description: 'share of the time that the GPU may be busy, 0 to 1 (default 1)',
+    valueHint: 'SHARE',
+  },
+} as const
+
+export interface EngineOptions {
+  readonly engine: EngineChoice
+  readonly workers: number
+  readonly gpuDuty: number
+}
+
+/** @throws {UserError} */
+export function engineOptions(args: { engine?: string; cpu?: string; 'gpu-duty'?: string }): EngineOptions {
+  const engine = args.engine ?? 'auto'
+  if (!['auto', 'wasm', 'webgpu', 'exact'].includes(engine)) {
+    throw new UserError(`--engine is "${engine}": give auto, wasm, webgpu or exact`, EXIT.usage)
+  }
+  const gpuDuty = Number(args['gpu-duty'] ?? 1)
+  if (!(gpuDuty > 0 && gpuDuty <= 1)) {
+    throw new UserError(`--gpu-duty is "${args['gpu-duty']}": give a share above 0 and up to 1`, EXIT.usage)
+  }
+  const workers = args.cpu === undefined ? navigator.hardwareConcurrency : Number(args.cpu)
+  if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
+    throw new UserError(`--cpu is "${args.cpu}": give a whole number from 1 to 1024`, EXIT.usage)
+  }
+  return { engine: engine as EngineChoice, workers, gpuDuty }
+}
 
 /** The fastest engine on this machine's CPU that can do the partition. Close it. */
 export function cpuEngine(partition: Partition, workers = navigator.hardwareConcurrency): Engine {
-  return partition.map === '3n+1' && partition.hardSteps >= leastHardSteps(partition.bits)
-    ? new WasmEngine({ workers })
-    : createExactEngine()
+  return isFast(partition) ? new WasmEngine({ workers }) : createExactEngine()
+}
+
+const isFast = ({ map, hardSteps, bits }: Partition): boolean => map === '3n+1' && hardSteps >= leastHardSteps(bits)
+
+/**
+ * The engine asked for. `auto` takes the GPU where there is a real one and falls back to the CPU with no word; asked for
+ * by name, a missing GPU is an error. A GPU that is lost on the way is replaced by wasm, with one line.
+ *
+ * @throws {UserError | NoGpu | GpuFault}
+ */
+export async function openEngine(
+  { engine, workers, gpuDuty }: EngineOptions,
+  partition: Partition,
+  notice: (line: string) => void,
+): Promise<Engine> {
+  if (engine === 'exact') return createExactEngine()
+  if (!isFast(partition)) {
+    if (engine === 'auto') return createExactEngine()
+    throw new UserError(
+      `the ${engine} engine does the map 3n+1 with at least ${leastHardSteps(partition.bits)} hard steps for windows of ` +
+        `2^${partition.bits}: use --engine exact for others`,
+      EXIT.usage,
+    )
+  }
+  if (engine === 'wasm') return openWasmEngine({ workers })
+  try {
+    const gpu = await openWebgpuEngine({ gpuDuty, allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1' })
+    return new Replaceable(gpu, () => openWasmEngine({ workers }), notice)
+  } catch (error) {
+    if (engine === 'webgpu' || (error as Error).name !== 'NoGpu') throw error
+    return openWasmEngine({ workers })
+  }
+}
+
+/** A GPU engine that is replaced when its device is lost: the unit goes on where it was. */
+class Replaceable implements Engine {
+  private engine: Engine
+  private readonly substitute: () => Promise<Engine>
+  private readonly notice: (line: string) => void
+
+  constructor(engine: Engine, substitute: () => Promise<Engine>, notice: (line: string) => void) {
+    this.engine = engine
+    this.substitute = substitute
+    this.notice = notice
+  }
+
+  get name(): Engine['name'] {
+    return this.engine.name
+  }
+
+  async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
+    const done = new Map(options.done)
+    const onLeaf: VerifyOptions['onLeaf'] = (index, leaf) => {
+      done.set(index, leaf)
+      options.onLeaf?.(index, leaf)
+    }
+    try {
+      return await this.engine.verify(unit, { ...options, onLeaf })
+    } catch (error) {
+      await this.replace(error)
+      return this.engine.verify(unit, { ...options, done })
+    }
+  }
+
+  async verifyLeaf(unit: Unit, leaf: number, options?: { signal?: AbortSignal }) {
+    try {
+      return await this.engine.verifyLeaf(unit, leaf, options)
+    } catch (error) {
+      await this.replace(error)
+      return this.engine.verifyLeaf(unit, leaf, options)
+    }
+  }
+
+  private async replace(error: unknown): Promise<void> {
+    if ((error as Error).name !== 'DeviceLost') throw error
+    this.notice('The GPU was lost: going on with the CPU (wasm engine).')
+    await this.engine.close().catch(() => {})
+    this.engine = await this.substitute()
+  }
+
+  close(): Promise<void> {
+    return this.engine.close()
+  }
 }

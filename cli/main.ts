@@ -15,9 +15,10 @@ import { join } from './join.ts'
 import { leaderboard } from './leaderboard/leaderboard.ts'
 import { node } from './node.ts'
 import { pool } from './pool.ts'
+import { scan } from './scan.ts'
 import { security } from './security.ts'
 import { status } from './status.ts'
-import { verify } from './verify.ts'
+import { verify } from './verify/verify.ts'
 import { runWork, work, workArgs } from './work.ts'
 
 const root = defineCommand({
@@ -34,6 +35,7 @@ const root = defineCommand({
     node,
     status,
     verify,
+    scan,
     certificate,
     leaderboard,
     pool,

@@ -1,5 +1,6 @@
 /** Founding a network: the only place where a genesis is made. */
 import { ed25519 } from '@noble/curves/ed25519.js'
+import { cutOf } from '../../kernels/cut.ts'
 import { localChain, localSecret, QUICKNET } from '../rules/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../rules/genesis.ts'
 import { priceOf } from '../rules/puzzle.ts'
@@ -29,17 +30,6 @@ export interface Founding {
   readonly listen: readonly string[]
 }
 
-/** Hard numbers expected in 2^40 numbers at S0 = 320 (ALGORITHMS: 5/9 of the densities of rules D, M and O). */
-const HARD_IN_2_40 = 8735.6
-const HARD_STEPS = 320
-const LEAVES = 256
-
-/** Units a window: about a thousand for a large one; fewer for small ones, so that a leaf keeps some 30 hard numbers. */
-function unitsFor(bits: number): number {
-  const hard = HARD_IN_2_40 * 2 ** (bits - 40)
-  return Math.max(1, Math.min(1024, 2 ** Math.floor(Math.log2(hard / LEAVES / 30))))
-}
-
 /**
  * Makes keys, genesis and data directory.
  *
@@ -65,7 +55,7 @@ export function found(founding: Founding): Home {
     version: 1,
     name: founding.network,
     baseline: BASELINE,
-    partition: { map: '3n+1', bits, units: unitsFor(bits), leaves: LEAVES, hardSteps: HARD_STEPS },
+    partition: cutOf(bits),
     replication: founding.replication ?? (local ? 1 : 3),
     epoch: { rounds, perDatabase: local ? 1200 : 1 },
     freshRounds: Math.ceil(300 / chain.period),

@@ -1,32 +1,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { defineCommand } from 'citty'
-import { deviations, expectedHard } from '../kernels/expected.ts'
-import { sameSummary } from '../kernels/result.ts'
-import { type CertifiedWindow, readCertificate } from '../orbit/rules/certificate.ts'
-import { checksumHex } from '../orbit/rules/events.ts'
-import { powerText } from '../orbit/rules/frontier.ts'
-import { RuleError } from '../orbit/rules/statement.ts'
-import { EXIT, shared, UserError, wholeNumber } from './command.ts'
-import { cpuEngine } from './engines.ts'
-import { peakText, printJson } from './print.ts'
+import { deviations, expectedHard } from '../../kernels/expected.ts'
+import { sameSummary } from '../../kernels/result.ts'
+import { type CertifiedWindow, readCertificate } from '../../orbit/rules/certificate.ts'
+import { checksumHex } from '../../orbit/rules/events.ts'
+import { powerText } from '../../orbit/rules/frontier.ts'
+import { RuleError } from '../../orbit/rules/statement.ts'
+import { EXIT, UserError } from '../command.ts'
+import { cpuEngine } from '../engines.ts'
+import { peakText, printJson } from '../print.ts'
 
 const LARGEST_FILE = 1 << 30
 
-export const verify = defineCommand({
-  meta: { name: 'verify', description: 'check a certificate offline, and recompute some of its leaves' },
-  args: {
-    file: { type: 'positional', description: 'a certificate', required: true },
-    leaves: { type: 'string', description: 'leaves to recompute, drawn at random here (default 1)', valueHint: 'K' },
-    network: { type: 'string', description: 'refuse the certificate of any network but this one', valueHint: 'ID' },
-    json: shared.json,
-  },
-  async run({ args }) {
-    const leaves = args.leaves === undefined ? 1 : wholeNumber('--leaves', args.leaves, 0, 1_000_000)
-    await verifyCertificate(args.file, { leaves, network: args.network, json: args.json })
-  },
-})
-
-async function verifyCertificate(
+export async function verifyCertificate(
   path: string,
   options: { leaves: number; network?: string | undefined; json?: boolean | undefined },
 ): Promise<void> {

@@ -1,0 +1,40 @@
+import { type NumberReport, reportNumber } from '../../kernels/number.ts'
+import { EXIT, UserError } from '../command.ts'
+import { printJson } from '../print.ts'
+
+const MOST_DIGITS = 20_000
+
+const RULE_TEXT = {
+  D: 'descent: as many halvings outweigh the odd steps',
+  M: 'path merge: the value there is also reached from a smaller number',
+  O: 'odd-even-even: the path joins that of a smaller number',
+  P: 'preimage: it lies on the path of a smaller number',
+} as const
+
+export function verifyNumber(text: string, json: boolean): void {
+  if (text.length > MOST_DIGITS)
+    throw new UserError(`a number of ${text.length} digits: ${MOST_DIGITS} are the most`, EXIT.usage)
+  const n = BigInt(text)
+  if (n < 1n) throw new UserError('the conjecture is about n >= 1: give a positive whole number', EXIT.usage)
+  const report = reportNumber(n)
+  if (json) printJson(report)
+  else console.log(reportText(report))
+}
+
+function reportText({ n, bits, trajectory, converges, verdict, witness, preimage, candidate }: NumberReport): string {
+  const fired =
+    verdict.kind === 'fired'
+      ? `sigma = ${verdict.step}: rule ${verdict.rule} (${RULE_TEXT[verdict.rule]})`
+      : `no rule fires within ${verdict.steps} steps`
+  const lines = [
+    `${n} (${bits} bits) ${converges ? 'converges: it reaches 1' : candidate ? 'IS A CANDIDATE for a counterexample' : 'was not followed to 1'}`,
+    `  steps      ${trajectory.steps} of T, ${trajectory.oddSteps} of them odd (${trajectory.steps + trajectory.oddSteps} without the shortcut)`,
+    `  glide      ${trajectory.glide === null ? 'it never falls below itself' : `first below itself after ${trajectory.glide} steps`}`,
+    `  greatest   ${trajectory.max}`,
+    `  verdict    ${fired}`,
+  ]
+  if (witness)
+    lines.push(`  meets      ${witness.smaller}, which is smaller: both trajectories were walked to where they join`)
+  if (preimage) lines.push(`  rule P     ${n} is ${n % 9n} mod 9: it lies on the path of ${preimage.smaller}`)
+  return lines.join('\n')
+}

@@ -1,0 +1,149 @@
+import { defineCommand } from 'citty'
+import { cutOf } from '../../kernels/cut.ts'
+import { deviations, expectedHard } from '../../kernels/expected.ts'
+import { classes, weightOf } from '../../kernels/partition.ts'
+import { EMPTY, merge } from '../../kernels/result.ts'
+import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
+import { checksumHex, peakText as peakJson } from '../../orbit/rules/events.ts'
+import { Checkpoint } from '../checkpoints.ts'
+import { EXIT, interruptible, shared, UserError, wholeNumber } from '../command.ts'
+import { engineArgs, engineOptions, openEngine } from '../engines.ts'
+import { durationText, peakText, printJson, progressBar, rateText } from '../print.ts'
+
+const SAVE_MS = 5_000
+const BAR_AFTER_MS = 1_000
+
+export const windowArgs = {
+  bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71; default 40)', valueHint: 'BITS' },
+  'hard-steps': { type: 'string', description: 'S0 (default 320)', valueHint: 'S0' },
+  ...engineArgs,
+  ...shared,
+} as const
+
+export const verifyWindow = defineCommand({
+  meta: { name: 'window', description: 'verify the window [W*2^BITS, (W+1)*2^BITS) here and now; needs no network' },
+  args: { window: { type: 'positional', description: 'W', required: true }, ...windowArgs },
+  async run({ args }) {
+    const bits = args.bits === undefined ? 40 : wholeNumber('--bits', args.bits, 20, 71)
+    const hardSteps =
+      args['hard-steps'] === undefined ? 320 : wholeNumber('--hard-steps', args['hard-steps'], bits, 4000)
+    const partition = cutOf(bits, hardSteps)
+    const window = windowNumber(args.window, bits)
+    const signal = interruptible()
+    const engine = await openEngine(engineOptions(args), partition, (line) => console.error(line))
+    const began = performance.now()
+    try {
+      const { summary, candidates, known } = await computeWindow(engine, partition, window, args.data, signal)
+      const seconds = (performance.now() - began) / 1000
+      if (args.json) {
+        const { mean, standardDeviation } = expectedHard(partition)
+        return printJson({
+          window,
+          bits,
+          hardSteps,
+          count: summary.count,
+          checksum: checksumHex(summary.checksum),
+          peak: peakJson(summary.peak),
+          candidates,
+          expected: mean,
+          standardDeviation,
+          seconds,
+          engine: engine.name,
+        })
+      }
+      console.log(report(partition, window, summary, engine.name, seconds, known))
+      for (const n of candidates)
+        console.log(`CANDIDATE: ${n} was not brought below itself; see \`collatz verify ${n}\``)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      throw new UserError(
+        `stopped; what is done is kept. Go on with the same command: collatz verify window ${window} --bits ${bits}`,
+        EXIT.interrupted,
+      )
+    } finally {
+      await engine.close()
+    }
+  },
+})
+
+/** @throws {UserError} */
+export function windowNumber(text: string, bits: number): bigint {
+  if (!/^[0-9]+$/.test(text)) throw new UserError(`"${text}" is not a window: give W, a whole number`, EXIT.usage)
+  const window = BigInt(text)
+  if ((window + 1n) << BigInt(bits) > 1n << 96n) {
+    throw new UserError(
+      `window ${window} of 2^${bits} numbers is out of range: its numbers must be below 2^96`,
+      EXIT.usage,
+    )
+  }
+  return window
+}
+
+/** All units of a window, with progress, from a checkpoint if there is one. */
+export async function computeWindow(
+  engine: Engine,
+  partition: Partition,
+  window: bigint,
+  data: string | undefined,
+  signal: AbortSignal,
+): Promise<{ summary: HardSummary; candidates: bigint[]; known: number }> {
+  const units = classes(partition)
+  const weights = units.map((state) => Number(weightOf(state, partition)))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  const checkpoint = new Checkpoint(data, partition, window)
+  const known = checkpoint.leaves
+  let bar: ReturnType<typeof progressBar> | null = null
+  const began = performance.now()
+  const timer = setInterval(() => checkpoint.save(), SAVE_MS)
+  let summary = EMPTY
+  const candidates: bigint[] = []
+  let before = 0
+  try {
+    for (const [index, weight] of weights.entries()) {
+      signal.throwIfAborted()
+      const leaves = checkpoint.of(index)
+      const result = await engine.verify(
+        { partition, window, index },
+        {
+          signal,
+          done: new Map(leaves),
+          onLeaf: (leaf, value) => leaves.set(leaf, value),
+          onProgress: ({ fraction }) => {
+            if (performance.now() - began > BAR_AFTER_MS) bar ??= progressBar(`window ${window}`)
+            bar?.update((before + fraction * weight) / total, `unit ${index + 1} of ${units.length}`)
+          },
+        },
+      )
+      summary = merge(summary, result)
+      candidates.push(...result.candidates)
+      before += weight
+    }
+    checkpoint.remove()
+    return { summary: { count: summary.count, checksum: summary.checksum, peak: summary.peak }, candidates, known }
+  } catch (error) {
+    checkpoint.save()
+    throw error
+  } finally {
+    clearInterval(timer)
+    ;(bar as { stop(): void } | null)?.stop()
+  }
+}
+
+function report(
+  partition: Partition,
+  window: bigint,
+  summary: HardSummary,
+  engine: string,
+  seconds: number,
+  known: number,
+): string {
+  const { bits, hardSteps } = partition
+  const expected = expectedHard(partition)
+  const size = 1n << BigInt(bits)
+  const rate = known > 0 ? '(resumed)' : rateText(2 ** bits / seconds)
+  return `Every n in [${window * size}, ${(window + 1n) * size}) converges if every smaller one does.
+  hard       ${summary.count} numbers at S0 = ${hardSteps} (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}, ${deviations(summary.count, expected).toFixed(1)} standard deviations off)
+  checksum   ${checksumHex(summary.checksum)}
+  peak       ${peakText(summary.peak)}
+  engine     ${engine}, ${durationText(seconds * 1000)}, ${rate}`
+}
