@@ -1,13 +1,19 @@
 /**
- * A database of documents: an OrbitDB log whose entries are projected into SQL as they arrive, so that reading never
+ * A database of documents: an OrbitDB log whose entries are projected into SQL as they are joined, so that reading never
  * walks the log. Of several entries for one key, the one with the highest (clock, hash) stands: the same on every
- * replica, whatever came first.
+ * replica, whatever came first. Values are kept as dag-cbor, so that bytes and CIDs come back as what they were.
  */
-import type { Database as Sql } from 'bun:sqlite'
 import * as dagCbor from '@ipld/dag-cbor'
+import type { PeerId } from '@libp2p/interface'
 import { Database as OrbitDatabase } from '@orbitdb/core'
-import { base58btc } from 'multiformats/bases/base58'
-import { CID } from 'multiformats/cid'
+import type { Judge } from './access.ts'
+import { entryBlock, entryStorage, indexStorage } from './entries.ts'
+import { type LogEntry, multihashOf } from './entry.ts'
+import { gossipEntries, type PubSub } from './gossip.ts'
+import type { Identity } from './identity.ts'
+import { GuardedLog, type OrbitLog } from './log.ts'
+import type { SqliteFile } from './sqlite.ts'
+import { sqliteStorage } from './storage.ts'
 
 export interface Document {
   readonly key: string
@@ -17,177 +23,163 @@ export interface Document {
 export interface DocumentStore {
   readonly name: string
   readonly address: string
-  /** Resolves when the document is on disk. @throws when this node's own access rules refuse it */
+  /**
+   * Resolves when the document is on disk.
+   *
+   * @throws {DocumentRefused} when this node's own access rules refuse it
+   */
   put(key: string, value: unknown): Promise<void>
   get(key: string): unknown
+  /** In the order of the keys. */
   all(prefix?: string): Document[]
   count(): number
   /** Hashes of the log's heads. */
   heads(): Promise<string[]>
   /** Hears of documents that are new or changed, once they are on disk. @returns a function that stops it */
   on(event: 'update', handler: (documents: readonly Document[]) => void): () => void
+  /** What was begun is done, and nothing more comes in. Opening it again gives what it held. */
   close(): Promise<void>
-  /** Closes it and deletes its documents and blocks. */
+  /** Closes it and deletes its documents and its entries' blocks. */
   drop(): Promise<void>
 }
 
-interface LogEntry {
-  readonly hash: string
-  readonly next: readonly string[]
-  readonly refs: readonly string[]
-  readonly clock: { readonly id: string; readonly time: number }
-  readonly payload: { readonly key: string; readonly value: unknown }
+export interface OpenedDatabase {
+  readonly store: DocumentStore
+  readonly guarded: GuardedLog
 }
 
-interface Log {
-  heads(): Promise<LogEntry[]>
-  get(hash: string): Promise<LogEntry | undefined>
-  has(hash: string): Promise<boolean>
-  joinEntry(entry: LogEntry): Promise<boolean>
-}
-
-export interface Hooks {
-  /** Resolves when a bulk transfer for this database, if one is under way, is over. */
-  readonly settled: (address: string) => Promise<void>
-  /** Told why an entry could not be joined. */
+export interface DocumentsOptions {
+  readonly sql: SqliteFile
+  readonly pubsub: PubSub
+  readonly identity: Identity
+  readonly judge: Judge
   readonly refuse: (reason: string) => void
+  /** A peer has this database too. */
+  readonly meet: (address: string, peer: PeerId) => void
 }
 
-/** Entries fetched at a time while an unknown part of a log is walked. */
-const WAVE = 256
+export const DOCUMENTS_TYPE = 'collatz-documents'
 
-/** An OrbitDB database type. */
-export function indexedDocuments(sql: Sql, hooks: Hooks) {
-  const type = 'collatz-documents'
-  const factory = async (parameters: { address: string; name: string }) => {
+/** An OrbitDB database type: what orbitdb.open calls with the address that the name comes to. */
+export function documentsDatabase(options: DocumentsOptions) {
+  return async (parameters: { address: string; name: string }) => {
+    const { sql, judge, identity, refuse, meet } = options
     const { address, name } = parameters
-    const handlers = new Set<(documents: readonly Document[]) => void>()
-    const isProjected = sql.query('SELECT 1 FROM projected WHERE db = ? AND hash = ?')
-    const markProjected = sql.query('INSERT OR IGNORE INTO projected VALUES(?, ?)')
-    const upsert = sql.query(`INSERT INTO documents VALUES(?1, ?2, ?3, ?4, ?5)
-      ON CONFLICT(db, key) DO UPDATE SET time = ?3, hash = ?4, value = ?5 WHERE ?3 > time OR (?3 = time AND ?4 > hash)`)
-
-    /** Takes in a head and all before it that is not in SQL yet. */
-    const project = async (log: Log, head: LogEntry) => {
-      const found: LogEntry[] = []
-      const asked = new Set<string>()
-      let wave = [head.hash]
-      while (wave.length > 0) {
-        const unknown = wave.filter((hash) => !asked.has(hash) && isProjected.get(address, hash) === null)
-        for (const hash of unknown) asked.add(hash)
-        wave = []
-        for (let i = 0; i < unknown.length; i += WAVE) {
-          for (const entry of await Promise.all(unknown.slice(i, i + WAVE).map((hash) => log.get(hash)))) {
-            if (!entry) continue
-            found.push(entry)
-            wave.push(...entry.next, ...entry.refs)
-          }
-        }
-      }
-      const changed = new Map<string, unknown>()
-      sql.transaction(() => {
-        for (const { hash, clock, payload } of found) {
-          const { changes } = upsert.run(address, payload.key, clock.time, hash, dagCbor.encode(payload.value))
-          if (changes > 0) changed.set(payload.key, payload.value)
-          markProjected.run(address, hash)
-        }
-      })()
-      if (changed.size === 0) return
-      const documents = [...changed].map(([key, value]) => ({ key, value }))
-      for (const handler of handlers) handler(documents)
+    const projection = new Projection(sql, address, name)
+    const base = await OrbitDatabase({
+      ...parameters,
+      headsStorage: sqliteStorage(sql, `${name}/heads`),
+      indexStorage: indexStorage(sql, address),
+      entryStorage: entryStorage(sql),
+      // What has been joined was judged then. In OrbitDB's hands an entry's parents come by again and again.
+      access: { canAppend: async (entry: LogEntry) => log.has(entry.hash) || judge.judge(entry) === null },
+      // OrbitDB's exchange of heads takes in whatever is sent, and trips over two messages in one piece.
+      syncAutomatically: false,
+    })
+    const log: GuardedLog = new GuardedLog({
+      ...{ address, sql, identity, refuse, log: base.log as OrbitLog },
+      judge: (entry) => judge.judge(entry),
+      project: (entries) => projection.take(entries),
+    })
+    await log.mend()
+    const gossip = gossipEntries(options.pubsub, {
+      log,
+      judge: (entry) => judge.judge(entry),
+      meet: (peer) => meet(address, peer),
+    })
+    const close = async () => {
+      gossip.stop()
+      await log.close()
+      await base.close()
     }
-
-    // accounts, results-12 ...: which kind of documents an address holds, for readers that start no node (offline.ts).
-    const kind = name.split('/').at(-1)!.split('-')[0]!
-    sql.query('INSERT OR IGNORE INTO databases VALUES(?, ?)').run(address, kind)
-    const base = await OrbitDatabase({ ...parameters, onUpdate: project })
-    guardJoins(base.log, () => hooks.settled(address), hooks.refuse)
-    // A crash between the log and its projection is mended here.
-    for (const head of await base.log.heads()) await project(base.log, head)
-
-    const rows = sql.query<{ key: string; value: Uint8Array }, [string, string, string]>(
-      'SELECT key, value FROM documents WHERE db = ? AND key >= ? AND key < ? ORDER BY key',
-    )
     const store: DocumentStore = {
       name,
       address,
       put: async (key, value) => {
-        await base.addOperation({ op: 'PUT', key, value })
+        const { hash } = await log.append(key, value)
+        await gossip.publish(entryBlock(sql, hash)!)
       },
-      get: (key) => {
-        const row = sql
-          .query<{ value: Uint8Array }, [string, string]>('SELECT value FROM documents WHERE db = ? AND key = ?')
-          .get(address, key)
-        return row === null ? undefined : dagCbor.decode(new Uint8Array(row.value))
-      },
-      all: (prefix = '') =>
-        rows
-          .all(address, prefix, `${prefix}\uffff`)
-          .map(({ key, value }) => ({ key, value: dagCbor.decode(new Uint8Array(value)) })),
-      count: () =>
-        sql.query<{ n: number }, [string]>('SELECT count(*) AS n FROM documents WHERE db = ?').get(address)!.n,
-      heads: async () => (await base.log.heads()).map((entry: LogEntry) => entry.hash),
-      on: (_, handler) => {
-        handlers.add(handler)
-        return () => handlers.delete(handler)
-      },
-      close: () => base.close(),
+      get: (key) => projection.get(key),
+      all: (prefix) => projection.all(prefix),
+      count: () => projection.count(),
+      heads: async () => (await log.heads()).map(({ hash }) => hash),
+      on: (_, handler) => projection.on(handler),
+      close,
       drop: async () => {
-        await base.close()
-        dropProjection(sql, address)
+        await close()
+        projection.drop()
       },
     }
-    return { ...base, type, store }
+    return { ...base, type: DOCUMENTS_TYPE, close, store, guarded: log }
   }
-  return Object.assign(() => factory, { type })
 }
 
-function dropProjection(sql: Sql, address: string): void {
-  const hashes = sql.query<{ hash: string }, [string]>('SELECT hash FROM projected WHERE db = ?').all(address)
-  sql.transaction(() => {
-    for (const { hash } of hashes)
-      sql.query('DELETE FROM blocks WHERE k = ?').run(CID.parse(hash, base58btc).multihash.bytes)
-    for (const table of ['documents', 'projected']) sql.query(`DELETE FROM ${table} WHERE db = ?`).run(address)
-    sql.query('DELETE FROM storage WHERE s IN (?, ?)').run(`${address}/heads`, `${address}/index`)
-  })()
-}
+/** The documents that a log's entries come to, in SQL. */
+class Projection {
+  private readonly sql: SqliteFile
+  private readonly address: string
+  private readonly name: string
+  private readonly handlers = new Set<(documents: readonly Document[]) => void>()
 
-/**
- * Before OrbitDB joins a head, walks what is unknown behind it and checks every clock: an entry's is one more than its
- * parents' greatest. Otherwise one entry could push everybody's clock to where no number follows. An entry whose
- * parents can't be had is refused for now; the next exchange of heads brings it again.
- */
-function guardJoins(log: Log, settled: () => Promise<void>, refuse: (reason: string) => void): void {
-  const join = log.joinEntry
+  constructor(sql: SqliteFile, address: string, name: string) {
+    this.sql = sql
+    this.address = address
+    this.name = name
+    // accounts, results-12 ...: which kind of documents an address holds, for readers that start no node (offline.ts).
+    sql.run('INSERT OR IGNORE INTO databases VALUES(?, ?)', address, name.split('/').at(-1)!.split('-')[0]!)
+  }
 
-  const check = async (head: LogEntry): Promise<string | null> => {
-    const times = new Map<string, number>()
-    const unknown: LogEntry[] = []
-    let wave = [head]
-    while (wave.length > 0) {
-      unknown.push(...wave)
-      for (const entry of wave) times.set(entry.hash, entry.clock.time)
-      const hashes = new Set(wave.flatMap((entry) => [...entry.next, ...entry.refs]).filter((hash) => !times.has(hash)))
-      wave = []
-      for (const entry of await Promise.all([...hashes].map((hash) => log.get(hash)))) {
-        if (!entry) return 'an entry whose parents nobody has'
-        if (await log.has(entry.hash)) times.set(entry.hash, entry.clock.time)
-        else wave.push(entry)
+  take(entries: readonly LogEntry[]): void {
+    const { sql, address } = this
+    const changed = new Map<string, unknown>()
+    sql.transaction(() => {
+      for (const { hash, clock, payload } of entries) {
+        const changes = sql.run(
+          `INSERT INTO documents VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(db, key) DO UPDATE
+            SET time = ?3, hash = ?4, value = ?5 WHERE ?3 > time OR (?3 = time AND ?4 > hash)`,
+          ...[address, payload.key, clock.time, hash, dagCbor.encode(payload.value)],
+        )
+        if (changes > 0) changed.set(payload.key, payload.value)
+        sql.run('INSERT OR IGNORE INTO entries VALUES(?, ?, ?)', address, hash, clock.time)
       }
-    }
-    const jumps = ({ clock, next }: LogEntry) => clock.time !== 1 + Math.max(0, ...next.map((hash) => times.get(hash)!))
-    return unknown.some(jumps) ? 'an entry whose clock jumps' : null
+    })
+    if (changed.size === 0) return
+    const documents = [...changed].map(([key, value]) => ({ key, value }))
+    for (const handler of this.handlers) handler(documents)
   }
 
-  log.joinEntry = async (entry) => {
-    try {
-      await settled()
-      const reason = await check(entry)
-      if (reason === null) return await join(entry)
-      refuse(reason)
-    } catch {
-      // The access rules said why (access.ts), or the signature is wrong; a peer's bad entry is no news to the user.
-    }
-    return false
+  get(key: string): unknown {
+    const value = this.sql.bytes('SELECT value AS v FROM documents WHERE db = ? AND key = ?', this.address, key)
+    return value && dagCbor.decode(value)
+  }
+
+  all(prefix = ''): Document[] {
+    return this.sql
+      .all<{ key: string; value: Uint8Array }>(
+        'SELECT key, value FROM documents WHERE db = ? AND key >= ? AND key < ? ORDER BY key',
+        ...[this.address, prefix, `${prefix}\u{10ffff}`],
+      )
+      .map(({ key, value }) => ({ key, value: dagCbor.decode(new Uint8Array(value)) }))
+  }
+
+  count(): number {
+    return this.sql.get<{ n: number }>('SELECT count(*) AS n FROM documents WHERE db = ?', this.address)!.n
+  }
+
+  on(handler: (documents: readonly Document[]) => void): () => void {
+    this.handlers.add(handler)
+    return () => this.handlers.delete(handler)
+  }
+
+  drop(): void {
+    const { sql, address } = this
+    sql.transaction(() => {
+      for (const { hash } of sql.all<{ hash: string }>('SELECT hash FROM entries WHERE db = ?', address)) {
+        sql.run('DELETE FROM blocks WHERE k = ?', multihashOf(hash))
+      }
+      for (const table of ['documents', 'entries']) sql.run(`DELETE FROM ${table} WHERE db = ?`, address)
+      sql.run('DELETE FROM databases WHERE address = ?', address)
+      sql.run('DELETE FROM storage WHERE s = ?', `${this.name}/heads`)
+    })
   }
 }

@@ -1,46 +1,45 @@
 /**
- * Where OrbitDB keeps log entries: in the blockstore, fetched from peers when missing. A hash that nobody answers for in
- * two seconds is not asked for again for half a minute, so that one bad parent cannot hold a queue up.
+ * Where OrbitDB keeps a log: entries' blocks in the blockstore, and which of them have been joined in the table
+ * `entries`. Both know only what lies here. OrbitDB's own storage would ask the network for a block it lacks, and one
+ * entry with an invented parent could hold its queue up for as long as that takes; here what is missing is missing, and
+ * catch-up.ts gets it without anyone waiting.
  */
-import type { Blockstore } from 'interface-blockstore'
-import { base58btc } from 'multiformats/bases/base58'
-import { CID } from 'multiformats/cid'
+import { MAX_ENTRY, multihashOf } from './entry.ts'
+import type { SqliteFile } from './sqlite.ts'
 
-const FETCH_MS = 2_000
-const FORGET_MS = 30_000
-const REMEMBERED = 10_000
-
-export function entryStorage(blockstore: Blockstore) {
-  const missing = new Map<string, number>()
-  const closing = new AbortController()
-
-  const get = async (hash: string): Promise<Uint8Array | undefined> => {
-    const cid = CID.parse(hash, base58btc)
-    const local = await blockstore.has(cid)
-    const until = missing.get(hash)
-    if (!local && until !== undefined && until > Date.now()) return undefined
-    try {
-      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(FETCH_MS)])
-      const parts: Uint8Array[] = []
-      for await (const part of blockstore.get(cid, { signal })) parts.push(part)
-      missing.delete(hash)
-      return parts.length === 1 ? parts[0] : new Uint8Array(Buffer.concat(parts))
-    } catch {
-      if (missing.size >= REMEMBERED) missing.clear()
-      missing.set(hash, Date.now() + FORGET_MS)
-      return undefined
-    }
-  }
-
-  return {
-    get,
-    put: async (hash: string, bytes: Uint8Array) => {
-      await blockstore.put(CID.parse(hash, base58btc), bytes)
-    },
-    del: async () => {},
-    async *iterator() {},
-    merge: async () => {},
-    clear: async () => {},
-    close: async () => closing.abort(),
-  }
+const nothing = {
+  del: async () => {},
+  async *iterator() {},
+  merge: async () => {},
+  clear: async () => {},
+  close: async () => {},
 }
+
+export const entryBlock = (sql: SqliteFile, hash: string): Uint8Array | undefined =>
+  sql.bytes('SELECT v FROM blocks WHERE k = ?', multihashOf(hash))
+
+export function storeEntries(sql: SqliteFile, blocks: Iterable<readonly [hash: string, block: Uint8Array]>): void {
+  sql.transaction(() => {
+    for (const [hash, block] of blocks) {
+      if (block.length > MAX_ENTRY) throw new RangeError(`an entry of ${block.length} bytes; ${MAX_ENTRY} are the most`)
+      sql.run('INSERT OR IGNORE INTO blocks VALUES(?, ?)', multihashOf(hash), block)
+    }
+  })
+}
+
+export const entryStorage = (sql: SqliteFile) => ({
+  ...nothing,
+  get: async (hash: string) => entryBlock(sql, hash),
+  put: async (hash: string, block: Uint8Array) => storeEntries(sql, [[hash, block]]),
+})
+
+/** The Lamport time of an entry that has been joined, or undefined. */
+export const joinedTime = (sql: SqliteFile, address: string, hash: string): number | undefined =>
+  sql.get<{ time: number }>('SELECT time FROM entries WHERE db = ? AND hash = ?', address, hash)?.time
+
+/** OrbitDB's index: a view of the table that the projection fills (log.ts), in the same transaction as the documents. */
+export const indexStorage = (sql: SqliteFile, address: string) => ({
+  ...nothing,
+  get: async (hash: string) => (joinedTime(sql, address, hash) === undefined ? undefined : Uint8Array.of(1)),
+  put: async () => {},
+})

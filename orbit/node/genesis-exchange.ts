@@ -1,16 +1,16 @@
 /** Handing the genesis block to whoever asks, and asking for it: protocol /collatz/genesis/1, one message. */
-
 import type { Libp2p, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
-import { multiaddr } from '@multiformats/multiaddr'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { bunNoise } from './libp2p.ts'
 import { messages, sendMessage } from './streams.ts'
 
 const PROTOCOL = '/collatz/genesis/1'
 const LARGEST = 1 << 20
+const SERVING_MS = 10_000
 
 export class GenesisUnavailable extends Error {
   override readonly name = 'GenesisUnavailable'
@@ -18,9 +18,10 @@ export class GenesisUnavailable extends Error {
 
 export async function serveGenesis(libp2p: Libp2p, genesis: Uint8Array): Promise<void> {
   await libp2p.handle(PROTOCOL, async (stream: Stream) => {
+    const signal = AbortSignal.timeout(SERVING_MS)
     try {
-      await sendMessage(stream, genesis)
-      await stream.close()
+      await sendMessage(stream, genesis, signal)
+      await stream.close({ signal })
     } catch (error) {
       stream.abort(error as Error)
     }
@@ -34,7 +35,7 @@ export async function serveGenesis(libp2p: Libp2p, genesis: Uint8Array): Promise
  * @throws {GenesisUnavailable}
  */
 export async function fetchGenesis(address: string, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
-  let target: ReturnType<typeof multiaddr>
+  let target: Multiaddr
   try {
     target = multiaddr(address)
   } catch {
@@ -46,16 +47,21 @@ export async function fetchGenesis(address: string, { signal }: { signal: AbortS
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
   })
+  let breakOff = () => {}
   try {
     const stream = await libp2p.dialProtocol(target, PROTOCOL, { signal })
-    for await (const genesis of messages(stream, LARGEST)) return genesis
-    throw new Error('it sent nothing')
+    breakOff = () => stream.abort(new Error('no answer in time'))
+    signal.addEventListener('abort', breakOff)
+    const { value } = await messages(stream, LARGEST).next()
+    if (!value) throw new Error('it sent nothing')
+    return value
   } catch (error) {
     const why = signal.aborted ? 'no answer in time' : (error as Error).message
     throw new GenesisUnavailable(
       `cannot get the genesis from ${address}: ${why}. Is the node running, and the address right?`,
     )
   } finally {
+    signal.removeEventListener('abort', breakOff)
     await libp2p.stop()
   }
 }

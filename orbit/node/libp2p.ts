@@ -26,6 +26,26 @@ export const bunNoise = () =>
     },
   })
 
+/**
+ * Bun's http server says nothing when it is closed without having listened, which is how libp2p uses it (it hands it the
+ * sockets of a listener of its own): the listener would wait for its word for ever.
+ */
+export const bunWebSockets = (): ReturnType<typeof webSockets> => (components) => {
+  const transport = webSockets()(components)
+  const createListener = transport.createListener.bind(transport)
+  transport.createListener = (options) => {
+    const listener = createListener(options)
+    const close = listener.close.bind(listener)
+    listener.close = async () => {
+      const closed = close()
+      ;(listener as { http?: { emit(event: string): void } }).http?.emit('close')
+      await closed
+    }
+    return listener
+  }
+  return transport
+}
+
 /** libp2p's private key of an Ed25519 seed: seed and public key, 64 bytes. The peer id is the node key. */
 export const libp2pKey = (seed: Uint8Array) => privateKeyFromRaw(Buffer.concat([seed, ed25519.getPublicKey(seed)]))
 
@@ -37,11 +57,14 @@ export function libp2pOptions(options: {
   return {
     privateKey: libp2pKey(options.nodeKey),
     addresses: { listen: [...options.listen] },
-    transports: [tcp(), webSockets(), circuitRelayTransport()],
+    transports: [tcp(), bunWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [bunNoise()],
-    streamMuxers: [yamux()],
+    // A paused stream takes in one window more, and libp2p breaks it off at 4 MiB unread.
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 2 << 20 } })],
     // Test and private networks live on loopback and private addresses.
     connectionGater: { denyDialMultiaddr: () => false },
+    // A university, a household or a test has many nodes behind one address; libp2p's own limit is five a second.
+    connectionManager: { inboundConnectionThreshold: 100, maxIncomingPendingConnections: 100 },
     services: {
       identify: identify(),
       identifyPush: identifyPush(),

@@ -2,37 +2,30 @@
  * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows blocks, documents, topics
  * and names, and nothing of the protocol but which documents its caller lets in.
  */
-
-import type { Database as Sql } from 'bun:sqlite'
-import { createServer } from 'node:net'
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { ServiceMap } from '@libp2p/interface'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
 import type { CID } from 'multiformats/cid'
 import { cidOf, rawCid } from '../rules/genesis.ts'
-import { type Admit, ownedAccess } from './access.ts'
-import { BulkTransfer } from './bulk.ts'
-import { type DocumentStore, indexedDocuments } from './documents.ts'
-import { entryStorage } from './entries.ts'
+import { type Admit, Judge } from './access.ts'
+import { SqliteBlockstore } from './blockstore.ts'
+import { CatchUp } from './catch-up.ts'
+import { SqliteDatastore } from './datastore.ts'
+import { DOCUMENTS_TYPE, type DocumentStore, documentsDatabase, type OpenedDatabase } from './documents.ts'
 import { serveGenesis } from './genesis-exchange.ts'
+import type { PubSub } from './gossip.ts'
 import { nodeIdentity } from './identity.ts'
 import { libp2pOptions } from './libp2p.ts'
+import { assertFreePort, PortInUse, parseAddress } from './ports.ts'
 import { Publishing } from './publishing.ts'
-import { getBytes, openSqlite } from './sqlite.ts'
-import { SqliteBlockstore, SqliteDatastore, sqliteStorage } from './stores.ts'
+import { keepDialling } from './redial.ts'
+import { SqliteFile } from './sqlite.ts'
 
-export class PortInUse extends Error {
-  override readonly name = 'PortInUse'
-}
-
-/** A command line or configuration that names an address that is none. */
-export class AddressError extends Error {
-  override readonly name = 'AddressError'
-}
+export { AddressError, PortInUse } from './ports.ts'
 
 export interface NodeOptions {
   /** The data directory. */
@@ -49,12 +42,16 @@ export interface NodeOptions {
 }
 
 export interface Topic {
+  /** Resolves when it is sent to whoever listens now; nobody listening is no error. */
   publish(bytes: Uint8Array): Promise<void>
+  /** Hears what others publish. Bytes of anybody: whoever listens checks them. */
   subscribe(handler: (bytes: Uint8Array) => void): Promise<void>
 }
 
 export interface OrbitNode {
   readonly peerId: string
+  /** The node's Ed25519 public key: writer of its documents. */
+  readonly nodeKeyHex: string
   addresses(): string[]
   peers(): { id: string; address: string }[]
   /** The same name gives the same database on every node of the network. */
@@ -62,22 +59,29 @@ export interface OrbitNode {
   readonly blocks: {
     put(bytes: Uint8Array, codec: 'raw' | 'dag-cbor'): Promise<CID>
     /** From here, else from peers. @throws {BlockUnavailable} */
-    get(cid: CID, options: { timeoutMs: number }): Promise<Uint8Array>
+    get(cid: CID, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array>
+    /** Whether it lies here. */
+    has(cid: CID): Promise<boolean>
   }
   /** Gossip among the nodes of the network. */
   topic(name: string): Topic
-  /** Private to this node: checkpoints and settings. */
+  /** Private to this node: checkpoints and settings. A checkpoint that comes after the stop is not kept. */
   readonly kv: {
     put(key: string, value: Uint8Array): Promise<void>
     get(key: string): Promise<Uint8Array | undefined>
     delete(key: string): Promise<void>
   }
+  /** Adds a folder as UnixFS. @returns its CID, the same for the same files on every machine */
   publishDirectory(directory: string): Promise<CID>
+  /** Points the name that belongs to the key `key`, made at its first use, at a CID. @returns the IPNS name */
   publishName(key: string, cid: CID): Promise<string>
+  /** @throws {NameError} */
   resolveName(name: string): Promise<CID>
+  /** Writes a published folder to disk. */
   exportDirectory(cid: CID, directory: string): Promise<void>
   /** Entries refused since the start, by reason. */
   refused(): Record<string, number>
+  /** What was acknowledged is on disk; everything else is given up. */
   stop(): Promise<void>
 }
 
@@ -87,26 +91,40 @@ export class BlockUnavailable extends Error {
 
 /** @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged | PortInUse | AddressError} */
 export async function openNode(options: NodeOptions): Promise<OrbitNode> {
-  const { dir, networkId } = options
-  const listen = options.listen.map(parsed)
-  const peers = options.peers.map(parsed)
-  const sql = openSqlite(dir)
+  const listen = options.listen.map(parseAddress)
+  const peers = options.peers.map(parseAddress)
+  const sql = new SqliteFile(options.dir)
+  // In the reverse order of their start; what did not start is not stopped.
+  const stops: (() => unknown)[] = [() => sql.close()]
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= (async () => {
+      for (const part of stops.reverse()) await part()
+    })()
+    return stopping
+  }
   try {
     for (const address of listen) await assertFreePort(address)
-    return await compose(options, sql, peers)
+    return { ...(await compose(options, sql, peers, stops)), stop }
   } catch (error) {
-    sql.close()
+    await stop()
+    // Between our look and libp2p's the port can have been taken.
     if (/EADDRINUSE|UnsupportedListenAddress/.test(String((error as Error).message))) {
       throw new PortInUse(
-        `cannot listen on ${options.listen.join(', ')} for network ${networkId}: choose others with --listen`,
+        `cannot listen on ${options.listen.join(', ')}: the port is in use. Stop what uses it, or choose another with --listen`,
       )
     }
     throw error
   }
 }
 
-async function compose(options: NodeOptions, sql: Sql, peers: readonly Multiaddr[]): Promise<OrbitNode> {
-  const { networkId, admit } = options
+async function compose(
+  options: NodeOptions,
+  sql: SqliteFile,
+  peers: readonly Multiaddr[],
+  stops: (() => unknown)[],
+): Promise<Omit<OrbitNode, 'stop'>> {
+  const { networkId } = options
   const helia = withBitswap(
     withLibp2pLight(
       createHeliaLight({
@@ -117,94 +135,71 @@ async function compose(options: NodeOptions, sql: Sql, peers: readonly Multiaddr
       libp2pOptions(options),
     ),
   ) as HeliaWithLibp2p<ServiceMap>
+  stops.push(() => helia.stop())
   await helia.start()
   const { libp2p } = helia
-  const pubsub = libp2p.services.pubsub as any
+  const pubsub = libp2p.services.pubsub as unknown as PubSub
   const refusals: Record<string, number> = {}
   const refuse = (reason: string) => {
     refusals[reason] = (refusals[reason] ?? 0) + 1
   }
 
   await serveGenesis(libp2p, options.genesis)
-  const bulk = new BulkTransfer(libp2p, sql, networkId)
-  await bulk.start()
+  const catchUp = new CatchUp(libp2p, sql, networkId)
+  await catchUp.start()
   const identity = nodeIdentity(options.nodeKey)
   const orbitdb = await createOrbitDB({
-    ipfs: helia as never,
+    ipfs: helia,
     id: identity.id,
-    identity: identity as never,
+    identity,
     // Nobody's identity is ever looked up: entries name their key.
-    identities: { keystore: { close: async () => {} } } as never,
+    identities: { keystore: { close: async () => {} } },
     directory: options.dir,
   })
-  const Documents = indexedDocuments(sql, { settled: (address) => bulk.settled(address), refuse })
-  const stores = new Map<string, Promise<DocumentStore>>()
-  const open = async (name: string): Promise<DocumentStore> => {
-    const access = ownedAccess(name, admit, refuse)
-    const databaseName = `${networkId}/${name}`
-    const database = (await orbitdb.open(databaseName, {
-      type: Documents.type,
-      Database: Documents() as never,
-      AccessController: access as never,
-      headsStorage: sqliteStorage(sql, `${databaseName}/heads`) as never,
-      indexStorage: sqliteStorage(sql, `${databaseName}/index`) as never,
-      entryStorage: entryStorage(helia.blockstore) as never,
-    })) as unknown as { store: DocumentStore }
-    await bulk.add(database.store.address)
-    return database.store
-  }
-
-  const redial = keepDialling(helia, peers)
-  let stopped = false
+  const databases = new OpenDatabases(orbitdb, networkId, catchUp, (name) => {
+    const judge = new Judge(name, options.admit, refuse)
+    const meet: CatchUp['meet'] = (address, peer) => catchUp.meet(address, peer)
+    return { judge, Database: documentsDatabase({ sql, pubsub, identity, judge, refuse, meet }) }
+  })
+  stops.push(() => orbitdb.stop())
+  stops.push(() => catchUp.stop())
+  stops.push(keepDialling(libp2p, peers))
   const publishing = new Publishing(helia as never)
+  stops.push(() => publishing.stop())
   return {
     peerId: libp2p.peerId.toString(),
+    nodeKeyHex: identity.publicKey,
     addresses: () => libp2p.getMultiaddrs().map(String),
     peers: () =>
       libp2p.getConnections().map((c) => ({ id: c.remotePeer.toString(), address: c.remoteAddr.toString() })),
-    open: (name) => {
-      const known = stores.get(name) ?? open(name)
-      stores.set(name, known)
-      return known
-    },
+    open: (name) => databases.open(name),
     blocks: {
       put: async (bytes, codec) => {
         const cid = codec === 'raw' ? rawCid(bytes) : cidOf(bytes)
         await helia.blockstore.put(cid, bytes)
         return cid
       },
-      get: async (cid, { timeoutMs }) => {
+      get: async (cid, { timeoutMs, signal }) => {
         try {
+          const timeout = AbortSignal.timeout(timeoutMs)
           const parts: Uint8Array[] = []
-          for await (const part of helia.blockstore.get(cid, { signal: AbortSignal.timeout(timeoutMs) }))
-            parts.push(part)
+          const options_ = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout }
+          for await (const part of helia.blockstore.get(cid, options_)) parts.push(part)
           return new Uint8Array(Buffer.concat(parts))
         } catch {
           throw new BlockUnavailable(`no peer has the block ${cid} that a result names; it is asked for again later`)
         }
       },
+      has: async (cid) => helia.blockstore.has(cid),
     },
-    topic: (name) => {
-      const topic = `/collatz/${networkId}/${name}`
-      return {
-        publish: async (bytes) => {
-          await pubsub.publish(topic, bytes)
-        },
-        subscribe: async (handler) => {
-          pubsub.addEventListener('message', ({ detail }: { detail: { topic: string; data: Uint8Array } }) => {
-            if (detail.topic === topic) handler(detail.data)
-          })
-          await pubsub.subscribe(topic)
-        },
-      }
-    },
+    topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`),
     kv: {
       put: async (key, value) => {
-        if (!stopped) sql.query('INSERT OR REPLACE INTO private VALUES(?, ?)').run(key, value)
+        if (sql.isOpen) sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', key, value)
       },
-      get: async (key) => getBytes(sql, 'SELECT v FROM private WHERE k = ?', key),
+      get: async (key) => sql.bytes('SELECT v FROM private WHERE k = ?', key),
       delete: async (key) => {
-        sql.query('DELETE FROM private WHERE k = ?').run(key)
+        sql.run('DELETE FROM private WHERE k = ?', key)
       },
     },
     publishDirectory: (directory) => publishing.publishDirectory(directory),
@@ -212,74 +207,72 @@ async function compose(options: NodeOptions, sql: Sql, peers: readonly Multiaddr
     resolveName: (name) => publishing.resolveName(name),
     exportDirectory: (cid, directory) => publishing.exportDirectory(cid, directory),
     refused: () => ({ ...refusals }),
-    stop: async () => {
-      if (stopped) return
-      redial.stop()
-      await orbitdb.stop()
-      await helia.stop()
-      stopped = true
-      sql.close()
-    },
   }
 }
 
-function parsed(address: string): Multiaddr {
-  try {
-    return multiaddr(address)
-  } catch {
-    throw new AddressError(`"${address}" is not a multiaddr (such as /ip4/127.0.0.1/tcp/4710)`)
-  }
-}
-
-/** libp2p goes on when one of several addresses is taken; its user would wonder why nobody can connect. */
-async function assertFreePort(address: Multiaddr): Promise<void> {
-  const parts = address.getComponents()
-  const host = parts.find(({ name }) => name === 'ip4' || name === 'ip6')?.value
-  const port = Number(parts.find(({ name }) => name === 'tcp')?.value ?? 0)
-  if (!host || !port) return
-  await new Promise<void>((resolve, reject) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        new PortInUse(
-          `cannot listen on ${address} (${error.code}): stop what uses it, or choose another with --listen`,
-        ),
-      ),
-    )
-    server.listen(port, host, () => server.close(() => resolve()))
-  })
-}
-
-const FIRST_RETRY_MS = 1_000
-const LAST_RETRY_MS = 60_000
-
-/** Dials the configured peers, and again whenever a connection to one is gone. */
-function keepDialling(helia: HeliaWithLibp2p<ServiceMap>, peers: readonly Multiaddr[]): { stop(): void } {
-  const timers = new Set<Timer>()
-  let stopped = false
-  const again = (peer: Multiaddr, wait: number) => {
-    if (stopped) return
-    const timer = setTimeout(async () => {
-      timers.delete(timer)
-      const id = peer.getComponents().findLast(({ name }) => name === 'p2p')?.value
-      const connected = helia.libp2p.getConnections().some((c) => c.remotePeer.toString() === id)
-      let next = FIRST_RETRY_MS * 5
-      if (!connected) {
-        try {
-          await helia.libp2p.dial(peer, { signal: AbortSignal.timeout(10_000) })
-        } catch {
-          next = Math.min(LAST_RETRY_MS, wait * 2)
-        }
-      }
-      again(peer, Math.max(FIRST_RETRY_MS, next))
-    }, wait)
-    timers.add(timer)
-  }
-  for (const peer of peers) again(peer, 0)
+function topicOf(pubsub: PubSub, topic: string): Topic {
   return {
-    stop: () => {
-      stopped = true
-      for (const timer of timers) clearTimeout(timer)
+    publish: async (bytes) => {
+      await pubsub.publish(topic, bytes)
     },
+    subscribe: async (handler) => {
+      pubsub.addEventListener('message', ({ detail }: { detail: { topic: string; data: Uint8Array } }) => {
+        if (detail.topic === topic) handler(detail.data)
+      })
+      pubsub.subscribe(topic)
+    },
+  }
+}
+
+type Describe = (name: string) => { judge: Judge; Database: unknown }
+
+/** The databases that are open: one of a name, however often it is asked for. */
+class OpenDatabases {
+  private readonly orbitdb: Awaited<ReturnType<typeof createOrbitDB>>
+  private readonly networkId: string
+  private readonly catchUp: CatchUp
+  private readonly describe: Describe
+  private readonly stores = new Map<string, Promise<DocumentStore>>()
+
+  constructor(orbitdb: OpenDatabases['orbitdb'], networkId: string, catchUp: CatchUp, describe: Describe) {
+    this.orbitdb = orbitdb
+    this.networkId = networkId
+    this.catchUp = catchUp
+    this.describe = describe
+  }
+
+  open(name: string): Promise<DocumentStore> {
+    const known = this.stores.get(name)
+    if (known) return known
+    const opened = this.openNew(name)
+    this.stores.set(name, opened)
+    opened.catch(() => this.stores.delete(name))
+    return opened
+  }
+
+  private async openNew(name: string): Promise<DocumentStore> {
+    const { judge, Database } = this.describe(name)
+    // The address is the hash of a manifest of name, type and access rules: the same on every node, without a look-up.
+    const { store, guarded } = (await this.orbitdb.open(`${this.networkId}/${name}`, {
+      type: DOCUMENTS_TYPE,
+      Database,
+      AccessController: judge.controller(),
+    })) as OpenedDatabase
+    this.catchUp.add(guarded, (entry) => judge.judge(entry))
+    const forget = async () => {
+      this.stores.delete(name)
+      await this.catchUp.remove(store.address)
+    }
+    return {
+      ...store,
+      close: async () => {
+        await forget()
+        await store.close()
+      },
+      drop: async () => {
+        await forget()
+        await store.drop()
+      },
+    }
   }
 }

@@ -34,6 +34,10 @@ export class Publishing {
     ;(this.names as unknown as { start(): void }).start()
   }
 
+  stop(): void {
+    ;(this.names as unknown as { stop(): void }).stop()
+  }
+
   /** @returns the CID of the folder: the same for the same files, on every machine */
   async publishDirectory(directory: string): Promise<CID> {
     const files = filesUnder(directory).map((path) => ({

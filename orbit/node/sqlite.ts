@@ -1,7 +1,8 @@
 /**
- * The node's one database file: blocks, datastore, OrbitDB's storages and the projected documents in one bun:sqlite
- * file, one transaction domain, one owner. Write-ahead log with full sync: what was acknowledged survives kill -9 and a
- * power cut.
+ * The node's one database file: blocks, datastore, OrbitDB's heads and the projected documents in one bun:sqlite file,
+ * one transaction domain, one owner. Write-ahead log with full sync: what was acknowledged survives kill -9 and a power
+ * cut. Every statement goes through SqliteFile, so that damage met years later is named as clearly as damage met at the
+ * start.
  */
 import { Database, type SQLQueryBindings } from 'bun:sqlite'
 import { existsSync, mkdirSync } from 'node:fs'
@@ -22,7 +23,7 @@ export class DataDirectoryUnreadable extends Error {
   override readonly name = 'DataDirectoryUnreadable'
   constructor(directory: string, reason: string) {
     super(
-      `cannot open the database in ${directory} (${reason}): check its owner and permissions, and that the disk has room`,
+      `cannot use the database in ${directory} (${reason}): check its owner and permissions, and that the disk has room`,
     )
   }
 }
@@ -37,6 +38,15 @@ export class DatabaseDamaged extends Error {
   }
 }
 
+/** The node was stopped while something still wanted to read or write. */
+export class DatabaseClosed extends Error {
+  override readonly name = 'DatabaseClosed'
+  constructor() {
+    super('the node is stopped: its database is closed')
+  }
+}
+
+/** `entries` is the log's index (which entries have been joined) in the order in which peers ask for them. */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS blocks(k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS datastore(k TEXT PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
@@ -45,47 +55,105 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS databases(address TEXT PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS documents(db TEXT, key TEXT, time INTEGER NOT NULL, hash TEXT NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY(db, key)) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS projected(db TEXT, hash TEXT, PRIMARY KEY(db, hash)) WITHOUT ROWID;`
+  CREATE TABLE IF NOT EXISTS entries(db TEXT, hash TEXT, time INTEGER NOT NULL, PRIMARY KEY(db, hash)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS entries_by_time ON entries(db, time, hash);`
 
-/**
- * @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged}
- */
-export function openSqlite(directory: string): Database {
-  const file = join(directory, DATABASE_FILE)
-  let db: Database | undefined
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    db = new Database(file, { create: true })
-    db.run('PRAGMA busy_timeout = 200')
-    // With exclusive locking a second process gets SQLITE_BUSY instead of a half-shared state.
-    db.run('PRAGMA locking_mode = EXCLUSIVE')
-    db.run('PRAGMA journal_mode = WAL')
-    db.run('BEGIN EXCLUSIVE; COMMIT')
-    db.run('PRAGMA synchronous = FULL')
-    db.run(SCHEMA)
-    checkPages(db, file)
-    return db
-  } catch (error) {
-    db?.close()
-    throw explained(error, directory, file)
+/** Small, and without them nothing works: checked whole at every start, however large the rest is. */
+const SMALL_TABLES = ['private', 'databases', 'storage', 'datastore']
+
+/** quick_check reads every page, some 2 ms a MiB: what is smaller than this is checked whole. */
+const CHECKED_WHOLE = 64 << 20
+
+export class SqliteFile {
+  private readonly db: Database
+  private readonly directory: string
+  /** False once it is closed: from then on every statement throws DatabaseClosed. */
+  isOpen = true
+
+  /** @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged} */
+  constructor(directory: string) {
+    this.directory = directory
+    let db: Database | undefined
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      db = new Database(join(directory, DATABASE_FILE), { create: true })
+      db.run('PRAGMA busy_timeout = 200')
+      // With exclusive locking a second process gets SQLITE_BUSY instead of a half-shared state.
+      db.run('PRAGMA locking_mode = EXCLUSIVE')
+      db.run('PRAGMA journal_mode = WAL')
+      db.run('BEGIN EXCLUSIVE; COMMIT')
+      db.run('PRAGMA synchronous = FULL')
+      this.db = db
+      this.checkPages()
+      db.run(SCHEMA)
+    } catch (error) {
+      db?.close()
+      throw explained(error, directory)
+    }
+  }
+
+  private checkPages(): void {
+    const { page_count: pages } = this.db.query('PRAGMA page_count').get() as { page_count: number }
+    const { page_size: size } = this.db.query('PRAGMA page_size').get() as { page_size: number }
+    const small = pages * size <= CHECKED_WHOLE
+    const existing = this.db.query("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[]
+    const names = existing.map(({ name }) => name).filter((name) => SMALL_TABLES.includes(name))
+    // The rest of a large file is checked by the reads that meet it: every one of them goes through `explained`.
+    for (const check of small ? ['quick_check(1)'] : names.map((name) => `quick_check('${name}')`)) {
+      const [first] = this.db.query(`PRAGMA ${check}`).all() as { quick_check: string }[]
+      if (first?.quick_check !== 'ok') {
+        throw new DatabaseDamaged(join(this.directory, DATABASE_FILE), first?.quick_check ?? 'no answer')
+      }
+    }
+  }
+
+  private attempt<T>(action: () => T): T {
+    if (!this.isOpen) throw new DatabaseClosed()
+    try {
+      return action()
+    } catch (error) {
+      throw explained(error, this.directory)
+    }
+  }
+
+  /** @returns the number of rows changed */
+  run(sql: string, ...bindings: SQLQueryBindings[]): number {
+    return this.attempt(() => this.db.query(sql).run(...bindings).changes)
+  }
+
+  get<Row>(sql: string, ...bindings: SQLQueryBindings[]): Row | null {
+    return this.attempt(() => this.db.query<Row, SQLQueryBindings[]>(sql).get(...bindings))
+  }
+
+  all<Row>(sql: string, ...bindings: SQLQueryBindings[]): Row[] {
+    return this.attempt(() => this.db.query<Row, SQLQueryBindings[]>(sql).all(...bindings))
+  }
+
+  /** The column `v` of one row, copied out of SQLite's memory. */
+  bytes(sql: string, ...bindings: SQLQueryBindings[]): Uint8Array | undefined {
+    const row = this.get<{ v: Uint8Array }>(sql, ...bindings)
+    return row === null ? undefined : new Uint8Array(row.v)
+  }
+
+  /** All or nothing, on disk when it returns. `action` is synchronous. */
+  transaction<T>(action: () => T): T {
+    return this.attempt(() => this.db.transaction(action)())
+  }
+
+  close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.db.close()
   }
 }
 
-/** Walks the trees of the small tables in full, and of the large ones as far as a second goes. */
-function checkPages(db: Database, file: string): void {
-  const pages = (db.query('PRAGMA page_count').get() as { page_count: number }).page_count
-  // quick_check reads every page: some 5 ms a MiB. Past 64 MiB the reads that follow find damage where they meet it.
-  if (pages > 16_384) return
-  const [first] = db.query('PRAGMA quick_check(1)').all() as { quick_check: string }[]
-  if (first?.quick_check !== 'ok') throw new DatabaseDamaged(file, first?.quick_check ?? 'no answer')
-}
-
 /** What an error of SQLite means to the owner of the file. */
-export function explained(error: unknown, directory: string, file = join(directory, DATABASE_FILE)): unknown {
+function explained(error: unknown, directory: string): unknown {
   const { code, message } = error as { code?: string; message?: string }
-  if (error instanceof DatabaseDamaged) return error
   if (code?.startsWith('SQLITE_BUSY') || code?.startsWith('SQLITE_LOCKED')) return new DataDirectoryInUse(directory)
-  if (code?.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return new DatabaseDamaged(file, message ?? code)
+  if (code?.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new DatabaseDamaged(join(directory, DATABASE_FILE), message ?? code)
+  }
   if (code?.startsWith('SQLITE_') || code === 'EACCES' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
     return new DataDirectoryUnreadable(directory, message ?? code)
   }
@@ -93,9 +161,3 @@ export function explained(error: unknown, directory: string, file = join(directo
 }
 
 export const hasDatabase = (directory: string): boolean => existsSync(join(directory, DATABASE_FILE))
-
-/** One row's bytes, copied out of SQLite's memory. */
-export function getBytes(db: Database, sql: string, ...bindings: SQLQueryBindings[]): Uint8Array | undefined {
-  const row = db.query<{ v: Uint8Array }, SQLQueryBindings[]>(sql).get(...bindings)
-  return row === null ? undefined : new Uint8Array(row.v)
-}

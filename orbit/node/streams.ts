@@ -1,22 +1,30 @@
-/** Length-prefixed messages on a libp2p stream: u32 big endian, then so many bytes. Bounded, so that no peer can fill memory. */
+/**
+ * Length-prefixed messages on a libp2p stream: u32 big endian, then so many bytes. Bounded both ways: libp2p's own
+ * iterator takes in whatever a peer sends, however slowly we read; this one lets a peer run ahead by a megabyte or so and
+ * then makes it wait.
+ */
 import type { Stream } from '@libp2p/interface'
 
 export class StreamError extends Error {
   override readonly name = 'StreamError'
 }
 
-export async function sendMessage(stream: Stream, bytes: Uint8Array): Promise<void> {
+/** Bytes received and not yet read at which a peer is made to wait until all of them are. */
+const HIGH = 1 << 20
+
+/** Resolves when the peer's window has room for more. */
+export async function sendMessage(stream: Stream, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
   const framed = new Uint8Array(4 + bytes.length)
   new DataView(framed.buffer).setUint32(0, bytes.length)
   framed.set(bytes, 4)
-  if (!stream.send(framed)) await stream.onDrain()
+  if (!stream.send(framed)) await stream.onDrain(signal ? { signal } : {})
 }
 
 /** @throws {StreamError} when a message is longer than `longest` bytes, or the stream ends inside one */
-export async function* messages(stream: Stream, longest: number): AsyncGenerator<Uint8Array> {
+export async function* messages(stream: Stream, longest: number): AsyncGenerator<Uint8Array, undefined> {
   let rest: Uint8Array = new Uint8Array(0)
-  for await (const chunk of stream) {
-    rest = rest.length === 0 ? chunk.subarray() : new Uint8Array(Buffer.concat([rest, chunk.subarray()]))
+  for await (const chunk of chunks(stream)) {
+    rest = rest.length === 0 ? chunk : new Uint8Array(Buffer.concat([rest, chunk]))
     let offset = 0
     while (rest.length - offset >= 4) {
       const length = new DataView(rest.buffer, rest.byteOffset + offset, 4).getUint32(0)
@@ -28,4 +36,54 @@ export async function* messages(stream: Stream, longest: number): AsyncGenerator
     rest = rest.slice(offset)
   }
   if (rest.length > 0) throw new StreamError('a peer ended a message half way')
+}
+
+async function* chunks(stream: Stream): AsyncGenerator<Uint8Array> {
+  const received: Uint8Array[] = []
+  let bytes = 0
+  let ended = stream.readableEnded || stream.status !== 'open'
+  let failed: Error | undefined
+  let wake = () => {}
+
+  const onMessage = ({ data }: { data: Uint8Array | { subarray(): Uint8Array } }) => {
+    const chunk = data.subarray()
+    received.push(chunk)
+    bytes += chunk.length
+    if (bytes > HIGH && stream.readStatus === 'readable') stream.pause()
+    wake()
+  }
+  const onEnd = () => {
+    ended = true
+    wake()
+  }
+  const onClose = ({ error }: { error?: Error }) => {
+    failed = error
+    onEnd()
+  }
+  stream.addEventListener('message', onMessage)
+  stream.addEventListener('end', onEnd)
+  stream.addEventListener('close', onClose)
+  try {
+    while (true) {
+      const chunk = received.shift()
+      if (chunk) {
+        bytes -= chunk.length
+        yield chunk
+        continue
+      }
+      if (stream.readStatus === 'paused') {
+        stream.resume()
+        continue
+      }
+      if (failed) throw failed
+      if (ended && stream.readBufferLength === 0) return
+      // The negotiation of the protocol may have read ahead: what it gives back arrives after the end.
+      if (ended) await new Promise<void>((resolve) => setImmediate(resolve))
+      else await new Promise<void>((resolve) => (wake = resolve))
+    }
+  } finally {
+    stream.removeEventListener('message', onMessage)
+    stream.removeEventListener('end', onEnd)
+    stream.removeEventListener('close', onClose)
+  }
 }

@@ -1,0 +1,231 @@
+/**
+ * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): one door for entries of our
+ * own and of others. What comes through it is admitted (access.ts), connected, since its parents are here, and has the
+ * Lamport clock that its parents give it, one more than their greatest; otherwise one entry could push everybody's clock
+ * to where no number follows. Nobody is waited for: an entry whose parents are not here yet is put aside, and
+ * catch-up.ts is told that something is missing.
+ */
+import { Entry } from '@orbitdb/core'
+import { entryBlock, joinedTime } from './entries.ts'
+import { decodeEntry, type LogEntry, MAX_PARENTS } from './entry.ts'
+import type { Identity } from './identity.ts'
+import { Serial } from './serial.ts'
+import type { SqliteFile } from './sqlite.ts'
+
+/** This node's own rules refuse what it was asked to store. */
+export class DocumentRefused extends Error {
+  override readonly name = 'DocumentRefused'
+}
+
+/** What OrbitDB's log does for us. */
+export interface OrbitLog {
+  heads(): Promise<(LogEntry | undefined)[]>
+  joinEntry(entry: LogEntry): Promise<boolean>
+}
+
+export type Outcome = 'joined' | 'known' | 'refused' | 'incomplete'
+
+export interface LogOptions {
+  readonly address: string
+  readonly sql: SqliteFile
+  readonly log: OrbitLog
+  readonly identity: Identity
+  /** null to let an entry in, else the reason. */
+  readonly judge: (entry: LogEntry) => string | null
+  /** Takes in entries that have just been joined, children before parents, in one transaction. */
+  readonly project: (entries: readonly LogEntry[]) => void
+  readonly refuse: (reason: string) => void
+}
+
+/** Entries put aside because a parent is missing. A later exchange of heads brings those that were pushed out. */
+const MAX_ASIDE = 1024
+/** Entries looked at between two rests, so that the rest of the node keeps breathing. */
+const BREATH = 64
+
+const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+type Walk = { readonly missing: string[] } | { readonly fresh: Map<string, LogEntry> } | { readonly refused: string }
+
+export class GuardedLog {
+  readonly address: string
+  private readonly options: LogOptions
+  private readonly sql: SqliteFile
+  private readonly join: (entry: LogEntry) => Promise<boolean>
+  /** OrbitDB's own queues let an append run into a join and lose a head: here both stand in one. */
+  private readonly serial = new Serial()
+  private readonly aside = new Map<string, { entry: LogEntry; missing: readonly string[] }>()
+  private readonly wanting = new Set<() => void>()
+
+  constructor(options: LogOptions) {
+    this.options = options
+    this.address = options.address
+    this.sql = options.sql
+    const { log } = options
+    this.join = log.joinEntry
+    // OrbitDB's exchange of heads and its gossip end here. `false`: there is nothing left for it to do.
+    log.joinEntry = async (entry) => {
+      if ((await this.offer(entry)) === 'incomplete') for (const want of this.wanting) want()
+      return false
+    }
+  }
+
+  /** Hears when entries arrive whose parents are not here. */
+  onWanting(handler: () => void): void {
+    this.wanting.add(handler)
+  }
+
+  has(hash: string): boolean {
+    return joinedTime(this.sql, this.address, hash) !== undefined
+  }
+
+  count(): number {
+    return this.sql.get<{ n: number }>('SELECT count(*) AS n FROM entries WHERE db = ?', this.address)!.n
+  }
+
+  /** The greatest Lamport time here, 0 for an empty log. */
+  time(): number {
+    const row = this.sql.get<{ t: number | null }>('SELECT max(time) AS t FROM entries WHERE db = ?', this.address)
+    return row?.t ?? 0
+  }
+
+  /** Newest first. */
+  async heads(): Promise<LogEntry[]> {
+    const heads = (await this.options.log.heads()).filter((head) => head !== undefined)
+    return heads.sort((a, b) => b.clock.time - a.clock.time || (a.hash < b.hash ? 1 : -1))
+  }
+
+  /**
+   * Writes a document. When it resolves, the entry is on disk and joined.
+   *
+   * @throws {DocumentRefused}
+   */
+  async append(key: string, value: unknown): Promise<LogEntry> {
+    return this.serial.run(async () => {
+      const { identity, judge, address } = this.options
+      const parents = chosen(await this.heads())
+      const clock = { id: identity.publicKey, time: 1 + (parents[0]?.clock.time ?? 0) }
+      const payload = { op: 'PUT' as const, key, value }
+      const next = parents.map(({ hash }) => hash)
+      const unnamed = await Entry.create(identity, address, payload, undefined, clock, next, [])
+      const { hash } = await Entry.encode(unnamed)
+      const entry: LogEntry = { ...unnamed, hash }
+      const reason = judge(entry)
+      if (reason !== null) throw new DocumentRefused(`the document ${key} is refused: ${reason}`)
+      await this.join(entry)
+      this.options.project([entry])
+      return entry
+    })
+  }
+
+  /** Joins an entry that came from somewhere, and all before it that is here, or says why not. Never throws. */
+  async offer(entry: LogEntry): Promise<Outcome> {
+    try {
+      return await this.serial.run(() => this.take(entry))
+    } catch (error) {
+      this.options.refuse(`an entry that could not be joined: ${(error as Error).message}`)
+      return 'refused'
+    }
+  }
+
+  private async take(entry: LogEntry): Promise<Outcome> {
+    if (this.has(entry.hash)) return 'known'
+    const walk = await this.walk(entry)
+    if ('refused' in walk) return 'refused'
+    if ('missing' in walk) {
+      this.putAside(entry, walk.missing)
+      return 'incomplete'
+    }
+    const reason = this.clockFault(walk.fresh)
+    if (reason !== null) {
+      this.options.refuse(reason)
+      return 'refused'
+    }
+    await this.join(entry)
+    this.options.project([...walk.fresh.values()])
+    await this.takeUp(walk.fresh)
+    return 'joined'
+  }
+
+  /** The entry and all that is behind it and not joined yet, judged. */
+  private async walk(entry: LogEntry): Promise<Walk> {
+    const { address, judge } = this.options
+    const fresh = new Map<string, LogEntry>()
+    const missing: string[] = []
+    const wave = [entry]
+    for (let seen = 1; wave.length > 0; seen++) {
+      const child = wave.shift()!
+      if (fresh.has(child.hash)) continue
+      if (seen % BREATH === 0) await breathe()
+      if (child.id !== address) return { refused: 'an entry of another database' }
+      const reason = judge(child)
+      if (reason !== null) return { refused: reason }
+      fresh.set(child.hash, child)
+      for (const hash of child.next) {
+        if (fresh.has(hash) || this.has(hash)) continue
+        const block = entryBlock(this.sql, hash)
+        if (block) wave.push(decodeEntry(block, hash))
+        else missing.push(hash)
+      }
+    }
+    return missing.length > 0 ? { missing } : { fresh }
+  }
+
+  private clockFault(fresh: ReadonlyMap<string, LogEntry>): string | null {
+    const time = (hash: string) => fresh.get(hash)?.clock.time ?? joinedTime(this.sql, this.address, hash)!
+    const jumps = ({ clock, next }: LogEntry) => clock.time !== 1 + Math.max(0, ...next.map(time))
+    return [...fresh.values()].some(jumps) ? 'an entry whose clock jumps' : null
+  }
+
+  private putAside(entry: LogEntry, missing: readonly string[]): void {
+    this.aside.delete(entry.hash)
+    this.aside.set(entry.hash, { entry, missing })
+    if (this.aside.size > MAX_ASIDE) this.aside.delete(this.aside.keys().next().value!)
+  }
+
+  /** Gossip knows no order: what waited for the entries just joined is taken now. */
+  private async takeUp(joined: ReadonlyMap<string, LogEntry>): Promise<void> {
+    for (const hash of joined.keys()) this.aside.delete(hash)
+    for (const [hash, { entry, missing }] of this.aside) {
+      if (!missing.some((parent) => joined.has(parent)) || !this.aside.delete(hash)) continue
+      await this.take(entry)
+    }
+  }
+
+  /** After a crash between the log and its projection: takes in what is joined and not projected. */
+  async mend(): Promise<void> {
+    const fresh = new Map<string, LogEntry>()
+    const wave = await this.heads()
+    for (let seen = 1; wave.length > 0; seen++) {
+      const entry = wave.shift()!
+      if (fresh.has(entry.hash) || this.has(entry.hash)) continue
+      if (seen % BREATH === 0) await breathe()
+      fresh.set(entry.hash, entry)
+      for (const hash of entry.next) {
+        const block = entryBlock(this.sql, hash)
+        if (block) wave.push(decodeEntry(block, hash))
+      }
+    }
+    if (fresh.size > 0) this.options.project([...fresh.values()])
+  }
+
+  /** Nothing is under way when it resolves, and nothing is taken afterwards. */
+  async close(): Promise<void> {
+    this.aside.clear()
+    this.wanting.clear()
+    await this.serial.close()
+  }
+}
+
+/**
+ * The parents of a new entry: the newest head, whose clock counts, and so many of the others. Which ones is chance, so
+ * that a thousand nodes writing at once tie up all loose ends together, and not the same thirty-two.
+ */
+function chosen(heads: readonly LogEntry[]): LogEntry[] {
+  if (heads.length <= MAX_PARENTS) return [...heads]
+  const [newest, ...others] = heads
+  for (let i = 0; i < MAX_PARENTS - 1; i++) {
+    const j = i + Math.floor(Math.random() * (others.length - i))
+    ;[others[i], others[j]] = [others[j]!, others[i]!]
+  }
+  return [newest!, ...others.slice(0, MAX_PARENTS - 1)]
+}

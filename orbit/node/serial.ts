@@ -1,0 +1,18 @@
+/** One thing after the other, in the order of the calls. */
+export class Serial {
+  private tail: Promise<unknown> = Promise.resolve()
+  private closed = false
+
+  run<T>(action: () => Promise<T>): Promise<T> {
+    if (this.closed) return Promise.reject(new Error('it is closed'))
+    const next = this.tail.then(action)
+    this.tail = next.catch(() => {})
+    return next
+  }
+
+  /** Takes nothing more. Resolves when what was begun is done. */
+  async close(): Promise<void> {
+    this.closed = true
+    await this.tail
+  }
+}
