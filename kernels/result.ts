@@ -1,7 +1,7 @@
 /**
  * Results: how hard numbers add up, the bytes of a leaf, and the Merkle tree over the leaves.
  *
- * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*s to the checksum mod 2^64, and its peak. A
+ * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod 2^64, and its peak. A
  * candidate (a number for which no rule fires within the limits) is hard too, and counts, but has no sigma: it adds
  * nothing to the checksum and nothing to the peak. The sums are the same in any order.
  *
@@ -50,6 +50,13 @@ function greaterPeak(a: Peak | null, b: Peak | null): Peak | null {
 }
 
 /**
+ * What sigma weighs in a checksum: itself, but 480 at most. The reference answers were agreed on with that cap (the
+ * window of 2^40 from 2^71: 4ac598ebce2e8e03), so it is part of the definition; peaks know no cap.
+ */
+export const SIGMA_CAP = 480
+export const weightOfSigma = (sigma: number): number => Math.min(sigma, SIGMA_CAP)
+
+/**
  * What one hard number adds.
  *
  * @param sigma the step at which a rule fires, or null for a candidate
@@ -57,7 +64,7 @@ function greaterPeak(a: Peak | null, b: Peak | null): Peak | null {
  */
 export function hardNumber(n: bigint, sigma: number | null, peakValue: bigint): HardSummary {
   if (sigma === null) return { count: 1, checksum: 0n, peak: null }
-  return { count: 1, checksum: (mix64(n) * BigInt(sigma)) & M64, peak: { n, value: peakValue } }
+  return { count: 1, checksum: (mix64(n) * BigInt(weightOfSigma(sigma))) & M64, peak: { n, value: peakValue } }
 }
 
 /** The summary of two disjoint sets of hard numbers together. */

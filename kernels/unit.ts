@@ -61,7 +61,7 @@ export interface Peak {
 /** What is said of the hard numbers of a leaf or of a unit. */
 export interface HardSummary {
   readonly count: number
-  /** Sum of mix64(n) * sigma(n) mod 2^64. */
+  /** Sum of mix64(n) * min(sigma(n), 480) mod 2^64 (result.ts). */
   readonly checksum: bigint
   /** null when there is no hard number. */
   readonly peak: Peak | null

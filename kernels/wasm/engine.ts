@@ -1,7 +1,8 @@
 /**
  * The `wasm` engine: units of 3n+1 windows on all cores, one leaf at a time on each.
  *
- * Equal to the bit to the exact engine; some 10^11 numbers a second and core. Windows of 2^20 to 2^71 numbers below 2^96.
+ * Equal to the bit to the exact engine; some 10^11 numbers a second and core. Windows of 2^20 to 2^71 numbers below
+ * 2^96.
  */
 import { leavesOf, weightOf } from '../partition.ts'
 import { hardNumber, merge, summarize } from '../result.ts'

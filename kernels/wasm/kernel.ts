@@ -1,8 +1,8 @@
 /**
  * One instance of the kernel (assembly/), and the one place that knows its calls: a leaf in, its hard numbers out.
  *
- * It has no threads and no I/O, and runs where WebAssembly runs. Tables for a window's size (some 40 ms) and for a window
- * (microseconds) are kept between leaves.
+ * It has no threads and no I/O, and runs where WebAssembly runs. Tables for a window's size (some 40 ms) and for a
+ * window (microseconds) are kept between leaves.
  */
 import type { ClassState, HardSummary } from '../unit.ts'
 

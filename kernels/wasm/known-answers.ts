@@ -1,11 +1,11 @@
 /**
- * Known answers that each worker computes before it accepts work: a processor, a runtime or a build that miscalculates
- * stops here, in some 40 ms. test/kernels/wasm.test.ts computes the same leaves with the exact engine; wasm-faults.test.ts
- * plants faults.
+ * Known answers that each worker computes before it accepts work: a processor, a runtime or a build that
+ * miscalculates stops here, in some 40 ms. test/kernels/wasm.test.ts computes the same leaves with the exact engine;
+ * wasm-faults.test.ts plants faults.
  *
- * Classes of 2^18 numbers of windows of 2^71, the size with the largest values in the tree: the first window, the one from
- * 2^71, one above 2^80, and the last that the kernel takes, where values outgrow the filter; each state of an odd run. And one sum
- * over the tables, of which so few numbers see only a part.
+ * Classes of 2^18 numbers of windows of 2^71, the size with the largest values in the tree: the first window, the one
+ * from 2^71, one above 2^80, and the last that the kernel takes, where values outgrow the filter; each state of an
+ * odd run. And one sum over the tables, of which so few numbers see only a part.
  */
 import type { ClassState, HardSummary } from '../unit.ts'
 import type { Kernel, LeafJob } from './kernel.ts'

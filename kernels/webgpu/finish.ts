@@ -13,7 +13,7 @@
  * oracle gives the exact peak of the number that has the greatest one (and of any within 10^-6 bit of it), and
  * must find the same sigma for it: a check on this file in every leaf.
  */
-import { EMPTY, hardNumber, merge, mix64 } from '../result.ts'
+import { EMPTY, hardNumber, merge, mix64, weightOfSigma } from '../result.ts'
 import { minOdds, ruleP } from '../rules.ts'
 import { isCandidate, sigma } from '../sigma.ts'
 import type { HardSummary } from '../unit.ts'
@@ -181,7 +181,7 @@ export class LeafSum {
     if (steps === 0) this.#ask(n)
     else if (steps > this.#hardSteps) {
       this.#count++
-      this.#checksum += mix64(n) * BigInt(steps)
+      this.#checksum += mix64(n) * BigInt(weightOfSigma(steps))
       if (peakLog < this.#bestLog - 1e-6) return
       this.#bestLog = Math.max(this.#bestLog, peakLog)
       this.#contenders = this.#contenders.filter(({ log }) => log >= this.#bestLog - 1e-6)

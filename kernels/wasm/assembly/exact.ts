@@ -1,7 +1,7 @@
 /**
  * The few numbers that the filter leaves, by true arithmetic on 192 bits: sigma, and with it whether n is hard, its
- * share of the checksum, and its greatest value. Rules D, M and O are decided here alone, by the exact table LEAST_ODDS:
- * everything before only had to drop by these rules and no others.
+ * share of the checksum, and its greatest value. Rules D, M and O are decided here alone, by the exact table
+ * LEAST_ODDS: everything before only had to drop by these rules and no others.
  *
  * Nothing overflows: a number whose value reaches 2^188, or that no rule drops within maxSteps, goes to the caller.
  */
@@ -12,6 +12,9 @@ import { mix64 } from './words'
 // @ts-ignore: decorator
 @external('kernel', 'handOver')
 declare function handOver(lo: u64, hi: u64): void
+
+/** What sigma weighs at most in a checksum: part of the definition (kernels/result.ts). */
+const SIGMA_CAP: i32 = 480
 
 let hardSteps: i32 = 0
 let maxSteps: i32 = 0
@@ -89,8 +92,10 @@ export function exact(lo: u64, hi: u64): void {
   }
   if (k <= hardSteps) return
   count++
-  checksum += mix64(lo ^ mix64(hi)) * <u64>k
-  if (g > peak2 || (g == peak2 && (p > peak1 || (p == peak1 && (q > peak0 || (q == peak0 && (hi < peakHi || (hi == peakHi && lo < peakLo)))))))) {
+  checksum += mix64(lo ^ mix64(hi)) * <u64>min(k, SIGMA_CAP)
+  const above = g > peak2 || (g == peak2 && (p > peak1 || (p == peak1 && q > peak0)))
+  const level = g == peak2 && p == peak1 && q == peak0
+  if (above || (level && (hi < peakHi || (hi == peakHi && lo < peakLo)))) {
     peak2 = g
     peak1 = p
     peak0 = q

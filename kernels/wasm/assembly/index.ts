@@ -1,9 +1,9 @@
 /**
  * The kernel: hard numbers of one leaf of a unit's class, at a time.
  *
- * Calls, in this order: size(bits), window(w), start(class), advance() until it gives 0, then read OUT. size and window are
- * kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each number that 192 bits or
- * maxSteps (at most MAX_STEPS) cannot decide; the caller adds what the exact engine says of it.
+ * Calls, in this order: size(bits), window(w), start(class), advance() until it gives 0, then read OUT. size and
+ * window are kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each number that
+ * 192 bits or maxSteps (at most MAX_STEPS) cannot decide; the caller adds what the exact engine says of it.
  */
 import { resetExact, writeExact } from './exact'
 import { resetJumps, wide } from './jumps'
@@ -17,7 +17,9 @@ export { size, window }
 constants()
 
 /** Begins a class: unit.ts says what the values are. Its depth is bits - 61 to bits - 7. */
-export function start(depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32): void {
+export function start(
+  depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32,
+): void {
   resetExact(hardSteps, maxSteps)
   resetJumps(depth, residue, hardSteps)
   resetLeaves()

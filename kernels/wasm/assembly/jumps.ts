@@ -7,10 +7,11 @@
  *   times). A pass compacts in place, without a branch. 16 bytes an entry, headroom and tag in one word.
  * - The dip lies at the top of the table entry and the headroom at the top of the queue entry, so that the test is one
  *   compare of two whole words.
- * - An entry is read in parts by three loads that share a cache line: no shifts, no masks. With values kept times 2^SCALE,
- *   so that a mask makes them table offsets, and 15 steps instead of 16, which halves the table: 1.2 times together.
- * - The first NARROW jumps are done on the low 64 bits: a jump reads only W low bits, and after j jumps the low 61 - W*j
- *   bits are still right. One candidate in eight is left after them; it starts again in wide.ts.
+ * - An entry is read in parts by three loads that share a cache line: no shifts, no masks. With values kept times
+ *   2^SCALE, so that a mask makes them table offsets, and 15 steps instead of 16, which halves the table: 1.2 times
+ *   together.
+ * - The first NARROW jumps are done on the low 64 bits: a jump reads only W low bits, and after j jumps the low 61 -
+ *   W*j bits are still right. One candidate in eight is left after them; it starts again in wide.ts.
  */
 import { exact } from './exact'
 import { JUMP, JUMPS, LEAF, NARROW, QUEUE, SCALE, SUM9, W, W_MASK } from './layout'
@@ -51,9 +52,9 @@ export function resetJumps(rootDepth: i32, residue: u64, s0: i32): void {
   return load<u32>(e, JUMPS)
 }
 /**
- * Whether a candidate outlives the entry's steps. Its headroom is kept 4 too large, the dip as a multiple of 4 rounded
- * down. If the upper parts are equal, the dip is above the true headroom and dropping is right, whatever the lower parts
- * make of it; keeping is only less sharp.
+ * Whether a candidate outlives the entry's steps. Its headroom is kept 4 too large, the dip as a multiple of 4
+ * rounded down. If the upper parts are equal, the dip is above the true headroom and dropping is right, whatever the
+ * lower parts make of it; keeping is only less sharp.
  */
 // @ts-ignore: decorator
 @inline export function alive(e: usize, headroomAndTag: u64): bool {

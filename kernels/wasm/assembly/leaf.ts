@@ -1,21 +1,21 @@
 /**
  * Leaves of the tree: all but the last A bits are fixed, and 128 siblings are looked at together.
  *
- * The window's high part is added here (the tree itself is the same for every window of a size), then one look-up gives
- * 128 siblings: the bitvector row of odd count c is indexed by value * 3^-c, so siblings, which differ by 3^c, are
- * neighbouring bits; one `and` with a mask applies rule P (n = 2, 4, 5, 8 mod 9). The look-ahead is V. Angeltveit's idea
- * (arXiv:2602.10466); where its start differs from his, see rules.ts.
+ * The window's high part is added here (the tree itself is the same for every window of a size), then one look-up
+ * gives 128 siblings: the bitvector row of odd count c is indexed by value * 3^-c, so siblings, which differ by 3^c,
+ * are neighbouring bits; one `and` with a mask applies rule P (n = 2, 4, 5, 8 mod 9). The look-ahead is V.
+ * Angeltveit's idea (arXiv:2602.10466); where its start differs from his, see rules.ts.
  *
  * Leaves come in batches of 64, so that their bitvector misses overlap, and a batch goes to its end before the next one
  * starts: its queues stay in the first level cache, and nothing is copied. 128 siblings instead of 64 halve what a leaf
- * costs a candidate (8 %, for 10 % more candidates, most of which die by the first test).
+ * costs a candidate (3 %, although there are 10 % more candidates: most of those die by the first test).
  *
  * The bits become candidates; each makes its first jump at once, untested (the look-ahead covers B >= W steps), and its
  * second, tested: what is dropped there never reaches memory.
  *
- * Bounds: K <= 64, and a leaf's value is below 3^c (1 + n / 2^K) with c < firstRow + ROWS <= 53 for n < 2^96 and K = 64:
- * below 2^(84 + 32 + 1), so 128 bits hold it, and 128 siblings more. A leaf above the last row of the look-ahead (one
- * in 10^5 at most) goes to exact.ts, all siblings.
+ * Bounds: K <= 64, and a leaf's value is below 3^c (1 + n / 2^K) with c < firstRow + ROWS <= 53 for n < 2^96 and K =
+ * 64: below 2^(84 + 32 + 1), so 128 bits hold it, and 128 siblings more. A leaf above the last row of the look-ahead
+ * (one in 10^5 at most) goes to exact.ts, all siblings.
  */
 import {
   B_MASK, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, LEAF, LOOKAHEAD, MOD9_MASK, POW3_LO, QUEUE, ROWS, ROW_WORDS,

@@ -13,8 +13,9 @@
  * exact.ts decides.
  *
  * A look-ahead over j steps starts from unknown (c, k). Each rule that can fire inside it fires if and only if the
- * headroom at its start is below a number that the j steps alone fix; the greatest of those numbers is the dip. The class
- * dies when headroom < dip. Two things are unknown at the start, and are taken so that nothing is dropped wrongly:
+ * headroom at its start is below a number that the j steps alone fix; the greatest of those numbers is the dip. The
+ * class dies when headroom < dip. Two things are unknown at the start, and are taken so that nothing is dropped
+ * wrongly:
  * - rule M: the evens before the first odd step of the look-ahead are unknown, so it does not fire there. (Angeltveit's
  *   published code takes them as none, and loses n = 2^71 + 1070573620327 and one in 270 of the deep survivors.)
  * - rule O: a run that is under way began earlier, at a lower headroom (each odd step gains 485 - 306), so if the test

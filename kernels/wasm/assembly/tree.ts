@@ -1,17 +1,18 @@
 /**
- * The tree of residue classes, depth first: bits are added from the least significant end, and a class is dropped as soon
- * as rule D, M or O fires for all its members. For n = r + a*2^k, T^k(n) = T^k(r) + a*3^c, so one of the two children
- * r, r + 2^k has an even value and one an odd value, and only the even one can be dropped.
+ * The tree of residue classes, depth first: bits are added from the least significant end, and a class is dropped as
+ * soon as rule D, M or O fires for all its members. For n = r + a*2^k, T^k(n) = T^k(r) + a*3^c, so one of the two
+ * children r, r + 2^k has an even value and one an odd value, and only the even one can be dropped.
  *
- * Iterative, with a stack of the even children that wait; the odd child goes on in registers, without a branch. What makes
- * it cheap (2.6 times fewer instructions a node than with c, k, evens, run and residue each in a variable, which do not
- * fit the registers):
+ * Iterative, with a stack of the even children that wait; the odd child goes on in registers, without a branch. What
+ * makes it cheap (half the instructions a node than with c, k, evens, run and residue each in a variable, which do
+ * not fit the registers):
  * - State in one word: headroom << 32 | 8 c << 16 | 8 k. A step is one addition, the table offsets are shifts of it.
  * - All three rules are one compare with a threshold. The even child of a node dies when the headroom h before its even
  *   step is below: 306 for D; 485 when the evens become even in number (M, as headroom(c-1, k) = h - 485); and always
  *   when it would be the second even step after a run of odd steps that began below 306 (O). After an odd step the
  *   threshold is 306; for its even child 485, or infinite after such a run; then 306 and 485 in turn.
- * - Bits in one word: those above the root's, and from bit SUM9 on the sum of their 2^k mod 9. Setting one is an addition.
+ * - Bits in one word: those above the root's, and from bit SUM9 on the sum of their 2^k mod 9. Setting one is an
+ *   addition.
  *
  * The evens before the first odd step are unknown to rule M; then c = 0, and rule D drops the even child anyway.
  * Bounds: 54 levels below the root, so that the bits do not reach SUM9, and the sum is below 9 * 55 < 2^10.

@@ -6,8 +6,9 @@
  * A value starts again from its tree leaf. Its first jumps are not tested, as they were (jumps.ts). Each jump is a pass
  * of its own: as a loop for each number, their latencies add up (6 % of the whole).
  *
- * Bounds: a rest below 2^55 stays below 2^64, as a jump multiplies it by less than 3^W/2^W < 2^8.8. One that is not sets
- * TOO_WIDE, and goes to exact.ts before it is looked at again: overflow drops nothing. It takes values of 2^95 and more.
+ * Bounds: a rest below 2^55 stays below 2^64, as a jump multiplies it by less than 3^W/2^W < 2^8.8. One that is not
+ * sets TOO_WIDE, and goes to exact.ts before it is looked at again: overflow drops nothing. It takes values of 2^95
+ * and more.
  */
 import { addend, alive, row, settleEntry } from './jumps'
 import { JUMP, LEAF, LIMB, NARROW, POW3_LIMB0, POW3_LIMB1, QUEUE, SCALE, W, W_MASK, WIDE } from './layout'
