@@ -4,7 +4,9 @@ import type { Engine, Partition, Unit, UnitResult, VerifyOptions } from '../kern
 import { openWasmEngine, WasmEngine } from '../kernels/wasm/engine.ts'
 import { leastHardSteps } from '../kernels/wasm/kernel.ts'
 import { openWebgpuEngine } from '../kernels/webgpu/open.ts'
+import { adapterKey } from '../kernels/webgpu/tune.ts'
 import { EXIT, UserError } from './command.ts'
+import { rememberedSettings } from './gpu-settings.ts'
 
 export type EngineChoice = 'auto' | Engine['name']
 
@@ -74,12 +76,22 @@ export async function openEngine(
   }
   if (engine === 'wasm') return openWasmEngine({ workers })
   try {
-    const gpu = await openWebgpuEngine({ gpuDuty, allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1' })
+    const gpu = await openGpu(gpuDuty)
     return new Replaceable(gpu, () => openWasmEngine({ workers }), notice)
   } catch (error) {
     if (engine === 'webgpu' || (error as Error).name !== 'NoGpu') throw error
     return openWasmEngine({ workers })
   }
+}
+
+/** With the sizes that were tuned for this adapter and driver, if any were. */
+async function openGpu(gpuDuty: number): Promise<Engine> {
+  const options = { gpuDuty, allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1' }
+  const gpu = await openWebgpuEngine(options)
+  const settings = rememberedSettings(undefined)[adapterKey(gpu.adapter)]
+  if (!settings) return gpu
+  await gpu.close()
+  return openWebgpuEngine({ ...options, settings })
 }
 
 /** A GPU engine that is replaced when its device is lost: the unit goes on where it was. */

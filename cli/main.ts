@@ -4,6 +4,7 @@ import './colour.ts'
 import { defineCommand, renderUsage } from 'citty'
 import { homeDirectory, isHome } from '../orbit/node/home.ts'
 import pkg from '../package.json' with { type: 'json' }
+import { bench } from './bench.ts'
 import { certificate } from './certificate.ts'
 import { dispatch } from './command.ts'
 import { coordinate } from './coordinate.ts'
@@ -17,6 +18,7 @@ import { node } from './node.ts'
 import { pool } from './pool.ts'
 import { scan } from './scan.ts'
 import { security } from './security.ts'
+import { selftest } from './selftest.ts'
 import { status } from './status.ts'
 import { verify } from './verify/verify.ts'
 import { runWork, work, workArgs } from './work.ts'
@@ -36,6 +38,8 @@ const root = defineCommand({
     status,
     verify,
     scan,
+    bench,
+    selftest,
     certificate,
     leaderboard,
     pool,
