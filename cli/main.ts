@@ -10,6 +10,7 @@ import { dispatch } from './command.ts'
 import { coordinate } from './coordinate.ts'
 import { decline } from './decline.ts'
 import { draw } from './draw.ts'
+import { engineOptions } from './engines.ts'
 import { explain } from './errors.ts'
 import { init } from './init.ts'
 import { join } from './join.ts'
@@ -50,7 +51,7 @@ const root = defineCommand({
   },
   async run({ args }) {
     if (args.version) return console.log(pkg.version)
-    if (isHome(homeDirectory(args.data))) return runWork({ data: args.data, cpu: navigator.hardwareConcurrency })
+    if (isHome(homeDirectory(args.data))) return runWork({ data: args.data, engine: engineOptions({}) })
     console.log(await renderUsage(root as never))
     console.log(`There is no network in ${homeDirectory(args.data)} yet. Begin with one of:
   collatz init --local        found a network of your own and verify a window above 2^71

@@ -1,11 +1,11 @@
 import { defineCommand } from 'citty'
 import { classes } from '../kernels/partition.ts'
-import { WasmEngine } from '../kernels/wasm/engine.ts'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import type { Service } from '../orbit/node/service.ts'
 import { work as workOn } from '../orbit/node/worker.ts'
 import { frontierSentence } from '../orbit/rules/frontier.ts'
-import { interruptible, shared, UserError, wholeNumber } from './command.ts'
+import { interruptible, shared, wholeNumber } from './command.ts'
+import { type EngineOptions, engineArgs, engineOptions, openEngine } from './engines.ts'
 import { type Bar, durationText, progressBar, rateText } from './print.ts'
 import { startNode } from './running.ts'
 
@@ -16,7 +16,7 @@ const WAIT_NOTICE_MS = 20_000
 
 export const workArgs = {
   units: { type: 'string', description: 'stop after so many units (default: until Ctrl-C)', valueHint: 'K' },
-  cpu: { type: 'string', description: 'cores to use (default: all)', valueHint: 'N' },
+  ...engineArgs,
   listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
   data: shared.data,
 } as const
@@ -25,34 +25,32 @@ export const work = defineCommand({
   meta: { name: 'work', description: 'verify the units that the draws assign to you, until Ctrl-C' },
   args: workArgs,
   async run({ args }) {
-    const cores = navigator.hardwareConcurrency
     const units = args.units === undefined ? undefined : wholeNumber('--units', args.units, 1, 1_000_000)
-    const cpu = args.cpu === undefined ? cores : wholeNumber('--cpu', args.cpu, 1, 1024)
-    await runWork({ data: args.data, units, cpu, listen: args.listen?.split(',').filter(Boolean) })
+    await runWork({
+      data: args.data,
+      units,
+      engine: engineOptions(args),
+      listen: args.listen?.split(',').filter(Boolean),
+    })
   },
 })
 
 export interface RunWork {
   readonly data?: string | undefined
   readonly units?: number | undefined
-  readonly cpu: number
+  readonly engine: EngineOptions
   readonly listen?: readonly string[] | undefined
 }
 
-export async function runWork({ data, units, cpu, listen }: RunWork): Promise<void> {
+export async function runWork({ data, units, engine: wanted, listen }: RunWork): Promise<void> {
   const home = openHome(homeDirectory(data))
-  if (home.genesis.partition.map !== '3n+1') {
-    throw new UserError(
-      `network ${home.genesis.networkId} is a drill on ${home.genesis.partition.map}: the wasm engine does 3n+1 alone`,
-    )
-  }
   const signal = interruptible()
-  const engine = new WasmEngine({ workers: cpu })
+  const engine = await openEngine(wanted, home.genesis.partition, (line) => console.error(line))
   try {
     const node = await startNode({
       home,
       capacity: Math.min(units ?? CAPACITY, CAPACITY),
-      engines: ['wasm'],
+      engines: [engine.name],
       ...(listen ? { listen } : {}),
     })
     const stopShowing = show(node.service)
