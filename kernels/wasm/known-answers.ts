@@ -88,7 +88,7 @@ export function checkKnownAnswers(kernel: Kernel): void {
     if (!right) {
       const where = `class ${job.state.residue} mod 2^${job.state.depth} of window ${job.window}`
       throw new Error(
-        `The wasm engine finds ${summary.count} hard numbers instead of ${answer.count}, or others, in ${where}: ${consequence}`,
+        `The wasm engine finds ${summary.count} hard numbers, not ${answer.count}, or wrong ones, in ${where}: ${consequence}`,
       )
     }
   }

@@ -26,7 +26,7 @@ export function start(
   plant(depth, imageLo, imageHi, odds, evens, run, <i32>(residue % 9))
 }
 
-/** Works through up to `slices` queues of tree leaves. 1 when there is more, 0 when the class is done and OUT is written. */
+/** Works through up to `slices` queues of tree leaves. 1: there is more. 0: the class is done and OUT is written. */
 export function advance(slices: i32): i32 {
   for (; slices > 0; slices--) {
     const more = grow()

@@ -12,7 +12,7 @@ export const A: i32 = 7
 export const B: i32 = 20
 /** Rows of the bitvector: odd counts from the least that can survive. One tree leaf in 10^5 at most lies above. */
 export const ROWS: i32 = 12
-/** Rows that are computed. The others, for one leaf in 10^3 at most, let all pass; they would take a third of the time. */
+/** Rows that are computed. The others, for one leaf in 10^3 at most, let all pass: a third less time. */
 export const SHARP_ROWS: i32 = 9
 /** Steps of one jump by table. 16 would not fit second level caches of 512 KiB, 12 to 14 need more jumps. */
 export const W: i32 = 15

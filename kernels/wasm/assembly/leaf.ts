@@ -18,8 +18,8 @@
  * (one in 10^5 at most) goes to exact.ts, all siblings.
  */
 import {
-  B_MASK, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, LEAF, LOOKAHEAD, MOD9_MASK, POW3_LO, QUEUE, ROWS, ROW_WORDS,
-  SCALE, SUM9, W, WORD,
+  B_MASK, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, LEAF, LOOKAHEAD, MOD9_MASK, POW3_LO, QUEUE, ROWS,
+  ROW_WORDS, SCALE, SUM9, W, WORD,
 } from './layout'
 import { addend, alive, entry, flush, row, settle } from './jumps'
 import { base9, firstRow } from './tables'

@@ -44,7 +44,8 @@ export function plant(k: i32, dl: u64, dh: u64, c: i32, evens: i32, run: i32, re
   else if (run == 3) threshold |= IN_RUN
   else if (run == 2) threshold = BY_O
   else if (evens > 0 && evens & 1) threshold = BY_M
-  push(STACK, <u64>residue9 << SUM9, dl, dh, (<u64>(ODD * c - STEP * k) << 32) | <u64>(c << 19) | <u64>(k << 3), threshold)
+  const state = (<u64>(ODD * c - STEP * k) << 32) | <u64>(c << 19) | <u64>(k << 3)
+  push(STACK, <u64>residue9 << SUM9, dl, dh, state, threshold)
   top = STACK + 40
   nodes = 0
 }
