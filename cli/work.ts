@@ -16,6 +16,7 @@ const WAIT_NOTICE_MS = 20_000
 
 export const workArgs = {
   units: { type: 'string', description: 'stop after so many units (default: until Ctrl-C)', valueHint: 'K' },
+  capacity: { type: 'string', description: 'units to be dealt at a time (default 32)', valueHint: 'K' },
   ...engineArgs,
   listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
   data: shared.data,
@@ -26,7 +27,9 @@ export const work = defineCommand({
   args: workArgs,
   async run({ args }) {
     const units = args.units === undefined ? undefined : wholeNumber('--units', args.units, 1, 1_000_000)
+    const capacity = args.capacity === undefined ? CAPACITY : wholeNumber('--capacity', args.capacity, 1, 4096)
     await runWork({
+      capacity,
       data: args.data,
       units,
       engine: engineOptions(args),
@@ -38,18 +41,19 @@ export const work = defineCommand({
 export interface RunWork {
   readonly data?: string | undefined
   readonly units?: number | undefined
+  readonly capacity?: number
   readonly engine: EngineOptions
   readonly listen?: readonly string[] | undefined
 }
 
-export async function runWork({ data, units, engine: wanted, listen }: RunWork): Promise<void> {
+export async function runWork({ data, units, capacity = CAPACITY, engine: wanted, listen }: RunWork): Promise<void> {
   const home = openHome(homeDirectory(data))
   const signal = interruptible()
   const engine = await openEngine(wanted, home.genesis.partition, (line) => console.error(line))
   try {
     const node = await startNode({
       home,
-      capacity: Math.min(units ?? CAPACITY, CAPACITY),
+      capacity: Math.min(units ?? capacity, capacity),
       engines: [engine.name],
       ...(listen ? { listen } : {}),
     })

@@ -315,6 +315,11 @@ export class Service {
     return Math.max(1, roundAt(this.genesis.chain, Math.floor(Date.now() / 1000)))
   }
 
+  /** Offers at most so many units from the next round on. */
+  limitCapacity(units: number): void {
+    this.capacity = Math.min(this.capacity, units)
+  }
+
   /** Offers so many units from the next round on. */
   setCapacity(units: number): void {
     this.capacity = units

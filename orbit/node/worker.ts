@@ -35,7 +35,7 @@ export async function work(service: Service, engine: Engine, options: WorkOption
       throw error
     }
     done++
-    if (options.units !== undefined) service.setCapacity(options.units - done)
+    if (options.units !== undefined) service.limitCapacity(options.units - done)
   }
   return done
 }
