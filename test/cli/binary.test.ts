@@ -29,7 +29,11 @@ test.skipIf(!hides)('the whole way with the source tree hidden (skipped where na
   copyFileSync(binary, join(place, 'collatz'))
   const collatz = (args: string) => {
     const outcome = hidden(`'${place}/collatz' ${args}`)
-    expect({ args, code: outcome.code, stderr: outcome.code === 0 ? '' : outcome.stderr }).toEqual({ args, code: 0, stderr: '' })
+    expect({ args, code: outcome.code, stderr: outcome.code === 0 ? '' : outcome.stderr }).toEqual({
+      args,
+      code: 0,
+      stderr: '',
+    })
     return outcome.stdout
   }
   expect(hidden(`ls '${root}'`).stdout).toBe('')

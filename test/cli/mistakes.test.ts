@@ -111,7 +111,10 @@ describe('with no network yet', () => {
 
   test('a data directory that can’t be one', async () => {
     writeFileSync(empty.path('file'), 'x')
-    isOneClearLine(await empty.run('init', '--local', '--data', empty.path('file', 'below')), /cannot use the data directory/)
+    isOneClearLine(
+      await empty.run('init', '--local', '--data', empty.path('file', 'below')),
+      /cannot use the data directory/,
+    )
   })
 })
 

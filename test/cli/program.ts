@@ -13,6 +13,7 @@ export interface Outcome {
 
 export class Desk {
   readonly home: string
+  readonly binary = binary
   constructor() {
     this.home = mkdtempSync(join(tmpdir(), 'collatz-desk-'))
   }

@@ -1,0 +1,177 @@
+/** The mathematics through the command line: no network, known answers, every engine the same. */
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { sigma } from '../../kernels/sigma.ts'
+import { PATH_RECORDS } from '../kernels/path-records.ts'
+import { Desk, type Outcome } from './program.ts'
+
+setDefaultTimeout(240_000)
+
+const desk = new Desk()
+afterAll(() => desk.dispose())
+
+function ok({ code, stdout, stderr }: Outcome): string {
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout
+}
+const json = async (...args: string[]) => JSON.parse(ok(await desk.run(...args, '--json')))
+
+describe('verify a number', () => {
+  test('27: its trajectory, the rule that fires, and the smaller number it meets', async () => {
+    const text = ok(await desk.run('verify', '27'))
+    expect(text).toContain('converges')
+    expect(text).toContain('9232')
+    expect(text).toContain('sigma = 59')
+    expect(text).toContain('23, which is smaller')
+    expect(await json('verify', '27')).toMatchObject({ n: '27', converges: true, trajectory: { steps: 70, glide: 59 } })
+  })
+
+  test('numbers of any size, also one that a wrong merge rule would lose', async () => {
+    expect(await json('verify', (2n ** 71n + 1070573620327n).toString())).toMatchObject({
+      converges: true,
+      candidate: false,
+    })
+    expect(await json('verify', (3n ** 400n).toString())).toMatchObject({ converges: true })
+    expect(await json('verify', '1')).toMatchObject({ converges: true })
+  })
+
+  test('no number, or too long', async () => {
+    for (const bad of ['0', '9'.repeat(20_001)]) {
+      const { code, stderr } = await desk.run('verify', bad)
+      expect(code).toBe(64)
+      expect(stderr).toStartWith('collatz: ')
+    }
+  })
+})
+
+describe('verify a window', () => {
+  test('the 2^40 numbers from 2^71: 8741 hard numbers, checksum 4ac598ebce2e8e03', async () => {
+    const result = await json('verify', 'window', '2147483648')
+    expect(result).toMatchObject({
+      bits: 40,
+      hardSteps: 320,
+      count: 8741,
+      checksum: '4ac598ebce2e8e03',
+      engine: 'wasm',
+    })
+    expect(Math.abs(result.count - result.expected)).toBeLessThan(4 * result.standardDeviation)
+    expect(result.seconds).toBeGreaterThan(0)
+  })
+
+  test('exact and wasm give the same', async () => {
+    for (const window of ['0', '1', (1n << 44n).toString(), (1n << 51n).toString()]) {
+      const [wasm, exact] = await Promise.all(
+        ['wasm', 'exact'].map((engine) =>
+          json('verify', 'window', window, '--bits', '20', '--hard-steps', '80', '--engine', engine),
+        ),
+      )
+      expect({ ...exact, engine: '', seconds: 0 }).toEqual({ ...wasm, engine: '', seconds: 0 })
+    }
+  })
+
+  test('a high path record is the peak of its window', async () => {
+    const { n, value } = PATH_RECORDS.find((record) => record.n === 1254251874774375n)!
+    const { peak } = await json('verify', 'window', (n >> 32n).toString(), '--bits', '32')
+    expect(peak).toEqual({ n: n.toString(), value: value.toString() })
+  })
+
+  test('Ctrl-C leaves a checkpoint, and the same command goes on from it to the same result', async () => {
+    const window = ['verify', 'window', (1n << 30n).toString(), '--bits', '41']
+    const child = desk.start(...window)
+    await Bun.sleep(2_500)
+    child.kill('SIGINT')
+    const stderr = await new Response(child.stderr).text()
+    if ((await child.exited) === 130) {
+      expect(stderr).toContain('Go on with the same command')
+      expect(existsSync(desk.path('data', 'checkpoints'))).toBe(true)
+    }
+    const again = await json(...window)
+    expect(again).toMatchObject({ bits: 41 })
+    expect(Math.abs(again.count - again.expected)).toBeLessThan(4 * again.standardDeviation)
+  })
+
+  test('what can not be', async () => {
+    const wrong: [string[], RegExp][] = [
+      [['verify', 'window', 'x'], /"x" is not a window/],
+      [['verify', 'window', (1n << 60n).toString()], /out of range/],
+      [['verify', 'window', '1', '--bits', '19'], /--bits is "19"/],
+      [['verify', 'window', '1', '--hard-steps', '50', '--engine', 'wasm'], /hard/],
+      [['verify', 'window', '1', '--engine', 'abacus'], /--engine is "abacus"/],
+      [['verify', 'window', '1', '--cpu', '0'], /--cpu is "0"/],
+      [['verify', 'window', '1', '--gpu-duty', '2'], /--gpu-duty is "2"/],
+      [['scan', '--from', '9', '--to', '3'], /not above/],
+      [['scan', '--from', 'here', '--to', '3'], /--from is "here"/],
+    ]
+    for (const [args, says] of wrong) {
+      const { code, stderr } = await desk.run(...args)
+      expect(code).toBeGreaterThan(0)
+      expect(stderr.trimEnd().split('\n').at(-1)).toMatch(says)
+      expect(stderr).not.toMatch(/\n {4}at /)
+    }
+  })
+})
+
+describe('scan', () => {
+  test('finds every path record of the tables below 2^30', async () => {
+    const { records } = await json('scan', '--from', '0', '--to', '2^30', '--records')
+    const known = PATH_RECORDS.filter(({ n }) => n < 1n << 30n).map(({ n, value }) => ({
+      n: n.toString(),
+      value: value.toString(),
+    }))
+    expect(records.filter(({ n }: { n: string }) => BigInt(n) >= 27n)).toEqual(known)
+  })
+
+  test('misses none of them for want of steps: each above 2^20 resists for longer than the scan asks', () => {
+    for (const { n } of PATH_RECORDS.filter((record) => record.n >= 1n << 20n)) {
+      const verdict = sigma(n)
+      expect(verdict.kind === 'fired' && verdict.step).toBeGreaterThan(26 + 58)
+    }
+  })
+
+  test('lists the hard numbers that the count counts', async () => {
+    const from = 1n << 71n
+    const { hardNumbers } = await json(
+      'scan',
+      '--from',
+      from.toString(),
+      '--to',
+      (from + (1n << 26n)).toString(),
+      '--hard-steps',
+      '128',
+    )
+    const counted = await json('verify', 'window', (from >> 26n).toString(), '--bits', '26', '--hard-steps', '128')
+    expect(hardNumbers).toHaveLength(counted.count)
+    for (const { n, sigma: claimed } of hardNumbers.slice(0, 50))
+      expect(sigma(BigInt(n))).toMatchObject({ step: claimed })
+  })
+})
+
+test('selftest: every known answer of every engine here', async () => {
+  const { ok: allRight, checks } = await json('selftest')
+  expect(allRight).toBe(true)
+  expect(checks.length).toBeGreaterThanOrEqual(8)
+})
+
+test('bench: rates, stages, and the counts that theory expects', async () => {
+  const { runs } = await json('bench', '--bits', '36', '--engine', 'wasm', '--cpu', '2')
+  expect(runs).toHaveLength(2)
+  for (const run of runs) {
+    expect(run.rate).toBeGreaterThan(1e9)
+    expect(Math.abs(run.deviations)).toBeLessThan(4)
+    expect(run.stages.candidates).toBeGreaterThan(run.stages.wide)
+  }
+})
+
+test('no GPU: asked for by name it is an error in one line, otherwise the CPU does the work', async () => {
+  const environment = { ...process.env, VK_DRIVER_FILES: '/nonexistent', COLLATZ_HOME: desk.path('data') }
+  const run = (engine: string) => {
+    const child = Bun.spawnSync([desk.binary, 'verify', 'window', '1', '--bits', '24', '--engine', engine, '--json'], {
+      env: environment,
+    })
+    return { code: child.exitCode, stdout: child.stdout.toString(), stderr: child.stderr.toString() }
+  }
+  const asked = run('webgpu')
+  expect(asked.code).toBeGreaterThan(0)
+  expect(asked.stderr.trimEnd().split('\n')).toHaveLength(1)
+  expect(JSON.parse(run('auto').stdout).engine).toBe('wasm')
+})
