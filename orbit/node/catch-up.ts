@@ -16,7 +16,7 @@ import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { entryBlock, storeEntries } from './entries.ts'
 import { decodeEntry, isHash, type LogEntry, MAX_ENTRY } from './entry.ts'
 import type { GuardedLog } from './log.ts'
-import { Serial } from './serial.ts'
+import { breathe, Serial } from './serial.ts'
 import type { SqliteFile } from './sqlite.ts'
 import { messages, sendMessage } from './streams.ts'
 
@@ -231,7 +231,7 @@ export class CatchUp {
     for (const entry of batch) {
       if (!parents.has(entry.hash)) await database.log.offer(entry)
     }
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await breathe()
   }
 
   private async serve(stream: Stream, connection: Connection): Promise<void> {

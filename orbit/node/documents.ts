@@ -12,6 +12,7 @@ import { type LogEntry, multihashOf } from './entry.ts'
 import { gossipEntries, type PubSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import { GuardedLog, type OrbitLog } from './log.ts'
+import { breathe } from './serial.ts'
 import type { SqliteFile } from './sqlite.ts'
 import { sqliteStorage } from './storage.ts'
 
@@ -98,6 +99,7 @@ export function documentsDatabase(options: DocumentsOptions) {
       put: async (key, value) => {
         const { hash } = await log.append(key, value)
         await gossip.publish(entryBlock(sql, hash)!)
+        await breathe()
       },
       get: (key) => projection.get(key),
       all: (prefix) => projection.all(prefix),

@@ -9,7 +9,7 @@ import { Entry } from '@orbitdb/core'
 import { entryBlock, joinedTime } from './entries.ts'
 import { decodeEntry, type LogEntry, MAX_PARENTS } from './entry.ts'
 import type { Identity } from './identity.ts'
-import { Serial } from './serial.ts'
+import { breathe, Serial } from './serial.ts'
 import type { SqliteFile } from './sqlite.ts'
 
 /** This node's own rules refuse what it was asked to store. */
@@ -41,8 +41,6 @@ export interface LogOptions {
 const MAX_ASIDE = 1024
 /** Entries looked at between two rests, so that the rest of the node keeps breathing. */
 const BREATH = 64
-
-const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 type Walk = { readonly missing: string[] } | { readonly fresh: Map<string, LogEntry> } | { readonly refused: string }
 

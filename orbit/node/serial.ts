@@ -1,10 +1,15 @@
+/** Order among things that run at once on one thread. */
+
+/** Lets timers and sockets have their turn: what awaits nothing but SQLite keeps them from it. */
+export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 /** One thing after the other, in the order of the calls. */
 export class Serial {
   private tail: Promise<unknown> = Promise.resolve()
   private closed = false
 
   run<T>(action: () => Promise<T>): Promise<T> {
-    if (this.closed) return Promise.reject(new Error('it is closed'))
+    if (this.closed) return Promise.reject(new Error('closed: the node or its database has been stopped'))
     const next = this.tail.then(action)
     this.tail = next.catch(() => {})
     return next

@@ -1,7 +1,7 @@
 /**
  * Length-prefixed messages on a libp2p stream: u32 big endian, then so many bytes. Bounded both ways: libp2p's own
- * iterator takes in whatever a peer sends, however slowly we read; this one lets a peer run ahead by a megabyte or so and
- * then makes it wait.
+ * iterator takes in whatever a peer sends, however slowly we read, and its onDrain waits for the first drain of a stream
+ * and no other; here neither side runs ahead of the other by more than some megabytes.
  */
 import type { Stream } from '@libp2p/interface'
 
@@ -11,13 +11,36 @@ export class StreamError extends Error {
 
 /** Bytes received and not yet read at which a peer is made to wait until all of them are. */
 const HIGH = 1 << 20
+/** Bytes written and not yet taken by the peer's window at which we wait. */
+const UNSENT = 1 << 18
 
-/** Resolves when the peer's window has room for more. */
+/** Resolves when the peer has taken all but a little. @throws when the stream ends, or the signal says so, before that */
 export async function sendMessage(stream: Stream, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
   const framed = new Uint8Array(4 + bytes.length)
   new DataView(framed.buffer).setUint32(0, bytes.length)
   framed.set(bytes, 4)
-  if (!stream.send(framed)) await stream.onDrain(signal ? { signal } : {})
+  stream.send(framed)
+  while (stream.writeBufferLength > UNSENT) await progress(stream, signal)
+}
+
+/** Resolves when something has changed about what is unsent. */
+function progress(stream: Stream, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const moved = () => resolve()
+  const closed = () => reject(new StreamError('the peer ended the stream before it had taken all'))
+  const aborted = () => reject(signal!.reason)
+  stream.addEventListener('drain', moved)
+  stream.addEventListener('idle', moved)
+  stream.addEventListener('close', closed)
+  signal?.addEventListener('abort', aborted)
+  if (signal?.aborted) aborted()
+  if (stream.status !== 'open') closed()
+  return promise.finally(() => {
+    stream.removeEventListener('drain', moved)
+    stream.removeEventListener('idle', moved)
+    stream.removeEventListener('close', closed)
+    signal?.removeEventListener('abort', aborted)
+  })
 }
 
 /** @throws {StreamError} when a message is longer than `longest` bytes, or the stream ends inside one */

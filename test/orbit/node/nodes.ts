@@ -48,12 +48,17 @@ export class Lab {
   }
 
   /** libp2p alone: what is sent through it is the test's affair. */
-  async stranger(to: OrbitNode, networkId = NETWORK): Promise<Stranger> {
+  async peer(listen: string[], networkId = NETWORK): Promise<Stranger> {
     const key = seed()
-    const libp2p = await createLibp2p(libp2pOptions({ networkId, nodeKey: key, listen: [] }))
-    const stranger = new Stranger(libp2p, key)
+    const stranger = new Stranger(await createLibp2p(libp2pOptions({ networkId, nodeKey: key, listen })), key)
     this.nodes.push(stranger)
-    await libp2p.dial(multiaddr(to.addresses()[0]!))
+    return stranger
+  }
+
+  /** A peer that is connected to a node. */
+  async stranger(to: OrbitNode): Promise<Stranger> {
+    const stranger = await this.peer([])
+    await stranger.libp2p.dial(multiaddr(to.addresses()[0]!))
     return stranger
   }
 
