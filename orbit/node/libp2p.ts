@@ -81,6 +81,8 @@ export function libp2pOptions(options: {
       dht: kadDHT({
         protocol: `/collatz/${options.networkId}/kad/1.0.0`,
         clientMode: false,
+        // A founder publishes before anyone has joined: what it stores, others find when they ask it.
+        allowQueryWithZeroPeers: true,
         peerInfoMapper: passthroughMapper,
       }) as never,
     },

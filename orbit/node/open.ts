@@ -75,8 +75,8 @@ export interface OrbitNode {
   publishDirectory(directory: string): Promise<CID>
   /** Points the name that belongs to the key `key`, made at its first use, at a CID. @returns the IPNS name */
   publishName(key: string, cid: CID): Promise<string>
-  /** @throws {NameError} */
-  resolveName(name: string): Promise<CID>
+  /** Asks for 30 s, if not told otherwise. @throws {NameError} */
+  resolveName(name: string, timeoutMs?: number): Promise<CID>
   /** Writes a published folder to disk. */
   exportDirectory(cid: CID, directory: string): Promise<void>
   /** Entries refused since the start, by reason. */
@@ -204,7 +204,7 @@ async function compose(
     },
     publishDirectory: (directory) => publishing.publishDirectory(directory),
     publishName: (key, cid) => publishing.publishName(key, cid),
-    resolveName: (name) => publishing.resolveName(name),
+    resolveName: (name, timeoutMs) => publishing.resolveName(name, timeoutMs),
     exportDirectory: (cid, directory) => publishing.exportDirectory(cid, directory),
     refused: () => ({ ...refusals }),
   }

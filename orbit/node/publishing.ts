@@ -1,6 +1,6 @@
 /** Folders as UnixFS, and names for them: IPNS over the network's own DHT. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
 import { ipns } from '@helia/ipns'
 import { unixfs } from '@helia/unixfs'
 import { base36 } from 'multiformats/bases/base36'
@@ -11,8 +11,13 @@ export class NameError extends Error {
 }
 
 const RESOLVE_MS = 30_000
+const RETRY_MS = 250
 const FETCH_MS = 60_000
-const MAX_FILE = 1 << 30
+const MAX_FILES = 100_000
+const MAX_BYTES = 1 << 30
+/** Names that are one file on every system. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
+const SAFE_NAME = /^[^/\\:*?"<>|\x00-\x1f]{1,255}$/
 
 type Helia = Parameters<typeof unixfs>[0] & Parameters<typeof ipns>[0]
 
@@ -56,15 +61,25 @@ export class Publishing {
     return publicKey.toCID().toString(base36)
   }
 
-  /** @throws {NameError} when it is no name, or nobody knows what it points at */
-  async resolveName(name: string): Promise<CID> {
+  /** @throws {NameError} when it is no name, or nobody knows in time what it points at */
+  async resolveName(name: string, timeoutMs = RESOLVE_MS): Promise<CID> {
     let key: CID
     try {
       key = CID.parse(name, name.startsWith('k') ? base36 : undefined)
     } catch {
       throw new NameError(`"${name}" is not an IPNS name (they look like k51qzi5uqu5d...)`)
     }
-    const signal = AbortSignal.timeout(RESOLVE_MS)
+    const signal = AbortSignal.timeout(timeoutMs)
+    while (!signal.aborted) {
+      const cid = await this.newest(key, signal)
+      if (cid) return cid
+      // A node that has just started knows its peers a moment later.
+      await Bun.sleep(RETRY_MS)
+    }
+    throw new NameError(`no peer knows what /ipns/${name} points at: is a node that published it online?`)
+  }
+
+  private async newest(key: CID, signal: AbortSignal): Promise<CID | undefined> {
     let newest: { value: string; sequence: bigint } | undefined
     try {
       for await (const { record, value } of this.names.resolve(key, { signal, nocache: true })) {
@@ -72,39 +87,48 @@ export class Publishing {
         if (!newest || sequence > newest.sequence) newest = { value, sequence }
       }
     } catch {
-      // Reported below: what came before the time was up still counts.
+      // What came before the time was up still counts.
     }
     const cid = newest && /^\/ipfs\/([^/]+)/.exec(newest.value)?.[1]
-    if (!cid) throw new NameError(`no peer knows what /ipns/${name} points at: is a node that published it online?`)
-    return CID.parse(cid)
+    return cid === undefined ? undefined : CID.parse(cid)
   }
 
-  /** Writes a published folder to disk. */
+  /**
+   * Writes a published folder to disk.
+   *
+   * @throws {NameError} when it is no folder, or holds what no page holds: odd names, too many files or bytes
+   */
   async exportDirectory(cid: CID, directory: string): Promise<void> {
     const root = resolve(directory)
+    let files = 0
+    let bytes = 0
+    const fail = (why: string): never => {
+      throw new NameError(`the folder ${cid} ${why}: refused`)
+    }
     const walk = async (folder: CID, path: string): Promise<void> => {
-      for await (const entry of this.fs.ls(folder, { signal: AbortSignal.timeout(FETCH_MS) })) {
-        const target = resolve(path, entry.name)
-        if (!target.startsWith(root + sep) || entry.name.includes('/')) {
-          throw new NameError(`the folder ${cid} holds a file with the name ${JSON.stringify(entry.name)}: refused`)
+      mkdirSync(path, { recursive: true })
+      for await (const { name, cid: entry } of this.fs.ls(folder, { signal: AbortSignal.timeout(FETCH_MS) })) {
+        if (!SAFE_NAME.test(name) || name === '.' || name === '..') {
+          fail(`holds a file with the name ${JSON.stringify(name)}`)
         }
-        const stat = await this.fs.stat(entry.cid, { signal: AbortSignal.timeout(FETCH_MS) })
-        if (stat.type === 'directory') {
-          await walk(entry.cid, target)
+        if (++files > MAX_FILES) fail(`holds more than ${MAX_FILES} files`)
+        const target = join(path, name)
+        const { type } = await this.fs.stat(entry, { signal: AbortSignal.timeout(FETCH_MS) })
+        if (type === 'directory') {
+          await walk(entry, target)
           continue
         }
         const parts: Uint8Array[] = []
-        let size = 0
-        for await (const part of this.fs.cat(entry.cid, { signal: AbortSignal.timeout(FETCH_MS) })) {
-          size += part.length
-          if (size > MAX_FILE) throw new NameError(`the folder ${cid} holds a file over 1 GiB: refused`)
+        for await (const part of this.fs.cat(entry, { signal: AbortSignal.timeout(FETCH_MS) })) {
+          bytes += part.length
+          if (bytes > MAX_BYTES) fail('holds more than 1 GiB')
           parts.push(part)
         }
-        mkdirSync(dirname(target), { recursive: true })
         writeFileSync(target, Buffer.concat(parts))
       }
     }
-    mkdirSync(root, { recursive: true })
+    const { type } = await this.fs.stat(cid, { signal: AbortSignal.timeout(FETCH_MS) }).catch(() => fail('is nowhere'))
+    if (type !== 'directory') fail('is a file')
     await walk(cid, root)
   }
 }

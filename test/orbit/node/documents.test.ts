@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { CID } from 'multiformats/cid'
 import type { DocumentStore } from '../../../orbit/node/documents.ts'
+import { SqliteFile } from '../../../orbit/node/sqlite.ts'
 import { rawCid } from '../../../orbit/rules/genesis.ts'
 import { Lab, until } from './nodes.ts'
 
@@ -72,6 +73,22 @@ describe('one node', () => {
     expect(again.count()).toBe(0)
     await again.put(`${node.nodeKeyHex}/b`, 2)
     expect(again.count()).toBe(1)
+  })
+
+  test('documents that a crash kept out of the index are back at the next start', async () => {
+    const dir = lab.directory()
+    const node = await lab.node({ dir })
+    const store = await node.open('things')
+    for (let i = 0; i < 10; i++) await store.put(`${node.nodeKeyHex}/${i % 7}`, i)
+    const [all, heads] = [store.all(), await store.heads()]
+    await node.stop()
+    const sql = new SqliteFile(dir)
+    sql.run('DELETE FROM entries WHERE time > 4')
+    sql.run('DELETE FROM documents WHERE time > 4')
+    sql.close()
+    const again = await (await lab.node({ dir })).open('things')
+    expect(again.all()).toEqual(all)
+    expect(await again.heads()).toEqual(heads)
   })
 })
 
