@@ -95,7 +95,7 @@ async function openGpu(gpuDuty: number): Promise<Engine> {
 }
 
 /** A GPU engine that is replaced when its device is lost: the unit goes on where it was. */
-class Replaceable implements Engine {
+export class Replaceable implements Engine {
   private engine: Engine
   private readonly substitute: () => Promise<Engine>
   private readonly notice: (line: string) => void
