@@ -68,11 +68,16 @@ async function* chunks(stream: Stream): AsyncGenerator<Uint8Array> {
   let failed: Error | undefined
   let wake = () => {}
 
+  // Not from within resume(), which hands out what it held back and then opens the window, paused again or not.
+  let resuming = false
+  const pauseIfFull = () => {
+    if (bytes > HIGH && stream.readStatus === 'readable' && !resuming) stream.pause()
+  }
   const onMessage = ({ data }: { data: Uint8Array | { subarray(): Uint8Array } }) => {
     const chunk = data.subarray()
     received.push(chunk)
     bytes += chunk.length
-    if (bytes > HIGH && stream.readStatus === 'readable') stream.pause()
+    pauseIfFull()
     wake()
   }
   const onEnd = () => {
@@ -95,7 +100,10 @@ async function* chunks(stream: Stream): AsyncGenerator<Uint8Array> {
         continue
       }
       if (stream.readStatus === 'paused') {
+        resuming = true
         stream.resume()
+        resuming = false
+        pauseIfFull()
         continue
       }
       if (failed) throw failed

@@ -119,6 +119,19 @@ describe('two nodes', () => {
     )
   })
 
+  test('pass on documents as large as they may be', async () => {
+    const a = await lab.node()
+    const b = await lab.node({ peers: a.addresses() })
+    const [ours, theirs] = [await a.open('things'), await b.open('things')]
+    await until(() => a.peers().length > 0, 'a connection')
+    for (const size of [60_000, 130_000, 260_000]) {
+      const value = { bytes: new Uint8Array(size).map((_, i) => i) }
+      await ours.put(`${a.nodeKeyHex}/${size}`, value)
+      await until(() => theirs.get(`${a.nodeKeyHex}/${size}`), `${size} bytes`, 5)
+      expect(theirs.get(`${a.nodeKeyHex}/${size}`)).toEqual(value)
+    }
+  })
+
   test('what was written while they were apart comes together when they meet, whoever opened first', async () => {
     const a = await lab.node()
     const lonely = await a.open('things')
