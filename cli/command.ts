@@ -114,3 +114,7 @@ export function interruptible(): AbortSignal {
   process.on('SIGTERM', handler)
   return controller.signal
 }
+
+/** What was typed, to be typed again. */
+export const sameCommand = (): string =>
+  ['collatz', ...process.argv.slice(2)].map((word) => (/^[\w./:=^,-]+$/.test(word) ? word : `'${word}'`)).join(' ')

@@ -28,10 +28,17 @@ export interface EngineOptions {
   readonly engine: EngineChoice
   readonly workers: number
   readonly gpuDuty: number
+  /** Data directory: the sizes tuned for the GPU are there. */
+  readonly data?: string | undefined
 }
 
 /** @throws {UserError} */
-export function engineOptions(args: { engine?: string; cpu?: string; 'gpu-duty'?: string }): EngineOptions {
+export function engineOptions(args: {
+  engine?: string
+  cpu?: string
+  'gpu-duty'?: string
+  data?: string
+}): EngineOptions {
   const engine = args.engine ?? 'auto'
   if (!['auto', 'wasm', 'webgpu', 'exact'].includes(engine)) {
     throw new UserError(`--engine is "${engine}": give auto, wasm, webgpu or exact`, EXIT.usage)
@@ -44,7 +51,7 @@ export function engineOptions(args: { engine?: string; cpu?: string; 'gpu-duty'?
   if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
     throw new UserError(`--cpu is "${args.cpu}": give a whole number from 1 to 1024`, EXIT.usage)
   }
-  return { engine: engine as EngineChoice, workers, gpuDuty }
+  return { engine: engine as EngineChoice, workers, gpuDuty, data: args.data }
 }
 
 /** The fastest engine on this machine's CPU that can do the partition. Close it. */
@@ -61,7 +68,7 @@ const isFast = ({ map, hardSteps, bits }: Partition): boolean => map === '3n+1' 
  * @throws {UserError | NoGpu | GpuFault}
  */
 export async function openEngine(
-  { engine, workers, gpuDuty }: EngineOptions,
+  { engine, workers, gpuDuty, data }: EngineOptions,
   partition: Partition,
   notice: (line: string) => void,
 ): Promise<Engine> {
@@ -76,7 +83,7 @@ export async function openEngine(
   }
   if (engine === 'wasm') return openWasmEngine({ workers })
   try {
-    const gpu = await openGpu(gpuDuty)
+    const gpu = await openGpu(gpuDuty, data)
     return new Replaceable(gpu, () => openWasmEngine({ workers }), notice)
   } catch (error) {
     if (engine === 'webgpu' || (error as Error).name !== 'NoGpu') throw error
@@ -85,10 +92,10 @@ export async function openEngine(
 }
 
 /** With the sizes that were tuned for this adapter and driver, if any were. */
-async function openGpu(gpuDuty: number): Promise<Engine> {
+async function openGpu(gpuDuty: number, data: string | undefined): Promise<Engine> {
   const options = { gpuDuty, allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1' }
   const gpu = await openWebgpuEngine(options)
-  const settings = rememberedSettings(undefined)[adapterKey(gpu.adapter)]
+  const settings = rememberedSettings(data)[adapterKey(gpu.adapter)]
   if (!settings) return gpu
   await gpu.close()
   return openWebgpuEngine({ ...options, settings })

@@ -34,6 +34,7 @@ export function explain(error: unknown): { line: string; exitCode: number } {
   // The colours of citty's own messages do not belong in a log.
   const plain = stripVTControlCharacters(String(message))
   if (name === 'CLIError') return { line: plain, exitCode: EXIT.usage }
+  if (name === 'AbortError') return { line: 'stopped', exitCode: EXIT.interrupted }
   if (EXPLAINED.has(name)) return { line: plain, exitCode: 1 }
   if (code === 'ENOSPC') return { line: `the disk is full: ${plain}`, exitCode: 1 }
   return {

@@ -40,8 +40,12 @@ export interface Bar {
   stop(): void
 }
 
-/** A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. */
-export function progressBar(title: string): Bar {
+/**
+ * A progress bar with ETA on stderr; where that is no terminal, a line every few seconds.
+ *
+ * @param clear take it from the screen when it is stopped
+ */
+export function progressBar(title: string, clear = false): Bar {
   const bar = new cliProgress.SingleBar({
     format: `${title} |{bar}| {percentage} % · {left}{note}`,
     barsize: 28,
@@ -49,6 +53,7 @@ export function progressBar(title: string): Bar {
     noTTYOutput: true,
     notTTYSchedule: 5000,
     stream: process.stderr,
+    clearOnComplete: clear,
     barCompleteChar: '█',
     barIncompleteChar: '░',
   })
@@ -64,5 +69,32 @@ export function progressBar(title: string): Bar {
       bar.update(Math.floor(fraction * 1000), { note, left })
     },
     stop: () => bar.stop(),
+  }
+}
+
+/** Nothing that is over sooner needs a bar. */
+const BAR_AFTER_MS = 1_000
+
+export interface LateBar extends Bar {
+  /** Takes the bar from the screen, so that lines can be printed; the next update brings it back. */
+  hide(): void
+}
+
+/** A progress bar that appears when there is still something to wait for after a second. */
+export function lateBar(title: string): LateBar {
+  const began = performance.now()
+  let bar: Bar | null = null
+  const stop = () => {
+    bar?.stop()
+    bar = null
+  }
+  return {
+    update(fraction, note) {
+      if (performance.now() - began > BAR_AFTER_MS) bar ??= progressBar(title, true)
+      bar?.update(fraction, note)
+    },
+    stop,
+    // In a log, lines and bars do not overwrite one another.
+    hide: () => process.stderr.isTTY && stop(),
   }
 }

@@ -1,149 +1,159 @@
 import { defineCommand } from 'citty'
+import { type Chunk, chunks, LEAST_CHUNK_BITS, padded } from '../kernels/chunks.ts'
 import { cutOf } from '../kernels/cut.ts'
-import type { HardNumber } from '../kernels/exact.ts'
-import { listHardNumbers } from '../kernels/list.ts'
-import { step } from '../kernels/map.ts'
-import { classes, leavesOf } from '../kernels/partition.ts'
-import type { Engine, HardSummary, Partition } from '../kernels/unit.ts'
-import { leastHardSteps } from '../kernels/wasm/kernel.ts'
+import { hardNumbersIn, recordSteps, walkedRecords } from '../kernels/records.ts'
+import type { Engine } from '../kernels/unit.ts'
+import { GREATEST_HARD_STEPS, Kernel, leastHardSteps } from '../kernels/wasm/kernel.ts'
 import { loadKernel } from '../kernels/wasm/spawn.ts'
-import { EXIT, interruptible, shared, UserError, wholeNumber } from './command.ts'
+import { type FoundNumber, ScanCheckpoint, type ScanState } from './checkpoints.ts'
+import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from './command.ts'
 import { engineArgs, engineOptions, openEngine } from './engines.ts'
-import { printJson, progressBar } from './print.ts'
+import { lateBar, printJson } from './print.ts'
 
-/** Windows of a scan: large enough to be fast, small enough to be padded to. */
-const LEAST_BITS = 20
 const MOST_BITS = 40
-/** Below this every number is walked: small numbers are too soon below themselves to be hard. */
-const WALKED = 1n << 20n
+const SAVE_MS = 5_000
+const WALKED = 1n << BigInt(LEAST_CHUNK_BITS)
 
-/**
- * A path record climbs higher than every smaller number. It is found among the hard numbers, because a number whose
- * path joins that of a smaller one before its peak has the same peak. That needs S0 below the record's sigma; the least S0
- * that the engine takes for small windows is 78, and no published record above 2^20 has a sigma that low
- * (test/cli/kernels.test.ts). `--records` uses it; otherwise records are reported among the numbers hard at S0.
- */
 export const scan = defineCommand({
   meta: { name: 'scan', description: 'list the hard numbers and the path records of a range' },
   args: {
     from: { type: 'string', description: 'first number, padded down to a window', valueHint: 'A', required: true },
     to: { type: 'string', description: 'end of the range, padded up to a window', valueHint: 'B', required: true },
-    records: { type: 'boolean', description: 'path records only: with the least S0, so that none is missed' },
+    records: { type: 'boolean', description: 'path records only' },
     'hard-steps': { type: 'string', description: 'S0 (default 320)', valueHint: 'S0' },
     ...engineArgs,
-    json: shared.json,
+    ...shared,
   },
   async run({ args }) {
     const [from, to] = [numberOf('--from', args.from), numberOf('--to', args.to)]
     if (to <= from) throw new UserError(`--to ${to} is not above --from ${from}: give a range`, EXIT.usage)
     if (to > 1n << 96n) throw new UserError(`--to ${to} is out of range: 2^96 is the most`, EXIT.usage)
-    const bits = args.records ? 26 : windowBits(to - from)
-    const hardSteps = args.records
-      ? leastHardSteps(bits)
-      : args['hard-steps'] === undefined
+    const least = leastHardSteps(LEAST_CHUNK_BITS)
+    const hardSteps =
+      args['hard-steps'] === undefined
         ? 320
-        : wholeNumber('--hard-steps', args['hard-steps'], leastHardSteps(bits), 4000)
-    const partition = cutOf(bits, hardSteps)
+        : wholeNumber('--hard-steps', args['hard-steps'], least, GREATEST_HARD_STEPS)
+    const recordsOnly = Boolean(args.records)
+    const mostBits = recordsOnly ? MOST_BITS : Math.min(MOST_BITS, LEAST_CHUNK_BITS + hardSteps - least)
+    const quiet = Boolean(args.json)
     const signal = interruptible()
-    const engine = await openEngine(
-      { ...engineOptions(args), ...(args.engine ? {} : { engine: 'wasm' as const }) },
-      partition,
+    const options = engineOptions(args)
+    const engine = await openEngine(options, cutOf(LEAST_CHUNK_BITS, hardSteps), console.error)
+    const { start, end } = padded(from, to)
+    const checkpoint = new ScanCheckpoint(
+      args.data,
+      `${start}-${end}-${recordsOnly ? 'records' : hardSteps}`,
       console.error,
     )
+    let state: ScanState = checkpoint.read() ?? { at: start, records: [], hardNumbers: [] }
+    if (state.at > start) console.error(`Going on from ${state.at}.`)
+    const search = { engine, kernel: new Kernel(await loadKernel()), hardSteps, recordsOnly, signal }
+    const bar = lateBar('scan')
+    let saved = performance.now()
     try {
-      const found = await scanRange(engine, partition, from, to, Boolean(args.records), signal, Boolean(args.json))
-      if (args.json) printJson({ from: found.from, to: found.to, bits, hardSteps, ...found.lists })
-      else console.log(found.summary)
+      for (const chunk of chunks(from, to, mostBits)) {
+        if (startOf(chunk) < state.at) continue
+        const share = (fraction: number) =>
+          bar.update(
+            (Number(startOf(chunk) - start) + fraction * 2 ** chunk.bits) / Number(end - start),
+            `at ${startOf(chunk)}`,
+          )
+        share(0)
+        const found = await scanChunk(search, chunk, state.records.at(-1)?.peak ?? 0n, share)
+        if (!quiet) {
+          bar.hide()
+          printFound(found)
+        }
+        state = {
+          at: endOf(chunk),
+          records: [...state.records, ...found.records],
+          hardNumbers: [...state.hardNumbers, ...found.hardNumbers],
+        }
+        if (performance.now() - saved > SAVE_MS) {
+          checkpoint.save(state)
+          saved = performance.now()
+        }
+      }
+      checkpoint.remove()
     } catch (error) {
       if (!signal.aborted) throw error
+      bar.stop()
       throw new UserError(
-        'stopped. What was printed so far holds; begin again from the last number printed',
+        checkpoint.save(state)
+          ? `stopped at ${state.at}; what is done is kept. Go on with the same command: ${sameCommand()}`
+          : `stopped at ${state.at}; nothing is kept`,
         EXIT.interrupted,
       )
     } finally {
+      bar.stop()
       await engine.close()
     }
+    if (quiet) {
+      const records = state.records.map(({ n, peak }) => ({ n, value: peak }))
+      const hard = { hardSteps, hardNumbers: state.hardNumbers }
+      return printJson({ from: start, to: end, fromZero: start === 0n, records, ...(recordsOnly ? {} : hard) })
+    }
+    const { length } = state.records
+    const kind = start === 0n ? 'path records' : `numbers that climb higher than all from ${start} on`
+    console.log(
+      `Scanned [${start}, ${end}): ${recordsOnly ? '' : `${state.hardNumbers.length} hard numbers at S0 = ${hardSteps}, `}${length} ${kind}.`,
+    )
   },
 })
 
+interface Search {
+  readonly engine: Engine
+  /** For finding what the engine counted. */
+  readonly kernel: Kernel
+  readonly hardSteps: number
+  readonly recordsOnly: boolean
+  readonly signal: AbortSignal
+}
+
 interface Found {
-  readonly from: bigint
-  readonly to: bigint
-  readonly summary: string
-  readonly lists: {
-    readonly hardNumbers?: readonly HardNumber[]
-    readonly records: readonly { readonly n: bigint; readonly value: bigint }[]
-  }
+  readonly records: readonly FoundNumber[]
+  readonly hardNumbers: readonly FoundNumber[]
 }
 
-async function scanRange(
-  engine: Engine,
-  partition: Partition,
-  from: bigint,
-  to: bigint,
-  recordsOnly: boolean,
-  signal: AbortSignal,
-  quiet: boolean,
+/** Two passes, because a record need not be hard at the S0 asked for (records.ts says at which it is). */
+async function scanChunk(
+  { engine, kernel, hardSteps, recordsOnly, signal }: Search,
+  chunk: Chunk,
+  highest: bigint,
+  share: (fraction: number) => void,
 ): Promise<Found> {
-  const size = 1n << BigInt(partition.bits)
-  const [first, end] = [from / size, (to + size - 1n) / size]
-  const module = await loadKernel()
-  const records: { n: bigint; value: bigint }[] = []
-  const hardNumbers: HardNumber[] = []
-  let highest = 0n
-  const record = (n: bigint, value: bigint) => {
-    if (value <= highest) return
-    highest = value
-    records.push({ n, value })
-    if (!quiet) console.log(`record  ${n}  climbs to ${value}`)
+  const { bits, window } = chunk
+  const passes = recordsOnly ? 1 : 2
+  const pass = (index: number, steps: number, above?: bigint) =>
+    hardNumbersIn(engine, kernel, cutOf(bits, steps), window, {
+      ...(above === undefined ? {} : { above }),
+      signal,
+      onProgress: ({ fraction }) => share((index + fraction) / passes),
+    })
+  const climbers = window === 0n ? [...walkedRecords(WALKED)] : await pass(0, recordSteps(chunk), highest)
+  const records: FoundNumber[] = []
+  let top = highest
+  for (const { n, peak } of climbers) {
+    if (peak <= top) continue
+    top = peak
+    records.push({ n, sigma: null, peak })
   }
-  if (first === 0n) for (const { n, value } of walked(WALKED)) record(n, value)
-  const bar = progressBar('scan')
-  try {
-    for (let window = first; window < end; window++) {
-      for (const [index] of classes(partition).entries()) {
-        signal.throwIfAborted()
-        const { leaves } = await engine.verify({ partition, window, index }, { signal })
-        const wanted = (leaf: HardSummary) => (recordsOnly ? (leaf.peak?.value ?? 0n) > highest : leaf.count > 0)
-        // In ascending order of n, whatever the order of the classes: a record depends on all that are smaller.
-        const list = leaves
-          .flatMap((leaf, i) =>
-            wanted(leaf) ? listHardNumbers(module, partition, window, leavesOf(partition, index)[i]!) : [],
-          )
-          .sort((a, b) => (a.n < b.n ? -1 : 1))
-        for (const hard of list) {
-          record(hard.n, hard.peak)
-          if (recordsOnly) continue
-          if (quiet) hardNumbers.push(hard)
-          else console.log(`hard    ${hard.n}  sigma ${hard.sigma}  peak ${hard.peak}`)
-        }
-        bar.update(Number(window - first) / Number(end - first), `window ${window}`)
-      }
-    }
-    bar.update(1, '')
-  } finally {
-    bar.stop()
-  }
-  const [a, b] = [first * size, end * size]
-  const summary = `Scanned [${a}, ${b}) at S0 = ${partition.hardSteps}: ${records.length} path records${first > 0n ? ' within the range' : ''}.`
-  return { from: a, to: b, summary, lists: recordsOnly ? { records } : { hardNumbers, records } }
+  return { records, hardNumbers: recordsOnly ? [] : await pass(1, hardSteps) }
 }
 
-/** Path records below a bound, by walking every number that is 3 mod 4 until it falls below itself. */
-function* walked(bound: bigint): Iterable<{ n: bigint; value: bigint }> {
-  let highest = 0n
-  for (let n = 3n; n < bound; n += 4n) {
-    let top = 0n
-    for (let m = n; m >= n; m = step(m)) if (m & 1n) top = 3n * m + 1n > top ? 3n * m + 1n : top
-    if (top <= highest) continue
-    highest = top
-    yield { n, value: top }
-  }
+function printFound({ records, hardNumbers }: Found): void {
+  const lines = [
+    ...records.map(({ n, peak }) => ({ n, line: `record  ${n}  climbs to ${peak}` })),
+    ...hardNumbers.map(({ n, sigma, peak }) => ({ n, line: `hard    ${n}  ${hardText(sigma, peak)}` })),
+  ]
+  for (const { line } of lines.sort((a, b) => (a.n < b.n ? -1 : a.n > b.n ? 1 : 0))) console.log(line)
 }
 
-function windowBits(length: bigint): number {
-  return Math.max(LEAST_BITS, Math.min(MOST_BITS, length.toString(2).length - 1))
-}
+const hardText = (sigma: number | null, peak: bigint): string =>
+  sigma === null ? 'CANDIDATE: no rule drops it; see `collatz verify`' : `sigma ${sigma}  peak ${peak}`
+
+const startOf = ({ bits, window }: Chunk): bigint => window << BigInt(bits)
+const endOf = ({ bits, window }: Chunk): bigint => (window + 1n) << BigInt(bits)
 
 function numberOf(flag: string, text: string): bigint {
   const power = /^2\^([0-9]{1,2})$/.exec(text)

@@ -6,12 +6,11 @@ import { EMPTY, merge } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
 import { checksumHex, peakText as peakJson } from '../../orbit/rules/events.ts'
 import { Checkpoint } from '../checkpoints.ts'
-import { EXIT, interruptible, shared, UserError, wholeNumber } from '../command.ts'
+import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from '../command.ts'
 import { engineArgs, engineOptions, openEngine } from '../engines.ts'
-import { durationText, peakText, printJson, progressBar, rateText } from '../print.ts'
+import { durationText, lateBar, peakText, printJson, rateText } from '../print.ts'
 
 const SAVE_MS = 5_000
-const BAR_AFTER_MS = 1_000
 
 export const windowArgs = {
   bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71; default 40)', valueHint: 'BITS' },
@@ -49,17 +48,12 @@ export const verifyWindow = defineCommand({
           standardDeviation,
           seconds,
           engine: engine.name,
+          leavesFromCheckpoint: known,
         })
       }
       console.log(report(partition, window, summary, engine.name, seconds, known))
       for (const n of candidates)
         console.log(`CANDIDATE: ${n} was not brought below itself; see \`collatz verify ${n}\``)
-    } catch (error) {
-      if (!signal.aborted) throw error
-      throw new UserError(
-        `stopped; what is done is kept. Go on with the same command: collatz verify window ${window} --bits ${bits}`,
-        EXIT.interrupted,
-      )
     } finally {
       await engine.close()
     }
@@ -90,10 +84,9 @@ export async function computeWindow(
   const units = classes(partition)
   const weights = units.map((state) => Number(weightOf(state, partition)))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const checkpoint = new Checkpoint(data, partition, window)
+  const checkpoint = new Checkpoint(data, partition, window, console.error)
   const known = checkpoint.leaves
-  let bar: ReturnType<typeof progressBar> | null = null
-  const began = performance.now()
+  const bar = lateBar(`window ${window}`)
   const timer = setInterval(() => checkpoint.save(), SAVE_MS)
   let summary = EMPTY
   const candidates: bigint[] = []
@@ -108,10 +101,8 @@ export async function computeWindow(
           signal,
           done: new Map(leaves),
           onLeaf: (leaf, value) => leaves.set(leaf, value),
-          onProgress: ({ fraction }) => {
-            if (performance.now() - began > BAR_AFTER_MS) bar ??= progressBar(`window ${window}`)
-            bar?.update((before + fraction * weight) / total, `unit ${index + 1} of ${units.length}`)
-          },
+          onProgress: ({ fraction }) =>
+            bar.update((before + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
         },
       )
       summary = merge(summary, result)
@@ -121,11 +112,17 @@ export async function computeWindow(
     checkpoint.remove()
     return { summary: { count: summary.count, checksum: summary.checksum, peak: summary.peak }, candidates, known }
   } catch (error) {
-    checkpoint.save()
-    throw error
+    const kept = checkpoint.save()
+    if (!signal.aborted) throw error
+    throw new UserError(
+      kept
+        ? `stopped; what is done is kept. Go on with the same command: ${sameCommand()}`
+        : 'stopped; nothing is kept',
+      EXIT.interrupted,
+    )
   } finally {
     clearInterval(timer)
-    ;(bar as { stop(): void } | null)?.stop()
+    bar.stop()
   }
 }
 

@@ -1,0 +1,103 @@
+/**
+ * Path records: n whose trajectory climbs higher than that of every smaller number.
+ *
+ * A record is found among the hard numbers. From the step sigma on, where rule D, M or O fires, the path of n is also that
+ * of a smaller number, so a record has its peak before; and by rule P it is none at all. What is left to show is that a
+ * record is hard at the S0 that is asked for, that is, sigma > S0:
+ *  - up to sigma at most c = sigma * log 2 / log 3 steps are odd, so that a number with sigma <= S0 climbs to
+ *    2 * (3/2)^c * (n+1) at most. Where a smaller number climbs higher than that, nothing is left to show;
+ *  - elsewhere S0 is far below what records have: for chunks of 2^j numbers, which start at 2^j or above (chunks.ts), it is
+ *    j + 58 below 2^28 and j + 118 from there on. Of the published records above 2^20 (the tables are complete to beyond
+ *    2^60) those below 2^28 have sigma >= j + 77, the others sigma >= j + 150; test/kernels/records.test.ts computes that
+ *    for those up to 2^50;
+ *  - below 2^20 every number is walked.
+ */
+import type { Chunk } from './chunks.ts'
+import { type HardNumber, hardNumbersOf } from './exact.ts'
+import { listHardNumbers } from './list.ts'
+import { step } from './map.ts'
+import { classes, leavesOf } from './partition.ts'
+import type { Engine, Partition, Progress } from './unit.ts'
+import { type Kernel, leastHardSteps } from './wasm/kernel.ts'
+
+export interface PathRecord {
+  readonly n: bigint
+  /** Greatest 3m+1 over the odd m of its trajectory. */
+  readonly peak: bigint
+}
+
+/**
+ * The path records from 3 on, by walking each number until it falls below itself. Records are 3 mod 4: an even number
+ * climbs as high as its half, and n = 1 mod 4 falls below itself after 3n+1, which n - 2 surpasses.
+ *
+ * @param bound exclusive; 2^20 takes half a second
+ */
+export function* walkedRecords(bound: bigint): Generator<PathRecord> {
+  let highest = 0n
+  for (let n = 3n; n < bound; n += 4n) {
+    let peak = 0n
+    for (let m = n; m >= n; m = step(m)) if (m & 1n && 3n * m + 1n > peak) peak = 3n * m + 1n
+    if (peak <= highest) continue
+    highest = peak
+    yield { n, peak }
+  }
+}
+
+const MANY_STEPS_FROM = 1n << 28n
+
+/** The S0 at which all path records of a chunk are hard. The more, the faster: fewer numbers need exact arithmetic. */
+export const recordSteps = ({ bits, window }: Chunk): number =>
+  leastHardSteps(bits) + (window << BigInt(bits) >= MANY_STEPS_FROM ? 60 : 0)
+
+export interface ListOptions {
+  /** Only hard numbers that climb above this. */
+  readonly above?: bigint
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Pick<Progress, 'fraction'>) => void
+}
+
+/**
+ * The hard numbers of a window themselves: counted by the engine leaf by leaf, and then looked for in the leaves that
+ * have some.
+ *
+ * @param kernel for the search, an instance of its own; with the exact engine there is no need of one
+ * @returns in ascending order
+ */
+export async function hardNumbersIn(
+  engine: Engine,
+  kernel: Kernel,
+  partition: Partition,
+  window: bigint,
+  { above, signal, onProgress }: ListOptions = {},
+): Promise<HardNumber[]> {
+  const found: HardNumber[] = []
+  const units = classes(partition).length
+  for (let index = 0; index < units; index++) {
+    const result = await engine.verify(
+      { partition, window, index },
+      {
+        ...(signal ? { signal } : {}),
+        onProgress: ({ fraction }) => onProgress?.({ fraction: (index + fraction) / units }),
+      },
+    )
+    const states = leavesOf(partition, index)
+    for (const [i, leaf] of result.leaves.entries()) {
+      if (leaf.count === 0) continue
+      // Where a number resists all rules, its leaf is looked at whatever its peak.
+      if (above !== undefined && result.candidates.length === 0 && (leaf.peak?.value ?? 0n) <= above) continue
+      const listed =
+        engine.name === 'exact'
+          ? [...hardNumbersOf(states[i]!, window, partition)].filter((hard) => hard.peak > (above ?? -1n))
+          : listHardNumbers(kernel, partition, window, states[i]!, above)
+      if (above === undefined && listed.length !== leaf.count) {
+        throw new Error(
+          `Leaf ${i} of unit ${index} was counted to have ${leaf.count} hard numbers, and ${listed.length} were found: run \`collatz selftest\``,
+        )
+      }
+      found.push(...listed)
+      await new Promise((resolve) => setTimeout(resolve))
+      signal?.throwIfAborted()
+    }
+  }
+  return found.sort((a, b) => (a.n < b.n ? -1 : 1))
+}
