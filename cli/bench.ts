@@ -3,13 +3,14 @@ import { cutOf } from '../kernels/cut.ts'
 import { deviations, expectedHard } from '../kernels/expected.ts'
 import { classes } from '../kernels/partition.ts'
 import { EMPTY, merge } from '../kernels/result.ts'
-import type { Engine } from '../kernels/unit.ts'
+import type { Engine, Progress } from '../kernels/unit.ts'
 import { tuneWebgpu } from '../kernels/webgpu/open.ts'
+import { CHOICES } from '../kernels/webgpu/tune.ts'
 import { checksumHex } from '../orbit/rules/events.ts'
 import { interruptible, shared, wholeNumber } from './command.ts'
 import { engineArgs, engineOptions, openEngine } from './engines.ts'
 import { rememberSettings } from './gpu-settings.ts'
-import { durationText, printJson, rateText, table } from './print.ts'
+import { durationText, lateBar, printJson, rateText, table } from './print.ts'
 import { windowNumber } from './verify/window.ts'
 
 export const bench = defineCommand({
@@ -80,19 +81,26 @@ async function measure(
   const states = classes(partition)
   // The tables are made once a window and are no part of the rate.
   await engine.verifyLeaf({ partition, window, index: 0 }, 0)
+  const before = countersOf(engine)
   const began = performance.now()
+  const bar = lateBar(`${engine.name}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`)
   let total = EMPTY
   let mean = 0
   let variance = 0
-  for (let index = 0; index < units; index++) {
-    total = merge(total, await engine.verify({ partition, window, index }, { signal }))
-    const expected = expectedHard(partition, states[index]!)
-    mean += expected.mean
-    variance += expected.standardDeviation ** 2
+  try {
+    for (let index = 0; index < units; index++) {
+      const onProgress = ({ fraction }: Progress) =>
+        bar.update((index + fraction) / units, `unit ${index + 1} of ${units}`)
+      total = merge(total, await engine.verify({ partition, window, index }, { signal, onProgress }))
+      const expected = expectedHard(partition, states[index]!)
+      mean += expected.mean
+      variance += expected.standardDeviation ** 2
+    }
+  } finally {
+    bar.stop()
   }
   const seconds = (performance.now() - began) / 1000
   const expected = { mean, standardDeviation: Math.sqrt(variance) }
-  const counters = (engine as Engine & { counters?: Record<string, number> }).counters ?? {}
   return {
     engine: engine.name,
     workers,
@@ -104,8 +112,16 @@ async function measure(
     expected: mean,
     standardDeviation: expected.standardDeviation,
     deviations: deviations(total.count, expected),
-    stages: Object.fromEntries(Object.entries(counters).filter(([, value]) => typeof value === 'number')),
+    stages: Object.fromEntries(Object.entries(countersOf(engine)).map(([key, value]) => [key, value - before[key]!])),
   }
+}
+
+/** A copy of what the engine has counted so far; the exact engine counts nothing. */
+function countersOf(engine: Engine): Record<string, number> {
+  const { counters = {} } = engine as Engine & { counters?: Record<string, unknown> }
+  return Object.fromEntries(
+    Object.entries(counters).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+  )
 }
 
 function text(bits: number, window: bigint, units: number, all: number, runs: readonly Run[]): string {
@@ -129,8 +145,16 @@ ${stages.length > 0 ? table(['stage', 'left'], stages) : ''}
 checksum ${last.checksum}, ${last.deviations.toFixed(1)} standard deviations from theory`
 }
 
+const TRIALS = CHOICES.reduce((sum, [, values]) => sum + values.length, 1)
+
 async function tune(data: string | undefined, json: boolean): Promise<void> {
-  const { key, settings, trials } = await tuneWebgpu({ allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1' })
+  const bar = lateBar('tune')
+  let tried = 0
+  const { key, settings, trials } = await tuneWebgpu({
+    allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1',
+    signal: interruptible(),
+    onTrial: () => bar.update(++tried / TRIALS, `${tried} of ${TRIALS} trials`),
+  }).finally(() => bar.stop())
   rememberSettings(data, key, settings)
   if (json) printJson({ key, settings, trials })
   else console.log(`Remembered for ${key}:\n${JSON.stringify(settings, null, 2)}`)
