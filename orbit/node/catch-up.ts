@@ -39,7 +39,7 @@ const PATIENCE_PER_ENTRY_MS = 20
 const SERVING_MS = 30_000
 /** Streams served at a time, to all and to one peer. */
 const MAX_SERVED = 64
-const MAX_SERVED_TO_ONE = 4
+const MAX_SERVED_TO_ONE = 8
 const AGAIN_MS = 60_000
 /** Parents are often on their way by gossip: they are asked for after this long, and then not again for a second. */
 const WANT_MS = 200
@@ -49,12 +49,15 @@ const ASKED_PEERS = 3
 interface Database {
   readonly log: GuardedLog
   readonly judge: (entry: LogEntry) => string | null
-  /** One peer after the other. */
+  /** One peer at a time. */
   readonly turns: Serial
   readonly queued: Set<string>
-  timer: Timer | null
+  readonly closing: AbortController
+  timer: { readonly handle: Timer; readonly due: number } | null
   /** When parents were last asked for, by performance.now(). */
   wanted: number
+  /** Turns that failed, since one did not. */
+  failures: number
 }
 
 export class CatchUp {
@@ -62,6 +65,8 @@ export class CatchUp {
   private readonly sql: SqliteFile
   private readonly protocol: string
   private readonly databases = new Map<string, Database>()
+  /** One database at a time of each peer. */
+  private readonly peers = new Map<string, Serial>()
   private readonly stopping = new AbortController()
   private interval: Timer | null = null
   private readonly served = new Map<string, number>()
@@ -78,6 +83,7 @@ export class CatchUp {
       if (!detail.protocols.includes(this.protocol)) return
       for (const database of this.databases.values()) this.turn(database, detail.peerId)
     })
+    this.libp2p.addEventListener('peer:disconnect', ({ detail }) => this.peers.delete(detail.toString()))
     this.interval = setInterval(() => {
       for (const database of this.databases.values()) void this.ask(database, 1)
     }, AGAIN_MS)
@@ -86,8 +92,8 @@ export class CatchUp {
   /** From now on this database is served, and asked for. */
   add(log: GuardedLog, judge: (entry: LogEntry) => string | null): void {
     const database: Database = {
-      ...{ log, judge, turns: new Serial(), queued: new Set<string>() },
-      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY },
+      ...{ log, judge, turns: new Serial(), queued: new Set<string>(), closing: new AbortController() },
+      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY, failures: 0 },
     }
     this.databases.set(log.address, database)
     log.onWanting(() => this.want(database))
@@ -101,19 +107,29 @@ export class CatchUp {
   }
 
   private want(database: Database): void {
-    const wait = Math.max(WANT_MS, database.wanted + WANT_AGAIN_MS - performance.now())
-    database.timer ??= setTimeout(() => {
+    const sinceLast = performance.now() - database.wanted
+    this.askLater(database, Math.max(WANT_MS, WANT_AGAIN_MS - sinceLast), ASKED_PEERS)
+  }
+
+  /** Unless it is asked sooner anyway. */
+  private askLater(database: Database, wait: number, peers: number): void {
+    const due = performance.now() + wait
+    if (database.closing.signal.aborted || (database.timer && database.timer.due <= due)) return
+    if (database.timer) clearTimeout(database.timer.handle)
+    const handle = setTimeout(() => {
       database.timer = null
       database.wanted = performance.now()
-      void this.ask(database, ASKED_PEERS)
+      void this.ask(database, peers)
     }, wait)
+    database.timer = { handle, due }
   }
 
   async remove(address: string): Promise<void> {
     const database = this.databases.get(address)
     if (!database) return
     this.databases.delete(address)
-    if (database.timer) clearTimeout(database.timer)
+    database.closing.abort(new Error('the database is closed'))
+    if (database.timer) clearTimeout(database.timer.handle)
     await database.turns.close()
   }
 
@@ -140,25 +156,28 @@ export class CatchUp {
 
   private turn(database: Database, peer: PeerId): void {
     const id = peer.toString()
-    if (this.stopping.signal.aborted || database.queued.has(id)) return
+    if (database.closing.signal.aborted || database.queued.has(id)) return
     database.queued.add(id)
-    database.turns
-      .run(async () => {
-        database.queued.delete(id)
-        await this.catchUp(database, peer)
-      })
-      // A peer that fails here costs the time it took: another one, or the next minute, will do.
-      .catch(() => {})
+    const turns = this.peers.get(id) ?? new Serial()
+    this.peers.set(id, turns)
+    const turn = async () => {
+      database.queued.delete(id)
+      await this.catchUp(database, peer)
+      database.failures = 0
+    }
+    turns
+      .run(() => database.turns.run(turn))
+      // A peer that fails here costs the time it took: it or another one is asked again, later each time.
+      .catch(() => this.askLater(database, Math.min(AGAIN_MS, WANT_AGAIN_MS * 2 ** database.failures++), 1))
   }
 
   private async catchUp(database: Database, peer: PeerId): Promise<void> {
     const { log } = database
-    const isOpen = () => this.databases.has(log.address) && !this.stopping.signal.aborted
     const missing = (heads: readonly string[]) => heads.some((hash) => !log.has(hash))
     let { heads } = await this.fetch(database, peer, EVERYTHING, EVERYTHING)
     let upTo = EVERYTHING
     let step = FIRST_STEP
-    while (isOpen() && missing(heads) && upTo > 0) {
+    while (!database.closing.signal.aborted && missing(heads) && upTo > 0) {
       const after = Math.max(0, Math.min(upTo, log.time()) - step)
       const answer = await this.fetch(database, peer, after, upTo)
       if (upTo === EVERYTHING) heads = answer.heads
@@ -174,8 +193,8 @@ export class CatchUp {
   /** @throws when the peer breaks off, is too slow, or sends what is no entry of this database */
   private async fetch(database: Database, peer: PeerId, after: number, upTo: number): Promise<{ heads: string[] }> {
     const stalled = new AbortController()
-    const signal = AbortSignal.any([stalled.signal, this.stopping.signal])
-    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), this.stopping.signal])
+    const signal = AbortSignal.any([stalled.signal, database.closing.signal])
+    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), database.closing.signal])
     const stream = await this.libp2p.dialProtocol(peer, this.protocol, { signal: dialling })
     const broken = () => stream.abort(signal.reason)
     signal.addEventListener('abort', broken)
