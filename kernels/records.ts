@@ -4,8 +4,10 @@
  * A record is found among the hard numbers. From the step sigma on, where rule D, M or O fires, the path of n is also that
  * of a smaller number, so a record has its peak before; and by rule P it is none at all. What is left to show is that a
  * record is hard at the S0 that is asked for, that is, sigma > S0:
- *  - up to sigma at most c = sigma * log 2 / log 3 steps are odd, so that a number with sigma <= S0 climbs to
- *    2 * (3/2)^c * (n+1) at most. Where a smaller number climbs higher than that, nothing is left to show;
+ *  - a number with sigma <= S0 can't climb far. When D or M fires, c < 1 + S0 * log 2 / log 3 of the steps were odd; when
+ *    O fires that holds before the last run of odd steps, which begins at m < 2n and, being no longer than m has bits,
+ *    ends below 2 * (m+1)^1.585. So it climbs to max(2 * (3/2)^c * n, 2 * (2n+1)^1.585) at most, up to a factor of
+ *    1 + S0/n. Where a smaller number climbs higher, nothing is left to show;
  *  - elsewhere S0 is far below what records have: for chunks of 2^j numbers, which start at 2^j or above (chunks.ts), it is
  *    j + 58 below 2^28 and j + 118 from there on. Of the published records above 2^20 (the tables are complete to beyond
  *    2^60) those below 2^28 have sigma >= j + 77, the others sigma >= j + 150; test/kernels/records.test.ts computes that

@@ -1,0 +1,133 @@
+/** Path records and lists of hard numbers: the search misses none, and why. */
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { type Chunk, chunks } from '../../kernels/chunks.ts'
+import { createExactEngine, hardNumbersOf } from '../../kernels/exact.ts'
+import { listHardNumbers } from '../../kernels/list.ts'
+import { trajectory } from '../../kernels/map.ts'
+import { classes, leavesOf } from '../../kernels/partition.ts'
+import { hardNumbersIn, recordSteps, walkedRecords } from '../../kernels/records.ts'
+import { sigma } from '../../kernels/sigma.ts'
+import type { Partition } from '../../kernels/unit.ts'
+import { buildKernel } from '../../kernels/wasm/build.ts'
+import { Kernel } from '../../kernels/wasm/kernel.ts'
+import { PATH_RECORDS } from './path-records.ts'
+import { Random } from './random.ts'
+
+let kernel: Kernel
+beforeAll(async () => {
+  kernel = new Kernel(new WebAssembly.Module(new Uint8Array(readFileSync(await buildKernel()))))
+})
+
+const bitsOf = (n: bigint): number => n.toString(2).length - 1
+const log2 = (n: bigint): number => bitsOf(n) + Math.log2(Number(n) / 2 ** bitsOf(n))
+
+describe('a published path record', () => {
+  test('has its peak before a rule fires: what follows is the path of a smaller number', () => {
+    for (const { n, value } of PATH_RECORDS) expect(sigma(n)).toMatchObject({ kind: 'fired', peak: value })
+  })
+
+  test('above 2^20 is hard where the search looks for it, with steps to spare', () => {
+    const spare = (n: bigint, bits: number) => {
+      const verdict = sigma(n)
+      return verdict.kind === 'fired' ? verdict.step - recordSteps({ bits, window: n >> BigInt(bits) }) : Infinity
+    }
+    for (const { n } of PATH_RECORDS.filter((record) => record.n >= 1n << 20n)) {
+      expect(spare(n, Math.min(40, bitsOf(n)))).toBeGreaterThanOrEqual(n < 1n << 28n ? 19 : 32)
+    }
+  })
+})
+
+test('a number that resists for few steps climbs no higher than its bound', () => {
+  const random = new Random(71)
+  for (let i = 0; i < 4000; i++) {
+    const bits = 24 + random.below(70)
+    // Half of them end in a long run of ones, which is how rule O comes to fire high up.
+    const ones = i % 2 === 0 ? 1n : (1n << BigInt(random.below(bits))) - 1n
+    const n = random.bits(bits) | ones | (1n << BigInt(bits))
+    const verdict = sigma(n)
+    if (verdict.kind !== 'fired' || verdict.peak === 0n) continue
+    const odds = 1 + (verdict.step * Math.log(2)) / Math.log(3)
+    const climbed = Math.max(1 + odds * Math.log2(1.5) + log2(n), 1 + Math.log2(3) * log2(2n * n + 1n))
+    expect(log2(verdict.peak)).toBeLessThanOrEqual(climbed + Math.log2(1 + verdict.step / Number(n)))
+  }
+})
+
+test('below 2^17 the records are found by walking', () => {
+  const found = [...walkedRecords(1n << 17n)].filter(({ n }) => n >= 27n)
+  expect(found).toEqual(PATH_RECORDS.filter(({ n }) => n < 1n << 17n).map(({ n, value }) => ({ n, peak: value })))
+})
+
+test('walking finds what trajectories to 1 find', () => {
+  const records: bigint[] = []
+  let highest = trajectory(2n).max
+  for (let n = 3n; n < 3000n; n++) {
+    const { max } = trajectory(n)
+    if (max > highest) records.push(n)
+    if (max > highest) highest = max
+  }
+  expect([...walkedRecords(3000n)].map(({ n }) => n)).toEqual(records)
+})
+
+describe('chunks', () => {
+  const ends = ({ bits, window }: Chunk) => [window << BigInt(bits), (window + 1n) << BigInt(bits)] as const
+
+  test('follow one another from end to end of the padded range, each no larger than what is before it', () => {
+    const random = new Random(72)
+    for (let i = 0; i < 200; i++) {
+      const from = random.bits(random.below(90))
+      const to = from + 1n + random.bits(random.below(44))
+      let at = (from >> 20n) << 20n
+      const start = at
+      for (const chunk of chunks(from, to, 40)) {
+        const [first, end] = ends(chunk)
+        expect(first).toBe(at)
+        expect(chunk.bits).toBeLessThanOrEqual(40)
+        if (at > start) expect(end - first).toBeLessThanOrEqual(at - start)
+        else expect(chunk.bits).toBe(20)
+        at = end
+      }
+      expect(at).toBe(((to + (1n << 20n) - 1n) >> 20n) << 20n)
+    }
+  })
+
+  test('from zero on they are the windows 1 of each size', () => {
+    expect([...chunks(0n, 1n << 36n, 40)].slice(1)).toEqual(
+      Array.from({ length: 16 }, (_, i) => ({ bits: 20 + i, window: 1n })),
+    )
+  })
+})
+
+describe('a list of hard numbers', () => {
+  const partition: Partition = { map: '3n+1', bits: 26, units: 1, leaves: 4, hardSteps: 90 }
+  const window = (1n << 45n) + 3n
+  const leaf = () => leavesOf(partition, 0)[1]!
+
+  test('is what true arithmetic gives', () => {
+    const exact = [...hardNumbersOf(leaf(), window, partition)].sort((a, b) => (a.n < b.n ? -1 : 1))
+    expect(exact.length).toBeGreaterThan(500)
+    expect(listHardNumbers(kernel, partition, window, leaf())).toEqual(exact)
+  })
+
+  test('above a bound it has those that climb higher, and no others', () => {
+    const all = listHardNumbers(kernel, partition, window, leaf())
+    const peaks = all.map(({ peak }) => peak).sort((a, b) => (a < b ? -1 : 1))
+    for (const above of [peaks[0]!, peaks[Math.floor(0.9 * peaks.length)]!, peaks.at(-2)!, peaks.at(-1)!]) {
+      const higher = all.filter(({ peak }) => peak > above)
+      expect(listHardNumbers(kernel, partition, window, leaf(), above)).toEqual(higher)
+    }
+  })
+
+  test('of a window is the same from the exact engine', async () => {
+    const small: Partition = { map: '3n+1', bits: 20, units: 2, leaves: 8, hardSteps: 80 }
+    expect(classes(small).length).toBeGreaterThan(1)
+    const { openWasmEngine } = await import('../../kernels/wasm/engine.ts')
+    const wasm = await openWasmEngine({ workers: 1 })
+    const [fast, exact] = await Promise.all(
+      [wasm, createExactEngine()].map((engine) => hardNumbersIn(engine, kernel, small, 1n << 51n)),
+    )
+    await wasm.close()
+    expect(fast).toEqual(exact!)
+    expect(fast!.length).toBe(200)
+  })
+})
