@@ -42,7 +42,7 @@ class CheckpointFile {
   }
 
   remove(): void {
-    rmSync(this.path, { force: true })
+    if (existsSync(this.path)) rmSync(this.path, { force: true })
   }
 }
 

@@ -92,13 +92,20 @@ describe('verify a window', () => {
     expect(readdirSync(desk.path('data', 'checkpoints'))).toEqual([])
   })
 
-  test('without a place for a checkpoint it says so, and does the work', async () => {
+  test('without a place for a checkpoint it says so, does the work, and keeps nothing when it is stopped', async () => {
     writeFileSync(desk.path('a-file'), '')
-    const { code, stdout, stderr } = await desk.run(
-      ...['verify', 'window', '2147483648', '--engine', 'wasm', '--cpu', '1', '--json', '--data', desk.path('a-file')],
-    )
-    expect({ code, count: JSON.parse(stdout).count }).toEqual({ code: 0, count: 8741 })
-    expect(stderr.match(/No checkpoint can be kept/g)).toHaveLength(1)
+    const where = ['--engine', 'wasm', '--cpu', '1', '--data', desk.path('a-file')]
+    expect(await json('verify', 'window', '5', '--bits', '28', '--hard-steps', '128', ...where)).toMatchObject({
+      count: 5811,
+      checksum: 'b858e0b490798eef',
+    })
+    const child = desk.start('verify', 'window', '2147483648', ...where)
+    await Bun.sleep(2_500)
+    child.kill('SIGINT')
+    const stderr = await new Response(child.stderr).text()
+    expect(await child.exited).toBe(130)
+    expect(stderr.match(/No checkpoint can be kept .*: give another directory with --data/g)).toHaveLength(1)
+    expect(stderr).toEndWith('collatz: stopped; nothing is kept\n')
   })
 
   test('what can not be', async () => {
@@ -152,9 +159,9 @@ describe('scan', () => {
   })
 
   test('Ctrl-C leaves a checkpoint, and the same command goes on from it to the same list', async () => {
-    const range = ['scan', '--from', (1n << 71n).toString(), '--to', (2n ** 71n + 2n ** 38n).toString(), '--json']
+    const range = ['scan', '--from', (1n << 71n).toString(), '--to', (2n ** 71n + 2n ** 37n).toString(), '--json']
     const child = desk.start(...range, '--engine', 'wasm')
-    await Bun.sleep(4_000)
+    await Bun.sleep(3_000)
     child.kill('SIGINT')
     const stderr = await new Response(child.stderr).text()
     expect(await child.exited).toBe(130)
@@ -162,7 +169,7 @@ describe('scan', () => {
     const again = await desk.run(...range, '--engine', 'wasm')
     expect(again.stderr).toContain('Going on from')
     const { hardNumbers } = JSON.parse(ok(again))
-    const counted = await json('verify', 'window', (1n << 33n).toString(), '--bits', '38', '--engine', 'wasm')
+    const counted = await json('verify', 'window', (1n << 34n).toString(), '--bits', '37', '--engine', 'wasm')
     expect(hardNumbers).toHaveLength(counted.count)
     expect(new Set(hardNumbers.map(({ n }: { n: string }) => n)).size).toBe(counted.count)
   })
