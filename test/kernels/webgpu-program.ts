@@ -259,7 +259,8 @@ async function tuning(gpu: HookedGpu) {
 /** Destroys the device. */
 async function lost(gpu: HookedGpu) {
   const engine = await WebgpuEngine.open(gpu.with({}), software)
-  const unit: Unit = { partition: partition(30, 16, 64, 128), window: 2n ** 41n, index: 1 }
+  // Large enough for many batches, so that there is work left when the device goes.
+  const unit: Unit = { partition: partition(33, 16, 64, 128), window: 2n ** 38n, index: 1 }
   const done = new Map<number, HardSummary>()
   const error = await errorOf(() =>
     engine.verify(unit, {
