@@ -22,8 +22,8 @@ const running = new Map<Machine, Bun.Subprocess>()
 const work = (machine: Machine) => running.set(machine, machine.start('work', '--cpu', '1', '--capacity', '2'))
 
 beforeAll(async () => {
-  // 2^37 numbers a window: one unit, some seconds of a core, so that five nodes have time for the protocol beside it.
-  const size = ['--bits', '37', '--replication', '3', '--deadline', String(DEADLINE)]
+  // 2^34 numbers a window: one unit, half a second of a core, so that what takes time is the protocol.
+  const size = ['--bits', '34', '--replication', '3', '--deadline', String(DEADLINE)]
   await founder.run('init', '--local', ...size, '--name', 'founder', '--listen', '/ip4/127.0.0.1/tcp/0')
   work(founder)
   const address = await founder.address()
@@ -37,7 +37,7 @@ afterAll(async () => {
   for (const { machine } of machines) await machine.dispose()
 })
 
-const seen = (wish: (status: Status) => boolean, what: string) => founder.until(wish, what, 200)
+const seen = (wish: (status: Status) => boolean, what: string) => founder.until(wish, what, 280)
 
 test('three accounts agree on each unit, and the frontier moves', async () => {
   const status = await seen((s) => s.frontier.windows >= 2 && s.accounts.length === 5, 'two windows by five accounts')
