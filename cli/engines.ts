@@ -1,7 +1,8 @@
 /** Which engine a command uses, and what happens when it fails. */
+import { isFast } from '../kernels/cpu.ts'
 import { createExactEngine } from '../kernels/exact.ts'
 import type { Engine, Partition, Unit, UnitResult, VerifyOptions } from '../kernels/unit.ts'
-import { openWasmEngine, WasmEngine } from '../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../kernels/wasm/engine.ts'
 import { leastHardSteps } from '../kernels/wasm/kernel.ts'
 import { openWebgpuEngine } from '../kernels/webgpu/open.ts'
 import { adapterKey } from '../kernels/webgpu/tune.ts'
@@ -53,13 +54,6 @@ export function engineOptions(args: {
   }
   return { engine: engine as EngineChoice, workers, gpuDuty, data: args.data }
 }
-
-/** The fastest engine on this machine's CPU that can do the partition. Close it. */
-export function cpuEngine(partition: Partition, workers = navigator.hardwareConcurrency): Engine {
-  return isFast(partition) ? new WasmEngine({ workers }) : createExactEngine()
-}
-
-const isFast = ({ map, hardSteps, bits }: Partition): boolean => map === '3n+1' && hardSteps >= leastHardSteps(bits)
 
 /**
  * The engine asked for. `auto` takes the GPU where there is a real one and falls back to the CPU with no word; asked for

@@ -2,9 +2,8 @@
 import { classes } from '../kernels/partition.ts'
 import { type Control, serveControl } from '../orbit/node/control.ts'
 import { Service, type ServiceOptions } from '../orbit/node/service.ts'
-import { duties } from '../orbit/rules/duties.ts'
 import { fetchSite, publishSite } from './leaderboard/publishing.ts'
-import type { Live } from './source.ts'
+import type { Live, SourceDump } from './source.ts'
 
 export interface RunningNode {
   readonly service: Service
@@ -17,7 +16,11 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
   let control: Control
   try {
     control = serveControl(options.home.directory, {
-      source: () => ({ documents: service.documents(), live: liveOf(service, meter) }),
+      source: (): SourceDump => ({
+        documents: service.documents(),
+        knowledge: service.knowledge(),
+        live: liveOf(service, meter),
+      }),
       publish: (input) => publishSite(service, input as string),
       decline: () => declineAll(service),
       fetch: (input) => {
@@ -40,7 +43,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
 
 /** Gives back all that this node owes. @returns how many units */
 export async function declineAll(service: Service): Promise<number> {
-  const owed = duties(service.state(), service.nodeKey, service.round() ?? 0)
+  const owed = service.owed()
   await service.decline(owed)
   service.setCapacity(0)
   return owed.length

@@ -6,12 +6,18 @@
 import { classes } from '../kernels/partition.ts'
 import { askNode } from '../orbit/node/control.ts'
 import type { Home } from '../orbit/node/home.ts'
-import { readDocuments } from '../orbit/node/offline.ts'
+import { type KnowledgeDump, knowledgeOf } from '../orbit/node/knowledge.ts'
+import { readStored } from '../orbit/node/offline.ts'
 import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
 import type { DatabaseKind } from '../orbit/rules/events.ts'
 import { type State, stateOf } from '../orbit/rules/state.ts'
 
-export type DocumentDump = Readonly<Record<DatabaseKind, readonly unknown[]>>
+/** What a running node hands out. */
+export interface SourceDump {
+  readonly documents: Readonly<Record<DatabaseKind, readonly unknown[]>>
+  readonly knowledge: KnowledgeDump
+  readonly live: Live
+}
 
 /** What only a running node knows. */
 export interface Live {
@@ -35,14 +41,14 @@ export interface Source {
 }
 
 export async function readSource(home: Home): Promise<Source> {
-  let documents: DocumentDump
-  let live: Live | null = null
+  const { genesis } = home
+  const unitsPerWindow = classes(genesis.partition).length
   try {
-    documents = readDocuments(home)
+    const state = readStored(home, (documents, knowledge) => stateOf(genesis, unitsPerWindow, documents, knowledge))
+    return { state, unitsPerWindow, live: null }
   } catch (error) {
     if (!(error instanceof DataDirectoryInUse)) throw error
-    ;({ documents, live } = await askNode<{ documents: DocumentDump; live: Live }>(home.directory, 'source'))
   }
-  const unitsPerWindow = classes(home.genesis.partition).length
-  return { state: stateOf(home.genesis, unitsPerWindow, documents), unitsPerWindow, live }
+  const { documents, knowledge, live } = await askNode<SourceDump>(home.directory, 'source')
+  return { state: stateOf(genesis, unitsPerWindow, documents, knowledgeOf(knowledge)), unitsPerWindow, live }
 }

@@ -48,9 +48,12 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
     })),
     units: {
       certified: [...state.windows.values()].reduce((sum, w) => sum + w.certified.size, 0),
-      results: state.results.size,
-      notAssigned: state.notAssigned,
+      results: [...state.evidence.units.values()].reduce((sum, { reveals }) => sum + reveals.size, 0),
+      refused: state.refused,
     },
+    convictions: state.convictions.map(({ account, node, kind, epoch, window, unit, leaf }) => ({
+      ...{ account, node, kind, epoch, window, unit, leaf },
+    })),
     equivocations: state.equivocations.map(({ coordinator, epoch }) => ({ coordinator, epoch })),
     accounts: state.accounts,
     nodes: state.nodes.size,
@@ -87,7 +90,12 @@ function statusText(source: Source): string {
       `FRAUD     coordinator ${coordinator.slice(0, 12)} sealed two draws for epoch ${epoch}: none of its draws stands since`,
     )
   }
-  lines.push(`units     ${statusOf(source).units.certified} certified, ${state.notAssigned} refused as not assigned`)
+  const refused = Object.entries(state.refused).map(([reason, n]) => `, ${n} refused as ${reason}`)
+  lines.push(`units     ${statusOf(source).units.certified} certified${refused.join('')}`)
+  for (const { account, kind, window, unit, leaf } of state.convictions) {
+    const where = leaf === null ? '' : `, leaf ${leaf}`
+    lines.push(`BANNED    account ${account.slice(0, 12)}: ${kind}, unit ${unit} of window ${window}${where}`)
+  }
   if (live) {
     const { peers } = live
     lines.push(`node      running, ${peers.length} ${peers.length === 1 ? 'peer' : 'peers'}`)

@@ -85,7 +85,7 @@ function totals(window: WindowState) {
   let peak: Peak | null = null
   let epoch = 0
   for (const { assignment, results } of window.certified.values()) {
-    const { body } = results[0]!
+    const { result: body } = results[0]!.item
     hardCount += body.count
     epoch = Math.max(epoch, assignment.epoch)
     if (!body.peak) continue

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { sameSummary } from '../../kernels/result.ts'
-import { type CertifiedWindow, readCertificate } from '../../orbit/rules/certificate.ts'
+import { type Certified, readCertificate } from '../../orbit/rules/certificate.ts'
 import { checksumHex } from '../../orbit/rules/events.ts'
 import { powerText } from '../../orbit/rules/frontier.ts'
 import { RuleError } from '../../orbit/rules/statement.ts'
 import { EXIT, UserError } from '../command.ts'
-import { cpuEngine } from '../engines.ts'
 import { peakText, printJson } from '../print.ts'
 
 const LARGEST_FILE = 1 << 30
@@ -19,7 +19,7 @@ export async function verifyCertificate(
     throw new UserError(`there is no file ${path}: give a certificate (\`collatz certificate\` lists yours)`)
   if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: give a certificate`)
   if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)
-  let certificate: CertifiedWindow
+  let certificate: Certified
   try {
     certificate = readCertificate(new Uint8Array(readFileSync(path)))
   } catch (error) {
@@ -40,11 +40,12 @@ interface LeafId {
 }
 
 /** Computes leaves that are drawn here and now, so that no signer could know which. */
-async function recompute(path: string, certificate: CertifiedWindow, count: number): Promise<LeafId[]> {
-  const { genesis, window, leaves } = certificate
-  const all: LeafId[] = leaves.flatMap((unit, u) => unit.map((_, leaf) => ({ unit: u, leaf })))
-  const chosen: LeafId[] = []
-  while (chosen.length < count && all.length > 0) {
+async function recompute(path: string, certificate: Certified, count: number): Promise<LeafId[]> {
+  const { genesis, window, units } = certificate
+  const all: LeafId[] = [...units].flatMap(([unit, leaves]) => leaves.map((_, leaf) => ({ unit, leaf })))
+  // Where somebody signed something else there is something to decide.
+  const chosen: LeafId[] = certificate.contested.map(({ unit, leaf }) => ({ unit, leaf }))
+  while (chosen.length < count + certificate.contested.length && all.length > 0) {
     const at = crypto.getRandomValues(new Uint32Array(1))[0]! % all.length
     chosen.push(...all.splice(at, 1))
   }
@@ -53,7 +54,7 @@ async function recompute(path: string, certificate: CertifiedWindow, count: numb
   try {
     for (const { unit, leaf } of chosen) {
       const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
-      const signed = leaves[unit]![leaf]!
+      const signed = units.get(unit)![leaf]!
       if (sameSummary(own, signed)) continue
       throw new UserError(
         `NOT VALID: ${path}: leaf ${leaf} of unit ${unit} was signed as ${signed.count} hard numbers, checksum ` +
@@ -68,8 +69,8 @@ async function recompute(path: string, certificate: CertifiedWindow, count: numb
   return chosen
 }
 
-function report(path: string, certificate: CertifiedWindow, recomputed: readonly LeafId[], json: boolean): void {
-  const { genesis, window, count, checksum, peak, accounts, leaves } = certificate
+function report(path: string, certificate: Certified, recomputed: readonly LeafId[], json: boolean): void {
+  const { genesis, window, complete, count, checksum, peak, accounts, units, contested } = certificate
   const { partition, body } = genesis
   const start = window << BigInt(partition.bits)
   const end = (window + 1n) << BigInt(partition.bits)
@@ -81,8 +82,10 @@ function report(path: string, certificate: CertifiedWindow, recomputed: readonly
       window,
       start,
       end,
-      units: leaves.length,
-      leaves: leaves.reduce((sum, unit) => sum + unit.length, 0),
+      complete,
+      units: units.size,
+      leaves: [...units.values()].reduce((sum, leaves) => sum + leaves.length, 0),
+      contested: contested.map(({ unit, leaf }) => ({ unit, leaf })),
       count,
       checksum: checksumHex(checksum),
       peak,
@@ -95,11 +98,12 @@ function report(path: string, certificate: CertifiedWindow, recomputed: readonly
   const away =
     expected.standardDeviation > 0 ? `, ${deviations(count, expected).toFixed(1)} standard deviations off` : ''
   console.log(`VALID: ${path}
-  says       every n in [${start}, ${end}) converges if every smaller one does
+  says       ${complete ? `every n in [${start}, ${end}) converges if every smaller one does` : `every n of units ${[...units.keys()].join(', ')} of [${start}, ${end}) converges if every smaller one does`}
   window     ${window} of 2^${partition.bits} numbers, ${powerText(genesis.baseline)} + ${window - genesis.firstWindow} * 2^${partition.bits} onwards
   network    ${genesis.networkId} (${body.name}), N = ${body.replication}, beacon ${body.beacon.source}
   checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
-             ${leaves.length} units that are the whole partition, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'} and its Merkle root
+             ${units.size} ${units.size === 1 ? 'unit' : 'units'}${complete ? ' that are the whole partition' : ''}, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'}, committed
+             to before they were shown, and its Merkle root
   hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? 'nothing (--leaves 0)' : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}

@@ -6,6 +6,7 @@ import { classes } from '../../kernels/partition.ts'
 import { admit } from '../rules/admit.ts'
 import { type DatabaseKind, databaseName, spanOf } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
+import { type Knowledge, NO_KNOWLEDGE } from '../rules/quorum.ts'
 import { type State, stateOf } from '../rules/state.ts'
 import type { DocumentStore } from './documents.ts'
 
@@ -16,6 +17,8 @@ export class Ledger {
   /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
   private readonly documents = new Map<string, Map<string, unknown>>()
   private cached: State | null = null
+  /** Set once it can be asked: the state depends on it. */
+  knowledge: Knowledge = NO_KNOWLEDGE
   readonly unitsPerWindow: number
   private readonly genesis: Genesis
   private readonly openStore: OpenStore
@@ -37,16 +40,14 @@ export class Ledger {
     await this.openSpans(round)
   }
 
-  /** Opens the pool of now and of just before, and the results of every epoch that has a draw. */
+  /** Opens the pool of now and of just before, and the results since the first draw. */
   async openSpans(round: number): Promise<void> {
     const { rounds, perDatabase } = this.genesis.body.epoch
     const now = spanOf(Math.floor(round / rounds), perDatabase)
     for (const span of [now - 1, now]) if (span >= 0) await this.open(databaseName('pool', span))
     const { draws, sealed } = this.state()
-    const epochs = [...draws.keys(), ...sealed.keys()]
-    for (const span of new Set(epochs.map((epoch) => spanOf(epoch, perDatabase)))) {
-      await this.open(databaseName('results', span))
-    }
+    const first = spanOf(Math.min(...draws.keys(), ...sealed.keys()), perDatabase)
+    for (let span = first; span <= now; span++) await this.open(databaseName('results', span))
   }
 
   private opening: Promise<unknown> = Promise.resolve()
@@ -72,7 +73,8 @@ export class Ledger {
     return next
   }
 
-  private invalidate(): void {
+  /** The documents or what is known besides them changed. */
+  invalidate(): void {
     this.cached = null
     this.changed()
   }
@@ -94,12 +96,17 @@ export class Ledger {
   }
 
   state(): State {
-    this.cached ??= stateOf(this.genesis, this.unitsPerWindow, {
-      accounts: this.of('accounts'),
-      pool: this.of('pool'),
-      draws: this.of('draws'),
-      results: this.of('results'),
-    })
+    this.cached ??= stateOf(
+      this.genesis,
+      this.unitsPerWindow,
+      {
+        accounts: this.of('accounts'),
+        pool: this.of('pool'),
+        draws: this.of('draws'),
+        results: this.of('results'),
+      },
+      this.knowledge,
+    )
     return this.cached
   }
 

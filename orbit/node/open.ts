@@ -70,6 +70,8 @@ export interface OrbitNode {
     put(key: string, value: Uint8Array): Promise<void>
     get(key: string): Promise<Uint8Array | undefined>
     delete(key: string): Promise<void>
+    /** Those whose key begins with a prefix, in the order of the keys. */
+    entries(prefix: string): Promise<(readonly [key: string, value: Uint8Array])[]>
   }
   /** Adds a folder as UnixFS. @returns its CID, the same for the same files on every machine */
   publishDirectory(directory: string): Promise<CID>
@@ -201,6 +203,14 @@ async function compose(
       delete: async (key) => {
         sql.run('DELETE FROM private WHERE k = ?', key)
       },
+      entries: async (prefix) =>
+        sql
+          .all<{ k: string; v: Uint8Array }>(
+            'SELECT k, v FROM private WHERE k >= ? AND k < ? ORDER BY k',
+            prefix,
+            after(prefix),
+          )
+          .map(({ k, v }) => [k, new Uint8Array(v)] as const),
     },
     publishDirectory: (directory) => publishing.publishDirectory(directory),
     publishName: (key, cid) => publishing.publishName(key, cid),
@@ -209,6 +219,10 @@ async function compose(
     refused: () => ({ ...refusals }),
   }
 }
+
+/** The first string after all that begin with a prefix. */
+const after = (prefix: string): string =>
+  prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
 
 function topicOf(pubsub: PubSub, topic: string): Topic {
   return {

@@ -8,12 +8,14 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
+import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import { type Assignment, seedRound } from '../rules/assignment.ts'
 import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
-import { writeCertificate } from '../rules/certificate.ts'
+import { leavesNeeded, writeCertificate } from '../rules/certificate.ts'
 import { mayStepIn } from '../rules/coordinators.ts'
 import { nextDraw } from '../rules/draw.ts'
+import { duties } from '../rules/duties.ts'
 import {
   type ConsentBody,
   type DeclineBody,
@@ -29,10 +31,12 @@ import type { Genesis } from '../rules/genesis.ts'
 import { coreSecondsOf } from '../rules/puzzle.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
+import { Answers } from './answers.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
 import { readCertificateFile } from './certificates.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
 import { type Home, writeAtomically } from './home.ts'
+import { Learning } from './knowledge.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { solvePuzzle } from './puzzle.ts'
@@ -64,6 +68,8 @@ export class Service {
   readonly node: OrbitNode
   private readonly ledger: Ledger
   private readonly beacon: BeaconSource
+  private readonly answers: Answers
+  private readonly learning: Learning
   private capacity: number
   private readonly engines: readonly Engine['name'][]
   private lastHeartbeat: { round: number; capacity: number } | null = null
@@ -84,6 +90,14 @@ export class Service {
     this.node = node
     this.ledger = ledger
     this.beacon = beacon
+    this.answers = new Answers({
+      ...{ genesis: this.genesis, node: this.nodeKey, secret: options.home.nodeKey, kv: node.kv },
+      state: () => ledger.state(),
+      put: (database, key, value) => ledger.put(database, key, value),
+    })
+    // One core: whoever lies costs everybody a leaf, and nobody more than that.
+    this.learning = new Learning(this.genesis, node, () => cpuEngine(this.genesis.partition, 1))
+    ledger.knowledge = this.learning
   }
 
   /** @throws typed errors of open.ts and home.ts, in one line each */
@@ -118,14 +132,19 @@ export class Service {
   private async begin(): Promise<void> {
     const topic = this.node.topic('beacon')
     await topic.subscribe((bytes) => this.hearRound(bytes))
+    await this.learning.start()
     await this.ledger.start(this.wallRound())
+    await this.answers.start()
     this.cleanups.push(
       this.beacon.onRound((round) => {
         this.events.emit('round', { round: round.round })
         if (this.passesRoundsOn) void topic.publish(dagCbor.encode([round.round, round.signature])).catch(() => {})
         this.queue(() => this.onRound(round))
       }),
-      this.events.on('change', () => this.queue(() => this.writeCertificates())),
+      this.events.on('change', () => {
+        this.queue(() => this.writeCertificates())
+        void this.learn()
+      }),
     )
     await this.beacon.start()
   }
@@ -164,7 +183,29 @@ export class Service {
       if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot register: ${error.message}` })
     })
     await this.beat(round)
+    await this.answers.flush(round, this.owed(round.round).length === 0)
+    void this.learn()
     if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
+  }
+
+  private learningNow: Promise<void> | null = null
+
+  /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
+  private learn(): Promise<void> {
+    this.learningNow ??= this.learnAll()
+      .catch((error) => {
+        if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot check a leaf: ${error.message}` })
+      })
+      .finally(() => {
+        this.learningNow = null
+      })
+    return this.learningNow
+  }
+
+  private async learnAll(): Promise<void> {
+    while (!this.stopping.signal.aborted && (await this.learning.learn(this.state(), this.stopping.signal))) {
+      this.ledger.invalidate()
+    }
   }
 
   private async register(round: BeaconRound): Promise<void> {
@@ -256,16 +297,13 @@ export class Service {
       if (this.stopped) return
       if (!complete || readCertificateFile(this.home.directory, window)) continue
       const records = new Map<string, Uint8Array>()
-      for (const { results } of state.windows.get(window)!.certified.values()) {
-        const leaves = results[0]!.body.leaves
-        records.set(leaves, await this.node.blocks.get(CID.parse(leaves), { timeoutMs: BLOCK_TIMEOUT }))
+      for (const cid of leavesNeeded(state.windows.get(window)!.certified.values())) {
+        records.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT }))
       }
-      const bytes = writeCertificate(
-        state,
-        window,
-        (result) => records.get(result.leaves)!,
-        (node) => registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node))),
-      )
+      const bytes = writeCertificate(state, window, {
+        leaves: (cid) => records.get(cid) ?? this.learning.leaves(cid),
+        registration: (node) => registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node))),
+      })
       const directory = join(this.home.directory, 'certificates')
       mkdirSync(directory, { recursive: true })
       const file = join(directory, `window-${window}.json`)
@@ -280,6 +318,10 @@ export class Service {
 
   documents() {
     return this.ledger.dump()
+  }
+
+  knowledge() {
+    return this.learning.dump()
   }
 
   get unitsPerWindow(): number {
@@ -325,23 +367,20 @@ export class Service {
     this.capacity = units
   }
 
-  /** Stores a result of this node: acknowledged means it survives a kill. */
-  async submit(
-    body: Omit<ResultBody, 'type' | 'network' | 'leaves' | 'overtime'>,
-    leaves: Uint8Array,
-    seat: 'quorum' | 'reserve',
-  ): Promise<void> {
+  /** The units that this node should compute now, oldest first. */
+  owed(round = this.round() ?? 0): Assignment[] {
+    return duties(this.state(), this.nodeKey, round).filter((assignment) => !this.answers.has(assignment))
+  }
+
+  /** Keeps a result of this node until it is committed to and shown: acknowledged means it survives a kill. */
+  async submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void> {
     const cid = await this.node.blocks.put(leaves, 'raw')
-    const newest = this.beacon.current()
-    // The reserve proves that its time had come by a beacon round that is past it.
-    const overtime = seat === 'reserve' && newest ? { round: newest.round, beacon: newest.signature } : null
-    const { networkId: network } = this.genesis
-    const result: ResultBody = { ...body, type: 'result', network, leaves: cid.toString(), overtime }
-    await this.ledger.put(
-      databaseName('results', spanOf(body.epoch, this.genesis.body.epoch.perDatabase)),
-      documentKey.result(this.nodeKey, body.epoch, body.window, body.unit),
-      { statement: sign(result, this.home.nodeKey).bytes },
-    )
+    await this.answers.keep({ ...result, leaves: cid.toString() }, this.round() ?? 0)
+  }
+
+  /** Results of this node that are not shown yet. */
+  pending(): number {
+    return this.answers.pending()
   }
 
   /** Gives units back, so that the reserve can begin at once. */
@@ -372,6 +411,7 @@ export class Service {
     const last = this.beacon.current()
     this.stopping.abort()
     await this.registering
+    await this.learningNow
     await this.duty
     if (this.lastHeartbeat?.capacity && last) {
       // A last word, so that the next draw does not count on a node that is gone.

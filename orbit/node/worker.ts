@@ -6,7 +6,6 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { Engine, HardSummary } from '../../kernels/unit.ts'
 import type { Assignment } from '../rules/assignment.ts'
-import { duties } from '../rules/duties.ts'
 import { checksumHex, peakText } from '../rules/events.ts'
 import type { Service } from './service.ts'
 
@@ -18,12 +17,15 @@ export interface WorkOptions {
   readonly signal: AbortSignal
 }
 
-/** @returns the number of units done */
+/**
+ * Works until so many units are done and shown, or until the signal fires: what is not shown by then is at the next start.
+ *
+ * @returns the number of units done
+ */
 export async function work(service: Service, engine: Engine, options: WorkOptions): Promise<number> {
   let done = 0
   while (!options.signal.aborted && (options.units === undefined || done < options.units)) {
-    const round = service.round()
-    const next = round === null ? undefined : duties(service.state(), service.nodeKey, round)[0]
+    const [next] = service.round() === null ? [] : service.owed()
     if (!next) {
       await anything(service, options.signal)
       continue
@@ -37,6 +39,7 @@ export async function work(service: Service, engine: Engine, options: WorkOption
     done++
     if (options.units !== undefined) service.limitCapacity(options.units - done)
   }
+  while (!options.signal.aborted && service.pending() > 0) await anything(service, options.signal)
   return done
 }
 
@@ -95,8 +98,7 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
       peak: peakText(result.peak),
       root: result.root,
     },
-    Buffer.concat(result.leaves.map(encodeLeaf)),
-    assignment.quorum.includes(service.nodeKey) ? 'quorum' : 'reserve',
+    new Uint8Array(Buffer.concat(result.leaves.map(encodeLeaf))),
   )
   await service.node.kv.delete(checkpoint)
   service.events.emit('finished', { assignment, count: result.count, milliseconds: performance.now() - started })

@@ -4,6 +4,7 @@
  * when the state is computed (state.ts).
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { openAnswer } from './batch.ts'
 import { verifyRound } from './beacon.ts'
 import {
   answerBody,
@@ -21,7 +22,7 @@ import type { Genesis } from './genesis.ts'
 import { verifyPuzzle } from './puzzle.ts'
 import { open, RuleError } from './statement.ts'
 
-const MAX_BYTES = { accounts: 2048, pool: 1024, draws: 131_072, results: 2048 } as const
+const MAX_BYTES = { accounts: 2048, pool: 1024, draws: 131_072, results: 196_608 } as const
 
 export interface Registration {
   readonly account: string
@@ -79,6 +80,13 @@ export function admit(genesis: Genesis, database: string, writer: string, key: s
   }
 }
 
+/** The signed part of an answer document: a reveal's items lie beside it. */
+function statementOf(value: unknown): Uint8Array {
+  const statement = (value as { statement?: unknown } | null)?.statement
+  if (!(statement instanceof Uint8Array)) throw new RuleError('not a statement document')
+  return statement
+}
+
 function check(genesis: Genesis, database: string, writer: string, key: string, value: unknown): void {
   const [kind = '', spanText] = database.split('-')
   if (!Object.hasOwn(MAX_BYTES, kind)) throw new RuleError('an unknown database')
@@ -128,13 +136,19 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       return
     }
     default: {
-      const { body, signer } = open(statement(), answerBody, 'the result')
+      const bytes = statementOf(value)
+      const { body, signer } = open(bytes, answerBody, 'the answer')
+      openAnswer(value)
       ours(body, signer)
-      if (spanOf(body.epoch, genesis.body.epoch.perDatabase) !== span) {
-        throw new RuleError('a result of other epochs than this database holds')
+      // A decline lies where the answers of its deal begin; everything else where its batch does.
+      if (spanOf(body.type === 'decline' ? body.epoch : body.batch, genesis.body.epoch.perDatabase) !== span) {
+        throw new RuleError('an answer of other epochs than this database holds')
       }
-      if (body.type === 'result' && body.overtime) verifyRound(genesis.chain, body.overtime.round, body.overtime.beacon)
-      keyIs(documentKey[body.type](writer, body.epoch, body.window, body.unit))
+      if (body.type === 'commit' || body.type === 'reveal') verifyRound(genesis.chain, body.round, body.beacon)
+      if (body.type === 'commit') keyIs(documentKey.commit(writer, body.batch, bytes))
+      else if (body.type === 'reveal') keyIs(documentKey.reveal(writer, body.batch, body.part, bytes))
+      else if (body.type === 'audit') keyIs(documentKey.audit(writer, body.batch, bytes))
+      else keyIs(documentKey.decline(writer, body.epoch, body.window, body.unit))
       return
     }
   }

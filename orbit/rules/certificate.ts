@@ -1,129 +1,197 @@
 /**
- * The certificate of a window: one canonical dag-json file with all that a stranger needs to be convinced, and nothing
- * else. Format 1:
+ * The certificate: one canonical dag-json file with all that a stranger needs to be convinced of units of a window, and
+ * nothing else. Format 2 (https://ipld.io/specs/codecs/dag-json/spec/):
  *
- *   format         "collatz-window-certificate"
- *   version        1
+ *   format         "collatz-certificate"
+ *   version        2
  *   genesis        bytes   the signed genesis block; its CID is the network id
+ *   scope          "window" (all classes of the partition) or "units" (some of them)
  *   window         string  w, decimal: the certificate is about [w*2^W, (w+1)*2^W)
- *   registrations  [{ registration, consent }]  of every node in `units`, sorted by node key
+ *   registrations  [{ registration, consent }]  of every node whose result is in it, sorted by node key
  *   draws          [{ draw, signature }]  the sealed draws and the beacon signature of R(epoch), sorted by epoch
- *   units          one a class of the partition, in order:
- *                  { draw: index into draws, results: N statements in the deal's order, leaves: 64-byte records,
- *                    declines: statements that let the reserve answer before the deadline; empty if none was needed }
+ *   commits        [bytes]  every commit that a result rests on or cites, sorted by CID
+ *   reveals        [bytes]  the signed reveals, sorted by CID
+ *   units          by unit, ascending
+ *                  { unit, draw: index into draws,
+ *                    results: [{ reveal: index into reveals, index, proof, item }]  all that count, in the deal's order,
+ *                    declines: [bytes]  that let the reserve answer before the deadline,
+ *                    leaves: 64-byte records of the certified result,
+ *                    contested: [bytes]  leaves of results that differ from it, where somebody handed them out }
  *
- * `bytes` are dag-cbor statements (statement.ts). The file must be the canonical encoding of what it says, so every
- * byte of it is either checked or signed. https://ipld.io/specs/codecs/dag-json/spec/
+ * `bytes` are dag-cbor statements (statement.ts) and items (batch.ts). The file must be the canonical encoding of what it
+ * says, so every byte of it is either checked or signed.
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
-import { classes, leavesOf } from '../../kernels/partition.ts'
-import { decodeLeaf, LEAF_BYTES, summarize } from '../../kernels/result.ts'
+import { classes } from '../../kernels/partition.ts'
+import { summarize, verifyInclusion } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign } from './assignment.ts'
+import { type Commit, isCommitted, type LeafId, openCommit, openItem, type Reveal, type UnitEvidence } from './batch.ts'
 import { verifyRound } from './beacon.ts'
 import {
-  checksumHex,
-  type DeclineBody,
   declineBody,
   drawBody,
+  MAX_REVEALED,
   type ResultBody,
+  type RevealBody,
   registrationDocument,
-  resultBody,
   resultKey,
+  revealBody,
 } from './events.ts'
-import { type Genesis, readGenesis } from './genesis.ts'
-import { mayAnswer } from './seats.ts'
-import { declinesOf, type State } from './state.ts'
+import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
+import { firstDifference, readLeaves, recordAt } from './leaves.ts'
+import { settle } from './quorum.ts'
+import type { CertifiedUnit, State } from './state.ts'
 import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
 
+const index = z.number().int().min(0)
+
 const certificateFile = z.strictObject({
-  format: z.literal('collatz-window-certificate'),
-  version: z.literal(1),
+  format: z.literal('collatz-certificate'),
+  version: z.literal(2),
+  scope: z.enum(['window', 'units']),
   genesis: field.blob,
   window: z.string().regex(/^(0|[1-9][0-9]{0,40})$/),
   registrations: z.array(registrationDocument).min(1),
   draws: z.array(z.strictObject({ draw: field.blob, signature: field.blob })).min(1),
-  units: z.array(
-    z.strictObject({
-      draw: z.number().int().min(0),
-      results: z.array(field.blob).min(1),
-      declines: z.array(field.blob),
-      leaves: field.blob,
-    }),
-  ),
+  commits: z.array(field.blob).min(1),
+  reveals: z.array(field.blob).min(1),
+  units: z
+    .array(
+      z.strictObject({
+        unit: index,
+        draw: index,
+        results: z
+          .array(z.strictObject({ reveal: index, index, proof: z.array(field.bytes(32)).max(12), item: field.blob }))
+          .min(1),
+        declines: z.array(field.blob),
+        leaves: field.blob,
+        contested: z.array(field.blob),
+      }),
+    )
+    .min(1),
 })
 type CertificateFile = z.infer<typeof certificateFile>
 
 /** What a certificate that holds up says. */
-export interface CertifiedWindow {
+export interface Certified {
   readonly genesis: Genesis
   readonly window: bigint
-  /** Hard numbers of the window. */
+  /** Whether it certifies the whole window, or only the units that it has. */
+  readonly complete: boolean
+  /** Hard numbers of the units. */
   readonly count: number
   /** mod 2^64 */
   readonly checksum: bigint
   readonly peak: HardSummary['peak']
+  /** Whose results are in it. */
   readonly accounts: readonly Registration[]
   /** By unit: the leaves as signed. */
-  readonly leaves: readonly (readonly HardSummary[])[]
+  readonly units: ReadonlyMap<number, readonly HardSummary[]>
+  /** Leaves on which somebody signed something else: whoever is not sure computes these. */
+  readonly contested: readonly LeafId[]
 }
 
+export interface CertificateSources {
+  /** The leaf records that a CID names, or undefined. */
+  leaves(cid: string): Uint8Array | undefined
+  registration(node: string): z.infer<typeof registrationDocument>
+}
+
+/** The CIDs of the leaves that a certificate of these units needs. */
+export const leavesNeeded = (units: Iterable<CertifiedUnit>): string[] => [
+  ...new Set([...units].map(({ results }) => results[0]!.item.result.leaves)),
+]
+
 /**
- * @param leavesOfUnit the raw leaf records of a unit, as its result's `leaves` CID names them
- * @param registrationOf the registration document of a node
+ * Writes the certificate of a window, or of some of its units.
+ *
+ * @throws {RuleError} when they are not all certified, or leaves are missing
  */
 export function writeCertificate(
   state: State,
   window: bigint,
-  leavesOfUnit: (result: ResultBody) => Uint8Array,
-  registrationOf: (node: string) => z.infer<typeof registrationDocument>,
+  sources: CertificateSources,
+  which: readonly number[] | 'all' = 'all',
 ): Uint8Array {
   const known = state.windows.get(window)
-  if (!known?.complete) throw new RuleError(`window ${window} is not certified yet`)
-  const units = [...known.certified].sort(([a], [b]) => a - b).map(([, unit]) => unit)
-  const epochs = [...new Set(units.map((unit) => unit.assignment.epoch))].sort((a, b) => a - b)
-  const nodes = [...new Set(units.flatMap((unit) => unit.results.map((result) => result.signer)))].sort()
+  if (which === 'all' && !known?.complete) throw new RuleError(`window ${window} is not certified yet`)
+  const indices = which === 'all' ? [...known!.certified.keys()] : [...new Set(which)]
+  const units = indices
+    .sort((a, b) => a - b)
+    .map((unit) => {
+      const certified = known?.certified.get(unit)
+      if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
+      return { unit, certified, evidence: state.evidence.units.get(keyOf(certified.assignment))! }
+    })
+  const counted = units.flatMap(({ certified }) => certified.settlement.counted)
+  const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
+  const reveals = sorted(counted.map(({ statement }) => statement.bytes))
+  const revealAt = new Map(reveals.map((bytes, i) => [cidOf(bytes).toString(), i]))
+  const epochs = [...new Set(units.map(({ certified }) => certified.assignment.epoch))].sort((a, b) => a - b)
+  const nodes = [...new Set(counted.map(({ node }) => node))].sort()
   const file: CertificateFile = {
-    format: 'collatz-window-certificate',
-    version: 1,
+    format: 'collatz-certificate',
+    version: 2,
+    scope: which === 'all' ? 'window' : 'units',
     genesis: state.genesis.bytes,
     window: window.toString(),
-    registrations: nodes.map(registrationOf),
+    registrations: nodes.map((node) => sources.registration(node)),
     draws: epochs.map((epoch) => {
       const { draw, signature } = state.draws.get(epoch)!
       return { draw: draw.bytes, signature }
     }),
-    units: units.map(({ assignment, results }) => ({
-      draw: epochs.indexOf(assignment.epoch),
-      results: results.map((result) => result.bytes),
-      declines: declinesNeeded(state, assignment, results).map((decline) => decline.bytes),
-      leaves: leavesOfUnit(results[0]!.body),
-    })),
+    commits,
+    reveals,
+    units: units.map(({ unit, certified, evidence }) => {
+      const { assignment, settlement, results } = certified
+      const own = results[0]!.item.result.leaves
+      const leaves = sources.leaves(own)
+      if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${window} are not here`)
+      const others = new Set(settlement.counted.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
+      return {
+        unit,
+        draw: epochs.indexOf(assignment.epoch),
+        results: settlement.counted.map((reveal) => ({
+          reveal: revealAt.get(cidOf(reveal.statement.bytes).toString())!,
+          index: reveal.index,
+          proof: [...reveal.proof()],
+          item: reveal.bytes,
+        })),
+        declines: [...assignment.quorum, ...assignment.reserve].flatMap(
+          (node) => evidence.declines.get(node)?.bytes ?? [],
+        ),
+        leaves,
+        contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []),
+      }
+    }),
   }
   return dagJson.encode(file)
 }
 
-/** Those that the reserve's results rest on, where no deadline had passed. */
-function declinesNeeded(
-  { genesis, declines }: State,
-  assignment: Assignment,
-  results: readonly Statement<ResultBody>[],
-): Statement<DeclineBody>[] {
-  const early = ({ signer, body }: Statement<ResultBody>) =>
-    !mayAnswer(genesis, assignment, signer, body.overtime?.round ?? null, 0)
-  return results.some(early) ? declinesOf(assignment, declines) : []
+const keyOf = ({ epoch, window, unit }: Assignment): string => `${epoch}/${window}/${unit}`
+
+/** By CID, each once. */
+const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
+  [...new Map(statements.map((bytes) => [cidOf(bytes).toString(), bytes]))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, bytes]) => bytes)
+
+/** The commits behind the results that count, and those that they cite. */
+function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence): Uint8Array[] {
+  const cids = new Set(settlement.counted.flatMap(({ item }) => [item.commit, ...item.cites]))
+  return [...commits.values()].flatMap((commit) => (commit && cids.has(commit.cid) ? commit.statement.bytes : []))
 }
 
 /**
- * Checks a certificate from the bytes alone, offline: form, signatures, beacon, deal, Merkle roots, and that its units
- * are the whole partition of the window. What is left to trust is that the signers computed what they signed; recompute
- * leaves for that.
+ * Checks a certificate from the bytes alone, offline: form, signatures, beacon, deal, commits, Merkle roots, quorum. What
+ * is left to trust is that the signers computed what they signed; recompute leaves for that.
  *
  * @throws {RuleError} saying what does not hold
  */
-export function readCertificate(fileBytes: Uint8Array): CertifiedWindow {
+export function readCertificate(fileBytes: Uint8Array): Certified {
   const file = parse(fileBytes)
   const genesis = readGenesis(file.genesis)
   const window = BigInt(file.window)
@@ -136,55 +204,75 @@ export function readCertificate(fileBytes: Uint8Array): CertifiedWindow {
     if (last !== undefined && last >= registration.node) throw new RuleError('the registrations are not sorted')
     nodes.set(registration.node, registration)
   }
-
-  let lastEpoch = 0
-  const draws = file.draws.map(({ draw: drawBytes, signature }) => {
-    const draw = open(drawBytes, drawBody, 'a draw of the certificate')
-    if (!genesis.body.coordinators.includes(draw.signer)) throw new RuleError('a draw is not by a coordinator')
-    if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
-    lastEpoch = draw.body.epoch
-    const assignments = assign(genesis, draw.body, signature)
-    return {
-      epoch: draw.body.epoch,
-      roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
-      units: new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a])),
-    }
+  const draws = readDraws(genesis, window, file)
+  const commits = inOrder(file.commits, 'commits').map((bytes) => {
+    const commit = openCommit(bytes)
+    of(genesis, commit.body)
+    verifyRound(genesis.chain, commit.body.round, commit.body.beacon)
+    return commit
+  })
+  const reveals = inOrder(file.reveals, 'reveals').map((bytes) => {
+    const reveal = open(bytes, revealBody, 'a reveal')
+    of(genesis, reveal.body)
+    verifyRound(genesis.chain, reveal.body.round, reveal.body.beacon)
+    return reveal
   })
 
-  const unitsWanted = classes(genesis.partition).length
-  if (file.units.length !== unitsWanted) {
-    throw new RuleError(`it has ${file.units.length} units, but the classes of the partition are ${unitsWanted}`)
+  const used = {
+    draws: new Set<number>(),
+    nodes: new Set<string>(),
+    commits: new Set<string>(),
+    reveals: new Set<number>(),
   }
-  const usedDraws = new Set<number>()
-  const usedNodes = new Set<string>()
-  const units = file.units.map(({ draw: at, results, declines, leaves }, unit) => {
-    const draw = draws[at]
+  const contested: LeafId[] = []
+  const units = new Map<number, readonly HardSummary[]>()
+  let last = -1
+  for (const entry of file.units) {
+    const { unit } = entry
+    if (unit <= last) throw new RuleError('the units are not sorted')
+    last = unit
+    const draw = draws[entry.draw]
     const assignment = draw?.units.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
-    usedDraws.add(at)
-    const statements = results.map((result) => open(result, resultBody, `a result of unit ${unit}`))
-    const declined = declines.map((decline) => open(decline, declineBody, `a decline of unit ${unit}`))
-    checkQuorum(genesis, assignment, statements, declined)
-    for (const { signer } of statements) {
-      usedNodes.add(signer)
-      if (nodes.get(signer)?.account !== draw.roster.get(signer)) {
+    used.draws.add(entry.draw)
+    const shown = entry.results.map((result) => {
+      const statement = reveals[result.reveal]
+      if (!statement) throw new RuleError(`unit ${unit} has a result without its reveal`)
+      used.reveals.add(result.reveal)
+      return readItem(statement, result, assignment)
+    })
+    for (const { node, item } of shown) {
+      used.nodes.add(node)
+      for (const cid of [item.commit, ...item.cites]) used.commits.add(cid)
+      if (nodes.get(node)?.account !== draw.roster.get(node)) {
         throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
       }
     }
-    return readLeaves(genesis, unit, statements[0]!.body, leaves)
-  })
-  if (usedDraws.size !== draws.length) throw new RuleError('it carries a draw that none of its units is from')
-  if (usedNodes.size !== nodes.size) throw new RuleError('it carries a registration that none of its results needs')
-
-  const total = summarize(units.flat())
+    const { leaves, differing } = checkUnit(genesis, assignment, entry, shown, commits)
+    for (const leaf of differing) contested.push({ window, unit, leaf })
+    units.set(unit, leaves)
+  }
+  if (used.draws.size !== draws.length) throw new RuleError('it carries a draw that none of its units is from')
+  if (used.nodes.size !== nodes.size) throw new RuleError('it carries a registration that none of its results needs')
+  if (used.reveals.size !== reveals.length) throw new RuleError('it carries a reveal that none of its results needs')
+  if (commits.some(({ cid }) => !used.commits.has(cid))) {
+    throw new RuleError('it carries a commit that none of its results needs')
+  }
+  const wanted = classes(genesis.partition).length
+  if (file.scope === 'window' && units.size !== wanted) {
+    throw new RuleError(`it has ${units.size} units, but the classes of the partition are ${wanted}`)
+  }
+  const total = summarize([...units.values()].flat())
   return {
     genesis,
     window,
+    complete: file.scope === 'window',
     count: total.count,
     checksum: total.checksum,
     peak: total.peak,
     accounts: [...nodes.values()],
-    leaves: units,
+    units,
+    contested,
   }
 }
 
@@ -198,84 +286,121 @@ function parse(fileBytes: Uint8Array): CertificateFile {
   const parsed = certificateFile.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new RuleError(
-      `it is not a window certificate of format 1: ${issue?.path.join('.') || 'file'}: ${issue?.message}`,
-    )
+    throw new RuleError(`it is not a certificate of format 2: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
   }
   if (!equalBytes(dagJson.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
   return parsed.data
 }
 
-/** N equal results of nodes that may answer for the unit, in the order of their seats. */
-function checkQuorum(
-  genesis: Genesis,
-  assignment: Assignment,
-  results: readonly Statement<ResultBody>[],
-  declines: readonly Statement<DeclineBody>[],
-): void {
-  const { epoch, window, unit } = assignment
-  const isAbout = (body: ResultBody | DeclineBody) =>
-    body.network === genesis.networkId &&
-    body.window === window.toString() &&
-    body.unit === unit &&
-    body.epoch === epoch
-  if (results.length !== genesis.body.replication) {
-    throw new RuleError(`unit ${unit} has ${results.length} results; the network asks for ${genesis.body.replication}`)
-  }
-  if (![...results, ...declines].every(({ body }) => isAbout(body))) {
-    throw new RuleError(`unit ${unit} has a statement about another unit or another network`)
-  }
-  checkSeats(assignment, results, 'results')
-  checkSeats(assignment, declines, 'declines')
-  let needed = false
-  for (const { signer, body } of results) {
-    if (resultKey(body) !== resultKey(results[0]!.body)) throw new RuleError(`unit ${unit} has results that differ`)
-    if (body.overtime) verifyRound(genesis.chain, body.overtime.round, body.overtime.beacon)
-    const proven = mayAnswer(genesis, assignment, signer, body.overtime?.round ?? null, 0)
-    needed ||= !proven
-    if (!proven && !mayAnswer(genesis, assignment, signer, null, declines.length)) {
-      throw new RuleError(`unit ${unit} has a result of a node of the reserve whose turn had not come`)
-    }
-  }
-  if (!needed && declines.length > 0) throw new RuleError(`unit ${unit} carries declines that it does not need`)
+function of(genesis: Genesis, { network }: { network: string }): void {
+  if (network !== genesis.networkId) throw new RuleError('it carries a statement for another network')
 }
 
-/** Each by another node that the deal names, in the order of the deal. */
-function checkSeats(
-  { quorum, reserve, unit }: Assignment,
-  statements: readonly { signer: string }[],
-  what: string,
-): void {
-  const seats = [...quorum, ...reserve]
-  let last = -1
-  for (const { signer } of statements) {
-    const seat = seats.indexOf(signer)
-    if (seat === -1) throw new RuleError(`unit ${unit} has ${what} of a node that the deal does not name`)
-    if (seat <= last) throw new RuleError(`unit ${unit} has ${what} that are not in the order of the deal`)
-    last = seat
-  }
+function inOrder(statements: readonly Uint8Array[], what: string): readonly Uint8Array[] {
+  const cids = statements.map((bytes) => cidOf(bytes).toString())
+  if (cids.some((cid, i) => i > 0 && cids[i - 1]! >= cid)) throw new RuleError(`the ${what} are not sorted`)
+  return statements
 }
 
-/** The leaves behind a result: their number, their Merkle root and their sums. */
-export function readLeaves(genesis: Genesis, unit: number, result: ResultBody, records: Uint8Array): HardSummary[] {
-  const wanted = leavesOf(genesis.partition, unit).length
-  if (records.length !== wanted * LEAF_BYTES) throw new RuleError(`unit ${unit} does not list its ${wanted} leaves`)
-  const leaves = Array.from({ length: wanted }, (_, i) => {
-    try {
-      return decodeLeaf(records.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES))
-    } catch {
-      throw new RuleError(`unit ${unit} has an ill-formed leaf ${i}`)
+function readDraws(genesis: Genesis, window: bigint, file: CertificateFile) {
+  let lastEpoch = 0
+  return file.draws.map(({ draw: drawBytes, signature }) => {
+    const draw = open(drawBytes, drawBody, 'a draw of the certificate')
+    if (!genesis.body.coordinators.includes(draw.signer)) throw new RuleError('a draw is not by a coordinator')
+    if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
+    lastEpoch = draw.body.epoch
+    const assignments = assign(genesis, draw.body, signature)
+    return {
+      epoch: draw.body.epoch,
+      roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
+      units: new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a])),
     }
   })
-  const total = summarize(leaves)
-  if (!equalBytes(total.root, result.root)) throw new RuleError(`unit ${unit} has leaves that are not those signed`)
-  if (
-    total.count !== result.count ||
-    checksumHex(total.checksum) !== result.checksum ||
-    total.peak?.n.toString() !== result.peak?.n ||
-    total.peak?.value.toString() !== result.peak?.value
-  ) {
-    throw new RuleError(`unit ${unit} has a result that is not the sum of its leaves`)
+}
+
+/** One result out of a reveal, with the proof that the reveal's signature covers it. */
+function readItem(
+  statement: Statement<RevealBody>,
+  { index, proof, item: bytes }: CertificateFile['units'][number]['results'][number],
+  { epoch, window, unit }: Assignment,
+): Reveal {
+  const { size, root } = statement.body
+  if (size > MAX_REVEALED || !verifyInclusion(bytes, index, size, proof, root)) {
+    throw new RuleError(`unit ${unit} has a result that the signature of its reveal does not cover`)
   }
-  return leaves
+  const item = openItem(bytes)
+  const { result } = item
+  if (result.epoch !== epoch || result.unit !== unit || result.window !== window.toString()) {
+    throw new RuleError(`unit ${unit} has a result of another unit`)
+  }
+  return { node: statement.signer, statement, body: statement.body, item, bytes, index, proof: () => proof }
+}
+
+/** N equal results of nodes whose turn it was, committed before they were shown; and whatever differed from them. */
+function checkUnit(
+  genesis: Genesis,
+  assignment: Assignment,
+  { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
+  shown: readonly Reveal[],
+  commits: readonly Commit[],
+): { leaves: readonly HardSummary[]; differing: readonly number[] } {
+  const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
+  const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
+  for (const commit of commits) if (cited.has(commit.cid)) evidence.commits.set(commit.node, commit)
+  for (const reveal of shown) {
+    const commit = evidence.commits.get(reveal.node)
+    if (!commit || !isCommitted(commit, reveal)) {
+      throw new RuleError(`unit ${unit} has a result that its node did not commit to`)
+    }
+    evidence.reveals.set(reveal.node, reveal)
+  }
+  const seats = [...assignment.quorum, ...assignment.reserve]
+  let seat = -1
+  for (const bytes of declines) {
+    const decline = open(bytes, declineBody, `a decline of unit ${unit}`)
+    of(genesis, decline.body)
+    const { body, signer } = decline
+    if (body.epoch !== assignment.epoch || body.unit !== unit || body.window !== assignment.window.toString()) {
+      throw new RuleError(`unit ${unit} has a decline of another unit`)
+    }
+    if (seats.indexOf(signer) <= seat) throw new RuleError(`unit ${unit} has declines that are not in the deal's order`)
+    seat = seats.indexOf(signer)
+    evidence.declines.set(signer, decline)
+  }
+  const blocks = new Map([records, ...contested].map((block) => [rawCid(block).toString(), block]))
+  const settlement = settle(genesis, assignment, evidence, {
+    leaves: (cid) => blocks.get(cid),
+    // Taken for true here; the caller is told which leaves that concerns.
+    truth: ({ leaf }) => recordAt(records, leaf),
+  })
+  if (settlement.status !== 'certified') {
+    const reasons = [...new Set(settlement.refused.values())].join(', ')
+    throw new RuleError(
+      `unit ${unit} is not certified by ${genesis.body.replication} equal results${reasons && ` (${reasons})`}`,
+    )
+  }
+  if (settlement.counted.length !== shown.length || settlement.counted.some((reveal, i) => reveal !== shown[i])) {
+    throw new RuleError(`unit ${unit} has a result that does not count, or not in the order of the deal`)
+  }
+  const leaves = readLeaves(genesis, unit, settlement.results[0]!.item.result, records)
+  return { leaves, differing: differences(records, contested, settlement.counted, settlement.results[0]!.item.result) }
+}
+
+/** The leaves where others signed something else. Blocks that nobody signed have no place in a certificate. */
+function differences(
+  records: Uint8Array,
+  contested: readonly Uint8Array[],
+  counted: readonly Reveal[],
+  certified: ResultBody,
+): number[] {
+  const signed = new Set(
+    counted.filter(({ item }) => resultKey(item.result) !== resultKey(certified)).map(({ item }) => item.result.leaves),
+  )
+  const cids = contested.map((block) => rawCid(block).toString())
+  if (cids.some((cid, i) => !signed.has(cid) || (i > 0 && cids[i - 1]! >= cid))) {
+    throw new RuleError('it carries leaves that none of its results needs')
+  }
+  return contested.flatMap((block) =>
+    block.length === records.length ? (firstDifference([records, block]) ?? []) : [],
+  )
 }

@@ -11,7 +11,7 @@
  */
 import { type DrawBody, drawBody } from './events.ts'
 import type { Genesis } from './genesis.ts'
-import { equalBytes, open, RuleError, type Statement } from './statement.ts'
+import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
 
 export interface Equivocation {
   readonly coordinator: string
@@ -44,7 +44,7 @@ export function equivocationsIn(draws: readonly Statement<DrawBody>[]): Map<stri
   const first = new Map<string, Statement<DrawBody>>()
   const found = new Map<string, Equivocation>()
   // In byte order, so that the same two of three stand for the proof everywhere.
-  const sorted = [...draws].sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+  const sorted = [...draws].sort((a, b) => compareBytes(a.bytes, b.bytes))
   for (const draw of sorted) {
     const { epoch } = draw.body
     const key = `${draw.signer}/${epoch}`

@@ -4,14 +4,21 @@
  * is decided by the documents alone (state.ts).
  */
 import { type Assignment, deadlineRound, seedRound, unitKey } from './assignment.ts'
-import { documentKey } from './events.ts'
-import { lastRound, mayAnswer } from './seats.ts'
-import { declinesOf, type State } from './state.ts'
+import { dealtUnitKey, type UnitEvidence } from './batch.ts'
+import { declinesOf } from './quorum.ts'
+import { commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
+import type { State } from './state.ts'
 
-const answered = (state: State, { epoch, window, unit }: Assignment, node: string): boolean => {
-  const key = documentKey.result(node, epoch, window.toString(), unit)
-  return state.results.has(key) || state.declines.has(key)
-}
+const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
+
+const evidenceFor = (state: State, assignment: Assignment): UnitEvidence =>
+  state.evidence.units.get(dealtUnitKey(assignment)) ?? NOTHING_SAID
+
+const escalationsOf = (state: State, assignment: Assignment): number =>
+  state.settlements.get(dealtUnitKey(assignment))?.escalations ?? 0
+
+/** A node has answered when it is bound to a result, or has declined. */
+const answered = ({ commits, declines }: UnitEvidence, node: string): boolean => commits.has(node) || declines.has(node)
 
 const isCertified = (state: State, { window, unit }: Assignment): boolean =>
   state.windows.get(window)?.certified.has(unit) ?? false
@@ -23,33 +30,75 @@ function* awaited(state: State, round: number): Iterable<Assignment> {
   }
 }
 
+const inOrder = (a: Assignment, b: Assignment): number =>
+  a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit)
+
 /** The units that a node should compute, oldest first: its seats, and those of the reserve that have come to it. */
 export function duties(state: State, node: string, round: number): Assignment[] {
   const list: Assignment[] = []
   for (const assignment of awaited(state, round)) {
-    if (answered(state, assignment, node)) continue
+    if (answered(evidenceFor(state, assignment), node)) continue
     if (assignment.quorum.includes(node) || isCalled(state, assignment, node, round)) list.push(assignment)
   }
-  return list.sort(
-    (a, b) => a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit),
-  )
+  return list.sort(inOrder)
 }
 
-/** Of the reserve, as many are called as results are missing, in order, passing over those that declined. */
+/**
+ * Of the reserve, as many are called as answers are missing, in order, passing over those that declined. Once a result
+ * is shown, what is missing are reveals, and then two are called: each needs another to cite its commit.
+ */
 function isCalled(state: State, assignment: Assignment, node: string, round: number): boolean {
-  const { genesis, declines, results } = state
-  const declined = declinesOf(assignment, declines).length
-  if (!mayAnswer(genesis, assignment, node, round, declined)) return false
-  const { epoch, window, unit, quorum, reserve } = assignment
-  const key = (n: string) => documentKey.result(n, epoch, window.toString(), unit)
-  const missing = genesis.body.replication - [...quorum, ...reserve].filter((n) => results.has(key(n))).length
-  const waiting = reserve.filter(
-    (n) => !answered(state, assignment, n) && mayAnswer(genesis, assignment, n, round, declined),
-  )
+  const { genesis } = state
+  const N = genesis.body.replication
+  const evidence = evidenceFor(state, assignment)
+  const calls = { declines: declinesOf(assignment, evidence), escalations: escalationsOf(state, assignment) }
+  const may = (n: string) => mayAnswer(genesis, assignment, n, round, calls)
+  if (!may(node)) return false
+  const { epoch, quorum, reserve } = assignment
+  const seats = [...quorum, ...reserve]
+  const overdue = round >= deadlineRound(genesis, epoch)
+  const shown = overdue && evidence.reveals.size > 0
+  const bound = seats.filter((n) => (shown ? evidence.reveals.has(n) : evidence.commits.has(n))).length
+  const missing = N + calls.escalations * SEATS_AN_ESCALATION - bound
+  const called = shown && missing > 0 ? Math.max(2, missing) : missing
+  const waiting = reserve.filter((n) => !answered(evidence, n) && may(n))
   // Those called in an earlier period had their time: the ones whose turn came with this one are called as well.
   const late = Math.max(0, Math.floor((round - seedRound(genesis, epoch)) / genesis.body.deadlineRounds) - 1)
   const place = waiting.indexOf(node)
-  return place !== -1 && place < missing + late * genesis.body.replication
+  return place !== -1 && place < called + late * N
+}
+
+export interface Revealable {
+  readonly assignment: Assignment
+  /** CID of the node's own commit. */
+  readonly commit: string
+  /** CIDs of the commits that are to be cited. */
+  readonly cites: readonly string[]
+}
+
+/** Results that a node is bound to and may show now: all commits are there that are wanted, or the time for them is over. */
+export function revealable(state: State, node: string, round: number): Revealable[] {
+  const { genesis } = state
+  const list: Revealable[] = []
+  for (const { draw, assignments } of state.draws.values()) {
+    if (lastRound(genesis, draw.body.epoch) < round) continue
+    for (const assignment of assignments) {
+      const evidence = evidenceFor(state, assignment)
+      const own = evidence.commits.get(node)
+      if (!own || evidence.reveals.has(node)) continue
+      const escalations = escalationsOf(state, assignment)
+      const calls = { declines: declinesOf(assignment, evidence), escalations }
+      const cites: string[] = []
+      for (const commit of evidence.commits.values()) {
+        if (!commit || commit.node === node) continue
+        if (mayAnswer(genesis, assignment, commit.node, commit.body.round, calls)) cites.push(commit.cid)
+      }
+      const wanted = genesis.body.replication + escalations * SEATS_AN_ESCALATION
+      if (cites.length + 1 < wanted && round < commitDeadline(genesis, assignment.epoch)) continue
+      list.push({ assignment, commit: own.cid, cites })
+    }
+  }
+  return list.sort((a, b) => inOrder(a.assignment, b.assignment))
 }
 
 /** Units on which somebody is at work, as keys; and how many each node owes before its deadline. */
@@ -59,29 +108,32 @@ export function outstanding(state: State, round: number): { owed: Map<string, nu
   for (const assignment of awaited(state, round)) {
     units.add(unitKey(assignment))
     if (deadlineRound(state.genesis, assignment.epoch) < round) continue
+    const evidence = evidenceFor(state, assignment)
     for (const node of assignment.quorum) {
-      if (!answered(state, assignment, node)) owed.set(node, (owed.get(node) ?? 0) + 1)
+      if (!answered(evidence, node)) owed.set(node, (owed.get(node) ?? 0) + 1)
     }
   }
   return { owed, units }
 }
 
 /**
- * Units in a row that each account missed or declined, newest first: an answer ends the row, and so does registering
- * anew. Units whose deadline has not passed do not count.
+ * Units in a row that each account missed or declined, newest first: a result shown ends the row, and so does registering
+ * anew. No commit by the deadline is a miss, and no reveal by the last round. What is not due does not count.
  */
 export function missesInARow(state: State, round: number): Map<string, number> {
   const misses = new Map<string, number>()
   for (const [, { draw, assignments }] of [...state.draws].sort(([a], [b]) => a - b)) {
     const { epoch } = draw.body
     const over = deadlineRound(state.genesis, epoch) < round
+    const allOver = lastRound(state.genesis, epoch) < round
     for (const assignment of assignments) {
+      const { commits, reveals, declines } = evidenceFor(state, assignment)
       for (const node of assignment.quorum) {
         const registration = state.nodes.get(node)
         if (!registration || registration.round > seedRound(state.genesis, epoch)) continue
-        const key = documentKey.result(node, epoch, assignment.window.toString(), assignment.unit)
-        if (state.results.has(key)) misses.set(registration.account, 0)
-        else if (state.declines.has(key) || (over && !isCertifiedElsewhere(state, assignment))) {
+        const missed = declines.has(node) || (commits.has(node) ? allOver : over)
+        if (reveals.has(node)) misses.set(registration.account, 0)
+        else if (missed && !isCertifiedElsewhere(state, assignment)) {
           misses.set(registration.account, (misses.get(registration.account) ?? 0) + 1)
         }
       }

@@ -74,13 +74,17 @@ export type DrawBody = z.infer<typeof drawBody>
 
 const peak = z.strictObject({ n: field.natural, value: field.natural }).nullable()
 
-/** A node says what it computed for a unit that the deal of an epoch named it for. Signed by the node. */
-export const resultBody = z.strictObject({
-  type: z.literal('result'),
-  network,
+/** A unit as a deal names it. */
+const unitId = {
+  /** The epoch of the deal. */
   epoch: field.count,
   window: field.natural,
   unit: z.number().int().min(0).max(65535),
+}
+
+/** What a node computed for a unit that a deal named it for. Signed through the root of the reveal that it lies in. */
+export const resultBody = z.strictObject({
+  ...unitId,
   count: field.count,
   /** 16 hex digits. */
   checksum: z.string().regex(/^[0-9a-f]{16}$/),
@@ -88,29 +92,103 @@ export const resultBody = z.strictObject({
   /** RFC 9162 root over the unit's leaves. */
   root: field.bytes(32),
   /** CID of the raw block that holds the leaves' 64-byte records in order. */
-  leaves: z.string().regex(/^b[a-z2-7]{58}$/),
-  /** From the reserve, after a deadline: a beacon round that is past it, and its BLS signature (seats.ts). */
-  overtime: z.strictObject({ round: field.count, beacon: field.bytes(48) }).nullable(),
+  leaves: field.cid,
 })
 export type ResultBody = z.infer<typeof resultBody>
 
-/** A node gives back a unit that the deal named it for, so that the reserve need not wait. Signed by the node. */
-export const declineBody = z.strictObject({
-  type: z.literal('decline'),
+/** Most units in one commit, and most items in one reveal document. */
+export const MAX_COMMITTED = 4096
+export const MAX_REVEALED = 128
+/** Reveal documents of a node in an epoch. */
+export const MAX_PARTS = 64
+
+/**
+ * A node is bound to its results of some units before anybody shows one (batch.ts): which units, and the RFC 9162 root
+ * over their records. Signed by the node.
+ */
+export const commitBody = z.strictObject({
+  type: z.literal('commit'),
   network,
-  epoch: field.count,
-  window: field.natural,
-  unit: z.number().int().min(0).max(65535),
+  /** The epoch in which it was made. */
+  batch: field.count,
+  /** [epoch of the deal, window, unit], in the order of the tree. */
+  units: z
+    .array(z.tuple([unitId.epoch, unitId.window, unitId.unit]))
+    .min(1)
+    .max(MAX_COMMITTED),
+  root: field.bytes(32),
+  /** A beacon round that was out when it was made, and its BLS signature: what the reserve's turn hangs on (seats.ts). */
+  round: field.count,
+  beacon: field.bytes(48),
 })
+export type CommitBody = z.infer<typeof commitBody>
+
+/** One unit's result, as it is shown: where it was committed, and which other commits for the unit were seen before. */
+export const revealedItem = z.strictObject({
+  /** CID of the commit. */
+  commit: field.cid,
+  index: z
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_COMMITTED - 1),
+  /** RFC 9162 inclusion proof of the record under the commit's root. */
+  proof: z.array(field.bytes(32)).max(12),
+  result: resultBody,
+  salt: field.bytes(16),
+  /** CIDs of commits of other accounts for this unit, ascending. */
+  cites: z.array(field.cid).max(32),
+})
+export type RevealedItem = z.infer<typeof revealedItem>
+
+/** A node shows results that it committed to. The items lie beside it, under the RFC 9162 root. Signed by the node. */
+export const revealBody = z.strictObject({
+  type: z.literal('reveal'),
+  network,
+  batch: field.count,
+  part: z
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_PARTS - 1),
+  size: z.number().int().min(1).max(MAX_REVEALED),
+  root: field.bytes(32),
+  /** As of a commit: what the right to reveal without all commits hangs on. */
+  round: field.count,
+  beacon: field.bytes(48),
+})
+export type RevealBody = z.infer<typeof revealBody>
+
+/** A node gives back a unit that the deal named it for, so that the reserve need not wait. Signed by the node. */
+export const declineBody = z.strictObject({ type: z.literal('decline'), network, ...unitId })
 export type DeclineBody = z.infer<typeof declineBody>
 
+/** Most leaves in one audit document. */
+export const MAX_AUDITED = 64
+
+/**
+ * A node has computed leaves of units that others did, and says what their records are: whoever is wrong, the auditor or
+ * those audited, has signed it. Signed by the node.
+ */
+export const auditBody = z.strictObject({
+  type: z.literal('audit'),
+  network,
+  batch: field.count,
+  /** [epoch of the deal, window, unit, leaf, record of 64 bytes] */
+  claims: z
+    .array(z.tuple([unitId.epoch, unitId.window, unitId.unit, z.number().int().min(0).max(65535), field.bytes(64)]))
+    .min(1)
+    .max(MAX_AUDITED),
+})
+export type AuditBody = z.infer<typeof auditBody>
+
 /** What lies in a results database. */
-export const answerBody = z.discriminatedUnion('type', [resultBody, declineBody])
+export const answerBody = z.discriminatedUnion('type', [commitBody, revealBody, declineBody, auditBody])
 export type AnswerBody = z.infer<typeof answerBody>
 
-/** Two results agree when all of this is equal: count, checksum, peak and root. */
-export const sameResult = (a: ResultBody, b: ResultBody): boolean => resultKey(a) === resultKey(b)
-export const resultKey = (r: ResultBody): string => [r.count, r.checksum, r.peak?.n, r.peak?.value, ...r.root].join(' ')
+/** Two results agree when all of this is equal: count, checksum, peak, root, and with the root the leaves behind it. */
+export const resultKey = (r: ResultBody): string =>
+  [r.count, r.checksum, r.peak?.n, r.peak?.value, ...r.root, r.leaves].join(' ')
 
 export const checksumHex = (checksum: bigint): string => checksum.toString(16).padStart(16, '0')
 export const peakText = (p: HardSummary['peak']): z.infer<typeof peak> =>
@@ -131,8 +209,12 @@ export const documentKey = {
   draw: (coordinator: string, epoch: number, statement: Uint8Array) =>
     `${coordinator}/draw/${epoch}/${cidOf(statement)}`,
   beacon: (writer: string, round: number) => `${writer}/beacon/${round}`,
-  result: (node: string, epoch: number, window: string, unit: number) => `${node}/${epoch}/${window}/${unit}`,
-  decline: (node: string, epoch: number, window: string, unit: number) => `${node}/${epoch}/${window}/${unit}/decline`,
+  /** By content as well: a node that commits twice in an epoch leaves both behind. */
+  commit: (node: string, batch: number, statement: Uint8Array) => `${node}/commit/${batch}/${cidOf(statement)}`,
+  reveal: (node: string, batch: number, part: number, statement: Uint8Array) =>
+    `${node}/reveal/${batch}/${part}/${cidOf(statement)}`,
+  audit: (node: string, batch: number, statement: Uint8Array) => `${node}/audit/${batch}/${cidOf(statement)}`,
+  decline: (node: string, epoch: number, window: string, unit: number) => `${node}/decline/${epoch}/${window}/${unit}`,
 }
 
 /** The documents, as they lie in OrbitDB. */
@@ -141,5 +223,7 @@ export const registrationDocument = z.strictObject({
   consent: field.blob,
 })
 export const statementDocument = z.strictObject({ statement: field.blob })
+/** `items` are dag-cbor of revealedItem. */
+export const revealDocument = z.strictObject({ statement: field.blob, items: z.array(field.blob).max(MAX_REVEALED) })
 /** A beacon round proves itself. */
 export const beaconDocument = z.strictObject({ round: field.count, signature: field.bytes(48) })

@@ -70,7 +70,13 @@ export const genesisBody = z.strictObject({
     tries: field.positive,
   }),
   /** Accepted units from which an account is VERIFIED, TRUSTED, ELITE. */
-  trust: z.strictObject({ verified: field.positive, trusted: field.positive, elite: field.positive }),
+  trust: z.strictObject({
+    verified: field.positive,
+    trusted: field.positive,
+    elite: field.positive,
+    /** Rounds without an accepted unit after which an account drops by a level. */
+    idleRounds: field.positive,
+  }),
   /** A vote on a confirmed cycle: more than half of the frozen electorate decides; none by then means continue. */
   vote: z.strictObject({ deadlineRounds: field.positive }),
   /** Unix milliseconds, as the founder's clock had it. No rule reads it. */

@@ -1,19 +1,241 @@
 /**
- * When a unit is certified: N results, equal to the bit, of the N distinct accounts that one deal named. Unanimity,
- * never majority: while two of them differ the unit is in dispute and certifies nothing.
+ * When a unit is certified: N results, equal to the bit, of N distinct accounts that the deal named, each committed to
+ * before it was shown. Unanimity, never majority.
+ *
+ * What counts. A result counts if its node's turn had come (seats.ts); if it was revealed when commits of N accounts
+ * could be cited, or after the commit deadline; and if a reveal by another account for the same unit cites its commit. So
+ * whoever copies a result that was shown has a commit that nobody cites, and a node that commits and stays silent can void
+ * nobody else's. With N = 1 there is nobody to cite.
+ *
+ * Differences. Any two results that differ call two more of the reserve. Who is right is not voted on: the leaf where they
+ * part (leaves.ts) is computed by whoever wants to know, and all who signed it wrong are convicted by it. When one result
+ * is left that nobody has shown wrong, and N accounts signed it, it is certified. Results whose leaves nobody hands out
+ * can't be shown wrong, and decide nothing while there is a difference.
+ *
+ * Everything here is a function of signed documents and of facts of mathematics: it comes out the same whatever came
+ * first, and a fact that is learned later can only convict who was wrong all along.
  */
-import { type ResultBody, resultKey } from './events.ts'
-import type { Statement } from './statement.ts'
+import type { Assignment } from './assignment.ts'
+import type { Commit, LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
+import { resultKey } from './events.ts'
+import type { Genesis } from './genesis.ts'
+import { firstDifference, readLeaves, recordAt } from './leaves.ts'
+import { type Calls, commitDeadline, MAX_ESCALATIONS, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
+import { equalBytes, RuleError } from './statement.ts'
 
-export type Verdict =
-  | { readonly status: 'waiting' }
-  | { readonly status: 'disputed' }
-  | { readonly status: 'certified'; readonly results: readonly Statement<ResultBody>[] }
+export const leafKey = ({ window, unit, leaf }: LeafId): string => `${window}/${unit}/${leaf}`
 
-/** @param results those of the quorum that are in, at most one a node, in the deal's order */
-export function judge(results: readonly Statement<ResultBody>[], replication: number): Verdict {
-  if (new Set(results.map(({ body }) => resultKey(body))).size > 1) return { status: 'disputed' }
-  return results.length >= replication
-    ? { status: 'certified', results: results.slice(0, replication) }
-    : { status: 'waiting' }
+/** What a machine knows besides the documents: blocks that it has, and leaves that it has computed. */
+export interface Knowledge {
+  /** The leaf records that a CID names. */
+  leaves(cid: string): Uint8Array | undefined
+  /** The true record of a leaf: 64 bytes. */
+  truth(leaf: LeafId): Uint8Array | undefined
+}
+
+export const NO_KNOWLEDGE: Knowledge = { leaves: () => undefined, truth: () => undefined }
+
+/** A signed result that is wrong: by this leaf, or because it is not the sum of its own leaves (leaf null). */
+export interface Wrong {
+  readonly node: string
+  readonly reveal: Reveal
+  readonly leaf: number | null
+}
+
+export type Refusal = 'not-assigned' | 'not-cited' | 'revealed-early' | 'committed-twice'
+
+export interface Settlement {
+  readonly status: 'waiting' | 'disputed' | 'certified'
+  /** When certified, the results that agree: N or more, in the order of the deal. */
+  readonly results: readonly Reveal[]
+  /** All that count, in the order of the deal. */
+  readonly counted: readonly Reveal[]
+  readonly escalations: number
+  readonly wrong: readonly Wrong[]
+  /** Claims of auditors that were wrong. */
+  readonly wrongClaims: readonly LeafClaim[]
+  /** By node, why its result does not count. */
+  readonly refused: ReadonlyMap<string, Refusal>
+  /** What would help to decide. */
+  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly LeafId[] }
+}
+
+/** How many of a unit's nodes have declined. */
+export const declinesOf = ({ quorum, reserve }: Assignment, evidence: UnitEvidence): number =>
+  [...quorum, ...reserve].filter((node) => evidence.declines.has(node)).length
+
+export function settle(
+  genesis: Genesis,
+  assignment: Assignment,
+  evidence: UnitEvidence,
+  knowledge: Knowledge = NO_KNOWLEDGE,
+  isAuditor: (node: string) => boolean = () => false,
+): Settlement {
+  // Only those that are registered are heard: a false claim costs them their account.
+  const claims = evidence.claims.filter(({ node }) => isAuditor(node))
+  const N = genesis.body.replication
+  const declines = declinesOf(assignment, evidence)
+  for (let escalations = 0; ; escalations++) {
+    const { counted, refused } = count(genesis, assignment, evidence, { declines, escalations })
+    const decision = decide(genesis, assignment, counted, knowledge, claims)
+    const full = escalations === 0 || counted.length >= N + escalations * SEATS_AN_ESCALATION
+    if (decision.differ && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
+    const { differ: _, ...rest } = decision
+    return { ...rest, counted, refused, escalations }
+  }
+}
+
+/** Which reveals count, given what has called the reserve. */
+function count(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence, calls: Calls) {
+  const refused = new Map<string, Refusal>()
+  const sound: Reveal[] = []
+  const seats = [...assignment.quorum, ...assignment.reserve]
+  const commitOf = (node: string): Commit | null => {
+    const commit = evidence.commits.get(node)
+    return commit && mayAnswer(genesis, assignment, node, commit.body.round, calls) ? commit : null
+  }
+  const citable = new Set(seats.flatMap((node) => commitOf(node)?.cid ?? []))
+  for (const [node, reveal] of evidence.reveals) {
+    const commit = commitOf(node)
+    if (!commit) refused.set(node, evidence.commits.get(node) === null ? 'committed-twice' : 'not-assigned')
+    else if (!isTimely(genesis, reveal, citable, commit.cid)) refused.set(node, 'revealed-early')
+  }
+  for (const node of seats) {
+    const reveal = evidence.reveals.get(node)
+    if (reveal && !refused.has(node)) sound.push(reveal)
+  }
+  const counted = sound.filter((reveal) => {
+    const cited = sound.some((other) => other.node !== reveal.node && other.item.cites.includes(reveal.item.commit))
+    if (!cited && genesis.body.replication > 1) refused.set(reveal.node, 'not-cited')
+    return cited || genesis.body.replication === 1
+  })
+  return { counted, refused }
+}
+
+/** Commits of N accounts are cited, the node's own among them, or the time for commits is over. */
+function isTimely(genesis: Genesis, { item, body }: Reveal, citable: ReadonlySet<string>, own: string): boolean {
+  const cited = item.cites.filter((cid) => cid !== own && citable.has(cid))
+  return 1 + cited.length >= genesis.body.replication || body.round >= commitDeadline(genesis, item.result.epoch)
+}
+
+interface Group {
+  readonly key: string
+  readonly reveals: readonly Reveal[]
+  readonly records: Uint8Array | undefined
+}
+
+type Decision = Pick<Settlement, 'status' | 'results' | 'wrong' | 'wrongClaims' | 'wants'> & {
+  readonly differ: boolean
+}
+
+function decide(
+  genesis: Genesis,
+  assignment: Assignment,
+  counted: readonly Reveal[],
+  knowledge: Knowledge,
+  claims: readonly LeafClaim[],
+): Decision {
+  const doubted = claims.length > 0
+  const groups = groupsOf(counted, knowledge, doubted)
+  const differ = groups.length > 1
+  const wrong: Wrong[] = []
+  const wants = { leaves: [] as string[], truths: [] as LeafId[] }
+  const convict = ({ reveals }: Group, leaf: number | null): void => {
+    for (const reveal of reveals) wrong.push({ node: reveal.node, reveal, leaf })
+  }
+  const truthOf = (leaf: number): Uint8Array | undefined => {
+    const id = { window: assignment.window, unit: assignment.unit, leaf }
+    const truth = knowledge.truth(id)
+    if (!truth && !wants.truths.some((known) => known.leaf === leaf)) wants.truths.push(id)
+    return truth
+  }
+  let standing: readonly Group[] = groups
+  const wrongClaims: LeafClaim[] = []
+  // Nobody looks at the leaves of results that agree and that no auditor doubts.
+  if (differ || doubted) {
+    for (const { records, reveals } of groups) if (!records) wants.leaves.push(reveals[0]!.item.result.leaves)
+    standing = keep(
+      standing,
+      (group) => !group.records || addsUp(genesis, assignment, group),
+      (g) => convict(g, null),
+    )
+    if (differ) standing = parted(standing, truthOf, convict)
+    const unsettled = wants.truths.length
+    for (const claim of claims) {
+      const denies = ({ records }: Group) => !!records && !equalBytes(recordAt(records, claim.leaf), claim.record)
+      if (!groups.some(denies)) continue
+      const truth = truthOf(claim.leaf)
+      if (!truth) continue
+      if (!equalBytes(truth, claim.record)) wrongClaims.push(claim)
+      else
+        standing = keep(
+          standing,
+          (group) => !denies(group),
+          (group) => convict(group, claim.leaf),
+        )
+    }
+    // A claim that nobody has looked into yet holds nothing up; a difference does.
+    if (unsettled > 0) return { status: 'disputed', results: [], wrong, wrongClaims, wants, differ }
+  }
+  const proven = differ ? standing.filter(({ records }) => records) : standing
+  const only = proven.length === 1 ? proven[0]! : null
+  const certified = only !== null && only.reveals.length >= genesis.body.replication
+  return {
+    status: certified ? 'certified' : differ || wrong.length > 0 ? 'disputed' : 'waiting',
+    results: certified ? only.reveals : [],
+    ...{ wrong, wrongClaims, wants, differ },
+  }
+}
+
+/** Those that pass; the others are told to `failed`. */
+function keep(groups: readonly Group[], passes: (g: Group) => boolean, failed: (g: Group) => void): readonly Group[] {
+  return groups.filter((group) => {
+    const passed = passes(group)
+    if (!passed) failed(group)
+    return passed
+  })
+}
+
+function groupsOf(counted: readonly Reveal[], knowledge: Knowledge, doubted: boolean): Group[] {
+  const byKey = new Map<string, Reveal[]>()
+  for (const reveal of counted) {
+    const key = resultKey(reveal.item.result)
+    const known = byKey.get(key)
+    if (known) known.push(reveal)
+    else byKey.set(key, [reveal])
+  }
+  return [...byKey].map(([key, reveals]) => ({
+    ...{ key, reveals },
+    records: doubted || byKey.size > 1 ? knowledge.leaves(reveals[0]!.item.result.leaves) : undefined,
+  }))
+}
+
+/** Takes those out that a known leaf shows wrong, until the rest agree or a leaf is wanted. */
+function parted(
+  groups: readonly Group[],
+  truthOf: (leaf: number) => Uint8Array | undefined,
+  convict: (group: Group, leaf: number) => void,
+): readonly Group[] {
+  let standing = groups
+  while (true) {
+    const leaf = firstDifference(standing.flatMap(({ records }) => records ?? []))
+    const truth = leaf === null ? undefined : truthOf(leaf)
+    if (leaf === null || !truth) return standing
+    standing = keep(
+      standing,
+      ({ records }) => !records || equalBytes(recordAt(records, leaf), truth),
+      (group) => convict(group, leaf),
+    )
+  }
+}
+
+/** The leaves of results that the block's own bytes contradict convict by themselves. */
+function addsUp(genesis: Genesis, { unit }: Assignment, { records, reveals }: Group): boolean {
+  try {
+    readLeaves(genesis, unit, reveals[0]!.item.result, records!)
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
 }

@@ -4,23 +4,20 @@
  */
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign, seedRound } from './assignment.ts'
+import { dealtUnitKey, type Evidence, evidenceOf, type LeafId, type Reveal } from './batch.ts'
+import { type Conviction, convictionsOf } from './convictions.ts'
 import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
 import {
-  answerBody,
   beaconDocument,
-  type DeclineBody,
   type DrawBody,
-  documentKey,
   drawBody,
   type HeartbeatBody,
   heartbeatBody,
-  type ResultBody,
   statementDocument,
 } from './events.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import type { Genesis } from './genesis.ts'
-import { judge } from './quorum.ts'
-import { mayAnswer } from './seats.ts'
+import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle } from './quorum.ts'
 import { equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { type Level, levelOf } from './trust.ts'
 
@@ -41,7 +38,9 @@ export interface DealtDraw {
 
 export interface CertifiedUnit {
   readonly assignment: Assignment
-  readonly results: readonly Statement<ResultBody>[]
+  /** N that agree, in the order of the deal, of accounts not all of whom are convicted. */
+  readonly results: readonly Reveal[]
+  readonly settlement: Settlement
 }
 
 export interface WindowState {
@@ -75,39 +74,51 @@ export interface State {
   /** Draws whose R(e) is not known yet. */
   readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
   readonly windows: ReadonlyMap<bigint, WindowState>
-  readonly results: ReadonlyMap<string, Statement<ResultBody>>
-  /** By the key of the result that will not come. */
-  readonly declines: ReadonlyMap<string, Statement<DeclineBody>>
-  /** Results that no deal asked for: refused, kept only as a count. */
-  readonly notAssigned: number
+  readonly evidence: Evidence
+  /** Of each unit of each deal that somebody has answered for, by dealtUnitKey. */
+  readonly settlements: ReadonlyMap<string, Settlement>
+  /** By account key, with the evidence. */
+  readonly convictions: readonly Conviction[]
+  /** Answers that do not count, by reason. */
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>
+  /** What a machine would have to know to decide what is in dispute. */
+  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly LeafId[] }
   readonly accounts: readonly AccountState[]
   readonly frontier: Frontier
 }
 
 /** @param unitsPerWindow classes(genesis.partition).length */
-export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Documents): State {
+export function stateOf(
+  genesis: Genesis,
+  unitsPerWindow: number,
+  documents: Documents,
+  knowledge: Knowledge = NO_KNOWLEDGE,
+): State {
   const nodes = readRegistrations(genesis, documents.accounts)
   const heartbeats = readHeartbeats(documents.pool)
   const { draws, sealed, equivocations } = readDraws(genesis, unitsPerWindow, documents.draws)
 
-  const { results, declines } = readAnswers(documents.results)
+  const evidence = evidenceOf(documents.results)
+  const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
+  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge)
+  const convictions = convictionsOf(nodes, evidence, settlements.values())
+  const convicted = new Set(convictions.map(({ account }) => account))
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
-  let asked = 0
-  for (const { assignments } of [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)) {
+  for (const { assignments } of dealt) {
     for (const assignment of assignments) {
       const { window, unit } = assignment
-      const named = answersTo(genesis, assignment, results, declines)
-      asked += named.length
-      const verdict = judge(named, genesis.body.replication)
       const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
       units.set(window, state)
-      if (verdict.status === 'disputed') state.disputed.add(unit)
-      if (verdict.status === 'certified' && !state.certified.has(unit)) {
-        state.certified.set(unit, { assignment, results: verdict.results })
-      }
+      const settlement = settlements.get(dealtUnitKey(assignment))
+      if (!settlement) continue
+      if (settlement.status === 'disputed') state.disputed.add(unit)
+      if (settlement.status !== 'certified' || state.certified.has(unit)) continue
+      const results = certifying(genesis, nodes, settlement, convicted)
+      if (results) state.certified.set(unit, { assignment, results, settlement })
     }
   }
+  for (const { certified, disputed } of units.values()) for (const unit of certified.keys()) disputed.delete(unit)
   const windows = new Map<bigint, WindowState>()
   for (const [window, { certified, disputed }] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
     windows.set(window, { window, certified, disputed, complete: certified.size === unitsPerWindow })
@@ -121,10 +132,15 @@ export function stateOf(genesis: Genesis, unitsPerWindow: number, documents: Doc
     equivocations,
     sealed,
     windows,
-    results,
-    declines,
-    notAssigned: results.size - asked,
-    accounts: accountsOf(genesis, nodes, windows.values()),
+    evidence,
+    settlements,
+    convictions,
+    refused: refusedIn(dealt, evidence, settlements),
+    wants: {
+      leaves: [...new Set([...settlements.values()].flatMap(({ wants }) => wants.leaves))],
+      truths: [...settlements.values()].flatMap(({ wants }) => wants.truths),
+    },
+    accounts: accountsOf(genesis, nodes, windows.values(), convicted, asOf(genesis, draws)),
     frontier: frontierOf(genesis, complete),
   }
 }
@@ -176,46 +192,60 @@ function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable
   return { draws, sealed, equivocations: [...equivocations.values()] }
 }
 
-function readAnswers(documents: Iterable<unknown>) {
-  const results = new Map<string, Statement<ResultBody>>()
-  const declines = new Map<string, Statement<DeclineBody>>()
-  for (const document of documents) {
-    const answer = open(statementDocument.parse(document).statement, answerBody, 'the result')
-    const { body, signer } = answer
-    const key = documentKey.result(signer, body.epoch, body.window, body.unit)
-    if (body.type === 'result') results.set(key, answer as Statement<ResultBody>)
-    else declines.set(key, answer as Statement<DeclineBody>)
-  }
-  return { results, declines }
-}
-
-const answerKey = ({ epoch, window, unit }: Assignment, node: string): string =>
-  documentKey.result(node, epoch, window.toString(), unit)
-
-/** The declines of a unit by nodes that were dealt it, in the order of their seats. */
-export function declinesOf(
-  assignment: Assignment,
-  declines: ReadonlyMap<string, Statement<DeclineBody>>,
-): Statement<DeclineBody>[] {
-  return [...assignment.quorum, ...assignment.reserve].flatMap(
-    (node) => declines.get(answerKey(assignment, node)) ?? [],
-  )
-}
-
-/** Results of nodes that may answer for the unit, in the order of their seats. */
-function answersTo(
+function settleAll(
   genesis: Genesis,
-  assignment: Assignment,
-  results: ReadonlyMap<string, Statement<ResultBody>>,
-  declines: ReadonlyMap<string, Statement<DeclineBody>>,
-): Statement<ResultBody>[] {
-  const declined = declinesOf(assignment, declines).length
-  return [...assignment.quorum, ...assignment.reserve].flatMap((node) => {
-    const result = results.get(answerKey(assignment, node))
-    const named = result && mayAnswer(genesis, assignment, node, result.body.overtime?.round ?? null, declined)
-    return named ? [result] : []
-  })
+  nodes: ReadonlyMap<string, Registration>,
+  dealt: readonly DealtDraw[],
+  evidence: Evidence,
+  knowledge: Knowledge,
+): Map<string, Settlement> {
+  const settlements = new Map<string, Settlement>()
+  const isAuditor = (node: string) => nodes.has(node)
+  for (const { assignments } of dealt) {
+    for (const assignment of assignments) {
+      const key = dealtUnitKey(assignment)
+      const ofUnit = evidence.units.get(key)
+      if (ofUnit) settlements.set(key, settle(genesis, assignment, ofUnit, knowledge, isAuditor))
+    }
+  }
+  return settlements
 }
+
+/** N results that agree, one of them at least of an account that is not convicted; null when there is none. */
+function certifying(
+  genesis: Genesis,
+  nodes: ReadonlyMap<string, Registration>,
+  { results }: Settlement,
+  convicted: ReadonlySet<string>,
+): readonly Reveal[] | null {
+  const isConvicted = ({ node }: Reveal) => convicted.has(nodes.get(node)?.account ?? '')
+  const trusted = results.filter((result) => !isConvicted(result))
+  if (trusted.length === 0) return null
+  const chosen = new Set([...trusted, ...results.filter(isConvicted)].slice(0, genesis.body.replication))
+  return results.filter((result) => chosen.has(result))
+}
+
+/** Counts why answers do not count. What is said about a deal that is not known yet waits. */
+function refusedIn(
+  dealt: readonly DealtDraw[],
+  evidence: Evidence,
+  settlements: ReadonlyMap<string, Settlement>,
+): State['refused'] {
+  const refused: Partial<Record<Refusal, number>> = {}
+  const add = (reason: Refusal, n = 1) => {
+    refused[reason] = (refused[reason] ?? 0) + n
+  }
+  for (const settlement of settlements.values()) for (const reason of settlement.refused.values()) add(reason)
+  const epochs = new Set(dealt.map(({ draw }) => draw.body.epoch))
+  for (const [key, { reveals }] of evidence.units) {
+    if (!settlements.has(key) && epochs.has(Number(key.split('/')[0]))) add('not-assigned', reveals.size)
+  }
+  return refused
+}
+
+/** The newest R(e) that a dealt draw proves: what "now" is for the rules. */
+const asOf = (genesis: Genesis, draws: ReadonlyMap<number, DealtDraw>): number =>
+  seedRound(genesis, Math.max(0, ...draws.keys()))
 
 /** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */
 const dealt = new WeakMap<Statement<DrawBody>, DealtDraw>()
@@ -232,6 +262,8 @@ function accountsOf(
   genesis: Genesis,
   nodes: ReadonlyMap<string, Registration>,
   windows: Iterable<WindowState>,
+  convicted: ReadonlySet<string>,
+  now: number,
 ): AccountState[] {
   const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] } & { nodes: string[] }>()
   for (const { account, node, name } of [...nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1))) {
@@ -251,15 +283,18 @@ function accountsOf(
   }
   for (const { certified } of windows) {
     for (const { assignment, results } of certified.values()) {
-      for (const { signer, body } of results) {
-        const account = accounts.get(nodes.get(signer)?.account ?? '')
+      for (const { node, item } of results) {
+        const account = accounts.get(nodes.get(node)?.account ?? '')
         if (!account) continue
         account.units++
-        account.hardNumbers += body.count
+        account.hardNumbers += item.result.count
         account.lastRound = Math.max(account.lastRound ?? 0, seedRound(genesis, assignment.epoch))
-        account.level = levelOf(genesis, account.units)
       }
     }
+  }
+  for (const account of accounts.values()) {
+    const idle = now - (account.lastRound ?? now)
+    account.level = convicted.has(account.account) ? 'BANNED' : levelOf(genesis, account.units, idle)
   }
   return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
 }

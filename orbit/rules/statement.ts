@@ -97,12 +97,21 @@ export const publicKeyOf = (secret: Uint8Array): KeyHex => bytesToHex(ed25519.ge
 export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i])
 
+/** In byte order: below, at or above zero. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i]! - b[i]!
+  return a.length - b.length
+}
+
 /** Schemas that several statements share. */
 export const field = {
   key: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits'),
   /** A number of the mathematics: decimal, no sign, no leading zeros. dag-cbor's integers end at 2^64. */
   natural: z.string().regex(/^(0|[1-9][0-9]{0,99})$/, 'must be a decimal number'),
   network: z.string().regex(/^b[a-z2-7]{58}$/, 'must be a network id'),
+  /** CIDv1 in base32: dag-cbor or raw, sha2-256. */
+  cid: z.string().regex(/^b[a-z2-7]{58}$/, 'must be a CID'),
   count: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   positive: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
   bytes: sized,

@@ -1,15 +1,28 @@
 /**
- * Levels, computed from certified units and from nothing else. They decide audit rates and the vote, never a shortcut
- * to N.
+ * Levels, computed from certified units and convictions, and from nothing else. They decide audit rates and the vote,
+ * never a shortcut to N.
+ *
+ * Rise.       VERIFIED, TRUSTED and ELITE from so many accepted units on, as the genesis says.
+ * Decay.      For each full `idleRounds` since R(e) of its newest accepted unit an account drops by one level: a key that
+ *             lies unused is worth less to whoever finds it. One more accepted unit restores what its units give.
+ * Conviction. A signed wrong leaf, a result that is not the sum of its leaves, or two different results of one unit ban
+ *             the account, by that evidence alone (convictions.ts): it is on no roster any more, and a unit that convicted
+ *             accounts alone agree on is not certified. What it did together with others stands.
+ * Re-entry.   A banned account stays banned. Its owner may register another, which pays the price again (puzzle.ts) and
+ *             begins as UNTRUSTED. An account that only missed deadlines registers anew and goes on (roster.ts).
  */
 import type { Genesis } from './genesis.ts'
 
-export type Level = 'UNTRUSTED' | 'VERIFIED' | 'TRUSTED' | 'ELITE'
+export type Level = 'BANNED' | 'UNTRUSTED' | 'VERIFIED' | 'TRUSTED' | 'ELITE'
 
-/** @param acceptedUnits units certified with a result of this account */
-export function levelOf(genesis: Genesis, acceptedUnits: number): Level {
-  const { verified, trusted, elite } = genesis.body.trust
-  if (acceptedUnits >= elite) return 'ELITE'
-  if (acceptedUnits >= trusted) return 'TRUSTED'
-  return acceptedUnits >= verified ? 'VERIFIED' : 'UNTRUSTED'
+const RISING: readonly Level[] = ['UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE']
+
+/**
+ * @param acceptedUnits units certified with a result of this account
+ * @param idle rounds since R(e) of the newest of them
+ */
+export function levelOf(genesis: Genesis, acceptedUnits: number, idle: number): Level {
+  const { verified, trusted, elite, idleRounds } = genesis.body.trust
+  const earned = [verified, trusted, elite].filter((units) => acceptedUnits >= units).length
+  return RISING[Math.max(0, earned - Math.floor(Math.max(0, idle) / idleRounds))]!
 }

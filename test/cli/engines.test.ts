@@ -1,6 +1,7 @@
 /** A GPU that is lost half way costs nothing but time: the unit goes on with the CPU, from the leaves it had. */
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { cpuEngine, Replaceable } from '../../cli/engines.ts'
+import { Replaceable } from '../../cli/engines.ts'
+import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine, Partition, Unit, VerifyOptions } from '../../kernels/unit.ts'
 import { openWasmEngine } from '../../kernels/wasm/engine.ts'
 import { DeviceLost } from '../../kernels/webgpu/errors.ts'

@@ -9,7 +9,7 @@ export interface Status {
   readonly network: { readonly id: string; readonly unitsPerWindow: number }
   readonly frontier: { readonly below: string; readonly sentence: string; readonly windows: number }
   readonly windows: readonly { readonly window: string; readonly certified: number; readonly complete: boolean }[]
-  readonly units: { readonly certified: number; readonly results: number; readonly notAssigned: number }
+  readonly units: { readonly certified: number; readonly results: number; readonly refused: Record<string, number> }
   readonly accounts: readonly { readonly name: string; readonly units: number; readonly level: string }[]
   readonly running: boolean
   readonly node: { readonly addresses: readonly string[] } | null

@@ -1,5 +1,6 @@
 /** A certificate convinces from its bytes alone, and no other bytes do. */
 import { beforeAll, describe, expect, test } from 'bun:test'
+import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { readCertificate, writeCertificate } from '../../../orbit/rules/certificate.ts'
 import { frontierSentence, frontierText } from '../../../orbit/rules/frontier.ts'
@@ -11,12 +12,10 @@ let certificate: Uint8Array
 const window = 1n << 43n
 
 const write = (m: Miniature) =>
-  writeCertificate(
-    m.state(),
-    window,
-    (result) => m.records.get(result.leaves)!,
-    (node) => m.registration(node),
-  )
+  writeCertificate(m.state(), window, {
+    leaves: (cid) => m.records.get(cid),
+    registration: (node) => m.registration(node),
+  })
 
 beforeAll(async () => {
   network = miniature()
@@ -41,7 +40,9 @@ test('the certificate says what was computed', () => {
   const read = readCertificate(certificate)
   expect(read.window).toBe(window)
   expect(read.genesis.networkId).toBe(network.genesis.networkId)
-  const results = [...network.state().windows.get(window)!.certified.values()].map((unit) => unit.results[0]!.body)
+  const results = [...network.state().windows.get(window)!.certified.values()].map(
+    (unit) => unit.results[0]!.item.result,
+  )
   expect(read.count).toBe(results.reduce((sum, result) => sum + result.count, 0))
   expect(read.count).toBeGreaterThan(1000)
 })
@@ -96,10 +97,25 @@ describe('refused', () => {
     expect(altered((file) => (file.draws[0].signature = file.draws[1].signature))).toBe('refused')
   })
 
-  test('a result signed by somebody whom the deal does not name', () => {
+  test('a reveal or a commit signed by somebody whom the deal does not name', () => {
     const stranger = new Uint8Array(32).fill(9)
-    const body = network.state().windows.get(window)!.certified.get(0)!.results[0]!.body
-    expect(altered((file) => (file.units[0].results[0] = sign(body, stranger).bytes))).toBe('refused')
+    const again = (bytes: Uint8Array) => sign((dagCbor.decode(bytes) as { body: unknown }).body, stranger).bytes
+    expect(altered((file) => (file.reveals[0] = again(file.reveals[0])))).toBe('refused')
+    expect(altered((file) => (file.commits[0] = again(file.commits[0])))).toBe('refused')
+  })
+
+  test('a window that lacks a unit, though all that it has is certified', () => {
+    const few = writeCertificate(
+      network.state(),
+      window,
+      { leaves: (cid) => network.records.get(cid), registration: (node) => network.registration(node) },
+      [1, 2],
+    )
+    expect(readCertificate(few).complete).toBe(false)
+    expect([...readCertificate(few).units.keys()]).toEqual([1, 2])
+    const file = dagJson.decode<any>(few)
+    file.scope = 'window'
+    expect(refuse(dagJson.encode(file))).toBe('refused')
   })
 
   test('leaves that are not those signed', () => {

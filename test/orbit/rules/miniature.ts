@@ -1,13 +1,14 @@
 /** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { classes } from '../../../kernels/partition.ts'
-import { encodeLeaf } from '../../../kernels/result.ts'
+import { encodeLeaf, merkleRoot } from '../../../kernels/result.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
 import { seedRound } from '../../../orbit/rules/assignment.ts'
+import { commitTo, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
 import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
 import { nextDraw } from '../../../orbit/rules/draw.ts'
 import { checksumHex, type DrawBody, peakText, type ResultBody } from '../../../orbit/rules/events.ts'
-import { type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
+import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
 
@@ -48,7 +49,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     coordinators: [node],
     founders: [{ account, node }],
     registration: { N: 2, r: 1, p: 1, tries: 1 },
-    trust: { verified: 10, trusted: 100, elite: 1000 },
+    trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1_000_000 },
     vote: { deadlineRounds: 1000 },
     genesis_timestamp: 1_700_000_000_000,
     ...changes,
@@ -97,13 +98,12 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     },
     async work(epoch) {
       const engine = new WasmEngine({ workers: 1 })
+      const results: SaltedResult[] = []
       try {
         for (const { window, unit } of state().draws.get(epoch)!.assignments) {
           const result = await engine.verify({ partition: genesis.partition, window, index: unit })
           const leaves = Buffer.concat(result.leaves.map(encodeLeaf))
-          const statement: ResultBody = {
-            type: 'result',
-            network,
+          const body: ResultBody = {
             epoch,
             window: window.toString(),
             unit,
@@ -112,11 +112,20 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
             peak: peakText(result.peak),
             root: result.root,
             leaves: rawCid(leaves).toString(),
-            overtime: null,
           }
-          records.set(statement.leaves, new Uint8Array(leaves))
-          documents.results.push({ statement: sign(statement, nodeSecret).bytes })
+          records.set(body.leaves, new Uint8Array(leaves))
+          results.push({ result: body, salt: new Uint8Array(16).fill(unit) })
         }
+        const at = {
+          batch: epoch,
+          round: seedRound(genesis, epoch),
+          beacon: signRound(beaconSecret, seedRound(genesis, epoch)),
+        }
+        const commit = sign({ type: 'commit', network, ...commitTo(node, results), ...at }, nodeSecret).bytes
+        documents.results.push({ statement: commit })
+        const items = itemsOf(cidOf(commit).toString(), node, results, new Map(results.map((_, i) => [i, []])))
+        const shown = { type: 'reveal', network, part: 0, size: items.length, root: merkleRoot(items), ...at }
+        documents.results.push({ statement: sign(shown, nodeSecret).bytes, items })
       } finally {
         await engine.close()
       }

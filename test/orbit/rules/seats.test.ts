@@ -1,238 +1,177 @@
 /** Who may answer for a unit: its quorum, then its reserve as seats fall free; and nobody else, ever. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { type Assignment, deadlineRound, seedRound } from '../../../orbit/rules/assignment.ts'
-import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
-import { nextDraw } from '../../../orbit/rules/draw.ts'
-import { duties, missesInARow } from '../../../orbit/rules/duties.ts'
-import type { DeclineBody, ResultBody } from '../../../orbit/rules/events.ts'
-import type { State } from '../../../orbit/rules/state.ts'
-import { stateOf } from '../../../orbit/rules/state.ts'
-import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
-import { miniature } from './miniature.ts'
+import { dealtUnitKey } from '../../../orbit/rules/batch.ts'
+import { duties, missesInARow, revealable } from '../../../orbit/rules/duties.ts'
+import { commitDeadline, reserveLength } from '../../../orbit/rules/seats.ts'
+import { Party } from './party.ts'
 
-const beaconSecret = localSecret(new Uint8Array(48).fill(7))
-const secrets = Array.from({ length: 7 }, (_, i) => ({
-  account: new Uint8Array(32).fill(100 + i),
-  node: new Uint8Array(32).fill(150 + i),
-}))
-const keys = secrets.map(({ account, node }) => ({ account: publicKeyOf(account), node: publicKeyOf(node) }))
-
-/** Seven accounts, N = 2, deadline 100 rounds, one unit dealt in epoch 2 (R = 6). */
-class Party {
-  readonly genesis = miniature({
-    replication: 2,
-    deadlineRounds: 100,
-    missLimit: 2,
-    partition: { map: '3n+1', bits: 28, units: 1, leaves: 8, hardSteps: 128 },
-    founders: keys
-      .map((key) => ({ ...key }))
-      .concat([{ account: publicKeyOf(new Uint8Array(32).fill(0).fill(1, 31)), node: keys[0]!.node }]),
-    coordinators: [keys[0]!.node],
-    beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
-  }).genesis
-  readonly documents = {
-    accounts: [] as unknown[],
-    pool: [] as unknown[],
-    draws: [] as unknown[],
-    results: [] as unknown[],
-  }
-
-  constructor() {
-    const network = this.genesis.networkId
-    const beacon = signRound(beaconSecret, 1)
-    secrets.forEach((secret, i) => {
-      const { account, node } = keys[i]!
-      this.documents.accounts.push({
-        registration: sign(
-          { type: 'registration', network, account, node, name: `n${i}`, round: 1, beacon, nonce: 0 },
-          secret.account,
-        ).bytes,
-        consent: sign({ type: 'consent', network, account, node }, secret.node).bytes,
-      })
-    })
-    this.beat(4, 1)
-    this.seal(4)
-  }
-
-  beat(round: number, capacity: number) {
-    const beacon = signRound(beaconSecret, round)
-    for (const [i, { node }] of secrets.entries()) {
-      const body = {
-        type: 'heartbeat',
-        network: this.genesis.networkId,
-        node: keys[i]!.node,
-        round,
-        beacon,
-        capacity,
-        engines: ['wasm'],
-      }
-      this.documents.pool.push({ statement: sign(body, node).bytes })
-    }
-  }
-
-  seal(round: number) {
-    const draw = nextDraw(this.state(), round, 1, [])
-    if (!draw) throw new Error('nothing to draw')
-    this.documents.draws.push({ statement: sign(draw, secrets[0]!.node).bytes })
-    const seed = seedRound(this.genesis, draw.epoch)
-    this.documents.draws.push({ round: seed, signature: signRound(beaconSecret, seed) })
-    return draw
-  }
-
-  state = (): State => stateOf(this.genesis, 1, this.documents)
-  get unit(): Assignment {
-    return this.state().draws.get(2)!.assignments[0]!
-  }
-
-  private secretOf = (node: string) => secrets[keys.findIndex((key) => key.node === node)]!.node
-
-  answer(node: string, overtime: number | null = null, count = 5) {
-    const { epoch, window, unit } = this.unit
-    const body: ResultBody = {
-      type: 'result',
-      network: this.genesis.networkId,
-      epoch,
-      window: window.toString(),
-      unit,
-      count,
-      checksum: '00000000deadbeef',
-      peak: null,
-      root: new Uint8Array(32),
-      leaves: `b${'a'.repeat(58)}`,
-      overtime: overtime === null ? null : { round: overtime, beacon: signRound(beaconSecret, overtime) },
-    }
-    this.documents.results.push({ statement: sign(body, this.secretOf(node)).bytes })
-  }
-
-  decline(node: string) {
-    const { epoch, window, unit } = this.unit
-    const body: DeclineBody = {
-      type: 'decline',
-      network: this.genesis.networkId,
-      epoch,
-      window: window.toString(),
-      unit,
-    }
-    this.documents.results.push({ statement: sign(body, this.secretOf(node)).bytes })
-  }
-
-  get certified(): boolean {
-    return this.state().windows.get(this.unit.window)?.certified.has(0) ?? false
-  }
-}
-
+/** Sixteen accounts, N = 2, deadline 100 rounds, one unit dealt in epoch 2 (R = 6). */
 let party: Party
+let unit: Assignment
+let quorum: [string, string]
+let reserve: readonly string[]
+
 beforeEach(() => {
-  party = new Party()
+  party = new Party({ accounts: 16, changes: { replication: 2, missLimit: 2 } })
+  unit = party.deal(2, 1)[0]!
+  quorum = unit.quorum as [string, string]
+  reserve = unit.reserve
 })
 
-const seats = () => ({ quorum: party.unit.quorum, reserve: party.unit.reserve })
+const certified = () => party.settlement(unit)?.status === 'certified'
+const stranger = () => party.members.find(({ node }) => !quorum.includes(node) && !reserve.includes(node))!.node
+const result = () => party.result(unit, party.claim(unit))
+/** A node commits at a round, and shows with the commits of all before it cited. */
+const commits: string[] = []
+beforeEach(() => {
+  commits.length = 0
+})
+const commit = (node: string, round = 7) => {
+  const cid = party.commit(node, [result()], round)
+  commits.push(cid)
+  return { node, cid }
+}
+const show = (...own: { node: string; cid: string }[]) => {
+  for (const { node, cid } of own) party.reveal(node, cid, new Map([[0, commits.filter((c) => c !== cid)]]), 300)
+}
+const answer = (...nodes: (readonly [string, number])[]) => show(...nodes.map(([node, round]) => commit(node, round)))
 
 test('a deal names a quorum and a reserve of other accounts', () => {
-  const { quorum, reserve } = seats()
   expect(quorum).toHaveLength(2)
-  expect(reserve).toHaveLength(4)
-  expect(new Set([...quorum, ...reserve]).size).toBe(6)
-})
-
-test('two equal results of the quorum certify the unit; one does not, nor two that differ', () => {
-  const [a, b] = seats().quorum as [string, string]
-  party.answer(a)
-  expect(party.certified).toBe(false)
-  party.answer(b, null, 6)
-  expect(party.certified).toBe(false)
-  expect([...party.state().windows.get(party.unit.window)!.disputed]).toEqual([0])
+  expect(reserve).toHaveLength(reserveLength(2))
+  expect(new Set([...quorum, ...reserve]).size).toBe(2 + reserveLength(2))
 })
 
 test('a result of anybody else is refused and counted', () => {
-  const { quorum, reserve } = seats()
-  const stranger = keys.find(({ node }) => !quorum.includes(node) && !reserve.includes(node))!.node
-  party.answer(quorum[0]!)
-  party.answer(stranger)
-  party.answer(stranger, 500)
-  party.answer(reserve[0]!)
-  expect(party.certified).toBe(false)
-  expect(party.state().notAssigned).toBe(2)
+  answer([quorum[0], 7], [stranger(), 7], [reserve[0]!, 7])
+  expect(certified()).toBe(false)
+  expect(party.state().refused['not-assigned']).toBe(2)
+})
+
+test('a result for a unit that was not dealt at all is refused and counted', () => {
+  const elsewhere = { ...unit, unit: 3 }
+  const cid = party.commit(quorum[0], [party.result(elsewhere, party.claim(elsewhere))], 7)
+  party.reveal(quorum[0], cid, new Map([[0, []]]), 300)
+  expect(party.state().refused).toEqual({ 'not-assigned': 1 })
 })
 
 describe('the reserve', () => {
-  test('may answer with proof that the deadline has passed, in its order', () => {
-    const { quorum, reserve } = seats()
-    party.answer(quorum[0]!)
-    party.answer(reserve[0]!, deadlineRound(party.genesis, 2) - 1)
-    expect(party.certified).toBe(false)
-    party.answer(reserve[2]!, deadlineRound(party.genesis, 2))
-    expect(party.certified).toBe(false)
-    party.answer(reserve[1]!, deadlineRound(party.genesis, 2))
-    expect(party.certified).toBe(true)
+  const deadline = () => deadlineRound(party.genesis, 2)
+
+  test('may answer with proof that the deadline has passed', () => {
+    answer([quorum[0], 7], [reserve[0]!, deadline()])
+    expect(certified()).toBe(true)
+  })
+
+  test('may not answer before', () => {
+    answer([quorum[0], 7], [reserve[0]!, deadline() - 1])
+    expect(certified()).toBe(false)
+  })
+
+  test('may not answer out of its order: the third waits for the next period', () => {
+    show(commit(quorum[0]), commit(reserve[2]!, deadline()))
+    expect(certified()).toBe(false)
+    expect(party.settlement(unit)!.refused.get(reserve[2]!)).toBe('not-assigned')
+    show(commit(reserve[3]!, deadline() + 100), commit(reserve[4]!, deadline() + 200))
+    expect(certified()).toBe(true)
   })
 
   test('may answer at once for those who declined, and for no more of them', () => {
-    const { quorum, reserve } = seats()
-    party.answer(quorum[0]!)
-    party.decline(quorum[1]!)
-    party.answer(reserve[1]!)
-    expect(party.certified).toBe(false)
-    party.answer(reserve[0]!)
-    expect(party.certified).toBe(true)
+    party.decline(quorum[1], unit)
+    const own = [commit(quorum[0]), commit(reserve[1]!)]
+    show(...own)
+    expect(certified()).toBe(false)
+    show(commit(reserve[0]!))
+    // Shown too early the first time: nobody else's commit could be cited that counts.
+    expect(party.settlement(unit)!.refused.get(reserve[1]!)).toBe('not-assigned')
+    expect(party.settlement(unit)!.counted.map(({ node }) => node)).not.toContain(reserve[1]!)
   })
 
   test('a decline by somebody who was not dealt the unit frees no seat', () => {
-    const { quorum, reserve } = seats()
-    const stranger = keys.find(({ node }) => !quorum.includes(node) && !reserve.includes(node))!.node
-    party.answer(quorum[0]!)
-    party.decline(stranger)
-    party.answer(reserve[0]!)
-    expect(party.certified).toBe(false)
+    party.decline(stranger(), unit)
+    answer([quorum[0], 7], [reserve[0]!, 7])
+    expect(certified()).toBe(false)
   })
 })
 
 describe('duties', () => {
   const asked = (round: number) =>
-    keys
-      .filter(({ node }) => duties(party.state(), node, round).some(({ window }) => window === party.unit.window))
-      .map(({ node }) => node)
+    party.members.filter(({ node }) => duties(party.state(), node, round).length > 0).map(({ node }) => node)
 
   test('before the deadline the quorum alone; after it the reserve, as many as are missing', () => {
-    const { quorum, reserve } = seats()
     const deadline = deadlineRound(party.genesis, 2)
     expect(asked(deadline - 1).sort()).toEqual([...quorum].sort())
-    party.answer(quorum[0]!)
-    expect(asked(deadline - 1)).toEqual([quorum[1]!])
-    expect(asked(deadline).sort()).toEqual([quorum[1]!, reserve[0]!].sort())
+    commit(quorum[0])
+    expect(asked(deadline - 1)).toEqual([quorum[1]])
+    expect(asked(deadline).sort()).toEqual([quorum[1], reserve[0]!].sort())
     // The next period calls the next ones, in case the first of the reserve is gone as well.
     expect(asked(deadline + 100)).toContain(reserve[2]!)
   })
 
   test('one who declined is asked no more, and the next is asked at once', () => {
-    const { quorum, reserve } = seats()
-    party.decline(quorum[0]!)
-    expect(asked(10).sort()).toEqual([quorum[1]!, reserve[0]!].sort())
+    party.decline(quorum[0], unit)
+    expect(asked(10).sort()).toEqual([quorum[1], reserve[0]!].sort())
+  })
+
+  test('results that differ ask two more at once', () => {
+    party.answer(unit, quorum, [0, 1])
+    expect(asked(10).sort()).toEqual(reserve.slice(0, 2).sort())
+  })
+
+  test('one who committed and never shows is replaced by two, as each needs another to cite it', () => {
+    const [a] = quorum.map((node) => commit(node)) as [{ node: string; cid: string }]
+    show(a)
+    expect(asked(deadlineRound(party.genesis, 2)).sort()).toEqual(reserve.slice(0, 2).sort())
   })
 
   test('nobody is asked for a certified unit', () => {
-    for (const node of seats().quorum) party.answer(node)
-    expect(party.certified).toBe(true)
+    party.answer(unit, quorum)
+    expect(certified()).toBe(true)
     expect(asked(10)).toEqual([])
-  })
-
-  test('after all its time the unit is on offer again', () => {
-    expect(() => party.seal(7)).toThrow('nothing to draw')
-    const late = deadlineRound(party.genesis, 2) + 2 * 100 + 1
-    party.beat(late, 1)
-    const draw = party.seal(late)
-    expect(draw.offers[0]).toEqual({ window: party.unit.window.toString(), from: 0, to: 1 })
   })
 })
 
-test('misses and declines in a row are counted, an answer ends the row, and the limit keeps an account out', () => {
-  const [a, b] = seats().quorum as [string, string]
-  const account = (node: string) => keys.find((key) => key.node === node)!.account
+describe('a result may be shown', () => {
+  const ready = (node: string, round: number) => revealable(party.state(), node, round).map(({ cites }) => cites)
+
+  test('when the commits of N accounts are there, which it cites', () => {
+    const a = commit(quorum[0])
+    expect(ready(quorum[0], 20)).toEqual([])
+    const b = commit(quorum[1])
+    expect(ready(quorum[0], 20)).toEqual([[b.cid]])
+    expect(ready(quorum[1], 20)).toEqual([[a.cid]])
+    show(a)
+    expect(ready(quorum[0], 20)).toEqual([])
+  })
+
+  test('or when the time for commits is over', () => {
+    commit(quorum[0])
+    expect(ready(quorum[0], commitDeadline(party.genesis, 2) - 1)).toEqual([])
+    expect(ready(quorum[0], commitDeadline(party.genesis, 2))).toEqual([[]])
+  })
+
+  test('a commit of somebody who has no seat is no reason', () => {
+    commit(quorum[0])
+    commit(stranger())
+    expect(ready(quorum[0], 20)).toEqual([])
+  })
+})
+
+test('misses and declines in a row are counted, a result shown ends the row, and the limit keeps an account out', () => {
+  const [a, b] = quorum
+  const { account: ofA } = party.member(a)
+  const { account: ofB } = party.member(b)
   const deadline = deadlineRound(party.genesis, 2)
-  expect(missesInARow(party.state(), deadline).get(account(a)) ?? 0).toBe(0)
-  expect(missesInARow(party.state(), deadline + 1).get(account(a))).toBe(1)
-  party.answer(b)
-  expect(missesInARow(party.state(), deadline + 1).get(account(b))).toBe(0)
-  party.decline(a)
-  expect(missesInARow(party.state(), 7).get(account(a))).toBe(1)
+  expect(missesInARow(party.state(), deadline).get(ofA) ?? 0).toBe(0)
+  expect(missesInARow(party.state(), deadline + 1).get(ofA)).toBe(1)
+  const own = commit(b)
+  // Bound, and not shown: a miss only when all time is over.
+  expect(missesInARow(party.state(), deadline + 1).get(ofB) ?? 0).toBe(0)
+  expect(missesInARow(party.state(), seedRound(party.genesis, 2) + 301).get(ofB)).toBe(1)
+  show(own)
+  expect(missesInARow(party.state(), deadline + 301).get(ofB)).toBe(0)
+  party.decline(a, unit)
+  expect(missesInARow(party.state(), 7).get(ofA)).toBe(1)
+  expect(party.state().evidence.units.has(dealtUnitKey(unit))).toBe(true)
 })

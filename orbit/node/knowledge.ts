@@ -1,0 +1,111 @@
+/**
+ * What this machine knows besides the documents (rules: quorum.ts): the leaves of results that are in dispute, got from peers,
+ * and the leaves that it has computed itself to see who is wrong. Both are facts: a block is what its CID says, and a leaf
+ * is mathematics. What was computed is kept, as it may have taken seconds.
+ */
+
+import { CID } from 'multiformats/cid'
+import { encodeLeaf } from '../../kernels/result.ts'
+import type { Engine } from '../../kernels/unit.ts'
+import type { LeafId } from '../rules/batch.ts'
+import type { Genesis } from '../rules/genesis.ts'
+import { type Knowledge, leafKey } from '../rules/quorum.ts'
+import type { State } from '../rules/state.ts'
+import type { OrbitNode } from './open.ts'
+import type { SqliteFile } from './sqlite.ts'
+
+export const TRUTHS = 'truth/'
+
+/** In a form that goes through dag-cbor. */
+export interface KnowledgeDump {
+  readonly leaves: readonly (readonly [string, Uint8Array])[]
+  readonly truths: readonly (readonly [string, Uint8Array])[]
+}
+
+export const knowledgeOf = ({ leaves, truths }: KnowledgeDump): Knowledge => {
+  const blocks = new Map(leaves)
+  const facts = new Map(truths)
+  return { leaves: (cid) => blocks.get(cid), truth: (leaf) => facts.get(leafKey(leaf)) }
+}
+
+/** From the database of a node that does not run: leaves are looked up as they are asked for. */
+export function storedKnowledge(sql: SqliteFile): Knowledge {
+  return {
+    leaves: (cid) => sql.bytes('SELECT v FROM blocks WHERE k = ?', CID.parse(cid).multihash.bytes),
+    truth: (leaf) => sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf)),
+  }
+}
+
+const BLOCK_TIMEOUT = 20_000
+/** How long after a block could not be had it is asked for again. */
+const ASK_AGAIN_MS = 30_000
+
+export class Learning implements Knowledge {
+  private readonly blocks = new Map<string, Uint8Array>()
+  private readonly facts = new Map<string, Uint8Array>()
+  private readonly asked = new Map<string, number>()
+  private readonly genesis: Genesis
+  private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
+  private readonly openEngine: () => Engine
+
+  constructor(genesis: Genesis, node: Pick<OrbitNode, 'blocks' | 'kv'>, openEngine: () => Engine) {
+    this.genesis = genesis
+    this.node = node
+    this.openEngine = openEngine
+  }
+
+  async start(): Promise<void> {
+    for (const [key, record] of await this.node.kv.entries(TRUTHS)) this.facts.set(key.slice(TRUTHS.length), record)
+  }
+
+  leaves(cid: string): Uint8Array | undefined {
+    return this.blocks.get(cid)
+  }
+
+  truth(leaf: LeafId): Uint8Array | undefined {
+    return this.facts.get(leafKey(leaf))
+  }
+
+  dump(): KnowledgeDump {
+    return { leaves: [...this.blocks], truths: [...this.facts] }
+  }
+
+  /**
+   * Learns what the state wants to know: blocks first, then leaves, each computed once.
+   *
+   * @returns whether something is known now that was not
+   */
+  async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
+    const now = performance.now()
+    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid) ?? 0))
+    const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
+    const unknown = wants.truths.filter((leaf) => !this.facts.has(leafKey(leaf)))
+    if (unknown.length > 0) await this.compute(unknown, signal)
+    return got.some(Boolean) || unknown.length > 0
+  }
+
+  private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      this.blocks.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
+      return true
+    } catch {
+      // Nobody has it now: a result whose leaves nobody hands out decides nothing, so there is no hurry.
+      this.asked.set(cid, performance.now() + ASK_AGAIN_MS)
+      return false
+    }
+  }
+
+  private async compute(leaves: readonly LeafId[], signal: AbortSignal): Promise<void> {
+    const engine = this.openEngine()
+    try {
+      for (const leaf of leaves) {
+        const unit = { partition: this.genesis.partition, window: leaf.window, index: leaf.unit }
+        const record = encodeLeaf(await engine.verifyLeaf(unit, leaf.leaf, { signal }))
+        this.facts.set(leafKey(leaf), record)
+        await this.node.kv.put(TRUTHS + leafKey(leaf), record)
+      }
+    } finally {
+      await engine.close()
+    }
+  }
+}

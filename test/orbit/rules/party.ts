@@ -1,0 +1,234 @@
+/**
+ * A network of many accounts in memory: real statements, real signatures, a local beacon, and no processes. Results are
+ * made up unless a test gives the real ones: what is tested here is who is believed, not what is computed.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { classes, leavesOf } from '../../../kernels/partition.ts'
+import { encodeLeaf, merkleRoot, summarize } from '../../../kernels/result.ts'
+import type { HardSummary, Partition } from '../../../kernels/unit.ts'
+import { type Assignment, seedRound } from '../../../orbit/rules/assignment.ts'
+import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
+import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
+import {
+  type AuditBody,
+  type CommitBody,
+  checksumHex,
+  type DrawBody,
+  peakText,
+  type ResultBody,
+  type RevealBody,
+} from '../../../orbit/rules/events.ts'
+import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
+import { type Knowledge, leafKey, NO_KNOWLEDGE } from '../../../orbit/rules/quorum.ts'
+import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
+import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
+
+const beaconSecret = localSecret(new Uint8Array(48).fill(7))
+const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))
+
+/** The signature of a beacon round of every party. */
+export const beaconAt = (round: number): Uint8Array => signRound(beaconSecret, round)
+
+export interface Member {
+  readonly name: string
+  readonly account: string
+  readonly node: string
+  readonly accountSecret: Uint8Array
+  readonly nodeSecret: Uint8Array
+}
+
+/** The leaves of a unit, as somebody claims them. */
+export type Claim = readonly HardSummary[]
+
+export interface PartyOptions {
+  readonly accounts: number
+  readonly partition?: Partial<Partition>
+  readonly changes?: Partial<GenesisBody>
+}
+
+export class Party {
+  readonly members: readonly Member[]
+  readonly genesis: Genesis
+  readonly documents: { [K in keyof Documents]: unknown[] } = { accounts: [], pool: [], draws: [], results: [] }
+  /** Leaf blocks that somebody has handed out. */
+  readonly blocks = new Map<string, Uint8Array>()
+  /** Leaves that have been computed, by leafKey. */
+  readonly truths = new Map<string, Uint8Array>()
+  readonly unitsPerWindow: number
+  private readonly commitsOf = new Map<string, string[]>()
+  private readonly salted = new Map<string, SaltedResult[]>()
+
+  constructor({ accounts, partition, changes }: PartyOptions) {
+    this.members = Array.from({ length: accounts }, (_, i) => {
+      const [accountSecret, nodeSecret] = [secret(1, i), secret(2, i)]
+      return {
+        ...{ name: `n${i}`, accountSecret, nodeSecret },
+        ...{ account: publicKeyOf(accountSecret), node: publicKeyOf(nodeSecret) },
+      }
+    })
+    const [founder] = this.members as [Member]
+    const body: GenesisBody = {
+      type: 'genesis',
+      version: 1,
+      name: 'party',
+      baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
+      partition: { map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128, ...partition },
+      replication: 3,
+      epoch: { rounds: 3, perDatabase: 1000 },
+      freshRounds: 300,
+      deadlineRounds: 100,
+      missLimit: 4,
+      beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
+      coordinators: [founder.node],
+      founders: [{ account: founder.account, node: founder.node }],
+      registration: { N: 2, r: 1, p: 1, tries: 1 },
+      trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1_000_000 },
+      vote: { deadlineRounds: 1000 },
+      genesis_timestamp: 1_700_000_000_000,
+      ...changes,
+    }
+    this.genesis = readGenesis(sign(body, founder.accountSecret).bytes)
+    this.unitsPerWindow = classes(this.genesis.partition).length
+    for (const member of this.members) this.documents.accounts.push(this.registration(member.node))
+  }
+
+  private get network(): string {
+    return this.genesis.networkId
+  }
+
+  member(node: string): Member {
+    const member = this.members.find((m) => m.node === node)
+    if (!member) throw new Error(`nobody has the node ${node}`)
+    return member
+  }
+
+  private readonly registrations = new Map<string, { registration: Uint8Array; consent: Uint8Array }>()
+
+  registration(key: string): { registration: Uint8Array; consent: Uint8Array } {
+    const known = this.registrations.get(key)
+    if (known) return known
+    const { account, node, name, accountSecret, nodeSecret } = this.member(key)
+    const { network } = this
+    const words = { type: 'registration', network, account, node, name, round: 1, beacon: beaconAt(1), nonce: 0 }
+    const made = {
+      registration: sign(words, accountSecret).bytes,
+      consent: sign({ type: 'consent', network, account, node }, nodeSecret).bytes,
+    }
+    this.registrations.set(key, made)
+    return made
+  }
+
+  /** Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals it. */
+  deal(epoch: number, units: number, { capacity = units, from = 0 } = {}): readonly Assignment[] {
+    const offers: DrawBody['offers'] = []
+    for (let at = from; at < from + units; ) {
+      const window = this.genesis.firstWindow + BigInt(Math.floor(at / this.unitsPerWindow))
+      const first = at % this.unitsPerWindow
+      const to = Math.min(this.unitsPerWindow, first + from + units - at)
+      offers.push({ window: window.toString(), from: first, to })
+      at += to - first
+    }
+    const roster = this.members
+      .map(({ node, account }) => ({ node, account, capacity }))
+      .sort((a, b) => (a.node < b.node ? -1 : 1))
+    const draw: DrawBody = { type: 'draw', network: this.network, epoch, heads: [], roster, offers }
+    const seed = seedRound(this.genesis, epoch)
+    this.documents.draws.push({ statement: sign(draw, this.members[0]!.nodeSecret).bytes })
+    this.documents.draws.push({ round: seed, signature: beaconAt(seed) })
+    return this.state().draws.get(epoch)!.assignments
+  }
+
+  /** Made-up leaves of a unit: the same for whoever asks, and another set for every `variant`. */
+  claim({ window, unit }: { window: bigint; unit: number }, variant = 0): Claim {
+    return leavesOf(this.genesis.partition, unit).map((_, leaf) => {
+      const start = window << BigInt(this.genesis.partition.bits)
+      const n = start + BigInt(unit * 1000 + leaf + 1)
+      // A lie is in one leaf, as a lazy liar would have it.
+      const checksum = BigInt(unit + leaf + 1) + (leaf === 2 ? BigInt(variant) << 32n : 0n)
+      return { count: 3, checksum, peak: { n, value: n * 10n } }
+    })
+  }
+
+  /** What is true is the claim of variant 0: everybody has computed it. */
+  learn(unit: { window: bigint; unit: number }, leaf: number): void {
+    this.truths.set(leafKey({ ...unit, leaf }), encodeLeaf(this.claim(unit)[leaf]!))
+  }
+
+  result({ epoch, window, unit }: Assignment, claim: Claim, handOut = true): ResultBody {
+    const records = new Uint8Array(Buffer.concat(claim.map(encodeLeaf)))
+    const cid = rawCid(records).toString()
+    if (handOut) this.blocks.set(cid, records)
+    const total = summarize(claim)
+    return {
+      ...{ epoch, window: window.toString(), unit, count: total.count, root: total.root, leaves: cid },
+      ...{ checksum: checksumHex(total.checksum), peak: peakText(total.peak) },
+    }
+  }
+
+  /** @returns the commit's CID */
+  commit(node: string, results: readonly ResultBody[], round: number): string {
+    const salted = results.map((result) => ({ result, salt: sha256(dagCbor.encode([node, result])).slice(0, 16) }))
+    const body: CommitBody = {
+      ...{ type: 'commit', network: this.network, batch: Math.floor(round / 3) },
+      ...commitTo(node, salted),
+      ...{ round, beacon: beaconAt(round) },
+    }
+    const { bytes } = sign(body, this.member(node).nodeSecret)
+    this.documents.results.push({ statement: bytes })
+    const cid = cidOf(bytes).toString()
+    this.salted.set(cid, salted)
+    return cid
+  }
+
+  /** @param cites by index in the commit */
+  reveal(node: string, commit: string, cites: ReadonlyMap<number, readonly string[]>, round: number): void {
+    const items = itemsOf(commit, node, this.salted.get(commit)!, cites)
+    const body: RevealBody = {
+      ...{ type: 'reveal', network: this.network, batch: Math.floor(round / 3), part: 0 },
+      ...{ size: items.length, root: merkleRoot(items), round, beacon: beaconAt(round) },
+    }
+    this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes, items })
+  }
+
+  /**
+   * All of them compute a unit, commit, and reveal, citing all commits there are.
+   *
+   * @param variants what each of them claims; 0 is the truth
+   */
+  answer(assignment: Assignment, nodes: readonly string[], variants: readonly number[] = [], round?: number): void {
+    const at = round ?? seedRound(this.genesis, assignment.epoch) + 1
+    const commits = nodes.map((node, i) =>
+      this.commit(node, [this.result(assignment, this.claim(assignment, variants[i] ?? 0))], at),
+    )
+    const all = this.commitsOf.get(dealtUnitKey(assignment)) ?? []
+    all.push(...commits)
+    this.commitsOf.set(dealtUnitKey(assignment), all)
+    nodes.forEach((node, i) => {
+      this.reveal(node, commits[i]!, new Map([[0, all.filter((cid) => cid !== commits[i])]]), at + 1)
+    })
+  }
+
+  decline(node: string, { epoch, window, unit }: Assignment): void {
+    const body = { type: 'decline', network: this.network, epoch, window: window.toString(), unit }
+    this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes })
+  }
+
+  audit(node: string, claims: AuditBody['claims'], batch = 1): void {
+    const body: AuditBody = { type: 'audit', network: this.network, batch, claims }
+    this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes })
+  }
+
+  knowledge: Knowledge = {
+    leaves: (cid) => this.blocks.get(cid),
+    truth: (leaf) => this.truths.get(leafKey(leaf)),
+  }
+
+  state(knowing = true): State {
+    return stateOf(this.genesis, this.unitsPerWindow, this.documents, knowing ? this.knowledge : NO_KNOWLEDGE)
+  }
+
+  settlement(assignment: Assignment, knowing = true) {
+    return this.state(knowing).settlements.get(dealtUnitKey(assignment))
+  }
+}
