@@ -42,6 +42,8 @@ import { type OrbitNode, openNode } from './open.ts'
 import { solvePuzzle } from './puzzle.ts'
 
 const BLOCK_TIMEOUT = 20_000
+/** How often certificates that lack something are tried again, in rounds. */
+const RETRY_ROUNDS = 20
 const BEACON_TIMEOUT = 60_000
 
 export class BeaconSilent extends Error {
@@ -142,7 +144,7 @@ export class Service {
         this.queue(() => this.onRound(round))
       }),
       this.events.on('change', () => {
-        this.queue(() => this.writeCertificates())
+        void this.certify()
         void this.learn()
       }),
     )
@@ -185,6 +187,8 @@ export class Service {
     await this.beat(round)
     await this.answers.flush(round, this.owed(round.round).length === 0)
     void this.learn()
+    // What a peer did not have when the window was certified, another may have by now.
+    if (round.round % RETRY_ROUNDS === 0) void this.certify()
     if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
   }
 
@@ -290,6 +294,27 @@ export class Service {
     this.events.emit('sealed', { epoch: draw.epoch, units, nodes: draw.roster.length })
   }
 
+  private certifying: Promise<void> | null = null
+  private certifyAgain = false
+
+  /** Beside everything else, as leaves may have to be waited for; and once more if something changed meanwhile. */
+  private certify(): Promise<void> {
+    this.certifyAgain = true
+    this.certifying ??= (async () => {
+      while (this.certifyAgain && !this.stopped) {
+        this.certifyAgain = false
+        await this.writeCertificates()
+      }
+    })()
+      .catch((error) => {
+        if (!this.stopping.signal.aborted) this.events.emit('notice', { text: error.message })
+      })
+      .finally(() => {
+        this.certifying = null
+      })
+    return this.certifying
+  }
+
   /** Writes the certificate of each certified window that has none yet. */
   private async writeCertificates(): Promise<void> {
     const state = this.state()
@@ -298,7 +323,10 @@ export class Service {
       if (!complete || readCertificateFile(this.home.directory, window)) continue
       const records = new Map<string, Uint8Array>()
       for (const cid of leavesNeeded(state.windows.get(window)!.certified.values())) {
-        records.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT }))
+        records.set(
+          cid,
+          await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }),
+        )
       }
       const bytes = writeCertificate(state, window, {
         leaves: (cid) => records.get(cid) ?? this.learning.leaves(cid),
@@ -404,6 +432,7 @@ export class Service {
   /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
   async settled(): Promise<void> {
     await this.duty
+    await this.certifying
   }
 
   async stop(): Promise<void> {
@@ -411,7 +440,7 @@ export class Service {
     const last = this.beacon.current()
     this.stopping.abort()
     await this.registering
-    await this.learningNow
+    await Promise.all([this.learningNow, this.certifying])
     await this.duty
     if (this.lastHeartbeat?.capacity && last) {
       // A last word, so that the next draw does not count on a node that is gone.

@@ -8,8 +8,10 @@ import type { Engine, HardSummary } from '../../kernels/unit.ts'
 import type { Assignment } from '../rules/assignment.ts'
 import { checksumHex, peakText } from '../rules/events.ts'
 import type { Service } from './service.ts'
+import { sleep } from './sleep.ts'
 
 const CHECKPOINT_MS = 2_000
+const LINGER_MS = 3_000
 
 export interface WorkOptions {
   /** Stop after so many units; otherwise when the signal says so. */
@@ -39,7 +41,14 @@ export async function work(service: Service, engine: Engine, options: WorkOption
     done++
     if (options.units !== undefined) service.limitCapacity(options.units - done)
   }
-  while (!options.signal.aborted && service.pending() > 0) await anything(service, options.signal)
+  let shown = false
+  while (!options.signal.aborted && service.pending() > 0) {
+    shown = true
+    await anything(service, options.signal)
+  }
+  // Peers take the leaves behind what was shown last while this node is still there.
+  if (shown && !options.signal.aborted && service.node.peers().length > 0)
+    await sleep(LINGER_MS, options.signal).catch(() => {})
   return done
 }
 
