@@ -7,7 +7,7 @@ import { classes } from '../kernels/partition.ts'
 import { askNode } from '../orbit/node/control.ts'
 import type { Home } from '../orbit/node/home.ts'
 import { type KnowledgeDump, knowledgeOf } from '../orbit/node/knowledge.ts'
-import { readStored } from '../orbit/node/offline.ts'
+import { readDocuments, readKnowledge } from '../orbit/node/offline.ts'
 import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
 import type { DatabaseKind } from '../orbit/rules/events.ts'
 import { type State, stateOf } from '../orbit/rules/state.ts'
@@ -44,11 +44,26 @@ export async function readSource(home: Home): Promise<Source> {
   const { genesis } = home
   const unitsPerWindow = classes(genesis.partition).length
   try {
-    const state = readStored(home, (documents, knowledge) => stateOf(genesis, unitsPerWindow, documents, knowledge))
-    return { state, unitsPerWindow, live: null }
+    return { state: storedState(home, unitsPerWindow), unitsPerWindow, live: null }
   } catch (error) {
     if (!(error instanceof DataDirectoryInUse)) throw error
   }
   const { documents, knowledge, live } = await askNode<SourceDump>(home.directory, 'source')
   return { state: stateOf(genesis, unitsPerWindow, documents, knowledgeOf(knowledge)), unitsPerWindow, live }
+}
+
+/** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
+function storedState(home: Home, unitsPerWindow: number): State {
+  const documents = readDocuments(home)
+  const leaves: (readonly [string, Uint8Array])[] = []
+  const truths: (readonly [string, Uint8Array])[] = []
+  while (true) {
+    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledgeOf({ leaves, truths }))
+    const { wants } = state
+    if (wants.leaves.length + wants.truths.length === 0) return state
+    const found = readKnowledge(home, wants)
+    if (found.leaves.length + found.truths.length === 0) return state
+    leaves.push(...found.leaves)
+    truths.push(...found.truths)
+  }
 }

@@ -28,11 +28,18 @@ export const knowledgeOf = ({ leaves, truths }: KnowledgeDump): Knowledge => {
   return { leaves: (cid) => blocks.get(cid), truth: (leaf) => facts.get(leafKey(leaf)) }
 }
 
-/** From the database of a node that does not run: leaves are looked up as they are asked for. */
-export function storedKnowledge(sql: SqliteFile): Knowledge {
+export type Wants = State['wants']
+
+/** From the database of a node that does not run. */
+export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): KnowledgeDump {
+  const found = (key: string, value: Uint8Array | undefined) => (value ? [[key, value] as const] : [])
   return {
-    leaves: (cid) => sql.bytes('SELECT v FROM blocks WHERE k = ?', CID.parse(cid).multihash.bytes),
-    truth: (leaf) => sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf)),
+    leaves: leaves.flatMap((cid) =>
+      found(cid, sql.bytes('SELECT v FROM blocks WHERE k = ?', CID.parse(cid).multihash.bytes)),
+    ),
+    truths: truths.flatMap((leaf) =>
+      found(leafKey(leaf), sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf))),
+    ),
   }
 }
 
