@@ -16,15 +16,17 @@ import {
   type DealtUnit,
   dealtUnitKey,
   itemsOf,
+  openAnswer,
   openCommit,
   type SaltedResult,
 } from '../rules/batch.ts'
-import { revealable } from '../rules/duties.ts'
+import { type Revealable, revealable } from '../rules/duties.ts'
 import {
   type AuditBody,
   type CommitBody,
   databaseName,
   documentKey,
+  MAX_CITES,
   MAX_COMMITTED,
   MAX_PARTS,
   MAX_REVEALED,
@@ -65,6 +67,9 @@ export class Answers {
   private readonly last: Record<string, number> = { [LAST_COMMIT]: -1, [LAST_REVEAL]: -1 }
   /** By dealtUnitKey, the epoch in which it could first be revealed. */
   private readonly readySince = new Map<string, number>()
+  /** Units of which a result has been shown, by dealtUnitKey; and commits that came when one had, by CID and unit. */
+  private readonly shown = new Set<string>()
+  private readonly late = new Set<string>()
 
   constructor(options: AnswersOptions) {
     this.options = options
@@ -92,6 +97,30 @@ export class Answers {
     const kept = { result, salt, since: this.epochOf(round) }
     await this.options.kv.put(PREFIX + dealtUnitKey(result), dagCbor.encode([result, salt, kept.since]))
     this.remember(kept)
+  }
+
+  /**
+   * Hears of answers in the order in which they come. Whoever commits when a result has been shown may have copied it:
+   * such a commit is not cited, unless its node was called only then.
+   */
+  saw(document: unknown): void {
+    const answer = openAnswer(document)
+    if (answer.type === 'reveal') for (const { item } of answer.reveals) this.shown.add(dealtUnitKey(item.result))
+    if (answer.type !== 'commit') return
+    const { cid, body } = answer.commit
+    for (const [epoch, window, unit] of body.units) {
+      const key = dealtUnitKey({ epoch, window, unit })
+      if (this.shown.has(key)) this.late.add(`${cid} ${key}`)
+    }
+  }
+
+  /** The commits that a reveal of a unit cites. */
+  private citesOf({ assignment, others }: Revealable): string[] {
+    const key = dealtUnitKey(assignment)
+    return others
+      .filter(({ cid, node }) => !this.late.has(`${cid} ${key}`) || assignment.reserve.includes(node))
+      .map(({ cid }) => cid)
+      .slice(0, MAX_CITES)
   }
 
   /** Whether a result of this unit is here, committed to or not. */
@@ -152,9 +181,9 @@ export class Answers {
     const waited = ready.some(({ assignment }) => this.readySince.get(dealtUnitKey(assignment))! < batch)
     if (ready.length === 0 || !(waited || (idle && ready.length === this.pending()))) return
     const byCommit = new Map<string, Map<string, readonly string[]>>()
-    for (const { assignment, commit, cites } of ready) {
-      const units = byCommit.get(commit) ?? new Map()
-      byCommit.set(commit, units.set(dealtUnitKey(assignment), cites.slice(0, 32)))
+    for (const revealed of ready) {
+      const units = byCommit.get(revealed.commit) ?? new Map()
+      byCommit.set(revealed.commit, units.set(dealtUnitKey(revealed.assignment), this.citesOf(revealed)))
     }
     const items = [...byCommit].flatMap(([cid, cites]) => this.items(cid, cites))
     await this.mark(LAST_REVEAL, batch)
@@ -219,6 +248,7 @@ export class Answers {
       if (lastRound(genesis, result.epoch) + seedRound(genesis, 1) >= round) continue
       this.kept.delete(key)
       this.readySince.delete(key)
+      this.shown.delete(key)
       await kv.delete(PREFIX + key)
     }
   }

@@ -17,6 +17,8 @@ export class Ledger {
   /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
   private readonly documents = new Map<string, Map<string, unknown>>()
   private cached: State | null = null
+  /** Hears of each answer that comes in, in the order in which they come. */
+  onAnswer: (document: unknown) => void = () => {}
   /** Set once it can be asked: the state depends on it. */
   knowledge: Knowledge = NO_KNOWLEDGE
   readonly unitsPerWindow: number
@@ -61,7 +63,10 @@ export class Ledger {
       const documents = new Map<string, unknown>()
       this.documents.set(name, documents)
       store.on('update', (updates) => {
-        for (const { key, value } of updates) documents.set(key, value)
+        for (const { key, value } of updates) {
+          documents.set(key, value)
+          if (name.startsWith('results')) this.onAnswer(value)
+        }
         this.invalidate()
       })
       for (const { key, value } of await store.all()) if (!documents.has(key)) documents.set(key, value)

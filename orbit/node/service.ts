@@ -100,6 +100,7 @@ export class Service {
     // One core: whoever lies costs everybody a leaf, and nobody more than that.
     this.learning = new Learning(this.genesis, node, () => cpuEngine(this.genesis.partition, 1))
     ledger.knowledge = this.learning
+    ledger.onAnswer = (document) => this.answers.saw(document)
   }
 
   /** @throws typed errors of open.ts and home.ts, in one line each */

@@ -4,7 +4,7 @@
  * is decided by the documents alone (state.ts).
  */
 import { type Assignment, deadlineRound, seedRound, unitKey } from './assignment.ts'
-import { dealtUnitKey, type UnitEvidence } from './batch.ts'
+import { type Commit, dealtUnitKey, type UnitEvidence } from './batch.ts'
 import { declinesOf } from './quorum.ts'
 import { commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
 import type { State } from './state.ts'
@@ -72,8 +72,8 @@ export interface Revealable {
   readonly assignment: Assignment
   /** CID of the node's own commit. */
   readonly commit: string
-  /** CIDs of the commits that are to be cited. */
-  readonly cites: readonly string[]
+  /** Commits of others that may be cited. */
+  readonly others: readonly Commit[]
 }
 
 /** Results that a node is bound to and may show now: all commits are there that are wanted, or the time for them is over. */
@@ -88,14 +88,14 @@ export function revealable(state: State, node: string, round: number): Revealabl
       if (!own || evidence.reveals.has(node)) continue
       const escalations = escalationsOf(state, assignment)
       const calls = { declines: declinesOf(assignment, evidence), escalations }
-      const cites: string[] = []
+      const others: Commit[] = []
       for (const commit of evidence.commits.values()) {
         if (!commit || commit.node === node) continue
-        if (mayAnswer(genesis, assignment, commit.node, commit.body.round, calls)) cites.push(commit.cid)
+        if (mayAnswer(genesis, assignment, commit.node, commit.body.round, calls)) others.push(commit)
       }
       const wanted = genesis.body.replication + escalations * SEATS_AN_ESCALATION
-      if (cites.length + 1 < wanted && round < commitDeadline(genesis, assignment.epoch)) continue
-      list.push({ assignment, commit: own.cid, cites })
+      if (others.length + 1 < wanted && round < commitDeadline(genesis, assignment.epoch)) continue
+      list.push({ assignment, commit: own.cid, others })
     }
   }
   return list.sort((a, b) => inOrder(a.assignment, b.assignment))
@@ -118,10 +118,12 @@ export function outstanding(state: State, round: number): { owed: Map<string, nu
 
 /**
  * Units in a row that each account missed or declined, newest first: a result shown ends the row, and so does registering
- * anew. No commit by the deadline is a miss, and no reveal by the last round. What is not due does not count.
+ * anew. No commit by the deadline is a miss, and no reveal by the last round. What is not due does not count. An account
+ * that is convicted counts as having missed all that it may: it is on no roster.
  */
 export function missesInARow(state: State, round: number): Map<string, number> {
   const misses = new Map<string, number>()
+  const { missLimit } = state.genesis.body
   for (const [, { draw, assignments }] of [...state.draws].sort(([a], [b]) => a - b)) {
     const { epoch } = draw.body
     const over = deadlineRound(state.genesis, epoch) < round
@@ -139,6 +141,7 @@ export function missesInARow(state: State, round: number): Map<string, number> {
       }
     }
   }
+  for (const { account } of state.convictions) misses.set(account, Math.max(missLimit, misses.get(account) ?? 0))
   return misses
 }
 

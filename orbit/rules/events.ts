@@ -99,6 +99,8 @@ export type ResultBody = z.infer<typeof resultBody>
 /** Most units in one commit, and most items in one reveal document. */
 export const MAX_COMMITTED = 4096
 export const MAX_REVEALED = 128
+/** Commits that one item cites. */
+export const MAX_CITES = 32
 /** Reveal documents of a node in an epoch. */
 export const MAX_PARTS = 64
 
@@ -137,7 +139,7 @@ export const revealedItem = z.strictObject({
   result: resultBody,
   salt: field.bytes(16),
   /** CIDs of commits of other accounts for this unit, ascending. */
-  cites: z.array(field.cid).max(32),
+  cites: z.array(field.cid).max(MAX_CITES),
 })
 export type RevealedItem = z.infer<typeof revealedItem>
 

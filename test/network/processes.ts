@@ -10,7 +10,13 @@ export interface Status {
   readonly frontier: { readonly below: string; readonly sentence: string; readonly windows: number }
   readonly windows: readonly { readonly window: string; readonly certified: number; readonly complete: boolean }[]
   readonly units: { readonly certified: number; readonly results: number; readonly refused: Record<string, number> }
-  readonly accounts: readonly { readonly name: string; readonly units: number; readonly level: string }[]
+  readonly accounts: readonly {
+    readonly account: string
+    readonly name: string
+    readonly units: number
+    readonly level: string
+  }[]
+  readonly convictions: readonly { readonly account: string; readonly kind: string }[]
   readonly running: boolean
   readonly node: { readonly addresses: readonly string[] } | null
   readonly peers: readonly unknown[]
@@ -48,6 +54,18 @@ export class Machine {
       env: this.environment(),
       stdout: 'ignore',
       stderr: 'ignore',
+      stdin: 'ignore',
+    })
+    this.processes.push(child)
+    return child
+  }
+
+  /** Starts a program of the tests' own, with the Bun that runs them. */
+  startScript(script: string, ...args: string[]): Bun.Subprocess {
+    const child = Bun.spawn([process.execPath, script, ...args], {
+      env: this.environment(),
+      stdout: 'ignore',
+      stderr: 'inherit',
       stdin: 'ignore',
     })
     this.processes.push(child)

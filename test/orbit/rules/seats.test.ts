@@ -133,7 +133,8 @@ describe('duties', () => {
 })
 
 describe('a result may be shown', () => {
-  const ready = (node: string, round: number) => revealable(party.state(), node, round).map(({ cites }) => cites)
+  const ready = (node: string, round: number) =>
+    revealable(party.state(), node, round).map(({ others }) => others.map(({ cid }) => cid))
 
   test('when the commits of N accounts are there, which it cites', () => {
     const a = commit(quorum[0])

@@ -1,0 +1,67 @@
+/**
+ * A node that cheats: `bun test/network/liar.ts HOME HOW`. It is the real node with the real engine, and lies where a liar
+ * with the source at hand would: in what it signs.
+ *
+ *   checksum  on a fifth of its units, one leaf has another checksum
+ *   skip      on a fifth of its units it has looked at half of what survives the sieve
+ *   copy      it computes nothing, and hands in what another has shown
+ *   silent    it commits, and never shows
+ */
+import { CID } from 'multiformats/cid'
+import { cpuEngine } from '../../kernels/cpu.ts'
+import { summarize } from '../../kernels/result.ts'
+import type { Engine, HardSummary, Unit } from '../../kernels/unit.ts'
+import { openHome } from '../../orbit/node/home.ts'
+import { Service } from '../../orbit/node/service.ts'
+import { work } from '../../orbit/node/worker.ts'
+import { dealtUnitKey } from '../../orbit/rules/batch.ts'
+
+const [directory, how] = process.argv.slice(2) as [string, 'checksum' | 'skip' | 'copy' | 'silent']
+const home = openHome(directory)
+const engine = cpuEngine(home.genesis.partition, 1)
+const service = await Service.start({ home, capacity: 2, engines: ['wasm'] })
+const signal = AbortSignal.timeout(600_000)
+
+/** One unit in five, the first of them at once. */
+let computed = 0
+const isLie = () => computed++ % 5 === 0
+
+const changed = (leaves: readonly HardSummary[]): HardSummary[] => {
+  const counted = leaves.findIndex(({ count }) => count > 0)
+  return leaves.map((leaf, i) => {
+    if (how === 'checksum') return i === counted ? { ...leaf, checksum: leaf.checksum ^ 1n } : leaf
+    return i % 2 === 1 ? { count: 0, checksum: 0n, peak: null } : leaf
+  })
+}
+
+const liar: Engine = {
+  ...{ name: 'wasm', close: () => engine.close() },
+  verifyLeaf: (unit, leaf, options) => engine.verifyLeaf(unit, leaf, options),
+  async verify(unit: Unit, options) {
+    const honest = await engine.verify(unit, options)
+    return isLie() ? summarize(changed(honest.leaves)) : honest
+  },
+}
+
+if (how === 'silent') {
+  const { answers } = service as unknown as { answers: { reveal: () => Promise<void> } }
+  answers.reveal = async () => {}
+}
+
+if (how !== 'copy') await work(service, how === 'silent' ? engine : liar, { signal })
+else {
+  const taken = new Set<string>()
+  while (!signal.aborted) {
+    await Bun.sleep(300)
+    for (const assignment of service.owed()) {
+      const key = dealtUnitKey(assignment)
+      const [shown] = service.state().evidence.units.get(key)?.reveals.values() ?? []
+      if (!shown || taken.has(key)) continue
+      taken.add(key)
+      const { leaves, ...result } = shown.item.result
+      await service.submit(result, await service.node.blocks.get(CID.parse(leaves), { timeoutMs: 5_000 }))
+    }
+  }
+}
+await service.stop()
+process.exit(0)
