@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import { assign, deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
-import type { DealtDraw, State } from '../orbit/rules/state.ts'
+import { type DealtDraw, isUnitCertified, type State } from '../orbit/rules/state.ts'
 import { equalBytes } from '../orbit/rules/statement.ts'
 import { shared, UserError, wholeNumber } from './command.ts'
 import { printJson, table } from './print.ts'
@@ -73,7 +73,7 @@ function drawOf(state: State, { draw, signature, assignments }: DealtDraw) {
       window,
       unit,
       quorum,
-      certified: state.windows.get(window)?.certified.has(unit) ?? false,
+      certified: isUnitCertified(state.windows.get(window), unit),
     })),
   }
 }
@@ -82,7 +82,7 @@ function drawText(state: State, dealt: DealtDraw): string {
   const { body } = dealt.draw
   const name = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 12)
   const certified = ({ window, unit }: { window: bigint; unit: number }) =>
-    state.windows.get(window)?.certified.has(unit) ? 'certified' : 'open'
+    isUnitCertified(state.windows.get(window), unit) ? 'certified' : 'open'
   const rows = dealt.assignments.map((a) => [a.window.toString(), a.unit, a.quorum.map(name).join(', '), certified(a)])
   return `epoch ${body.epoch}: ${body.roster.length} ${body.roster.length === 1 ? 'node' : 'nodes'} on the roster, ${dealt.assignments.length} units dealt, due by beacon round ${deadlineRound(state.genesis, body.epoch)}
 

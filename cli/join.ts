@@ -1,12 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
+import { cpuEngine } from '../kernels/cpu.ts'
 import { adopt } from '../orbit/node/found.ts'
 import { fetchGenesis } from '../orbit/node/genesis-exchange.ts'
-import { assertFree, homeDirectory } from '../orbit/node/home.ts'
+import { assertFree, type Home, homeDirectory } from '../orbit/node/home.ts'
+import { importSnapshot } from '../orbit/node/settled.ts'
 import { readGenesis } from '../orbit/rules/genesis.ts'
+import { RuleError } from '../orbit/rules/statement.ts'
 import { EXIT, shared, UserError } from './command.ts'
 import { DEFAULT_LISTEN, defaultAccountName, listenAddresses, nameOf } from './init.ts'
-import { printJson } from './print.ts'
+import { printJson, progressBar } from './print.ts'
 
 const FETCH_TIMEOUT = 20_000
 const LARGEST_GENESIS = 1 << 20
@@ -18,12 +21,20 @@ export const join = defineCommand({
     network: { type: 'string', description: 'refuse any network but this one', valueHint: 'ID' },
     name: { type: 'string', description: 'name of your account, as readers see it', valueHint: 'NAME' },
     peer: { type: 'string', description: 'multiaddrs of nodes to dial, separated by commas', valueHint: 'ADDRS' },
+    snapshot: {
+      type: 'string',
+      description: 'a CAR file of what is certified already (it is checked)',
+      valueHint: 'FILE',
+    },
     listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
     ...shared,
   },
   async run({ args }) {
     const directory = homeDirectory(args.data)
     assertFree(directory)
+    if (args.snapshot !== undefined && !(existsSync(args.snapshot) && statSync(args.snapshot).isFile())) {
+      throw new UserError(`there is no file ${args.snapshot}: give a snapshot, or leave --snapshot out`)
+    }
     const remote = args.from.startsWith('/') && !existsSync(args.from)
     const bytes = remote
       ? await fetchGenesis(args.from, { signal: AbortSignal.timeout(FETCH_TIMEOUT) })
@@ -43,12 +54,29 @@ export const join = defineCommand({
           : listenAddresses(args.listen, true),
       peers: [...(remote ? [args.from] : []), ...(args.peer?.split(',').filter(Boolean) ?? [])],
     })
-    if (args.json) return printJson({ network: genesis.networkId, data: home.directory })
+    const windows = args.snapshot === undefined ? 0 : await takeIn(home, args.snapshot)
+    if (args.json) return printJson({ windows, network: genesis.networkId, data: home.directory })
     console.log(`Joined network ${genesis.networkId} (${genesis.body.name}).
   data   ${home.directory} (back up account.key: it is you)
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
+
+/** A bad snapshot costs nothing: the network's documents come from peers all the same. */
+async function takeIn(home: Home, path: string): Promise<number> {
+  const bar = progressBar('checking')
+  const engine = cpuEngine(home.genesis.partition)
+  let checked = 0
+  try {
+    return await importSnapshot(home, path, engine, () => bar.update(0, `${++checked} windows`))
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    throw new UserError(`NOT VALID: ${path}: ${error.message}. Joined without it`, EXIT.refused)
+  } finally {
+    bar.stop()
+    await engine.close()
+  }
+}
 
 function readGenesisFile(path: string): Uint8Array {
   if (!existsSync(path)) {

@@ -20,6 +20,7 @@ import { pool } from './pool.ts'
 import { scan } from './scan.ts'
 import { security } from './security.ts'
 import { selftest } from './selftest.ts'
+import { snapshot } from './snapshot.ts'
 import { status } from './status.ts'
 import { verify } from './verify/verify.ts'
 import { runWork, work, workArgs } from './work.ts'
@@ -42,6 +43,7 @@ const root = defineCommand({
     bench,
     selftest,
     certificate,
+    snapshot,
     leaderboard,
     pool,
     draw,

@@ -19,6 +19,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
       source: (): SourceDump => ({
         documents: service.documents(),
         knowledge: service.knowledge(),
+        history: service.history(),
         live: liveOf(service, meter),
       }),
       publish: (input) => publishSite(service, input as string),

@@ -7,15 +7,18 @@ import { classes } from '../kernels/partition.ts'
 import { askNode } from '../orbit/node/control.ts'
 import type { Home } from '../orbit/node/home.ts'
 import { type KnowledgeDump, knowledgeOf } from '../orbit/node/knowledge.ts'
-import { readDocuments, readKnowledge } from '../orbit/node/offline.ts'
+import { readDocuments, readHistory, readKnowledge } from '../orbit/node/offline.ts'
 import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
 import type { DatabaseKind } from '../orbit/rules/events.ts'
+import { decodeSettled } from '../orbit/rules/history.ts'
 import { type State, stateOf } from '../orbit/rules/state.ts'
 
 /** What a running node hands out. */
 export interface SourceDump {
   readonly documents: Readonly<Record<DatabaseKind, readonly unknown[]>>
   readonly knowledge: KnowledgeDump
+  /** Settled windows, encoded. */
+  readonly history: readonly Uint8Array[]
   readonly live: Live
 }
 
@@ -48,17 +51,20 @@ export async function readSource(home: Home): Promise<Source> {
   } catch (error) {
     if (!(error instanceof DataDirectoryInUse)) throw error
   }
-  const { documents, knowledge, live } = await askNode<SourceDump>(home.directory, 'source')
-  return { state: stateOf(genesis, unitsPerWindow, documents, knowledgeOf(knowledge)), unitsPerWindow, live }
+  const { documents, knowledge, history, live } = await askNode<SourceDump>(home.directory, 'source')
+  const settled = new Map(history.map(decodeSettled).map((window) => [window.window, window]))
+  const state = stateOf(genesis, unitsPerWindow, documents, knowledgeOf(knowledge), settled)
+  return { state, unitsPerWindow, live }
 }
 
 /** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
 function storedState(home: Home, unitsPerWindow: number): State {
   const documents = readDocuments(home)
+  const history = readHistory(home)
   const leaves: (readonly [string, Uint8Array])[] = []
   const truths: (readonly [string, Uint8Array])[] = []
   while (true) {
-    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledgeOf({ leaves, truths }))
+    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledgeOf({ leaves, truths }), history)
     const { wants } = state
     if (wants.leaves.length + wants.truths.length === 0) return state
     const found = readKnowledge(home, wants)

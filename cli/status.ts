@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import { frontierSentence, frontierText } from '../orbit/rules/frontier.ts'
+import { unitsCertified } from '../orbit/rules/state.ts'
 import { shared } from './command.ts'
 import { printJson, rateText, table } from './print.ts'
 import { readSource, type Source } from './source.ts'
@@ -42,12 +43,12 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
     windows: [...state.windows.values()].map((w) => ({
       window: w.window,
       units: unitsPerWindow,
-      certified: w.certified.size,
+      certified: unitsCertified(w),
       disputed: w.disputed.size,
       complete: w.complete,
     })),
     units: {
-      certified: [...state.windows.values()].reduce((sum, w) => sum + w.certified.size, 0),
+      certified: [...state.windows.values()].reduce((sum, w) => sum + unitsCertified(w), 0),
       results: [...state.evidence.units.values()].reduce((sum, { reveals }) => sum + reveals.size, 0),
       refused: state.refused,
     },
@@ -80,7 +81,7 @@ function statusText(source: Source): string {
   const current = [...state.windows.values()].find((w) => !w.complete)
   if (current) {
     const working = live?.working ? `, unit ${live.working.unit} at ${Math.floor(live.working.fraction * 100)} %` : ''
-    lines.push(`window    ${current.window}: ${current.certified.size} of ${unitsPerWindow} units certified${working}`)
+    lines.push(`window    ${current.window}: ${unitsCertified(current)} of ${unitsPerWindow} units certified${working}`)
     if (current.disputed.size > 0) lines.push(`          ${current.disputed.size} units in dispute`)
   }
   if (frontier.beyond.length > 0)

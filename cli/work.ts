@@ -4,6 +4,7 @@ import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import type { Service } from '../orbit/node/service.ts'
 import { work as workOn } from '../orbit/node/worker.ts'
 import { frontierSentence } from '../orbit/rules/frontier.ts'
+import { unitsCertified } from '../orbit/rules/state.ts'
 import { interruptible, shared, wholeNumber } from './command.ts'
 import { type EngineOptions, engineArgs, engineOptions, openEngine } from './engines.ts'
 import { type Bar, durationText, progressBar, rateText } from './print.ts'
@@ -105,7 +106,8 @@ function show(service: Service): () => void {
       bar = progressBar(`window ${window}`)
       barWindow = window
     }
-    const certified = service.state().windows.get(window)?.certified.size ?? 0
+    const known = service.state().windows.get(window)
+    const certified = known ? unitsCertified(known) : 0
     const rate = milliseconds > 0 ? ` · ${rateText((numbers * 1000) / milliseconds)}` : ''
     bar?.update((certified + fraction) / unitsTotal, `unit ${unit}, ${certified}/${unitsTotal} certified${rate}`)
   }

@@ -173,6 +173,21 @@ export function inclusionProof(records: readonly Uint8Array[], index: number): r
   return prove(records.map(hashLeaf), index)
 }
 
+/** The inclusion proofs of all records, in order: as inclusionProof() of each, for the price of one tree. */
+export function inclusionProofs(records: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const hashes = records.map(hashLeaf)
+  const proofs: Uint8Array[][] = records.map(() => [])
+  const build = (from: number, to: number): Uint8Array => {
+    if (to - from === 1) return hashes[from]!
+    const middle = from + splitOf(to - from)
+    const [left, right] = [build(from, middle), build(middle, to)]
+    for (let i = from; i < to; i++) proofs[i]!.push(i < middle ? right : left)
+    return hashNode(left, right)
+  }
+  if (records.length > 0) build(0, records.length)
+  return proofs
+}
+
 /**
  * Whether `record` is the one at `index` among the `size` under `root`, RFC 9162 section 2.1.3.2.
  *

@@ -2,10 +2,8 @@
 
 import { expectedHard } from '../kernels/expected.ts'
 import { classes } from '../kernels/partition.ts'
-import type { Peak } from '../kernels/unit.ts'
-import { seedRound } from '../orbit/rules/assignment.ts'
 import { rawCid } from '../orbit/rules/genesis.ts'
-import type { State, WindowState } from '../orbit/rules/state.ts'
+import { type State, summaryOf, unitsCertified } from '../orbit/rules/state.ts'
 import type { SiteData, SiteWindow } from './data.ts'
 
 export interface SiteExtras {
@@ -27,11 +25,11 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
     Math.max(0, ...nodes.map((node) => state.heartbeats.get(node)?.round ?? 0))
 
   const windows = [...state.windows.values()].map((window): SiteWindow => {
-    const { hardCount, peak, lastRound } = totals(window)
+    const { count: hardCount, peak, lastRound } = summaryOf(state, window)
     const certificate = window.complete ? extras.certificates.get(window.window) : undefined
     return {
       index: window.window,
-      unitsDone: window.certified.size,
+      unitsDone: unitsCertified(window),
       unitsTotal,
       hardCount,
       expectedHard: expected.mean,
@@ -40,7 +38,7 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       certificate: certificate
         ? { file: certificate.name, cid: rawCid(certificate.bytes).toString(), bytes: certificate.bytes.length }
         : null,
-      certifiedAtRound: window.complete ? lastRound(state) : null,
+      certifiedAtRound: window.complete ? lastRound : null,
     }
   })
   const last = frontier.beyond.at(-1)
@@ -78,19 +76,4 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
     })),
     asOf: extras.asOf,
   }
-}
-
-function totals(window: WindowState) {
-  let hardCount = 0
-  let peak: Peak | null = null
-  let epoch = 0
-  for (const { assignment, results } of window.certified.values()) {
-    const { result: body } = results[0]!.item
-    hardCount += body.count
-    epoch = Math.max(epoch, assignment.epoch)
-    if (!body.peak) continue
-    const seen = { n: BigInt(body.peak.n), value: BigInt(body.peak.value) }
-    if (!peak || seen.value > peak.value || (seen.value === peak.value && seen.n < peak.n)) peak = seen
-  }
-  return { hardCount, peak, lastRound: (state: State) => seedRound(state.genesis, epoch) }
 }

@@ -42,7 +42,7 @@ interface LeafId {
 /** Computes leaves that are drawn here and now, so that no signer could know which. */
 async function recompute(path: string, certificate: Certified, count: number): Promise<LeafId[]> {
   const { genesis, window, units } = certificate
-  const all: LeafId[] = [...units].flatMap(([unit, leaves]) => leaves.map((_, leaf) => ({ unit, leaf })))
+  const all: LeafId[] = [...units].flatMap(([unit, { leaves }]) => (leaves ?? []).map((_, leaf) => ({ unit, leaf })))
   // Where somebody signed something else there is something to decide.
   const chosen: LeafId[] = certificate.contested.map(({ unit, leaf }) => ({ unit, leaf }))
   while (chosen.length < count + certificate.contested.length && all.length > 0) {
@@ -54,7 +54,7 @@ async function recompute(path: string, certificate: Certified, count: number): P
   try {
     for (const { unit, leaf } of chosen) {
       const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
-      const signed = units.get(unit)![leaf]!
+      const signed = units.get(unit)!.leaves![leaf]!
       if (sameSummary(own, signed)) continue
       throw new UserError(
         `NOT VALID: ${path}: leaf ${leaf} of unit ${unit} was signed as ${signed.count} hard numbers, checksum ` +
@@ -84,7 +84,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
       end,
       complete,
       units: units.size,
-      leaves: [...units.values()].reduce((sum, leaves) => sum + leaves.length, 0),
+      leaves: [...units.values()].reduce((sum, { leaves }) => sum + (leaves?.length ?? 0), 0),
       contested: contested.map(({ unit, leaf }) => ({ unit, leaf })),
       count,
       checksum: checksumHex(checksum),
@@ -95,6 +95,8 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
     })
     return
   }
+  const without = [...units.values()].every(({ leaves }) => leaves === null)
+  const nothing = without ? 'nothing: the file leaves the leaves out' : 'nothing (--leaves 0)'
   const away =
     expected.standardDeviation > 0 ? `, ${deviations(count, expected).toFixed(1)} standard deviations off` : ''
   console.log(`VALID: ${path}
@@ -106,6 +108,6 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
              to before they were shown, and its Merkle root
   hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
-  recomputed ${recomputed.length === 0 ? 'nothing (--leaves 0)' : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}
+  recomputed ${recomputed.length === 0 ? nothing : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}
   by         ${accounts.map(({ name, account }) => `${name} (${account.slice(0, 12)})`).join(', ')}`)
 }

@@ -38,6 +38,8 @@ export interface DocumentStore {
   heads(): Promise<string[]>
   /** Hears of documents that are new or changed, once they are on disk. @returns a function that stops it */
   on(event: 'update', handler: (documents: readonly Document[]) => void): () => void
+  /** Deletes documents that are not needed here any more. Their entries stay in the log, and they do not come back. */
+  forget(keys: readonly string[]): void
   /** What was begun is done, and nothing more comes in. Opening it again gives what it held. */
   close(): Promise<void>
   /** Closes it and deletes its documents and its entries' blocks. */
@@ -104,6 +106,7 @@ export function documentsDatabase(options: DocumentsOptions) {
       get: (key) => projection.get(key),
       all: (prefix) => projection.all(prefix),
       count: () => projection.count(),
+      forget: (keys) => projection.forget(keys),
       heads: async () => (await log.heads()).map(({ hash }) => hash),
       on: (_, handler) => projection.on(handler),
       close,
@@ -166,6 +169,13 @@ class Projection {
 
   count(): number {
     return this.sql.get<{ n: number }>('SELECT count(*) AS n FROM documents WHERE db = ?', this.address)!.n
+  }
+
+  forget(keys: readonly string[]): void {
+    const { sql, address } = this
+    sql.transaction(() => {
+      for (const key of keys) sql.run('DELETE FROM documents WHERE db = ? AND key = ?', address, key)
+    })
   }
 
   on(handler: (documents: readonly Document[]) => void): () => void {

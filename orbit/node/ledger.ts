@@ -6,9 +6,11 @@ import { classes } from '../../kernels/partition.ts'
 import { admit } from '../rules/admit.ts'
 import { type DatabaseKind, databaseName, spanOf } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
+import type { SettledWindow } from '../rules/history.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../rules/quorum.ts'
 import { type State, stateOf } from '../rules/state.ts'
 import type { DocumentStore } from './documents.ts'
+import { isOverAnswer, overDraws } from './settled.ts'
 
 export type OpenStore = (name: string) => Promise<DocumentStore>
 
@@ -21,6 +23,8 @@ export class Ledger {
   onAnswer: (document: unknown) => void = () => {}
   /** Set once it can be asked: the state depends on it. */
   knowledge: Knowledge = NO_KNOWLEDGE
+  /** Settled windows. */
+  readonly history = new Map<bigint, SettledWindow>()
   readonly unitsPerWindow: number
   private readonly genesis: Genesis
   private readonly openStore: OpenStore
@@ -48,7 +52,7 @@ export class Ledger {
     const now = spanOf(Math.floor(round / rounds), perDatabase)
     for (const span of [now - 1, now]) if (span >= 0) await this.open(databaseName('pool', span))
     const { draws, sealed } = this.state()
-    const first = spanOf(Math.min(...draws.keys(), ...sealed.keys()), perDatabase)
+    const first = spanOf(Math.min(now * perDatabase, ...draws.keys(), ...sealed.keys()), perDatabase)
     for (let span = first; span <= now; span++) await this.open(databaseName('results', span))
   }
 
@@ -111,6 +115,7 @@ export class Ledger {
         results: this.of('results'),
       },
       this.knowledge,
+      this.history,
     )
     return this.cached
   }
@@ -119,6 +124,22 @@ export class Ledger {
   dump(): Record<DatabaseKind, unknown[]> {
     const all = (kind: DatabaseKind) => [...this.of(kind)]
     return { accounts: all('accounts'), pool: all('pool'), draws: all('draws'), results: all('results') }
+  }
+
+  /** Windows are settled: documents about them alone are forgotten. */
+  settle(windows: readonly SettledWindow[], round: number): void {
+    for (const settled of windows) this.history.set(settled.window, settled)
+    const isOverDraw = overDraws(this.genesis, this.of('draws'), this.history, round)
+    for (const [name, documents] of this.documents) {
+      const kind = name.split('-')[0]
+      if (kind !== 'draws' && kind !== 'results') continue
+      const isOver = kind === 'draws' ? isOverDraw : (document: unknown) => isOverAnswer(document, this.history)
+      const keys = [...documents].flatMap(([key, document]) => (isOver(document) ? [key] : []))
+      if (keys.length === 0) continue
+      this.stores.get(name)?.forget(keys)
+      for (const key of keys) documents.delete(key)
+    }
+    this.invalidate()
   }
 
   private *of(kind: DatabaseKind): Iterable<unknown> {

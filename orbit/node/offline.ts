@@ -1,8 +1,10 @@
 /** The stored documents without starting a node: no network, nothing written. */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../rules/events.ts'
+import { type History, NO_HISTORY } from '../rules/history.ts'
 import type { Home } from './home.ts'
 import { type KnowledgeDump, storedKnowledge, type Wants } from './knowledge.ts'
+import { historyOf } from './settled.ts'
 import { hasDatabase, SqliteFile } from './sqlite.ts'
 
 /** @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
@@ -16,6 +18,16 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
     return documents
   })
 }
+
+/** Settled windows. @throws {DataDirectoryInUse} */
+export const readHistory = (home: Home): History =>
+  reading(home, NO_HISTORY, (sql) =>
+    historyOf(
+      sql
+        .all<{ k: string; v: Uint8Array }>("SELECT k, v FROM private WHERE k >= 'settled/' AND k < 'settled0'")
+        .map(({ k, v }) => [k, new Uint8Array(v)] as const),
+    ),
+  )
 
 /** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>

@@ -28,6 +28,7 @@ import {
   spanOf,
 } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
+import { encodeSettled } from '../rules/history.ts'
 import { coreSecondsOf } from '../rules/puzzle.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
@@ -40,6 +41,7 @@ import { Learning } from './knowledge.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { solvePuzzle } from './puzzle.ts'
+import { historyOf, SETTLED, settleable } from './settled.ts'
 
 const BLOCK_TIMEOUT = 20_000
 /** How often certificates that lack something are tried again, in rounds. */
@@ -136,6 +138,8 @@ export class Service {
     const topic = this.node.topic('beacon')
     await topic.subscribe((bytes) => this.hearRound(bytes))
     await this.learning.start()
+    const settled = await this.node.kv.entries(SETTLED)
+    for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
     await this.answers.start()
     this.cleanups.push(
@@ -189,8 +193,19 @@ export class Service {
     await this.answers.flush(round, this.owed(round.round).length === 0)
     void this.learn()
     // What a peer did not have when the window was certified, another may have by now.
-    if (round.round % RETRY_ROUNDS === 0) void this.certify()
+    if (round.round % RETRY_ROUNDS === 0) {
+      void this.certify()
+      await this.settle(round.round)
+    }
     if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
+  }
+
+  /** What is over is remembered in a few bytes, and its documents are forgotten. */
+  private async settle(round: number): Promise<void> {
+    const windows = settleable(this.state(), round, this.home.directory)
+    if (windows.length === 0) return
+    for (const settled of windows) await this.node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
+    this.ledger.settle(windows, round)
   }
 
   private learningNow: Promise<void> | null = null
@@ -319,9 +334,9 @@ export class Service {
   /** Writes the certificate of each certified window that has none yet. */
   private async writeCertificates(): Promise<void> {
     const state = this.state()
-    for (const { window, complete } of state.windows.values()) {
+    for (const { window, complete, settled } of state.windows.values()) {
       if (this.stopped) return
-      if (!complete || readCertificateFile(this.home.directory, window)) continue
+      if (!complete || settled || readCertificateFile(this.home.directory, window)) continue
       const records = new Map<string, Uint8Array>()
       for (const cid of leavesNeeded(state.windows.get(window)!.certified.values())) {
         records.set(
@@ -347,6 +362,10 @@ export class Service {
 
   documents() {
     return this.ledger.dump()
+  }
+
+  history(): Uint8Array[] {
+    return [...this.ledger.history.values()].map(encodeSettled)
   }
 
   knowledge() {

@@ -4,6 +4,7 @@
  * when the state is computed (state.ts).
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import type { z } from 'zod'
 import { openAnswer } from './batch.ts'
 import { verifyRound } from './beacon.ts'
 import {
@@ -18,7 +19,7 @@ import {
   spanOf,
   statementDocument,
 } from './events.ts'
-import type { Genesis } from './genesis.ts'
+import { cidOf, type Genesis } from './genesis.ts'
 import { verifyPuzzle } from './puzzle.ts'
 import { open, RuleError } from './statement.ts'
 
@@ -31,23 +32,30 @@ export interface Registration {
   readonly round: number
 }
 
-/** A puzzle takes 33 ms to check: a document found right is not checked again. */
-const registrations = new WeakMap<object, { genesis: Genesis; registration: Registration }>()
+/** A puzzle takes 33 ms to check: what was found right is not checked again. By network and the very bytes. */
+const registrations = new Map<string, Registration>()
+const REMEMBERED = 65_536
+/** And by the document itself, which nobody changes. */
+const seen = new WeakMap<object, { genesis: Genesis; registration: Registration }>()
 
 /** @throws {RuleError} */
 export function openRegistration(genesis: Genesis, document: unknown): Registration {
-  const known = registrations.get(document as object)
-  if (known?.genesis === genesis) return known.registration
-  const registration = checkRegistration(genesis, document)
-  registrations.set(document as object, { genesis, registration })
-  return registration
-}
-
-function checkRegistration(genesis: Genesis, document: unknown): Registration {
+  const same = seen.get(document as object)
+  if (same?.genesis === genesis) return same.registration
   const parsed = registrationDocument.safeParse(document)
   if (!parsed.success) throw new RuleError('a registration document of the wrong shape')
-  const { body, signer } = open(parsed.data.registration, registrationBody, 'the registration')
-  const consent = open(parsed.data.consent, consentBody, "the node's consent")
+  const { registration, consent } = parsed.data
+  const identity = `${genesis.networkId} ${cidOf(registration)} ${cidOf(consent)}`
+  const checked = registrations.get(identity) ?? checkRegistration(genesis, parsed.data)
+  if (registrations.size >= REMEMBERED) registrations.clear()
+  registrations.set(identity, checked)
+  seen.set(document as object, { genesis, registration: checked })
+  return checked
+}
+
+function checkRegistration(genesis: Genesis, document: z.infer<typeof registrationDocument>): Registration {
+  const { body, signer } = open(document.registration, registrationBody, 'the registration')
+  const consent = open(document.consent, consentBody, "the node's consent")
   if (body.network !== genesis.networkId || consent.body.network !== genesis.networkId) {
     throw new RuleError('a registration for another network')
   }

@@ -13,7 +13,7 @@
  * inclusion proofs of some hundred bytes.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { inclusionProof, merkleRoot, verifyInclusion } from '../../kernels/result.ts'
+import { inclusionProofs, merkleRoot, verifyInclusion } from '../../kernels/result.ts'
 import { unitKey } from './assignment.ts'
 import {
   type AuditBody,
@@ -93,12 +93,12 @@ export function itemsOf(
   all: readonly SaltedResult[],
   which: ReadonlyMap<number, readonly string[]>,
 ): Uint8Array[] {
-  const records = all.map((result) => recordOf(node, result))
+  const proofs = inclusionProofs(all.map((result) => recordOf(node, result)))
   return [...which].map(([index, cites]) => {
     const item: RevealedItem = {
       commit,
       index,
-      proof: [...inclusionProof(records, index)],
+      proof: [...proofs[index]!],
       result: all[index]!.result,
       salt: all[index]!.salt,
       cites: [...cites].sort(),
@@ -148,10 +148,15 @@ export function openReveal(document: unknown): Reveal[] {
   if (items.length !== statement.body.size || !equalBytes(merkleRoot(items), statement.body.root)) {
     throw new RuleError('a reveal whose items are not those signed')
   }
+  let proofs: ReturnType<typeof inclusionProofs> | null = null
+  const proofOf = (index: number) => {
+    proofs ??= inclusionProofs(items)
+    return proofs[index]!
+  }
   return items.map((bytes, index) => ({
     ...{ node: statement.signer, statement, body: statement.body },
     ...{ item: openItem(bytes), bytes, index },
-    proof: () => inclusionProof(items, index),
+    proof: () => proofOf(index),
   }))
 }
 

@@ -1,5 +1,5 @@
 /**
- * The certificate: one canonical dag-json file with all that a stranger needs to be convinced of units of a window, and
+ * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs to be convinced of units of a window, and
  * nothing else. Format 2 (https://ipld.io/specs/codecs/dag-json/spec/):
  *
  *   format         "collatz-certificate"
@@ -21,10 +21,11 @@
  * `bytes` are dag-cbor statements (statement.ts) and items (batch.ts). The file must be the canonical encoding of what it
  * says, so every byte of it is either checked or signed.
  */
+import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
 import { classes } from '../../kernels/partition.ts'
-import { summarize, verifyInclusion } from '../../kernels/result.ts'
+import { verifyInclusion } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign } from './assignment.ts'
@@ -41,8 +42,9 @@ import {
   revealBody,
 } from './events.ts'
 import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
+import { type SettledConviction, type SettledWindow, settledWindow } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
-import { settle } from './quorum.ts'
+import { settle, type Wrong } from './quorum.ts'
 import type { CertifiedUnit, State } from './state.ts'
 import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
 
@@ -67,7 +69,7 @@ const certificateFile = z.strictObject({
           .array(z.strictObject({ reveal: index, index, proof: z.array(field.bytes(32)).max(12), item: field.blob }))
           .min(1),
         declines: z.array(field.blob),
-        leaves: field.blob,
+        leaves: field.blob.nullable(),
         contested: z.array(field.blob),
       }),
     )
@@ -88,10 +90,20 @@ export interface Certified {
   readonly peak: HardSummary['peak']
   /** Whose results are in it. */
   readonly accounts: readonly Registration[]
-  /** By unit: the leaves as signed. */
-  readonly units: ReadonlyMap<number, readonly HardSummary[]>
+  readonly units: ReadonlyMap<number, CertifiedResult>
   /** Leaves on which somebody signed something else: whoever is not sure computes these. */
   readonly contested: readonly LeafId[]
+}
+
+export interface CertifiedResult {
+  readonly epoch: number
+  readonly result: ResultBody
+  /** The leaves as signed; null where the file leaves them out. */
+  readonly leaves: readonly HardSummary[] | null
+  /** Accounts whose results certify it. */
+  readonly accounts: readonly string[]
+  /** Who is wrong, if the certified leaves are right. */
+  readonly wrong: readonly Wrong[]
 }
 
 export interface CertificateSources {
@@ -171,6 +183,32 @@ export function writeCertificate(
   return dagJson.encode(file)
 }
 
+/** A certificate of our own as dag-cbor without the leaves that nobody contests: a fraction of it, with all signatures. */
+export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
+  const file = (fileBytes[0] === 0x7b ? dagJson : dagCbor).decode<CertificateFile>(fileBytes)
+  const isContested = ({ results }: CertificateFile['units'][number]) =>
+    new Set(results.map(({ item }) => resultKey(openItem(item).result))).size > 1
+  return dagCbor.encode({
+    ...file,
+    units: file.units.map((unit) => (isContested(unit) ? unit : { ...unit, leaves: null })),
+  })
+}
+
+/** What is remembered of the window that a certificate is about (history.ts). @throws {RuleError} if it is of units */
+export function settledBy({ genesis, window, complete, units, accounts }: Certified): SettledWindow {
+  if (!complete) throw new RuleError('it certifies units, not a window')
+  const accountOf = new Map(accounts.map(({ node, account }) => [node, account]))
+  const convictions = [...units].flatMap(([unit, { epoch, wrong }]) =>
+    wrong.map(
+      ({ node, reveal, leaf }): SettledConviction => ({
+        ...{ account: accountOf.get(node)!, node, kind: leaf === null ? 'sum' : 'leaf', epoch, window, unit, leaf },
+        evidence: [cidOf(reveal.statement.bytes).toString()],
+      }),
+    ),
+  )
+  return settledWindow(genesis, window, units.values(), convictions)
+}
+
 const keyOf = ({ epoch, window, unit }: Assignment): string => `${epoch}/${window}/${unit}`
 
 /** By CID, each once. */
@@ -225,7 +263,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     reveals: new Set<number>(),
   }
   const contested: LeafId[] = []
-  const units = new Map<number, readonly HardSummary[]>()
+  const units = new Map<number, CertifiedResult>()
   let last = -1
   for (const entry of file.units) {
     const { unit } = entry
@@ -248,9 +286,11 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
         throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
       }
     }
-    const { leaves, differing } = checkUnit(genesis, assignment, entry, shown, commits)
+    const { leaves, differing, results, wrong } = checkUnit(genesis, assignment, entry, shown, commits)
     for (const leaf of differing) contested.push({ window, unit, leaf })
-    units.set(unit, leaves)
+    const { result } = results[0]!.item
+    const accounts = results.map(({ node }) => nodes.get(node)!.account)
+    units.set(unit, { epoch: assignment.epoch, result, leaves, accounts, wrong })
   }
   if (used.draws.size !== draws.length) throw new RuleError('it carries a draw that none of its units is from')
   if (used.nodes.size !== nodes.size) throw new RuleError('it carries a registration that none of its results needs')
@@ -262,7 +302,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
   if (file.scope === 'window' && units.size !== wanted) {
     throw new RuleError(`it has ${units.size} units, but the classes of the partition are ${wanted}`)
   }
-  const total = summarize([...units.values()].flat())
+  const total = settledWindow(genesis, window, units.values(), [])
   return {
     genesis,
     window,
@@ -277,18 +317,20 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
 }
 
 function parse(fileBytes: Uint8Array): CertificateFile {
+  // A dag-json map begins with a brace, a dag-cbor map never does.
+  const codec = fileBytes[0] === 0x7b ? dagJson : dagCbor
   let value: unknown
   try {
-    value = dagJson.decode(fileBytes)
+    value = codec.decode(fileBytes)
   } catch {
-    throw new RuleError('it is not a dag-json file')
+    throw new RuleError('it is neither a dag-json nor a dag-cbor file')
   }
   const parsed = certificateFile.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     throw new RuleError(`it is not a certificate of format 2: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
   }
-  if (!equalBytes(dagJson.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
+  if (!equalBytes(codec.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
   return parsed.data
 }
 
@@ -343,7 +385,12 @@ function checkUnit(
   { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
   shown: readonly Reveal[],
   commits: readonly Commit[],
-): { leaves: readonly HardSummary[]; differing: readonly number[] } {
+): {
+  leaves: readonly HardSummary[] | null
+  differing: readonly number[]
+  results: readonly Reveal[]
+  wrong: readonly Wrong[]
+} {
   const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
   const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
   for (const commit of commits) if (cited.has(commit.cid)) evidence.commits.set(commit.node, commit)
@@ -367,11 +414,13 @@ function checkUnit(
     seat = seats.indexOf(signer)
     evidence.declines.set(signer, decline)
   }
-  const blocks = new Map([records, ...contested].map((block) => [rawCid(block).toString(), block]))
+  const blocks = new Map(
+    [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
+  )
   const settlement = settle(genesis, assignment, evidence, {
     leaves: (cid) => blocks.get(cid),
     // Taken for true here; the caller is told which leaves that concerns.
-    truth: ({ leaf }) => recordAt(records, leaf),
+    truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
   })
   if (settlement.status !== 'certified') {
     const reasons = [...new Set(settlement.refused.values())].join(', ')
@@ -382,8 +431,15 @@ function checkUnit(
   if (settlement.counted.length !== shown.length || settlement.counted.some((reveal, i) => reveal !== shown[i])) {
     throw new RuleError(`unit ${unit} has a result that does not count, or not in the order of the deal`)
   }
-  const leaves = readLeaves(genesis, unit, settlement.results[0]!.item.result, records)
-  return { leaves, differing: differences(records, contested, settlement.counted, settlement.results[0]!.item.result) }
+  const { results, counted, wrong } = settlement
+  const { result } = results[0]!.item
+  if (!records) {
+    if (contested.length > 0) throw new RuleError(`unit ${unit} is contested, and its leaves are left out`)
+    return { leaves: null, differing: [], results: results.slice(0, genesis.body.replication), wrong }
+  }
+  const leaves = readLeaves(genesis, unit, result, records)
+  const differing = differences(records, contested, counted, result)
+  return { leaves, differing, results: results.slice(0, genesis.body.replication), wrong }
 }
 
 /** The leaves where others signed something else. Blocks that nobody signed have no place in a certificate. */

@@ -10,6 +10,7 @@
  */
 import type { Registration } from './admit.ts'
 import type { Evidence, LeafClaim, Reveal } from './batch.ts'
+import { cidOf } from './genesis.ts'
 import type { Settlement } from './quorum.ts'
 
 export interface Conviction {
@@ -21,21 +22,31 @@ export interface Conviction {
   readonly window: bigint
   readonly unit: number
   readonly leaf: number | null
+  /** CIDs of the statements that convict it. */
+  readonly evidence: readonly string[]
   /** What it signed; two of them for a contradiction. Empty for a claim. */
   readonly reveals: readonly Reveal[]
   readonly claim: LeafClaim | null
 }
 
-/** One an account: of several, that of the earliest deal. Sorted by account. */
+/**
+ * One an account: of several, that of the earliest deal. Sorted by account.
+ *
+ * @param before convictions of settled windows
+ */
 export function convictionsOf(
   nodes: ReadonlyMap<string, Registration>,
   evidence: Evidence,
   settlements: Iterable<Settlement>,
+  before: readonly Conviction[] = [],
 ): Conviction[] {
-  const found: Conviction[] = []
-  const add = (node: string, conviction: Omit<Conviction, 'account' | 'node'>) => {
+  const found: Conviction[] = [...before]
+  const add = (node: string, conviction: Omit<Conviction, 'account' | 'node' | 'evidence'>) => {
     const account = nodes.get(node)?.account
-    if (account !== undefined) found.push({ account, node, ...conviction })
+    if (account === undefined) return
+    const signed = [...conviction.reveals, ...(conviction.claim ? [conviction.claim] : [])]
+    const evidence = signed.map(({ statement }) => cidOf(statement.bytes).toString())
+    found.push({ account, node, ...conviction, evidence })
   }
   const about = ({ item: { result } }: Reveal) => ({
     epoch: result.epoch,

@@ -6,7 +6,7 @@ import { seedRound, unitKey } from './assignment.ts'
 import { missesInARow, outstanding } from './duties.ts'
 import type { DrawBody } from './events.ts'
 import { rosterAt } from './roster.ts'
-import type { State } from './state.ts'
+import { isUnitCertified, type State } from './state.ts'
 
 const MAX_OFFERS = 64
 
@@ -48,9 +48,9 @@ export function nextDraw(
     room > 0 && offers.length < MAX_OFFERS;
     window++
   ) {
-    const certified = state.windows.get(window)?.certified
+    const known = state.windows.get(window)
     for (let unit = 0; unit < unitsPerWindow && room > 0; unit++) {
-      if (certified?.has(unit) || busy.has(unitKey({ window, unit }))) continue
+      if (isUnitCertified(known, unit) || busy.has(unitKey({ window, unit }))) continue
       const last = offers.at(-1)
       if (last?.window === window.toString() && last.to === unit) last.to++
       else if (offers.push({ window: window.toString(), from: unit, to: unit + 1 }) > MAX_OFFERS) {

@@ -5,9 +5,10 @@
  */
 import { type Assignment, deadlineRound, seedRound, unitKey } from './assignment.ts'
 import { type Commit, dealtUnitKey, type UnitEvidence } from './batch.ts'
+import { settledAfter } from './history.ts'
 import { declinesOf } from './quorum.ts'
 import { commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
-import type { State } from './state.ts'
+import { isUnitCertified, type State } from './state.ts'
 
 const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
 
@@ -21,7 +22,7 @@ const escalationsOf = (state: State, assignment: Assignment): number =>
 const answered = ({ commits, declines }: UnitEvidence, node: string): boolean => commits.has(node) || declines.has(node)
 
 const isCertified = (state: State, { window, unit }: Assignment): boolean =>
-  state.windows.get(window)?.certified.has(unit) ?? false
+  isUnitCertified(state.windows.get(window), unit)
 
 function* awaited(state: State, round: number): Iterable<Assignment> {
   for (const { draw, assignments } of state.draws.values()) {
@@ -118,14 +119,15 @@ export function outstanding(state: State, round: number): { owed: Map<string, nu
 
 /**
  * Units in a row that each account missed or declined, newest first: a result shown ends the row, and so does registering
- * anew. No commit by the deadline is a miss, and no reveal by the last round. What is not due does not count. An account
- * that is convicted counts as having missed all that it may: it is on no roster.
+ * anew. No commit by the deadline is a miss, and no reveal by the last round. What is not due does not count, nor
+ * what is long over (history.ts). An account that is convicted counts as having missed all that it may: it is on no roster.
  */
 export function missesInARow(state: State, round: number): Map<string, number> {
   const misses = new Map<string, number>()
   const { missLimit } = state.genesis.body
   for (const [, { draw, assignments }] of [...state.draws].sort(([a], [b]) => a - b)) {
     const { epoch } = draw.body
+    if (settledAfter(state.genesis, epoch) < round) continue
     const over = deadlineRound(state.genesis, epoch) < round
     const allOver = lastRound(state.genesis, epoch) < round
     for (const assignment of assignments) {
@@ -148,5 +150,8 @@ export function missesInARow(state: State, round: number): Map<string, number> {
 /** A unit that another epoch's deal got certified is no miss: its nodes were spared the work (duties). */
 const isCertifiedElsewhere = (state: State, { window, unit, epoch }: Assignment): boolean => {
   const certified = state.windows.get(window)?.certified.get(unit)
-  return certified !== undefined && certified.assignment.epoch !== epoch
+  return (
+    (state.windows.get(window)?.settled ?? null) !== null ||
+    (certified !== undefined && certified.assignment.epoch !== epoch)
+  )
 }

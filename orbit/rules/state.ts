@@ -17,6 +17,7 @@ import {
 } from './events.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import type { Genesis } from './genesis.ts'
+import { type History, NO_HISTORY, type SettledWindow, settledConviction, settledWindow } from './history.ts'
 import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle } from './quorum.ts'
 import { equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { type Level, levelOf } from './trust.ts'
@@ -45,10 +46,29 @@ export interface CertifiedUnit {
 
 export interface WindowState {
   readonly window: bigint
-  /** By unit index. */
+  /** By unit index, with the evidence. Empty for a settled window. */
   readonly certified: ReadonlyMap<number, CertifiedUnit>
+  /** What is remembered of a window that is over, or null. */
+  readonly settled: SettledWindow | null
   readonly disputed: ReadonlySet<number>
   readonly complete: boolean
+}
+
+export const isUnitCertified = (window: WindowState | undefined, unit: number): boolean =>
+  window !== undefined && (window.settled !== null || window.certified.has(unit))
+
+export const unitsCertified = ({ settled, certified }: WindowState): number => settled?.units ?? certified.size
+
+/** What a complete window comes to, whether it is settled or not. */
+export function summaryOf(state: State, { window, settled, certified }: WindowState): SettledWindow {
+  if (settled) return settled
+  const units = [...certified.values()].map(({ assignment, results }) => ({
+    epoch: assignment.epoch,
+    result: results[0]!.item.result,
+    accounts: results.flatMap(({ node }) => state.nodes.get(node)?.account ?? []),
+  }))
+  const convictions = state.convictions.filter((c) => c.window === window).map(settledConviction)
+  return settledWindow(state.genesis, window, units, convictions)
 }
 
 export interface AccountState {
@@ -87,12 +107,19 @@ export interface State {
   readonly frontier: Frontier
 }
 
-/** @param unitsPerWindow classes(genesis.partition).length */
+const NONE: ReadonlyMap<number, CertifiedUnit> = new Map()
+const NOWHERE: ReadonlySet<number> = new Set()
+
+/**
+ * @param unitsPerWindow classes(genesis.partition).length
+ * @param history        settled windows: documents about them are passed over
+ */
 export function stateOf(
   genesis: Genesis,
   unitsPerWindow: number,
   documents: Documents,
   knowledge: Knowledge = NO_KNOWLEDGE,
+  history: History = NO_HISTORY,
 ): State {
   const nodes = readRegistrations(genesis, documents.accounts)
   const heartbeats = readHeartbeats(documents.pool)
@@ -100,14 +127,21 @@ export function stateOf(
 
   const evidence = evidenceOf(documents.results)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
-  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge)
-  const convictions = convictionsOf(nodes, evidence, settlements.values())
+  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
+  const before = [...history.values()].flatMap(({ convictions: all }) => all)
+  const convictions = convictionsOf(
+    nodes,
+    evidence,
+    settlements.values(),
+    before.map((conviction) => ({ ...conviction, reveals: [], claim: null })),
+  )
   const convicted = new Set(convictions.map(({ account }) => account))
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
   for (const { assignments } of dealt) {
     for (const assignment of assignments) {
       const { window, unit } = assignment
+      if (history.has(window)) continue
       const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
       units.set(window, state)
       const settlement = settlements.get(dealtUnitKey(assignment))
@@ -119,10 +153,13 @@ export function stateOf(
     }
   }
   for (const { certified, disputed } of units.values()) for (const unit of certified.keys()) disputed.delete(unit)
-  const windows = new Map<bigint, WindowState>()
-  for (const [window, { certified, disputed }] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    windows.set(window, { window, certified, disputed, complete: certified.size === unitsPerWindow })
+  const all: WindowState[] = [...units].map(([window, { certified, disputed }]) => ({
+    ...{ window, certified, settled: null, disputed, complete: certified.size === unitsPerWindow },
+  }))
+  for (const settled of history.values()) {
+    all.push({ window: settled.window, certified: NONE, settled, disputed: NOWHERE, complete: true })
   }
+  const windows = new Map(all.sort((a, b) => (a.window < b.window ? -1 : 1)).map((state) => [state.window, state]))
   const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
   return {
     genesis,
@@ -135,7 +172,7 @@ export function stateOf(
     evidence,
     settlements,
     convictions,
-    refused: refusedIn(dealt, evidence, settlements),
+    refused: refusedIn(dealt, evidence, settlements, history),
     wants: {
       leaves: [...new Set([...settlements.values()].flatMap(({ wants }) => wants.leaves))],
       truths: [...settlements.values()].flatMap(({ wants }) => wants.truths),
@@ -198,11 +235,13 @@ function settleAll(
   dealt: readonly DealtDraw[],
   evidence: Evidence,
   knowledge: Knowledge,
+  history: History,
 ): Map<string, Settlement> {
   const settlements = new Map<string, Settlement>()
   const isAuditor = (node: string) => nodes.has(node)
   for (const { assignments } of dealt) {
     for (const assignment of assignments) {
+      if (history.has(assignment.window)) continue
       const key = dealtUnitKey(assignment)
       const ofUnit = evidence.units.get(key)
       if (ofUnit) settlements.set(key, settle(genesis, assignment, ofUnit, knowledge, isAuditor))
@@ -230,6 +269,7 @@ function refusedIn(
   dealt: readonly DealtDraw[],
   evidence: Evidence,
   settlements: ReadonlyMap<string, Settlement>,
+  history: History,
 ): State['refused'] {
   const refused: Partial<Record<Refusal, number>> = {}
   const add = (reason: Refusal, n = 1) => {
@@ -238,7 +278,10 @@ function refusedIn(
   for (const settlement of settlements.values()) for (const reason of settlement.refused.values()) add(reason)
   const epochs = new Set(dealt.map(({ draw }) => draw.body.epoch))
   for (const [key, { reveals }] of evidence.units) {
-    if (!settlements.has(key) && epochs.has(Number(key.split('/')[0]))) add('not-assigned', reveals.size)
+    const [epoch, window] = key.split('/') as [string, string]
+    if (!settlements.has(key) && epochs.has(Number(epoch)) && !history.has(BigInt(window))) {
+      add('not-assigned', reveals.size)
+    }
   }
   return refused
 }
@@ -281,7 +324,14 @@ function accountsOf(
       })
     }
   }
-  for (const { certified } of windows) {
+  for (const { certified, settled } of windows) {
+    for (const [key, { units, hardNumbers, lastRound }] of settled?.credits ?? []) {
+      const account = accounts.get(key)
+      if (!account) continue
+      account.units += units
+      account.hardNumbers += hardNumbers
+      account.lastRound = Math.max(account.lastRound ?? 0, lastRound)
+    }
     for (const { assignment, results } of certified.values()) {
       for (const { node, item } of results) {
         const account = accounts.get(nodes.get(node)?.account ?? '')

@@ -94,8 +94,11 @@ export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: str
 
 export const publicKeyOf = (secret: Uint8Array): KeyHex => bytesToHex(ed25519.getPublicKey(secret))
 
-export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 /** In byte order: below, at or above zero. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -5,6 +5,7 @@ import {
   encodeLeaf,
   hardNumber,
   inclusionProof,
+  inclusionProofs,
   LEAF_BYTES,
   merge,
   merkleRoot,
@@ -154,6 +155,10 @@ describe('Merkle tree', () => {
     ])
     expect(inclusionProof(records.slice(0, 3), 2).map(hex)).toEqual([roots[2]!])
     expect(inclusionProof(records.slice(0, 1), 0)).toEqual([])
+    for (const n of [1, 2, 3, 5, 8]) {
+      const some = records.slice(0, n)
+      expect(inclusionProofs(some)).toEqual(some.map((_, i) => inclusionProof(some, i)))
+    }
     expect(() => inclusionProof(records, 8)).toThrow('no record 8 among 8')
   })
 

@@ -7,7 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, merkleRoot, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
-import { type Assignment, seedRound } from '../../../orbit/rules/assignment.ts'
+import { type Assignment, assign, seedRound } from '../../../orbit/rules/assignment.ts'
 import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
 import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
 import {
@@ -15,6 +15,7 @@ import {
   type CommitBody,
   checksumHex,
   type DrawBody,
+  MAX_REVEALED,
   peakText,
   type ResultBody,
   type RevealBody,
@@ -120,7 +121,13 @@ export class Party {
   }
 
   /** Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals it. */
-  deal(epoch: number, units: number, { capacity = units, from = 0 } = {}): readonly Assignment[] {
+  deal(epoch: number, units: number, options: { capacity?: number; from?: number } = {}): readonly Assignment[] {
+    this.seal(epoch, units, options)
+    return this.state().draws.get(epoch)!.assignments
+  }
+
+  /** Likewise, without looking at what follows. */
+  seal(epoch: number, units: number, { capacity = units, from = 0 } = {}): readonly Assignment[] {
     const offers: DrawBody['offers'] = []
     for (let at = from; at < from + units; ) {
       const window = this.genesis.firstWindow + BigInt(Math.floor(at / this.unitsPerWindow))
@@ -135,8 +142,9 @@ export class Party {
     const draw: DrawBody = { type: 'draw', network: this.network, epoch, heads: [], roster, offers }
     const seed = seedRound(this.genesis, epoch)
     this.documents.draws.push({ statement: sign(draw, this.members[0]!.nodeSecret).bytes })
-    this.documents.draws.push({ round: seed, signature: beaconAt(seed) })
-    return this.state().draws.get(epoch)!.assignments
+    const signature = beaconAt(seed)
+    this.documents.draws.push({ round: seed, signature })
+    return assign(this.genesis, draw, signature)
   }
 
   /** Made-up leaves of a unit: the same for whoever asks, and another set for every `variant`. */
@@ -207,6 +215,36 @@ export class Party {
     nodes.forEach((node, i) => {
       this.reveal(node, commits[i]!, new Map([[0, all.filter((cid) => cid !== commits[i])]]), at + 1)
     })
+  }
+
+  /** Everybody computes, commits to and shows all that he was dealt: a commit and as few reveals as there can be. */
+  answerAll(assignments: readonly Assignment[]): void {
+    const [first] = assignments
+    if (!first) return
+    const at = seedRound(this.genesis, first.epoch)
+    const results = new Map(assignments.map((a) => [a, this.result(a, this.claim(a))]))
+    const commits = new Map<string, string>()
+    for (const { node } of this.members) {
+      const own = assignments.filter(({ quorum }) => quorum.includes(node))
+      if (own.length > 0)
+        commits.set(
+          node,
+          this.commit(
+            node,
+            own.map((a) => results.get(a)!),
+            at,
+          ),
+        )
+    }
+    for (const [node, commit] of commits) {
+      const own = assignments.filter(({ quorum }) => quorum.includes(node))
+      const cites = own.map(({ quorum }, i) => {
+        return [i, quorum.filter((n) => n !== node).map((n) => commits.get(n)!)] as const
+      })
+      for (let part = 0; part * MAX_REVEALED < cites.length; part++) {
+        this.reveal(node, commit, new Map(cites.slice(part * MAX_REVEALED, (part + 1) * MAX_REVEALED)), at)
+      }
+    }
   }
 
   decline(node: string, { epoch, window, unit }: Assignment): void {

@@ -1,0 +1,102 @@
+/** Settled windows on disk, and which documents nobody needs any more because of them (rules: history.ts). */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Engine } from '../../kernels/unit.ts'
+import { openAnswer } from '../rules/batch.ts'
+import { beaconDocument, drawBody, statementDocument } from '../rules/events.ts'
+import type { Genesis } from '../rules/genesis.ts'
+import { decodeSettled, encodeSettled, type History, type SettledWindow, settledAfter } from '../rules/history.ts'
+import { type State, summaryOf } from '../rules/state.ts'
+import { open } from '../rules/statement.ts'
+import { certificatePath, readCertificateFile } from './certificates.ts'
+import { type Home, writeAtomically } from './home.ts'
+import { readSnapshot } from './snapshot.ts'
+import { SqliteFile } from './sqlite.ts'
+
+export const SETTLED = 'settled/'
+
+/** From the rows of the node's private table. */
+export const historyOf = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<bigint, SettledWindow> =>
+  new Map([...rows].map(([, value]) => decodeSettled(value)).map((settled) => [settled.window, settled]))
+
+/** Windows about which everything has been said, and whose certificate is on disk. */
+export function settleable(state: State, round: number, directory: string): SettledWindow[] {
+  const { genesis } = state
+  const over = (epoch: number) => settledAfter(genesis, epoch) < round
+  const dealtLater = new Set<bigint>()
+  for (const { draw, assignments } of state.draws.values()) {
+    if (!over(draw.body.epoch)) for (const { window } of assignments) dealtLater.add(window)
+  }
+  return [...state.windows.values()]
+    .filter(({ complete, settled, window }) => complete && !settled && !dealtLater.has(window))
+    .filter(({ window }) => readCertificateFile(directory, window) !== null)
+    .map((window) => summaryOf(state, window))
+}
+
+/** Whether an answer is about settled windows alone. */
+export function isOverAnswer(document: unknown, history: History): boolean {
+  const answer = openAnswer(document)
+  const windows =
+    answer.type === 'commit'
+      ? answer.commit.body.units.map(([, window]) => BigInt(window))
+      : answer.type === 'reveal'
+        ? answer.reveals.map(({ item }) => BigInt(item.result.window))
+        : answer.type === 'audit'
+          ? answer.claims.map(({ window }) => window)
+          : [BigInt(answer.decline.body.window)]
+  return windows.every((window) => history.has(window))
+}
+
+/** Whether a draw, or the beacon round of one, is of an epoch that is over and offered settled windows alone. */
+export function overDraws(genesis: Genesis, documents: Iterable<unknown>, history: History, round: number) {
+  const epochs = new Map<number, boolean>()
+  const all = [...documents]
+  for (const document of all) {
+    if (beaconDocument.safeParse(document).success) continue
+    const { epoch, offers } = open(statementDocument.parse(document).statement, drawBody, 'the draw').body
+    const isOver = settledAfter(genesis, epoch) < round && offers.every(({ window }) => history.has(BigInt(window)))
+    epochs.set(epoch, isOver && (epochs.get(epoch) ?? true))
+  }
+  return (document: unknown): boolean => {
+    const beacon = beaconDocument.safeParse(document)
+    const epoch = beacon.success
+      ? beacon.data.round / genesis.body.epoch.rounds
+      : open(statementDocument.parse(document).statement, drawBody, 'the draw').body.epoch
+    return epochs.get(epoch) ?? false
+  }
+}
+
+/**
+ * Takes a snapshot in: what it certifies is settled for this node from its first start on.
+ *
+ * @param onWindow hears of each window that was checked
+ * @throws {RuleError} when anything in it does not hold; nothing of it is kept then
+ */
+export async function importSnapshot(
+  home: Home,
+  path: string,
+  engine: Engine,
+  onWindow: (window: SettledWindow) => void,
+): Promise<number> {
+  const kept: { settled: SettledWindow; certificate: Uint8Array }[] = []
+  for await (const window of readSnapshot(path, home.genesis, engine)) {
+    kept.push(window)
+    onWindow(window.settled)
+  }
+  const sql = new SqliteFile(home.directory)
+  try {
+    sql.transaction(() => {
+      for (const { settled } of kept) {
+        sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${SETTLED}${settled.window}`, encodeSettled(settled))
+      }
+    })
+  } finally {
+    sql.close()
+  }
+  for (const { settled, certificate } of kept) {
+    const file = certificatePath(home.directory, settled.window)
+    mkdirSync(dirname(file), { recursive: true })
+    writeAtomically(file, certificate)
+  }
+  return kept.length
+}

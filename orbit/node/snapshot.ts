@@ -1,0 +1,126 @@
+/**
+ * Snapshots: what is settled, in one CAR file (https://ipld.io/specs/transport/car/carv1/), so that a newcomer need not
+ * get the documents of years. The root is a dag-cbor block
+ *
+ *     { format: "collatz-snapshot", version: 1, network, windows: [[w as a decimal string, CID of its certificate]] }
+ *
+ * and each certificate a dag-cbor block: that of certificate.ts without the leaves. The newcomer checks each of them as any
+ * other certificate, computes the leaves that are contested, and believes nothing else that the file says.
+ */
+import { createReadStream, createWriteStream } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { CarBlockIterator, CarWriter } from '@ipld/car'
+import * as dagCbor from '@ipld/dag-cbor'
+import type { CID } from 'multiformats/cid'
+import { z } from 'zod'
+import { encodeLeaf } from '../../kernels/result.ts'
+import type { Engine } from '../../kernels/unit.ts'
+import { readCertificate, settledBy, withoutLeaves } from '../rules/certificate.ts'
+import { cidOf, type Genesis } from '../rules/genesis.ts'
+import type { SettledWindow } from '../rules/history.ts'
+import { equalBytes, field, RuleError } from '../rules/statement.ts'
+
+const manifest = z.strictObject({
+  format: z.literal('collatz-snapshot'),
+  version: z.literal(1),
+  network: field.network,
+  windows: z.array(z.tuple([field.natural, z.unknown()])).max(1_000_000),
+})
+
+/** Writes a snapshot of these windows, in order. The file is there when it is whole. */
+export async function writeSnapshot(
+  path: string,
+  genesis: Genesis,
+  windows: readonly bigint[],
+  certificate: (window: bigint) => Uint8Array,
+): Promise<{ root: CID; windows: number }> {
+  // Read twice rather than kept: a snapshot may be larger than the memory.
+  const blocks = windows.map((window) => [window.toString(), cidOf(withoutLeaves(certificate(window)))] as const)
+  const head = dagCbor.encode({
+    ...{ format: 'collatz-snapshot', version: 1, network: genesis.networkId },
+    windows: blocks.map(([window, cid]) => [window, cid]),
+  })
+  const root = cidOf(head)
+  const { writer, out } = CarWriter.create([root])
+  const unfinished = `${path}.part`
+  const written = pipeline(Readable.from(out), createWriteStream(unfinished))
+  await writer.put({ cid: root, bytes: head })
+  for (const [i, window] of windows.entries()) {
+    await writer.put({ cid: blocks[i]![1], bytes: withoutLeaves(certificate(window)) })
+  }
+  await writer.close()
+  await written
+  await rename(unfinished, path)
+  return { root, windows: windows.length }
+}
+
+export interface SnapshotWindow {
+  readonly settled: SettledWindow
+  /** The certificate, as it came. */
+  readonly certificate: Uint8Array
+}
+
+/**
+ * Reads and checks a snapshot, a window at a time.
+ *
+ * @param engine computes what is contested
+ * @throws {RuleError} when anything in it does not hold
+ */
+export async function* readSnapshot(path: string, genesis: Genesis, engine: Engine): AsyncGenerator<SnapshotWindow> {
+  const iterator = await openCar(path)
+  const [root] = await iterator.getRoots()
+  let wanted: readonly (readonly [string, unknown])[] | null = null
+  let at = 0
+  for await (const { cid, bytes } of iterator) {
+    if (!cidOf(bytes).equals(cid)) throw new RuleError('the snapshot has a block that is not what its CID says')
+    if (!wanted) {
+      if (!root?.equals(cid)) throw new RuleError('the snapshot does not begin with its root')
+      wanted = readManifest(bytes, genesis)
+      continue
+    }
+    const next = wanted[at++]
+    if (!next || String(next[1]) !== cid.toString())
+      throw new RuleError('the snapshot has blocks that its root does not list')
+    yield await readWindow(next[0], bytes, genesis, engine)
+  }
+  if (at !== (wanted?.length ?? -1)) throw new RuleError('the snapshot ends too early')
+}
+
+async function openCar(path: string): Promise<CarBlockIterator> {
+  try {
+    return await CarBlockIterator.fromIterable(createReadStream(path))
+  } catch (error) {
+    throw new RuleError(`the snapshot is not a CAR file (${(error as Error).message})`)
+  }
+}
+
+function readManifest(bytes: Uint8Array, genesis: Genesis): readonly (readonly [string, unknown])[] {
+  const parsed = manifest.safeParse(dagCbor.decode(bytes))
+  if (!parsed.success) throw new RuleError('the root of the snapshot does not fit its schema')
+  const { network, windows } = parsed.data
+  if (network !== genesis.networkId)
+    throw new RuleError(`the snapshot is of network ${network}, not ${genesis.networkId}`)
+  return windows
+}
+
+async function readWindow(
+  window: string,
+  bytes: Uint8Array,
+  genesis: Genesis,
+  engine: Engine,
+): Promise<SnapshotWindow> {
+  const certified = readCertificate(bytes)
+  if (!equalBytes(certified.genesis.bytes, genesis.bytes) || certified.window.toString() !== window) {
+    throw new RuleError(`the snapshot's certificate of window ${window} is about something else`)
+  }
+  for (const { unit, leaf } of certified.contested) {
+    const signed = certified.units.get(unit)!.leaves![leaf]!
+    const own = await engine.verifyLeaf({ partition: genesis.partition, window: certified.window, index: unit }, leaf)
+    if (!equalBytes(encodeLeaf(own), encodeLeaf(signed))) {
+      throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
+    }
+  }
+  return { settled: settledBy(certified), certificate: bytes }
+}
