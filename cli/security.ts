@@ -1,5 +1,7 @@
 import { defineCommand } from 'citty'
+import { leavesOf } from '../kernels/partition.ts'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { detectionChance } from '../orbit/rules/audit.ts'
 import { coreSecondsOf } from '../orbit/rules/puzzle.ts'
 import { captureBound, costOfAccounts, toNumber } from '../orbit/rules/security.ts'
 import { shared, UserError } from './command.ts'
@@ -7,6 +9,8 @@ import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
 
 const SHARES = [0.01, 0.05, 0.1, 0.25, 0.33, 0.5]
+/** Shares of a unit that a liar might skip. */
+const LIES = [0.01, 0.1, 0.5, 1]
 const NEW_ACCOUNTS = [1, 10, 100, 1000]
 
 export const security = defineCommand({
@@ -31,8 +35,17 @@ export const security = defineCommand({
       const cost = costOfAccounts({ accounts, tickets, capacity, replication, coreSeconds: price })
       return { accounts, share: toNumber(cost.share), chance: toNumber(cost.capture), coreSeconds: cost.coreSeconds }
     })
+    const { audit, partition } = home.genesis.body
+    const leaves = leavesOf(partition, 0).length
+    const detection = LIES.map((share) => {
+      const wrong = Math.max(1, Math.round(share * leaves))
+      return { share, leaves: wrong, chance: detectionChance(leaves, wrong, audit.leaves) }
+    })
+    // Core-seconds per certified unit, in units of one computation of it.
+    const cost = { quorum: replication, audits: (audit.auditors * audit.leaves) / leaves }
     if (args.json)
       return printJson({
+        audit: { ...audit, leavesAUnit: leaves, detection, cost },
         epoch: newest,
         nodes: roster.length,
         tickets,
@@ -42,7 +55,15 @@ export const security = defineCommand({
         costs,
       })
     const percent = (x: number) => `${(x * 100).toPrecision(3)} %`
-    console.log(`Roster of epoch ${newest}: ${roster.length} nodes, ${tickets} tickets, N = ${replication}.
+    const audits = `Audits: ${audit.leaves} of ${leaves} leaves, drawn by a later beacon round, by each of ${audit.auditors} others. A unit costs ${cost.quorum} times its computation, and ${percent(cost.audits)} more when it is audited.
+A quorum that agrees on a lie is caught, if an auditor is honest, with a chance of:
+${table(
+  ['share of the unit', 'wrong leaves', 'chance'],
+  detection.map((d) => [percent(d.share), d.leaves, percent(d.chance)]),
+)}`
+    console.log(`${audits}
+
+Roster of epoch ${newest}: ${roster.length} nodes, ${tickets} tickets, N = ${replication}.
 
 A party that holds a share of the tickets has a given unit's whole quorum with a chance of at most:
 ${table(

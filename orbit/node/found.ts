@@ -66,6 +66,7 @@ export function found(founding: Founding): Home {
     founders: [{ account, node }],
     // A local network's accounts are its founder's own; among strangers an account costs ten minutes of a core.
     registration: priceOf(local ? 0 : 600),
+    audit: { leaves: 2, auditors: 2 },
     // A level lost for each 90 days without a unit.
     trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: Math.ceil((90 * 86_400) / chain.period) },
     vote: { deadlineRounds: 14 * 24 * 1200 },

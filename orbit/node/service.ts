@@ -33,6 +33,7 @@ import { coreSecondsOf } from '../rules/puzzle.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
 import { Answers } from './answers.ts'
+import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
 import { readCertificateFile } from './certificates.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
@@ -44,6 +45,8 @@ import { solvePuzzle } from './puzzle.ts'
 import { historyOf, SETTLED, settleable } from './settled.ts'
 
 const BLOCK_TIMEOUT = 20_000
+/** An audit waits so long for an old beacon round, and is tried again an epoch later. */
+const ROUND_TIMEOUT = 5_000
 /** How often certificates that lack something are tried again, in rounds. */
 const RETRY_ROUNDS = 20
 const BEACON_TIMEOUT = 60_000
@@ -74,6 +77,7 @@ export class Service {
   private readonly beacon: BeaconSource
   private readonly answers: Answers
   private readonly learning: Learning
+  private readonly audits: Audits
   private capacity: number
   private readonly engines: readonly Engine['name'][]
   private lastHeartbeat: { round: number; capacity: number } | null = null
@@ -102,6 +106,12 @@ export class Service {
     // One core: whoever lies costs everybody a leaf, and nobody more than that.
     this.learning = new Learning(this.genesis, node, () => cpuEngine(this.genesis.partition, 1))
     ledger.knowledge = this.learning
+    this.audits = new Audits({
+      node: this.nodeKey,
+      openEngine: () => cpuEngine(this.genesis.partition, 1),
+      beacon: (round) => beacon.round(round, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
+      publish: (claims) => this.answers.audit(claims, this.round() ?? 0),
+    })
     ledger.onAnswer = (document) => this.answers.saw(document)
   }
 
@@ -192,6 +202,7 @@ export class Service {
     await this.beat(round)
     await this.answers.flush(round, this.owed(round.round).length === 0)
     void this.learn()
+    this.audit(round.round)
     // What a peer did not have when the window was certified, another may have by now.
     if (round.round % RETRY_ROUNDS === 0) {
       void this.certify()
@@ -206,6 +217,21 @@ export class Service {
     if (windows.length === 0) return
     for (const settled of windows) await this.node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
     this.ledger.settle(windows, round)
+  }
+
+  private auditing: Promise<void> | null = null
+
+  /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
+  private audit(round: number): void {
+    if (this.capacity === 0 || round % this.genesis.body.epoch.rounds !== 0) return
+    this.auditing ??= this.audits
+      .run(this.state(), round, this.stopping.signal)
+      .catch((error) => {
+        if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot audit: ${error.message}` })
+      })
+      .finally(() => {
+        this.auditing = null
+      })
   }
 
   private learningNow: Promise<void> | null = null
@@ -460,7 +486,7 @@ export class Service {
     const last = this.beacon.current()
     this.stopping.abort()
     await this.registering
-    await Promise.all([this.learningNow, this.certifying])
+    await Promise.all([this.learningNow, this.certifying, this.auditing])
     await this.duty
     if (this.lastHeartbeat?.capacity && last) {
       // A last word, so that the next draw does not count on a node that is gone.

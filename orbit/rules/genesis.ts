@@ -69,6 +69,8 @@ export const genesisBody = z.strictObject({
     p: field.positive,
     tries: field.positive,
   }),
+  /** How many leaves of a certified unit are computed again, and by how many others (audit.ts). */
+  audit: z.strictObject({ leaves: z.number().int().min(0).max(64), auditors: z.number().int().min(1).max(16) }),
   /** Accepted units from which an account is VERIFIED, TRUSTED, ELITE. */
   trust: z.strictObject({
     verified: field.positive,

@@ -20,7 +20,7 @@ import type { Genesis } from './genesis.ts'
 import { type History, NO_HISTORY, type SettledWindow, settledConviction, settledWindow } from './history.ts'
 import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle } from './quorum.ts'
 import { equalBytes, open, RuleError, type Statement } from './statement.ts'
-import { type Level, levelOf } from './trust.ts'
+import { LEVELS, type Level, levelOf } from './trust.ts'
 
 /** Documents that admit.ts has let in. */
 export interface Documents {
@@ -58,6 +58,12 @@ export const isUnitCertified = (window: WindowState | undefined, unit: number): 
   window !== undefined && (window.settled !== null || window.certified.has(unit))
 
 export const unitsCertified = ({ settled, certified }: WindowState): number => settled?.units ?? certified.size
+
+/** The lowest level among accounts. */
+export function levelAmong({ accounts }: State, keys: readonly string[]): Level {
+  const found = accounts.filter(({ account }) => keys.includes(account)).map(({ level }) => level)
+  return LEVELS[Math.min(...found.map((level) => LEVELS.indexOf(level)))] ?? 'UNTRUSTED'
+}
 
 /** What a complete window comes to, whether it is settled or not. */
 export function summaryOf(state: State, { window, settled, certified }: WindowState): SettledWindow {

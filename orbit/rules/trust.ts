@@ -13,9 +13,9 @@
  */
 import type { Genesis } from './genesis.ts'
 
-export type Level = 'BANNED' | 'UNTRUSTED' | 'VERIFIED' | 'TRUSTED' | 'ELITE'
-
-const RISING: readonly Level[] = ['UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE']
+/** From the lowest. */
+export const LEVELS = ['BANNED', 'UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE'] as const
+export type Level = (typeof LEVELS)[number]
 
 /**
  * @param acceptedUnits units certified with a result of this account
@@ -24,5 +24,5 @@ const RISING: readonly Level[] = ['UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE']
 export function levelOf(genesis: Genesis, acceptedUnits: number, idle: number): Level {
   const { verified, trusted, elite, idleRounds } = genesis.body.trust
   const earned = [verified, trusted, elite].filter((units) => acceptedUnits >= units).length
-  return RISING[Math.max(0, earned - Math.floor(Math.max(0, idle) / idleRounds))]!
+  return LEVELS[1 + Math.max(0, earned - Math.floor(Math.max(0, idle) / idleRounds))]!
 }

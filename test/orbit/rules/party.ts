@@ -84,6 +84,7 @@ export class Party {
       coordinators: [founder.node],
       founders: [{ account: founder.account, node: founder.node }],
       registration: { N: 2, r: 1, p: 1, tries: 1 },
+      audit: { leaves: 2, auditors: 2 },
       trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1_000_000 },
       vote: { deadlineRounds: 1000 },
       genesis_timestamp: 1_700_000_000_000,

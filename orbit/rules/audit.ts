@@ -1,0 +1,109 @@
+/**
+ * Audits: what catches a quorum that agrees on a lie. When a unit is certified, a beacon round that came after its results
+ * were shown draws some of its leaves and the accounts that compute them again. Whoever was in it together could not know
+ * which leaves, nor by whom.
+ *
+ * Seed.      SHA-256( utf8("collatz/audit/1") || 0x00 || utf8(networkId) || 0x00 || utf8(epoch "/" w "/" unit) ||
+ *            randomness ), with the 32 bytes of R(a), where a is the epoch after the last batch in which a result of the
+ *            unit was shown.
+ * rank(x).   SHA-256( seed || utf8(x) ), compared as bytes.
+ * Whether.   A unit is audited if the first 4 bytes of rank("audit"), big endian, are 0 mod 2^l: l is 0, 1, 2 or 3 if the
+ *            lowest level among its signers' accounts is UNTRUSTED, VERIFIED, TRUSTED or ELITE. Levels decide this and
+ *            the vote, and nothing else.
+ * Auditors.  Of the accounts on the draw's roster that have no result in the unit, the `auditors` of the lowest
+ *            rank(account), each with its node of the lowest key.
+ * Leaves.    The `leaves` ones of the lowest rank("leaf " i), i in decimal.
+ *
+ * An audit is the auditor's own signed word on the records (events.ts): if it differs from what was certified, everybody
+ * computes that leaf, and whoever is wrong is convicted (quorum.ts).
+ *
+ * If a share f of a unit's leaves is wrong, one auditor of s leaves finds none with chance C(L - fL, s) / C(L, s), which is
+ * at most (1 - f)^s; two auditors look at the same leaves, so that one of them may be in on it.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
+import type { DrawBody } from './events.ts'
+import type { Genesis } from './genesis.ts'
+import { compareBytes } from './statement.ts'
+import type { Level } from './trust.ts'
+
+/** l of the lowest level: one unit in 2^l is audited. */
+const RARITY: Record<Level, number> = { BANNED: 0, UNTRUSTED: 0, VERIFIED: 1, TRUSTED: 2, ELITE: 3 }
+
+export interface AuditedUnit {
+  readonly epoch: number
+  readonly window: bigint
+  readonly unit: number
+  /** L: how many leaves it has. */
+  readonly leaves: number
+  /** Accounts with a result in it. */
+  readonly signers: readonly string[]
+  /** Of the lowest among them. */
+  readonly level: Level
+}
+
+export interface Audit {
+  /** Ascending. */
+  readonly leaves: readonly number[]
+  /** Node keys. */
+  readonly auditors: readonly string[]
+}
+
+/** The epoch whose R(a) draws the audit. @param batches epochs in which results of the unit were shown */
+export const auditEpoch = (batches: readonly number[]): number => Math.max(...batches) + 1
+
+/**
+ * @param randomness 32 bytes: that of R(auditEpoch)
+ * @returns null when the unit is not audited
+ */
+export function auditOf(
+  genesis: Genesis,
+  unit: AuditedUnit,
+  roster: DrawBody['roster'],
+  randomness: Uint8Array,
+): Audit | null {
+  const name = `${unit.epoch}/${unit.window}/${unit.unit}`
+  const zero = Uint8Array.of(0)
+  const seed = sha256(
+    concatBytes(
+      utf8ToBytes('collatz/audit/1'),
+      zero,
+      utf8ToBytes(genesis.networkId),
+      zero,
+      utf8ToBytes(name),
+      randomness,
+    ),
+  )
+  const rank = (x: string) => sha256(concatBytes(seed, utf8ToBytes(x)))
+  const first = new DataView(rank('audit').buffer).getUint32(0)
+  if (first % 2 ** RARITY[unit.level] !== 0) return null
+  const lowest = <T>(items: readonly T[], key: (item: T) => string, count: number): T[] =>
+    items
+      .map((item) => ({ item, rank: rank(key(item)) }))
+      .sort((a, b) => compareBytes(a.rank, b.rank))
+      .slice(0, count)
+      .map(({ item }) => item)
+  const nodeOf = new Map<string, string>()
+  for (const { account, node } of roster) {
+    if (unit.signers.includes(account)) continue
+    const known = nodeOf.get(account)
+    if (known === undefined || node < known) nodeOf.set(account, node)
+  }
+  const { auditors, leaves } = genesis.body.audit
+  const indices = Array.from({ length: unit.leaves }, (_, i) => i)
+  return {
+    leaves: lowest(indices, (i) => `leaf ${i}`, leaves).sort((a, b) => a - b),
+    auditors: lowest([...nodeOf.keys()], (account) => account, auditors).map((account) => nodeOf.get(account)!),
+  }
+}
+
+/**
+ * The chance that an audit of `leaves` of L leaves meets one of `wrong` wrong ones, if at least one auditor is honest.
+ *
+ * @returns 0 to 1, rounded as floating point rounds
+ */
+export function detectionChance(total: number, wrong: number, leaves: number): number {
+  let missed = 1
+  for (let i = 0; i < Math.min(leaves, total); i++) missed *= Math.max(0, total - wrong - i) / (total - i)
+  return 1 - missed
+}
