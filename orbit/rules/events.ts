@@ -2,6 +2,7 @@
  * What nodes say: one schema a message, and the documents that carry them. No message carries a total, a level, a
  * rank or a frontier: whoever receives these computes those (state.ts).
  */
+import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { cidOf } from './genesis.ts'
@@ -190,7 +191,7 @@ export type AnswerBody = z.infer<typeof answerBody>
 
 /** Two results agree when all of this is equal: count, checksum, peak, root, and with the root the leaves behind it. */
 export const resultKey = (r: ResultBody): string =>
-  [r.count, r.checksum, r.peak?.n, r.peak?.value, ...r.root, r.leaves].join(' ')
+  `${r.count} ${r.checksum} ${r.peak?.n} ${r.peak?.value} ${bytesToHex(r.root)} ${r.leaves}`
 
 export const checksumHex = (checksum: bigint): string => checksum.toString(16).padStart(16, '0')
 export const peakText = (p: HardSummary['peak']): z.infer<typeof peak> =>
