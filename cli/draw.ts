@@ -3,6 +3,7 @@ import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import { assign, deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
 import { type DealtDraw, isUnitCertified, type State } from '../orbit/rules/state.ts'
 import { equalBytes } from '../orbit/rules/statement.ts'
+import { accountsOn, witnessesNeeded, witnessesOf } from '../orbit/rules/witness.ts'
 import { shared, UserError, wholeNumber } from './command.ts'
 import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
@@ -59,12 +60,23 @@ function pick(state: State, given: string | undefined): DealtDraw {
   throw new UserError(`epoch ${wanted} ${waiting}: the newest that is dealt is ${newest}`)
 }
 
-function drawOf(state: State, { draw, signature, assignments }: DealtDraw) {
+/** How many accounts of the roster say that they had the draw before its beacon round, and how many have to. */
+const witnesses = (state: State, { draw: { body }, cid }: DealtDraw) => ({
+  accounts: witnessesOf(body, state.witnesses.get(cid)).length,
+  needed: witnessesNeeded(body),
+  of: accountsOn(body),
+})
+
+function drawOf(state: State, dealt: DealtDraw) {
+  const { draw, signature, assignments } = dealt
   const { body, signer } = draw
   return {
     epoch: body.epoch,
     coordinator: signer,
-    heads: body.heads,
+    cid: dealt.cid,
+    pool: body.pool,
+    excluded: body.excluded,
+    witnesses: witnesses(state, dealt),
     beacon: { round: seedRound(state.genesis, body.epoch), signature: Buffer.from(signature).toString('hex') },
     deadlineRound: deadlineRound(state.genesis, body.epoch),
     roster: body.roster,
@@ -83,8 +95,10 @@ function drawText(state: State, dealt: DealtDraw): string {
   const name = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 12)
   const certified = ({ window, unit }: { window: bigint; unit: number }) =>
     isUnitCertified(state.windows.get(window), unit) ? 'certified' : 'open'
+  const seen = witnesses(state, dealt)
   const rows = dealt.assignments.map((a) => [a.window.toString(), a.unit, a.quorum.map(name).join(', '), certified(a)])
-  return `epoch ${body.epoch}: ${body.roster.length} ${body.roster.length === 1 ? 'node' : 'nodes'} on the roster, ${dealt.assignments.length} units dealt, due by beacon round ${deadlineRound(state.genesis, body.epoch)}
+  return `epoch ${body.epoch}: ${body.roster.length} ${body.roster.length === 1 ? 'node' : 'nodes'} on the roster, ${dealt.assignments.length} units dealt, due by beacon round ${deadlineRound(state.genesis, body.epoch)};
+witnessed by ${seen.accounts} of ${seen.of} accounts, ${seen.needed} are needed${seen.accounts < seen.needed ? ': it does not stand yet' : ''}
 
 ${table(['window', 'unit', 'dealt to', 'state'], rows)}`
 }

@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
-import { seedRound } from '../orbit/rules/assignment.ts'
 import { roundAt } from '../orbit/rules/beacon.ts'
+import { excludedAt } from '../orbit/rules/draw.ts'
 import { missesInARow, outstanding } from '../orbit/rules/duties.ts'
 import { isFresh, rosterAt } from '../orbit/rules/roster.ts'
 import { shared } from './command.ts'
@@ -18,13 +18,7 @@ export const pool = defineCommand({
     const { owed } = outstanding(state, round)
     const misses = missesInARow(state, round)
     const next = Math.floor(round / home.genesis.body.epoch.rounds) + 1
-    const roster = rosterAt(
-      home.genesis,
-      state.nodes,
-      state.heartbeats.values(),
-      { owed, misses },
-      seedRound(home.genesis, next),
-    )
+    const roster = rosterAt(state, state.heartbeats.values(), new Set(excludedAt(state, round)), next)
     const eligible = new Set(roster.map((entry) => entry.node))
     const nodes = [...state.nodes.values()].map(({ node, account, name }) => {
       const heartbeat = state.heartbeats.get(node)

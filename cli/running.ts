@@ -86,5 +86,6 @@ const liveOf = (service: Service, meter: Meter): Live => ({
   peers: service.node.peers(),
   working: meter.working,
   rate: meter.rate(),
+  verdicts: service.verdictsOnDraws(),
   refused: service.node.refused(),
 })

@@ -9,6 +9,7 @@ import type { Home } from '../orbit/node/home.ts'
 import { type KnowledgeDump, knowledgeOf } from '../orbit/node/knowledge.ts'
 import { readDocuments, readHistory, readKnowledge } from '../orbit/node/offline.ts'
 import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
+import type { Verdict } from '../orbit/node/verdicts.ts'
 import type { DatabaseKind } from '../orbit/rules/events.ts'
 import { decodeSettled } from '../orbit/rules/history.ts'
 import { type State, stateOf } from '../orbit/rules/state.ts'
@@ -32,6 +33,8 @@ export interface Live {
   readonly working: { readonly window: string; readonly unit: number; readonly fraction: number } | null
   /** Numbers a second, over this run's finished units; null before the first. */
   readonly rate: number | null
+  /** What the node made of the newest draws, newest first. */
+  readonly verdicts: readonly Verdict[]
   /** Documents refused since the start, by reason. */
   readonly refused: Readonly<Record<string, number>>
 }

@@ -60,6 +60,10 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
     nodes: state.nodes.size,
     running: live !== null,
     node: live && { peerId: live.peerId, addresses: live.addresses, working: live.working, refused: live.refused },
+    draws: live && {
+      witnessed: live.verdicts.filter(({ fault }) => fault === null).length,
+      refused: live.verdicts.filter(({ fault }) => fault !== null),
+    },
     peers: live?.peers ?? [],
     rate: live?.rate ?? null,
   }
@@ -98,6 +102,9 @@ function statusText(source: Source): string {
     lines.push(`BANNED    account ${account.slice(0, 12)}: ${kind}, unit ${unit} of window ${window}${where}`)
   }
   if (live) {
+    const bad = live.verdicts.filter(({ fault }) => fault !== null)
+    lines.push(`draws     ${live.verdicts.length - bad.length} witnessed, ${bad.length} refused`)
+    for (const { epoch, fault } of bad.slice(0, 3)) lines.push(`          epoch ${epoch}: ${fault}`)
     const { peers } = live
     lines.push(`node      running, ${peers.length} ${peers.length === 1 ? 'peer' : 'peers'}`)
     lines.push(...live.addresses.map((address) => `          ${address}`))

@@ -36,6 +36,8 @@ export interface DocumentStore {
   count(): number
   /** Hashes of the log's heads. */
   heads(): Promise<string[]>
+  /** The values of all entries under these heads, also of those since replaced; null when a head is not here yet. */
+  under(heads: readonly string[]): Promise<unknown[] | null>
   /** Hears of documents that are new or changed, once they are on disk. @returns a function that stops it */
   on(event: 'update', handler: (documents: readonly Document[]) => void): () => void
   /** Deletes documents that are not needed here any more. Their entries stay in the log, and they do not come back. */
@@ -107,6 +109,7 @@ export function documentsDatabase(options: DocumentsOptions) {
       all: (prefix) => projection.all(prefix),
       count: () => projection.count(),
       forget: (keys) => projection.forget(keys),
+      under: async (heads) => (await log.past(heads))?.map(({ payload }) => payload.value) ?? null,
       heads: async () => (await log.heads()).map(({ hash }) => hash),
       on: (_, handler) => projection.on(handler),
       close,

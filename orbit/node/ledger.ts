@@ -4,21 +4,37 @@
  */
 import { classes } from '../../kernels/partition.ts'
 import { admit } from '../rules/admit.ts'
-import { type DatabaseKind, databaseName, spanOf } from '../rules/events.ts'
+import type { CitedPool } from '../rules/draw.ts'
+import {
+  type DatabaseKind,
+  type DrawBody,
+  databaseName,
+  drawBody,
+  type HeartbeatBody,
+  heartbeatBody,
+  spanOf,
+  statementDocument,
+} from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import type { SettledWindow } from '../rules/history.ts'
+import { type SettledWindow, settledAfter } from '../rules/history.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../rules/quorum.ts'
 import { type State, stateOf } from '../rules/state.ts'
+import { open, type Statement } from '../rules/statement.ts'
 import type { DocumentStore } from './documents.ts'
 import { isOverAnswer, overDraws } from './settled.ts'
 
 export type OpenStore = (name: string) => Promise<DocumentStore>
+
+const heartbeatIn = (document: unknown): HeartbeatBody =>
+  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat').body
 
 export class Ledger {
   private readonly stores = new Map<string, DocumentStore>()
   /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
   private readonly documents = new Map<string, Map<string, unknown>>()
   private cached: State | null = null
+  /** Hears of each draw that comes in, when it does. */
+  onDraw: (draw: Statement<DrawBody>) => void = () => {}
   /** Hears of each answer that comes in, in the order in which they come. */
   onAnswer: (document: unknown) => void = () => {}
   /** Set once it can be asked: the state depends on it. */
@@ -46,6 +62,27 @@ export class Ledger {
     await this.openSpans(round)
   }
 
+  /** Drops pool databases in which nothing is that a deal still hangs on: the pool stays as large as it is. */
+  async dropPools(round: number): Promise<void> {
+    const { rounds, perDatabase } = this.genesis.body.epoch
+    const windows = this.state().windows.values()
+    const waiting = [...windows].flatMap(({ certified }) =>
+      [...certified.values()].map(({ assignment }) => assignment.epoch),
+    )
+    for (const [name, store] of this.stores) {
+      const [kind, span] = name.split('-')
+      if (kind !== 'pool') continue
+      const last = (Number(span) + 1) * perDatabase - 1
+      // A heartbeat witnesses draws of the epochs just before it.
+      const isOver = settledAfter(this.genesis, last) < round && waiting.every((epoch) => epoch > last + 1)
+      if (!isOver || Math.floor(round / rounds) <= last + perDatabase) continue
+      this.stores.delete(name)
+      this.documents.delete(name)
+      await store.drop()
+      this.invalidate()
+    }
+  }
+
   /** Opens the pool of now and of just before, and the results since the first draw. */
   async openSpans(round: number): Promise<void> {
     const { rounds, perDatabase } = this.genesis.body.epoch
@@ -54,6 +91,11 @@ export class Ledger {
     const { draws, sealed } = this.state()
     const first = spanOf(Math.min(now * perDatabase, ...draws.keys(), ...sealed.keys()), perDatabase)
     for (let span = first; span <= now; span++) await this.open(databaseName('results', span))
+  }
+
+  private hearDraw(value: unknown): void {
+    const document = statementDocument.safeParse(value)
+    if (document.success) this.onDraw(open(document.data.statement, drawBody, 'the draw'))
   }
 
   private opening: Promise<unknown> = Promise.resolve()
@@ -70,6 +112,7 @@ export class Ledger {
         for (const { key, value } of updates) {
           documents.set(key, value)
           if (name.startsWith('results')) this.onAnswer(value)
+          if (name === 'draws') this.hearDraw(value)
         }
         this.invalidate()
       })
@@ -98,10 +141,34 @@ export class Ledger {
     return this.documents.get(database)?.get(key)
   }
 
-  async poolHeads(round: number): Promise<string[]> {
+  /** The pool as a coordinator cites it: the heads of the databases of now and of just before, and what is under them. */
+  async pool(round: number): Promise<CitedPool> {
     const { rounds, perDatabase } = this.genesis.body.epoch
-    const name = databaseName('pool', spanOf(Math.floor(round / rounds), perDatabase))
-    return (await this.open(name)).heads()
+    const now = spanOf(Math.floor(round / rounds), perDatabase)
+    const cited: DrawBody['pool'] = []
+    for (const span of [now - 1, now]) {
+      if (span < 0) continue
+      const heads = (await (await this.open(databaseName('pool', span))).heads()).sort().slice(0, 64)
+      if (heads.length > 0) cited.push({ span, heads })
+    }
+    return { cited, heartbeats: (await this.heartbeatsUnder(cited)) ?? [] }
+  }
+
+  /** All heartbeats under cited heads; null while one of those is not here. */
+  async heartbeatsUnder(cited: DrawBody['pool']): Promise<HeartbeatBody[] | null> {
+    const all: HeartbeatBody[] = []
+    for (const { span, heads } of cited) {
+      const store = this.stores.get(databaseName('pool', span))
+      const values = store && (await store.under(heads))
+      if (!values) return null
+      for (const value of values) all.push(heartbeatIn(value))
+    }
+    return all
+  }
+
+  /** All heartbeats that are here. */
+  heartbeats(): HeartbeatBody[] {
+    return [...this.of('pool')].map(heartbeatIn)
   }
 
   state(): State {

@@ -86,6 +86,47 @@ export class GuardedLog {
     return row?.t ?? 0
   }
 
+  /** The heads that were asked for last, and all that lies under them: the next ones are mostly these and a little. */
+  private closure: { heads: readonly string[]; entries: Map<string, LogEntry> } = { heads: [], entries: new Map() }
+
+  /** All entries that are under these heads, the heads included; null when one of the heads is not here yet. */
+  async past(heads: readonly string[]): Promise<LogEntry[] | null> {
+    if (!heads.every((hash) => this.has(hash))) return null
+    const { closure } = this
+    // What was under the old heads is under the new ones if those are.
+    const reached = await this.walkBack(heads, new Map(), closure.entries)
+    const all = closure.heads.every((hash) => reached.stops.has(hash) || reached.found.has(hash))
+      ? new Map([...closure.entries, ...reached.found])
+      : (await this.walkBack(heads, new Map(), new Map())).found
+    this.closure = { heads: [...heads], entries: all }
+    return [...all.values()]
+  }
+
+  /** Entries under `heads` that are not in `known`, and which of those it stopped at. What is joined has its parents. */
+  private async walkBack(
+    heads: readonly string[],
+    found: Map<string, LogEntry>,
+    known: ReadonlyMap<string, LogEntry>,
+  ): Promise<{ found: Map<string, LogEntry>; stops: Set<string> }> {
+    const stops = new Set<string>()
+    const wave = [...heads]
+    for (let seen = 1; wave.length > 0; seen++) {
+      const hash = wave.pop()!
+      if (found.has(hash)) continue
+      if (known.has(hash)) {
+        stops.add(hash)
+        continue
+      }
+      if (seen % BREATH === 0) await breathe()
+      const block = entryBlock(this.sql, hash)
+      if (!block) continue
+      const entry = decodeEntry(block, hash)
+      found.set(hash, entry)
+      wave.push(...entry.next)
+    }
+    return { found, stops }
+  }
+
   /** Newest first. */
   async heads(): Promise<LogEntry[]> {
     const heads = (await this.options.log.heads()).filter((head) => head !== undefined)

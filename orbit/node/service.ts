@@ -30,8 +30,10 @@ import {
 import type { Genesis } from '../rules/genesis.ts'
 import { encodeSettled } from '../rules/history.ts'
 import { coreSecondsOf } from '../rules/puzzle.ts'
+import { seatsSince } from '../rules/roster.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
+import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
@@ -43,6 +45,7 @@ import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { solvePuzzle } from './puzzle.ts'
 import { historyOf, SETTLED, settleable } from './settled.ts'
+import { type Verdict, Verdicts } from './verdicts.ts'
 
 const BLOCK_TIMEOUT = 20_000
 /** An audit waits so long for an old beacon round, and is tried again an epoch later. */
@@ -78,9 +81,10 @@ export class Service {
   private readonly answers: Answers
   private readonly learning: Learning
   private readonly audits: Audits
+  private readonly verdicts: Verdicts
   private capacity: number
   private readonly engines: readonly Engine['name'][]
-  private lastHeartbeat: { round: number; capacity: number } | null = null
+  private lastHeartbeat: HeartbeatBody | null = null
   private stopped = false
   private registering: Promise<void> | null = null
   private readonly stopping = new AbortController()
@@ -106,6 +110,12 @@ export class Service {
     // One core: whoever lies costs everybody a leaf, and nobody more than that.
     this.learning = new Learning(this.genesis, node, () => cpuEngine(this.genesis.partition, 1))
     ledger.knowledge = this.learning
+    this.verdicts = new Verdicts({
+      ...{ genesis: this.genesis, kv: node.kv, state: () => ledger.state(), known: () => ledger.heartbeats() },
+      cited: (pool) => ledger.heartbeatsUnder(pool),
+      round: () => Math.max(this.round() ?? 0, this.wallRound()),
+    })
+    ledger.onDraw = (draw) => this.verdicts.hear(draw)
     this.audits = new Audits({
       node: this.nodeKey,
       openEngine: () => cpuEngine(this.genesis.partition, 1),
@@ -148,10 +158,12 @@ export class Service {
     const topic = this.node.topic('beacon')
     await topic.subscribe((bytes) => this.hearRound(bytes))
     await this.learning.start()
+    await this.verdicts.start()
     const settled = await this.node.kv.entries(SETTLED)
     for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
     await this.answers.start()
+    for (const draw of this.state().sealed.values()) this.verdicts.hear(draw)
     this.cleanups.push(
       this.beacon.onRound((round) => {
         this.events.emit('round', { round: round.round })
@@ -161,6 +173,10 @@ export class Service {
       this.events.on('change', () => {
         void this.certify()
         void this.learn()
+        if (!this.judging) {
+          this.judging = true
+          this.queue(() => this.judge())
+        }
       }),
     )
     await this.beacon.start()
@@ -192,8 +208,16 @@ export class Service {
     })
   }
 
+  private judging = false
+
+  private async judge(): Promise<void> {
+    this.judging = false
+    await this.verdicts.judge()
+  }
+
   private async onRound(round: BeaconRound): Promise<void> {
     await this.ledger.openSpans(round.round)
+    await this.verdicts.judge()
     // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
     this.registering ??= this.register(round).catch((error) => {
       this.registering = null
@@ -207,6 +231,7 @@ export class Service {
     if (round.round % RETRY_ROUNDS === 0) {
       void this.certify()
       await this.settle(round.round)
+      await this.ledger.dropPools(round.round)
     }
     if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
   }
@@ -287,31 +312,45 @@ export class Service {
     return solvePuzzle(price, input, { signal: this.stopping.signal })
   }
 
-  /** Says that the node is there, before its last word grows stale or when its capacity changes. */
+  /**
+   * Says that the node is there: before its last word grows stale, and once an epoch when there is something new to say,
+   * which is other room for work than the deals leave it, or a draw to witness.
+   */
   private async beat(round: BeaconRound): Promise<void> {
     const last = this.lastHeartbeat
     if (!last && this.capacity === 0) return
-    const { rounds, perDatabase } = this.genesis.body.epoch
-    const span = (r: number) => spanOf(Math.floor(r / rounds), perDatabase)
-    const due =
+    const { genesis } = this
+    const { rounds, perDatabase } = genesis.body.epoch
+    const epochOf = (r: number) => Math.floor(r / rounds)
+    const capacity = Math.max(0, this.capacity - this.owed(round.round).length)
+    const witnessed = this.verdicts.witnessed()
+    const isStale = !last || round.round - last.round > 0.4 * genesis.body.freshRounds
+    const isNews =
       !last ||
-      last.capacity !== this.capacity ||
-      round.round - last.round > 0.4 * this.genesis.body.freshRounds ||
-      span(last.round) !== span(round.round)
-    if (!due || (this.capacity === 0 && last?.capacity === 0)) return
+      last.capacity - seatsSince(this.state(), this.nodeKey, last.round, Number.POSITIVE_INFINITY) !== capacity ||
+      last.witnessed.at(-1)?.draw !== witnessed.at(-1)?.draw
+    const leaves = this.capacity === 0 && last?.capacity !== 0
+    if (!(isStale && this.capacity > 0) && !leaves && !(isNews && last && epochOf(last.round) < epochOf(round.round)))
+      return
     const body: HeartbeatBody = {
       type: 'heartbeat',
-      network: this.genesis.networkId,
+      network: genesis.networkId,
       node: this.nodeKey,
       round: round.round,
       beacon: round.signature,
-      capacity: this.capacity,
+      capacity,
       engines: [...this.engines],
+      witnessed,
     }
-    await this.ledger.put(databaseName('pool', span(round.round)), documentKey.heartbeat(this.nodeKey), {
-      statement: sign(body, this.home.nodeKey).bytes,
-    })
-    this.lastHeartbeat = { round: round.round, capacity: this.capacity }
+    const epoch = epochOf(round.round)
+    await this.ledger.put(
+      databaseName('pool', spanOf(epoch, perDatabase)),
+      documentKey.heartbeat(this.nodeKey, epoch),
+      {
+        statement: sign(body, this.home.nodeKey).bytes,
+      },
+    )
+    this.lastHeartbeat = body
   }
 
   private async coordinate(round: BeaconRound): Promise<void> {
@@ -321,12 +360,7 @@ export class Service {
       const { signature } = seed === round.round ? round : await this.beacon.round(seed)
       await this.ledger.put(databaseName('draws'), documentKey.beacon(this.nodeKey, seed), { round: seed, signature })
     }
-    const draw = nextDraw(
-      this.state(),
-      round.round,
-      this.ledger.unitsPerWindow,
-      await this.ledger.poolHeads(round.round),
-    )
+    const draw = nextDraw(this.state(), round.round, this.ledger.unitsPerWindow, await this.ledger.pool(round.round))
     if (!draw || !mayStepIn(this.genesis, this.nodeKey, draw.epoch, round.round)) return
     // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
     if (this.wallRound() >= seedRound(this.genesis, draw.epoch)) return
@@ -443,7 +477,22 @@ export class Service {
 
   /** The units that this node should compute now, oldest first. */
   owed(round = this.round() ?? 0): Assignment[] {
-    return duties(this.state(), this.nodeKey, round).filter((assignment) => !this.answers.has(assignment))
+    const state = this.state()
+    return duties(state, this.nodeKey, round).filter(
+      (assignment) => !this.answers.has(assignment) && this.stands(state, assignment.epoch),
+    )
+  }
+
+  /** A draw is worked by if this node accepts it, or if most of its roster witness it. */
+  private stands(state: State, epoch: number): boolean {
+    const dealt = state.draws.get(epoch)
+    if (!dealt) return false
+    return this.verdicts.accepts(dealt.cid) || isWitnessed(dealt.draw.body, state.witnesses.get(dealt.cid))
+  }
+
+  /** What this node made of the newest draws. */
+  verdictsOnDraws(): Verdict[] {
+    return this.verdicts.all()
   }
 
   /** Keeps a result of this node until it is committed to and shown: acknowledged means it survives a kill. */

@@ -23,7 +23,7 @@ import { cidOf, type Genesis } from './genesis.ts'
 import { verifyPuzzle } from './puzzle.ts'
 import { open, RuleError } from './statement.ts'
 
-const MAX_BYTES = { accounts: 2048, pool: 1024, draws: 131_072, results: 196_608 } as const
+const MAX_BYTES = { accounts: 2048, pool: 8192, draws: 131_072, results: 196_608 } as const
 
 export interface Registration {
   readonly account: string
@@ -123,11 +123,12 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       const { body, signer } = open(statement(), heartbeatBody, 'the heartbeat')
       ours(body, signer)
       if (body.node !== writer) throw new RuleError("a heartbeat in another node's name")
-      if (spanOf(Math.floor(body.round / genesis.body.epoch.rounds), genesis.body.epoch.perDatabase) !== span) {
+      const epoch = Math.floor(body.round / genesis.body.epoch.rounds)
+      if (spanOf(epoch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('a heartbeat of other epochs than this database holds')
       }
       verifyRound(genesis.chain, body.round, body.beacon)
-      keyIs(documentKey.heartbeat(writer))
+      keyIs(documentKey.heartbeat(writer, epoch))
       return
     }
     case 'draws': {

@@ -43,6 +43,9 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
   for (let i = 1; i < draw.roster.length; i++) {
     if (draw.roster[i - 1]!.node >= draw.roster[i]!.node) throw new RuleError('a draw whose roster is not sorted')
   }
+  if (draw.excluded.some((account, i) => i > 0 && draw.excluded[i - 1]! >= account)) {
+    throw new RuleError('a draw whose exclusions are not sorted')
+  }
   const units: UnitId[] = []
   const seen = new Set<string>()
   for (const { window, from, to } of draw.offers) {

@@ -7,8 +7,9 @@
  *   genesis        bytes   the signed genesis block; its CID is the network id
  *   scope          "window" (all classes of the partition) or "units" (some of them)
  *   window         string  w, decimal: the certificate is about [w*2^W, (w+1)*2^W)
- *   registrations  [{ registration, consent }]  of every node whose result is in it, sorted by node key
- *   draws          [{ draw, signature }]  the sealed draws and the beacon signature of R(epoch), sorted by epoch
+ *   registrations  [{ registration, consent }]  of every node whose result or witness is in it, sorted by node key
+ *   draws          [{ draw, signature, witnesses }]  the sealed draws, the beacon signature of R(epoch), and heartbeats of
+ *                  more than half of the accounts on its roster that witness it, sorted by node; sorted by epoch
  *   commits        [bytes]  every commit that a result rests on or cites, sorted by CID
  *   reveals        [bytes]  the signed reveals, sorted by CID
  *   units          by unit, ascending
@@ -32,8 +33,10 @@ import { type Assignment, assign } from './assignment.ts'
 import { type Commit, isCommitted, type LeafId, openCommit, openItem, type Reveal, type UnitEvidence } from './batch.ts'
 import { verifyRound } from './beacon.ts'
 import {
+  type DrawBody,
   declineBody,
   drawBody,
+  heartbeatBody,
   MAX_REVEALED,
   type ResultBody,
   type RevealBody,
@@ -47,6 +50,7 @@ import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { settle, type Wrong } from './quorum.ts'
 import type { CertifiedUnit, State } from './state.ts'
 import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
+import { witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
 
 const index = z.number().int().min(0)
 
@@ -57,7 +61,7 @@ const certificateFile = z.strictObject({
   genesis: field.blob,
   window: z.string().regex(/^(0|[1-9][0-9]{0,40})$/),
   registrations: z.array(registrationDocument).min(1),
-  draws: z.array(z.strictObject({ draw: field.blob, signature: field.blob })).min(1),
+  draws: z.array(z.strictObject({ draw: field.blob, signature: field.blob, witnesses: z.array(field.blob) })).min(1),
   commits: z.array(field.blob).min(1),
   reveals: z.array(field.blob).min(1),
   units: z
@@ -143,7 +147,13 @@ export function writeCertificate(
   const reveals = sorted(counted.map(({ statement }) => statement.bytes))
   const revealAt = new Map(reveals.map((bytes, i) => [cidOf(bytes).toString(), i]))
   const epochs = [...new Set(units.map(({ certified }) => certified.assignment.epoch))].sort((a, b) => a - b)
-  const nodes = [...new Set(counted.map(({ node }) => node))].sort()
+  const witnesses = epochs.map((epoch) => {
+    const { draw, cid } = state.draws.get(epoch)!
+    return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
+  })
+  const nodes = [
+    ...new Set([...counted.map(({ node }) => node), ...witnesses.flat().map(({ signer }) => signer)]),
+  ].sort()
   const file: CertificateFile = {
     format: 'collatz-certificate',
     version: 2,
@@ -151,9 +161,9 @@ export function writeCertificate(
     genesis: state.genesis.bytes,
     window: window.toString(),
     registrations: nodes.map((node) => sources.registration(node)),
-    draws: epochs.map((epoch) => {
+    draws: epochs.map((epoch, i) => {
       const { draw, signature } = state.draws.get(epoch)!
-      return { draw: draw.bytes, signature }
+      return { draw: draw.bytes, signature, witnesses: witnesses[i]!.map(({ bytes }) => bytes) }
     }),
     commits,
     reveals,
@@ -242,7 +252,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     if (last !== undefined && last >= registration.node) throw new RuleError('the registrations are not sorted')
     nodes.set(registration.node, registration)
   }
-  const draws = readDraws(genesis, window, file)
+  const draws = readDraws(genesis, window, file, nodes)
   const commits = inOrder(file.commits, 'commits').map((bytes) => {
     const commit = openCommit(bytes)
     of(genesis, commit.body)
@@ -262,6 +272,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     commits: new Set<string>(),
     reveals: new Set<number>(),
   }
+  const signers = new Set<string>()
   const contested: LeafId[] = []
   const units = new Map<number, CertifiedResult>()
   let last = -1
@@ -273,6 +284,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     const assignment = draw?.units.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
     used.draws.add(entry.draw)
+    for (const node of draw.witnesses) used.nodes.add(node)
     const shown = entry.results.map((result) => {
       const statement = reveals[result.reveal]
       if (!statement) throw new RuleError(`unit ${unit} has a result without its reveal`)
@@ -281,6 +293,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     })
     for (const { node, item } of shown) {
       used.nodes.add(node)
+      signers.add(node)
       for (const cid of [item.commit, ...item.cites]) used.commits.add(cid)
       if (nodes.get(node)?.account !== draw.roster.get(node)) {
         throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
@@ -310,7 +323,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     count: total.count,
     checksum: total.checksum,
     peak: total.peak,
-    accounts: [...nodes.values()],
+    accounts: [...nodes.values()].filter(({ node }) => signers.has(node)),
     units,
     contested,
   }
@@ -344,17 +357,41 @@ function inOrder(statements: readonly Uint8Array[], what: string): readonly Uint
   return statements
 }
 
-function readDraws(genesis: Genesis, window: bigint, file: CertificateFile) {
+/** More than half of the accounts on the roster of a draw say that they had it before its beacon round. */
+function checkWitnesses(
+  genesis: Genesis,
+  draw: Statement<DrawBody>,
+  statements: readonly Uint8Array[],
+  nodes: ReadonlyMap<string, Registration>,
+): void {
+  const cid = cidOf(draw.bytes).toString()
+  const { epoch } = draw.body
+  const heartbeats = statements.map((bytes) => {
+    const heartbeat = open(bytes, heartbeatBody, `a witness of the draw of epoch ${epoch}`)
+    of(genesis, heartbeat.body)
+    verifyRound(genesis.chain, heartbeat.body.round, heartbeat.body.beacon)
+    if (heartbeat.body.node !== heartbeat.signer) throw new RuleError("a heartbeat in another node's name")
+    return heartbeat
+  })
+  const found = witnessesOf(draw.body, witnessesIn(heartbeats, nodes).get(cid))
+  if (found.length !== witnessesNeeded(draw.body) || found.some((heartbeat, i) => heartbeat !== heartbeats[i])) {
+    throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster, each once`)
+  }
+}
+
+function readDraws(genesis: Genesis, window: bigint, file: CertificateFile, nodes: ReadonlyMap<string, Registration>) {
   let lastEpoch = 0
-  return file.draws.map(({ draw: drawBytes, signature }) => {
+  return file.draws.map(({ draw: drawBytes, signature, witnesses }) => {
     const draw = open(drawBytes, drawBody, 'a draw of the certificate')
     if (!genesis.body.coordinators.includes(draw.signer)) throw new RuleError('a draw is not by a coordinator')
     if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
     lastEpoch = draw.body.epoch
     const assignments = assign(genesis, draw.body, signature)
+    checkWitnesses(genesis, draw, witnesses, nodes)
     return {
       epoch: draw.body.epoch,
       roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
+      witnesses: witnesses.map((bytes) => open(bytes, heartbeatBody, 'a witness').signer),
       units: new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a])),
     }
   })

@@ -2,13 +2,26 @@
  * What a coordinator seals next: the roster, and the first units above the frontier that nobody is at work on, as many
  * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
  */
-import { seedRound, unitKey } from './assignment.ts'
+import { unitKey } from './assignment.ts'
 import { missesInARow, outstanding } from './duties.ts'
-import type { DrawBody } from './events.ts'
+import type { DrawBody, HeartbeatBody } from './events.ts'
 import { rosterAt } from './roster.ts'
 import { isUnitCertified, type State } from './state.ts'
 
 const MAX_OFFERS = 64
+
+/** What a roster follows from. */
+export interface CitedPool {
+  readonly cited: DrawBody['pool']
+  /** All heartbeats under the cited heads. */
+  readonly heartbeats: readonly HeartbeatBody[]
+}
+
+/** Accounts that are dealt nothing: they have missed too much in a row, or are convicted. Ascending. */
+export function excludedAt(state: State, round: number): string[] {
+  const { missLimit } = state.genesis.body
+  return [...missesInARow(state, round)].flatMap(([account, n]) => (n >= missLimit ? [account] : [])).sort()
+}
 
 /** The epoch whose R(e) is the next to come after `round`. */
 export const nextEpoch = (state: State, round: number): number =>
@@ -17,26 +30,16 @@ export const nextEpoch = (state: State, round: number): number =>
 /**
  * @param round          the newest beacon round that exists
  * @param unitsPerWindow classes(genesis.partition).length
- * @param heads          heads of the pool database, as the coordinator has it
+ * @param pool           heads of the pool databases, as the coordinator has them, and the heartbeats under them
  * @returns null when there is nobody to deal to, nothing to deal, or the epoch has its draw
  */
-export function nextDraw(
-  state: State,
-  round: number,
-  unitsPerWindow: number,
-  heads: readonly string[],
-): DrawBody | null {
+export function nextDraw(state: State, round: number, unitsPerWindow: number, pool: CitedPool): DrawBody | null {
   const { genesis } = state
   const epoch = nextEpoch(state, round)
   if (state.draws.has(epoch) || state.sealed.size > 0) return null
-  const { owed, units: busy } = outstanding(state, round)
-  const roster = rosterAt(
-    genesis,
-    state.nodes,
-    state.heartbeats.values(),
-    { owed, misses: missesInARow(state, round) },
-    seedRound(genesis, epoch),
-  )
+  const { units: busy } = outstanding(state, round)
+  const excluded = excludedAt(state, round)
+  const roster = rosterAt(state, pool.heartbeats, new Set(excluded), epoch)
   const accounts = new Set(roster.map((entry) => entry.account))
   if (accounts.size < genesis.body.replication) return null
   const tickets = roster.reduce((sum, entry) => sum + entry.capacity, 0)
@@ -61,5 +64,5 @@ export function nextDraw(
     }
   }
   if (offers.length === 0) return null
-  return { type: 'draw', network: genesis.networkId, epoch, heads: [...heads], roster, offers }
+  return { type: 'draw', network: genesis.networkId, epoch, pool: [...pool.cited], excluded, roster, offers }
 }

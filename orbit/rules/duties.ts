@@ -9,6 +9,7 @@ import { settledAfter } from './history.ts'
 import { declinesOf } from './quorum.ts'
 import { commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
 import { isUnitCertified, type State } from './state.ts'
+import { isWitnessed } from './witness.ts'
 
 const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
 
@@ -25,8 +26,11 @@ const isCertified = (state: State, { window, unit }: Assignment): boolean =>
   isUnitCertified(state.windows.get(window), unit)
 
 function* awaited(state: State, round: number): Iterable<Assignment> {
-  for (const { draw, assignments } of state.draws.values()) {
+  for (const { draw, cid, assignments } of state.draws.values()) {
     if (lastRound(state.genesis, draw.body.epoch) < round) continue
+    // A draw that too few had in time comes to nothing: its units are free again when all who had it have said so.
+    const spoken = seedRound(state.genesis, draw.body.epoch) + state.genesis.body.freshRounds < round
+    if (spoken && !isWitnessed(draw.body, state.witnesses.get(cid))) continue
     for (const assignment of assignments) if (!isCertified(state, assignment)) yield assignment
   }
 }

@@ -30,7 +30,13 @@ export type RegistrationBody = z.infer<typeof registrationBody>
 export const consentBody = z.strictObject({ type: z.literal('consent'), network, account: field.key, node: field.key })
 export type ConsentBody = z.infer<typeof consentBody>
 
-/** A node is there. It carries the newest beacon signature its node has seen, so it can't be from the future. */
+/** Draws that one heartbeat witnesses. */
+export const MAX_WITNESSED = 64
+
+/**
+ * A node is there. It carries the newest beacon signature its node has seen, so it can't be from the future; and it says
+ * which draws had reached the node before their beacon round existed, and hold as far as it can tell (draw-check.ts).
+ */
 export const heartbeatBody = z.strictObject({
   type: z.literal('heartbeat'),
   network,
@@ -38,12 +44,17 @@ export const heartbeatBody = z.strictObject({
   round: field.count,
   /** The BLS signature of that round. */
   beacon: field.bytes(48),
-  /** Units the node is ready to owe at a time; 0: it is leaving. */
+  /** Units the node takes on besides those that it owes as of `round`; 0: none, for now or for good. */
   capacity: z.number().int().min(0).max(4096),
   engines: z
     .array(z.enum(['exact', 'wasm', 'webgpu']))
     .min(1)
     .max(3),
+  /** By epoch, ascending: the CID of the draw. */
+  witnessed: z
+    .array(z.strictObject({ epoch: field.count, draw: field.cid }))
+    .max(MAX_WITNESSED)
+    .refine((all) => all.every(({ epoch }, i) => i === 0 || all[i - 1]!.epoch < epoch), 'must ascend by epoch'),
 })
 export type HeartbeatBody = z.infer<typeof heartbeatBody>
 
@@ -66,8 +77,10 @@ export const drawBody = z.strictObject({
   type: z.literal('draw'),
   network,
   epoch: field.count,
-  /** Heads of the pool database that the roster was computed from. */
-  heads: z.array(z.string().max(100)).max(64),
+  /** Heads of the pool databases that the roster was computed from: what lies under them is all that it may follow from. */
+  pool: z.array(z.strictObject({ span: field.count, heads: z.array(z.string().max(100)).max(64) })).max(4),
+  /** Accounts that are left out because they missed too often or are convicted, ascending: whoever doubts it, checks it. */
+  excluded: z.array(field.key).max(512),
   roster: z.array(rosterEntry).min(1).max(512),
   offers: z.array(offer).min(1).max(64),
 })
@@ -207,7 +220,8 @@ export const spanOf = (epoch: number, perDatabase: number): number => Math.floor
 
 export const documentKey = {
   registration: (node: string) => `${node}/registration`,
-  heartbeat: (node: string) => `${node}/heartbeat`,
+  /** One an epoch stands. */
+  heartbeat: (node: string, epoch: number) => `${node}/heartbeat/${epoch}`,
   /** By content, so that a coordinator that seals two draws for an epoch leaves both behind. */
   draw: (coordinator: string, epoch: number, statement: Uint8Array) =>
     `${coordinator}/draw/${epoch}/${cidOf(statement)}`,

@@ -16,11 +16,13 @@ import {
   statementDocument,
 } from './events.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
-import type { Genesis } from './genesis.ts'
+import { cidOf, type Genesis } from './genesis.ts'
 import { type History, NO_HISTORY, type SettledWindow, settledConviction, settledWindow } from './history.ts'
 import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle } from './quorum.ts'
+import { newestHeartbeats } from './roster.ts'
 import { equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { LEVELS, type Level, levelOf } from './trust.ts'
+import { isWitnessed, type Witnesses, witnessesIn } from './witness.ts'
 
 /** Documents that admit.ts has let in. */
 export interface Documents {
@@ -32,6 +34,8 @@ export interface Documents {
 
 export interface DealtDraw {
   readonly draw: Statement<DrawBody>
+  /** CID of the draw. */
+  readonly cid: string
   /** The signature of R(epoch). */
   readonly signature: Uint8Array
   readonly assignments: readonly Assignment[]
@@ -92,7 +96,9 @@ export interface AccountState {
 export interface State {
   readonly genesis: Genesis
   readonly nodes: ReadonlyMap<string, Registration>
+  /** The newest of each node. */
   readonly heartbeats: ReadonlyMap<string, HeartbeatBody>
+  readonly witnesses: Witnesses
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
   /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
@@ -128,7 +134,11 @@ export function stateOf(
   history: History = NO_HISTORY,
 ): State {
   const nodes = readRegistrations(genesis, documents.accounts)
-  const heartbeats = readHeartbeats(documents.pool)
+  const statements = [...documents.pool].map((document) =>
+    open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat'),
+  )
+  const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
+  const witnesses = witnessesIn(statements, nodes)
   const { draws, sealed, equivocations } = readDraws(genesis, unitsPerWindow, documents.draws)
 
   const evidence = evidenceOf(documents.results)
@@ -144,7 +154,8 @@ export function stateOf(
   const convicted = new Set(convictions.map(({ account }) => account))
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
-  for (const { assignments } of dealt) {
+  for (const { draw, cid, assignments } of dealt) {
+    const stands = isWitnessed(draw.body, witnesses.get(cid))
     for (const assignment of assignments) {
       const { window, unit } = assignment
       if (history.has(window)) continue
@@ -153,7 +164,7 @@ export function stateOf(
       const settlement = settlements.get(dealtUnitKey(assignment))
       if (!settlement) continue
       if (settlement.status === 'disputed') state.disputed.add(unit)
-      if (settlement.status !== 'certified' || state.certified.has(unit)) continue
+      if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
       const results = certifying(genesis, nodes, settlement, convicted)
       if (results) state.certified.set(unit, { assignment, results, settlement })
     }
@@ -171,6 +182,7 @@ export function stateOf(
     genesis,
     nodes,
     heartbeats,
+    witnesses,
     draws,
     equivocations,
     sealed,
@@ -195,16 +207,6 @@ function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<
     nodes.set(registration.node, registration)
   }
   return nodes
-}
-
-function readHeartbeats(documents: Iterable<unknown>): Map<string, HeartbeatBody> {
-  const newest = new Map<string, HeartbeatBody>()
-  for (const document of documents) {
-    const { body } = open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat')
-    const known = newest.get(body.node)
-    if (!known || known.round < body.round) newest.set(body.node, body)
-  }
-  return newest
 }
 
 function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable<unknown>) {
@@ -302,7 +304,8 @@ const dealt = new WeakMap<Statement<DrawBody>, DealtDraw>()
 function dealtDraw(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8Array): DealtDraw {
   const known = dealt.get(draw)
   if (known && equalBytes(known.signature, signature)) return known
-  const fresh = { draw, signature, assignments: assign(genesis, draw.body, signature) }
+  const cid = cidOf(draw.bytes).toString()
+  const fresh = { draw, cid, signature, assignments: assign(genesis, draw.body, signature) }
   dealt.set(draw, fresh)
   return fresh
 }

@@ -8,7 +8,7 @@ import { miniature } from './miniature.ts'
 function twice() {
   const network = miniature()
   const first = network.draw(4, 2)
-  const second: DrawBody = { ...first, heads: ['zdpuAnother'] }
+  const second: DrawBody = { ...first, pool: [{ span: 0, heads: ['zdpuAnother'] }] }
   return { network, first, second, bytes: [first, second].map((draw) => sign(draw, network.nodeSecret).bytes) }
 }
 
@@ -42,7 +42,7 @@ test('later draws of an exposed coordinator do not stand, earlier ones do', () =
   const other = miniature()
   const early = other.draw(4, 2)
   const late = other.draw(10, 4)
-  other.documents.draws.push({ statement: sign({ ...late, heads: [] }, other.nodeSecret).bytes })
+  other.documents.draws.push({ statement: sign({ ...late, pool: [] }, other.nodeSecret).bytes })
   expect([...other.state().draws.keys()]).toEqual([early.epoch])
 })
 
@@ -55,7 +55,7 @@ test('no proof: one draw twice, two epochs, two signers, a stranger, another net
     [a, a.slice()],
     [a, by({ ...first, epoch: first.epoch + 1 })],
     [a, by(first, stranger)],
-    [by(first, stranger), by({ ...first, heads: [] }, stranger)],
+    [by(first, stranger), by({ ...first, pool: [] }, stranger)],
     [a, b.slice(0, -1)],
   ]
   for (const proof of proofs) expect(() => checkEquivocation(network.genesis, proof)).toThrow(RuleError)

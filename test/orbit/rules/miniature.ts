@@ -7,7 +7,13 @@ import { seedRound } from '../../../orbit/rules/assignment.ts'
 import { commitTo, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
 import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
 import { nextDraw } from '../../../orbit/rules/draw.ts'
-import { checksumHex, type DrawBody, peakText, type ResultBody } from '../../../orbit/rules/events.ts'
+import {
+  checksumHex,
+  type DrawBody,
+  type HeartbeatBody,
+  peakText,
+  type ResultBody,
+} from '../../../orbit/rules/events.ts'
 import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
@@ -88,12 +94,19 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     registration: () => registration,
     draw(round, capacity) {
       const beacon = signRound(beaconSecret, round)
-      const heartbeat = { type: 'heartbeat', network, node, round, beacon, capacity, engines: ['wasm'] }
+      const heartbeat: HeartbeatBody = {
+        ...{ type: 'heartbeat', network, node, round, beacon, capacity },
+        ...{ engines: ['wasm'], witnessed: [] },
+      }
       documents.pool.push({ statement: sign(heartbeat, nodeSecret).bytes })
-      const draw = nextDraw(state(), round, units, ['zdpuHead'])
+      const cited = { cited: [{ span: 0, heads: ['zdpuHead'] }], heartbeats: [heartbeat] }
+      const draw = nextDraw(state(), round, units, cited)
       if (!draw) throw new Error('there is nothing to draw')
       const seedOf = seedRound(genesis, draw.epoch)
-      documents.draws.push({ statement: sign(draw, nodeSecret).bytes })
+      const { bytes } = sign(draw, nodeSecret)
+      documents.draws.push({ statement: bytes })
+      const witnessed = [{ epoch: draw.epoch, draw: cidOf(bytes).toString() }]
+      documents.pool.push({ statement: sign({ ...heartbeat, witnessed }, nodeSecret).bytes })
       documents.draws.push({ round: seedOf, signature: signRound(beaconSecret, seedOf) })
       return draw
     },

@@ -15,6 +15,7 @@ import {
   type CommitBody,
   checksumHex,
   type DrawBody,
+  type HeartbeatBody,
   MAX_REVEALED,
   peakText,
   type ResultBody,
@@ -28,8 +29,13 @@ import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))
 
-/** The signature of a beacon round of every party. */
-export const beaconAt = (round: number): Uint8Array => signRound(beaconSecret, round)
+/** The signature of a beacon round of every party, made once. */
+export function beaconAt(round: number): Uint8Array {
+  const known = rounds.get(round) ?? signRound(beaconSecret, round)
+  rounds.set(round, known)
+  return known
+}
+const rounds = new Map<number, Uint8Array>()
 
 export interface Member {
   readonly name: string
@@ -140,12 +146,30 @@ export class Party {
     const roster = this.members
       .map(({ node, account }) => ({ node, account, capacity }))
       .sort((a, b) => (a.node < b.node ? -1 : 1))
-    const draw: DrawBody = { type: 'draw', network: this.network, epoch, heads: [], roster, offers }
+    const draw: DrawBody = { type: 'draw', network: this.network, epoch, pool: [], excluded: [], roster, offers }
     const seed = seedRound(this.genesis, epoch)
-    this.documents.draws.push({ statement: sign(draw, this.members[0]!.nodeSecret).bytes })
+    const { bytes } = sign(draw, this.members[0]!.nodeSecret)
+    this.documents.draws.push({ statement: bytes })
+    for (const { node } of this.members)
+      this.beat(node, seed, { witnessed: [{ epoch, draw: cidOf(bytes).toString() }] })
     const signature = beaconAt(seed)
     this.documents.draws.push({ round: seed, signature })
     return assign(this.genesis, draw, signature)
+  }
+
+  /** A heartbeat. */
+  beat(
+    node: string,
+    round: number,
+    { capacity = 1, witnessed = [] as HeartbeatBody['witnessed'] } = {},
+  ): HeartbeatBody {
+    const { network } = this
+    const body: HeartbeatBody = {
+      ...{ type: 'heartbeat', network, node, round, beacon: beaconAt(round), capacity },
+      ...{ engines: ['wasm'], witnessed },
+    }
+    this.documents.pool.push({ statement: sign(body, this.member(node).nodeSecret).bytes })
+    return body
   }
 
   /** Made-up leaves of a unit: the same for whoever asks, and another set for every `variant`. */
