@@ -81,6 +81,8 @@ export function settle(
     const full = escalations === 0 || counted.length >= N + escalations * SEATS_AN_ESCALATION
     if (decision.differ && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
     const { differ: _, ...rest } = decision
+    // Whoever shows first is not refused for it: others may still cite him.
+    if (rest.status === 'waiting') for (const [node, why] of refused) if (why === 'not-cited') refused.delete(node)
     return { ...rest, counted, refused, escalations }
   }
 }

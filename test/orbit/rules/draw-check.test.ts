@@ -1,0 +1,177 @@
+/** A draw holds when it came in time and follows from what it cites; whoever has the same can tell. */
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { seedRound } from '../../../orbit/rules/assignment.ts'
+import { nextDraw } from '../../../orbit/rules/draw.ts'
+import { type DrawView, drawFault } from '../../../orbit/rules/draw-check.ts'
+import type { DrawBody, HeartbeatBody } from '../../../orbit/rules/events.ts'
+import { cidOf } from '../../../orbit/rules/genesis.ts'
+import { rosterAt } from '../../../orbit/rules/roster.ts'
+import { sign } from '../../../orbit/rules/statement.ts'
+import { isWitnessed, witnessesNeeded } from '../../../orbit/rules/witness.ts'
+import { beaconAt, Party } from './party.ts'
+
+/** Eight nodes that have been there since round 4; the draw is of epoch 5, R = 15, sealed at round 13. */
+const EPOCH = 5
+let party: Party
+let heartbeats: HeartbeatBody[]
+let draw: DrawBody
+
+beforeAll(() => {
+  party = new Party({ accounts: 8 })
+  heartbeats = party.members.map(({ node }) => party.beat(node, 4, { capacity: 3 }))
+  const cited = { cited: [{ span: 0, heads: ['zdpuHead'] }], heartbeats }
+  draw = nextDraw(party.state(), 13, party.unitsPerWindow, cited)!
+})
+
+const sealed = (body: DrawBody, by = 0) => sign(body, party.members[by]!.nodeSecret)
+const view = (changes: Partial<DrawView> = {}): DrawView => ({
+  ...{ state: party.state(), arrived: 13, round: 13, cited: heartbeats, known: heartbeats },
+  ...changes,
+})
+const fault = (body: DrawBody = draw, changes: Partial<DrawView> = {}, by = 0) =>
+  drawFault(sealed(body, by), view(changes))
+
+test('a draw that follows from its heads and came in time is accepted', () => {
+  expect(draw.epoch).toBe(EPOCH)
+  expect(draw.roster).toHaveLength(8)
+  expect(fault()).toBeNull()
+})
+
+describe('refused', () => {
+  test('when it came with its beacon round, or after', () => {
+    expect(fault(draw, { arrived: seedRound(party.genesis, EPOCH) })).toContain('late')
+    expect(fault(draw, { arrived: seedRound(party.genesis, EPOCH) - 1 })).toBeNull()
+  })
+
+  test('when a node that its heads contain is missing, or one that they do not is there', () => {
+    expect(fault({ ...draw, roster: draw.roster.slice(1) })).toContain('does not follow')
+    const stranger = new Party({ accounts: 9 }).members[8]!
+    const roster = [...draw.roster, { node: stranger.node, account: stranger.account, capacity: 3 }]
+    roster.sort((a, b) => (a.node < b.node ? -1 : 1))
+    expect(fault({ ...draw, roster })).toContain('does not follow')
+  })
+
+  test('when a capacity or an account is another', () => {
+    const roster = draw.roster.map((entry, i) => (i === 2 ? { ...entry, capacity: entry.capacity + 1 } : entry))
+    expect(fault({ ...draw, roster })).toContain('does not follow')
+    const swapped = draw.roster.map((entry, i) => (i === 2 ? { ...entry, account: draw.roster[3]!.account } : entry))
+    expect(fault({ ...draw, roster: swapped })).toContain('does not follow')
+  })
+
+  test('when it excludes somebody without cause', () => {
+    const out = draw.roster[4]!
+    const body = { ...draw, excluded: [out.account], roster: draw.roster.filter((entry) => entry !== out) }
+    expect(fault(body)).toContain('without cause')
+  })
+
+  test('when its heads leave out more than a quarter of those who had been there for an epoch', () => {
+    const cited = (n: number) => {
+      const some = heartbeats.slice(0, n)
+      const roster = rosterAt(party.state(), some, new Set(), EPOCH)
+      return fault({ ...draw, roster }, { cited: some })
+    }
+    expect(cited(6)).toBeNull()
+    expect(cited(5)).toContain('leaves out')
+  })
+
+  test('not when those it leaves out only just came', () => {
+    const fresh = heartbeats.map((heartbeat, i) => (i < 4 ? heartbeat : { ...heartbeat, round: 13 }))
+    const some = heartbeats.slice(0, 4)
+    const body = { ...draw, roster: rosterAt(party.state(), some, new Set(), EPOCH) }
+    expect(fault(body, { cited: some, known: fresh })).toBeNull()
+  })
+
+  test('when its heads are not here', () => {
+    expect(fault(draw, { cited: null })).toContain('not here')
+  })
+
+  test('when it is not by a coordinator, or by one that sealed two', () => {
+    expect(fault(draw, {}, 1)).toContain('coordinator')
+    const twice = new Party({ accounts: 8 })
+    for (const offers of [draw.offers, [{ ...draw.offers[0]!, to: 1 }]]) {
+      twice.documents.draws.push({ statement: sign({ ...draw, offers }, twice.members[0]!.nodeSecret).bytes })
+    }
+    expect(fault(draw, { state: twice.state() })).toContain('sealed two')
+  })
+
+  test('when it is ill-formed', () => {
+    expect(fault({ ...draw, roster: [...draw.roster].reverse() })).toContain('ill-formed')
+  })
+})
+
+describe('the roster', () => {
+  const at = (some: readonly HeartbeatBody[], epoch = EPOCH) => rosterAt(party.state(), some, new Set(), epoch)
+
+  test('has nobody whose last word is older than 300 s', () => {
+    const epoch = 102
+    const seed = seedRound(party.genesis, epoch)
+    const spread = heartbeats.map((heartbeat, i) => ({ ...heartbeat, round: seed - 297 - i }))
+    expect(at(spread, epoch)).toHaveLength(4)
+  })
+
+  test('has nobody who registered less than an epoch before: of 100,000 keys made after R(e), none', () => {
+    const seed = seedRound(party.genesis, EPOCH)
+    const state = party.state()
+    const nodes = new Map(state.nodes)
+    const many: HeartbeatBody[] = []
+    for (let i = 0; i < 100_000; i++) {
+      const node = i.toString(16).padStart(64, '0')
+      nodes.set(node, { node, account: node, name: 'late', round: seed + 1 + (i % 100) })
+      many.push({ ...heartbeats[0]!, node, round: seed - 1 })
+    }
+    expect(rosterAt({ ...state, nodes }, many, new Set(), EPOCH)).toEqual([])
+    const early = many.slice(0, 5).map(({ node }) => [node, { node, account: node, name: 'early', round: 12 }] as const)
+    expect(rosterAt({ ...state, nodes: new Map(early) }, many, new Set(), EPOCH)).toHaveLength(5)
+  })
+
+  test('gives a node its room less what it was dealt since its heartbeat', () => {
+    const other = new Party({ accounts: 8 })
+    const words = other.members.map(({ node }) => other.beat(node, 4, { capacity: 3 }))
+    const assignments = other.seal(2, 4, { capacity: 3 })
+    const [busy] = assignments[0]!.quorum
+    const seats = assignments.filter(({ quorum }) => quorum.includes(busy!)).length
+    const capacity = rosterAt(other.state(), words, new Set(), EPOCH).find(({ node }) => node === busy)?.capacity ?? 0
+    expect(capacity).toBe(3 - seats)
+    const later = words.map((word) => ({ ...word, round: 7 }))
+    expect(rosterAt(other.state(), later, new Set(), EPOCH).find(({ node }) => node === busy)!.capacity).toBe(3)
+  })
+})
+
+describe('witnesses', () => {
+  /** A draw that so many of its eight accounts witness. */
+  function witnessedBy(n: number) {
+    const few = new Party({ accounts: 8 })
+    const assignments = few.seal(2, 1)
+    few.documents.pool.splice(n)
+    return { few, assignments }
+  }
+
+  test('more than half of the accounts on the roster make a draw stand', () => {
+    for (const [n, stands] of [
+      [4, false],
+      [5, true],
+    ] as const) {
+      const { few, assignments } = witnessedBy(n)
+      few.answer(assignments[0]!, assignments[0]!.quorum)
+      const state = few.state()
+      const { draw: dealt, cid } = state.draws.get(2)!
+      expect(witnessesNeeded(dealt.body)).toBe(5)
+      expect(isWitnessed(dealt.body, state.witnesses.get(cid))).toBe(stands)
+      expect(state.windows.get(few.genesis.firstWindow)!.certified.has(0)).toBe(stands)
+    }
+  })
+
+  test('an account counts once, and strangers do not', () => {
+    const { few } = witnessedBy(4)
+    const before = few.state()
+    const { draw: dealt, cid } = before.draws.get(2)!
+    const said = { epoch: 2, draw: cidOf(dealt.bytes).toString() }
+    few.beat(few.members[0]!.node, 9, { witnessed: [said] })
+    const stranger = { ...few.members[7]!, nodeSecret: new Uint8Array(32).fill(77) }
+    const body = { type: 'heartbeat', network: few.genesis.networkId, node: stranger.node, round: 9 }
+    const words = { ...body, beacon: beaconAt(9), capacity: 1, engines: ['wasm'], witnessed: [said] }
+    few.documents.pool.push({ statement: sign(words, stranger.nodeSecret).bytes })
+    const state = few.state()
+    expect(isWitnessed(dealt.body, state.witnesses.get(cid))).toBe(false)
+  })
+})
