@@ -1,6 +1,6 @@
 /**
- * A node's audits (rules: audit.ts): finds the certified units whose audit names it, computes the leaves, and says what it
- * found. Few leaves, on one core, beside the work; what it has said already lies among the documents.
+ * A node's audits (rules: audit.ts): finds the certified units whose audit names it, computes the leaves, and tells everybody
+ * where it finds another record than was certified. Few leaves, on one core, beside the work.
  */
 import { leavesOf } from '../../kernels/partition.ts'
 import { encodeLeaf } from '../../kernels/result.ts'
@@ -9,7 +9,9 @@ import { seedRound } from '../rules/assignment.ts'
 import { auditEpoch, auditOf } from '../rules/audit.ts'
 import { dealtUnitKey } from '../rules/batch.ts'
 import { type AuditBody, MAX_AUDITED } from '../rules/events.ts'
+import { recordAt } from '../rules/leaves.ts'
 import { type CertifiedUnit, levelAmong, type State } from '../rules/state.ts'
+import { equalBytes } from '../rules/statement.ts'
 import type { BeaconRound } from './beacon.ts'
 
 type Claims = AuditBody['claims']
@@ -19,6 +21,8 @@ export interface AuditsOptions {
   readonly openEngine: () => Engine
   /** A beacon round that is out, or null when it can't be had now. */
   readonly beacon: (round: number) => Promise<BeaconRound | null>
+  /** The leaf records that a CID names, or null when nobody hands them out now. */
+  readonly leaves: (cid: string) => Promise<Uint8Array | null>
   readonly publish: (claims: Claims) => Promise<void>
 }
 
@@ -39,12 +43,16 @@ export class Audits {
       for (const { certified } of state.windows.values()) {
         for (const unit of certified.values()) {
           if (signal.aborted || claims.length >= MAX_AUDITED) break
-          for (const leaf of await this.leavesFor(state, unit, round)) {
-            if (claims.length >= MAX_AUDITED) break
+          const due = await this.leavesFor(state, unit, round)
+          const records = due.length > 0 ? await this.options.leaves(unit.results[0]!.item.result.leaves) : null
+          for (const leaf of due) {
+            if (claims.length >= MAX_AUDITED || !records) break
             engine ??= this.options.openEngine()
             const { epoch, window, unit: index } = unit.assignment
             const own = await engine.verifyLeaf({ partition: state.genesis.partition, window, index }, leaf, { signal })
-            claims.push([epoch, window.toString(), index, leaf, encodeLeaf(own)])
+            const record = encodeLeaf(own)
+            if (equalBytes(record, recordAt(records, leaf))) continue
+            claims.push([epoch, window.toString(), index, leaf, record])
           }
         }
       }

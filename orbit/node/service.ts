@@ -120,6 +120,8 @@ export class Service {
       node: this.nodeKey,
       openEngine: () => cpuEngine(this.genesis.partition, 1),
       beacon: (round) => beacon.round(round, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
+      leaves: (cid) =>
+        node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }).catch(() => null),
       publish: (claims) => this.answers.audit(claims, this.round() ?? 0),
     })
     ledger.onAnswer = (document) => this.answers.saw(document)
@@ -371,6 +373,8 @@ export class Service {
   }
 
   private certifying: Promise<void> | null = null
+  /** Windows whose certificate is on disk. */
+  private readonly written = new Set<bigint>()
   private certifyAgain = false
 
   /** Beside everything else, as leaves may have to be waited for; and once more if something changed meanwhile. */
@@ -396,7 +400,11 @@ export class Service {
     const state = this.state()
     for (const { window, complete, settled } of state.windows.values()) {
       if (this.stopped) return
-      if (!complete || settled || readCertificateFile(this.home.directory, window)) continue
+      if (!complete || settled || this.written.has(window)) continue
+      if (readCertificateFile(this.home.directory, window)) {
+        this.written.add(window)
+        continue
+      }
       const records = new Map<string, Uint8Array>()
       for (const cid of leavesNeeded(state.windows.get(window)!.certified.values())) {
         records.set(

@@ -14,8 +14,8 @@
  *            rank(account), each with its node of the lowest key.
  * Leaves.    The `leaves` ones of the lowest rank("leaf " i), i in decimal.
  *
- * An audit is the auditor's own signed word on the records (events.ts): if it differs from what was certified, everybody
- * computes that leaf, and whoever is wrong is convicted (quorum.ts).
+ * Where an auditor finds another record than was certified, he signs it (events.ts); everybody then computes that leaf, and
+ * whoever is wrong is convicted (quorum.ts). Audits that find nothing leave no trace.
  *
  * If a share f of a unit's leaves is wrong, one auditor of s leaves finds none with chance C(L - fL, s) / C(L, s), which is
  * at most (1 - f)^s; two auditors look at the same leaves, so that one of them may be in on it.

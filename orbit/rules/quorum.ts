@@ -17,7 +17,7 @@
  */
 import type { Assignment } from './assignment.ts'
 import type { Commit, LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
-import { resultKey } from './events.ts'
+import { type ResultBody, resultKey } from './events.ts'
 import type { Genesis } from './genesis.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Calls, commitDeadline, MAX_ESCALATIONS, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
@@ -233,11 +233,18 @@ function parted(
 
 /** The leaves of results that the block's own bytes contradict convict by themselves. */
 function addsUp(genesis: Genesis, { unit }: Assignment, { records, reveals }: Group): boolean {
+  const { result } = reveals[0]!.item
+  const known = sums.get(result)
+  if (known !== undefined) return known
   try {
-    readLeaves(genesis, unit, reveals[0]!.item.result, records!)
-    return true
+    readLeaves(genesis, unit, result, records!)
+    sums.set(result, true)
   } catch (error) {
-    if (error instanceof RuleError) return false
-    throw error
+    if (!(error instanceof RuleError)) throw error
+    sums.set(result, false)
   }
+  return sums.get(result)!
 }
+
+/** The block is what its CID says, so this is a fact about the result alone. */
+const sums = new WeakMap<ResultBody, boolean>()

@@ -1,6 +1,7 @@
 /** Five real nodes, N = 3: what is dealt is done, also when one is killed and one declines; and nothing else counts. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { certificateFiles } from '../../orbit/node/certificates.ts'
 import { readCertificate } from '../../orbit/rules/certificate.ts'
 import { Machine, type Status } from './processes.ts'
@@ -22,8 +23,8 @@ const running = new Map<Machine, Bun.Subprocess>()
 const work = (machine: Machine) => running.set(machine, machine.start('work', '--cpu', '1', '--capacity', '2'))
 
 beforeAll(async () => {
-  // 2^34 numbers a window: one unit, half a second of a core, so that what takes time is the protocol.
-  const size = ['--bits', '34', '--replication', '3', '--deadline', String(DEADLINE)]
+  // 2^30 numbers a window: one unit, a moment of a core, so that what takes time is the protocol.
+  const size = ['--bits', '30', '--replication', '3', '--deadline', String(DEADLINE)]
   await founder.run('init', '--local', ...size, '--name', 'founder', '--listen', '/ip4/127.0.0.1/tcp/0')
   work(founder)
   const address = await founder.address()
@@ -69,3 +70,47 @@ test('all that are left see the same frontier', async () => {
     expect(theirs.units.refused['not-assigned'] ?? 0).toBe(0)
   }
 })
+
+test('1,000 results of units that their signer was not dealt are refused by every node, and say so', async () => {
+  const stranger = new Machine('stranger')
+  machines.push({ name: 'stranger', machine: stranger })
+  await stranger.run('join', await founder.address(), '--name', 'stranger')
+  stranger.startScript(join(import.meta.dir, 'rogue.ts'), stranger.home, 'unasked')
+  for (const machine of [founder, ada, blaise, carl]) {
+    const { accounts } = await machine.until((s) => s.units.refused['not-assigned'] === 1000, '1,000 refusals', 120)
+    expect(accounts.find(({ name }) => name === 'stranger')?.units ?? 0).toBe(0)
+  }
+})
+
+test('without a beacon nothing is drawn, what was dealt is kept, and an epoch after it is back draws go on', async () => {
+  await founder.kill(running.get(founder)!)
+  const before = await ada.status()
+  await Bun.sleep(6_000)
+  const during = await ada.status()
+  expect(during.windows.length).toBe(before.windows.length)
+  work(founder)
+  await founder.until((s) => s.frontier.windows > before.frontier.windows, 'another window', 120)
+  const theirs = await ada.until((s) => s.windows.length > before.windows.length, 'another draw', 60)
+  expect(theirs.frontier.windows).toBeGreaterThanOrEqual(before.frontier.windows)
+})
+
+for (const [how, why] of [
+  ['late', 'late'],
+  ['omit', 'does not follow from the pool heads'],
+] as const) {
+  test(`a coordinator that seals ${how === 'late' ? 'late' : 'without somebody'} is refused by every node, and shown`, async () => {
+    await founder.kill(running.get(founder)!, 'SIGTERM')
+    const rogue = founder.startScript(join(import.meta.dir, 'rogue.ts'), founder.home, how)
+    const note = `${founder.home}/rogue`
+    const epoch = () => (existsSync(note) ? Number(readFileSync(note, 'utf8')) : -1)
+    const isExposed = (status: Status) =>
+      status.draws?.refused.some((refused) => refused.epoch === epoch() && refused.fault.includes(why)) ?? false
+    for (const machine of [ada, blaise, carl]) {
+      const status = await machine.until(isExposed, `a draw refused as ${why}`, 100)
+      expect(status.running).toBe(true)
+    }
+    rmSync(note)
+    await founder.kill(rogue)
+    work(founder)
+  })
+}

@@ -17,7 +17,7 @@ const liars: Machine[] = []
 let address = ''
 
 beforeAll(async () => {
-  const size = ['--bits', '34', '--replication', '3', '--deadline', String(DEADLINE)]
+  const size = ['--bits', '30', '--replication', '3', '--deadline', String(DEADLINE)]
   await founder.run('init', '--local', ...size, '--name', 'founder', '--listen', '/ip4/127.0.0.1/tcp/0')
   const work = (machine: Machine) => machine.start('work', '--cpu', '1', '--capacity', '2')
   work(founder)

@@ -18,6 +18,7 @@ export interface Status {
   }[]
   readonly convictions: readonly { readonly account: string; readonly kind: string }[]
   readonly running: boolean
+  readonly draws: { readonly refused: readonly { readonly epoch: number; readonly fault: string }[] } | null
   readonly node: { readonly addresses: readonly string[] } | null
   readonly peers: readonly unknown[]
 }
@@ -88,7 +89,8 @@ export class Machine {
       } catch (error) {
         last = (error as Error).message
       }
-      await Bun.sleep(300)
+      // Each look costs a third of a second of a core.
+      await Bun.sleep(1000)
     }
     throw new Error(`waited ${seconds} s for ${what}; last seen: ${JSON.stringify(last)}`)
   }
