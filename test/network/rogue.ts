@@ -26,7 +26,7 @@ import { sign } from '../../orbit/rules/statement.ts'
 
 const [directory, how] = process.argv.slice(2) as [string, 'late' | 'omit' | 'unasked']
 const home = openHome(directory)
-const service = await Service.start({ home, capacity: 0 })
+const service = await Service.start({ home, capacity: how === 'unasked' ? 0 : 64 })
 const { ledger, beacon } = service as unknown as {
   ledger: import('../../orbit/node/ledger.ts').Ledger
   beacon: import('../../orbit/node/beacon.ts').BeaconSource

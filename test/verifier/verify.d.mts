@@ -1,0 +1,10 @@
+export function verify(bytes: Uint8Array): {
+  network: string
+  window: bigint
+  scope: 'window' | 'units'
+  units: number
+  cutChecked: boolean
+  count: bigint
+  checksum: bigint
+  contested: { unit: number; leaf: number }[]
+}

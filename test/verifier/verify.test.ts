@@ -1,0 +1,191 @@
+/** Two verifiers that share no code accept the same certificates, and refuse the same. */
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as dagCbor from '@ipld/dag-cbor'
+import * as dagJson from '@ipld/dag-json'
+import { classes, leavesOf } from '../../kernels/partition.ts'
+import type { Partition } from '../../kernels/unit.ts'
+import { deadlineRound } from '../../orbit/rules/assignment.ts'
+import { readCertificate, withoutLeaves, writeCertificate } from '../../orbit/rules/certificate.ts'
+import { RuleError, sign } from '../../orbit/rules/statement.ts'
+import { miniature } from '../orbit/rules/miniature.ts'
+import { Party } from '../orbit/rules/party.ts'
+import { cutter, EVERYTHING } from './cut.mjs'
+import { verify } from './verify.mjs'
+
+const window = 1n << 43n
+const files = new Map<string, Uint8Array>()
+
+/** A window of a network of many, with a lie, a decline and a missed deadline in it. */
+function troubled(): Party {
+  const party = new Party({ accounts: 16 })
+  const [lied, declined, missed, plain] = party.deal(2, 4) as [any, any, any, any]
+  party.answer(lied, lied.quorum, [0, 1, 0])
+  party.answer(lied, lied.reserve.slice(0, 2), [0, 0], 20)
+  party.learn(lied, 2)
+  party.decline(declined.quorum[1], declined)
+  party.answer(declined, [declined.quorum[0], declined.quorum[2], declined.reserve[0]])
+  const late = deadlineRound(party.genesis, 2)
+  const result = party.result(missed, party.claim(missed))
+  const own = [missed.quorum[0], missed.quorum[1], missed.reserve[0]]
+  const commits = own.map((node, i) => party.commit(node, [result], i < 2 ? 8 : late))
+  for (const [i, node] of own.entries()) {
+    party.reveal(node, commits[i]!, new Map([[0, commits.filter((_, j) => j !== i)]]), late + 1)
+  }
+  party.answerAll([plain])
+  return party
+}
+
+const party = troubled()
+const sources = { leaves: (cid: string) => party.blocks.get(cid), registration: (n: string) => party.registration(n) }
+
+beforeAll(async () => {
+  const small = miniature()
+  for (const [round, capacity] of [
+    [4, 3],
+    [10, 1],
+  ] as const) {
+    await small.work(small.draw(round, capacity).epoch)
+  }
+  const own = { leaves: (cid: string) => small.records.get(cid), registration: (n: string) => small.registration(n) }
+  files.set('N = 1, two epochs, real results', writeCertificate(small.state(), window, own))
+  files.set('N = 3, a lie, a decline and a missed deadline', writeCertificate(party.state(), window, sources))
+  files.set('some units', writeCertificate(party.state(), window, sources, [0, 3]))
+  files.set('without leaves', withoutLeaves(files.get('N = 3, a lie, a decline and a missed deadline')!))
+})
+
+/** What each of them says of a file. */
+function verdicts(bytes: Uint8Array): string {
+  const ours = (() => {
+    try {
+      readCertificate(bytes)
+      return 'accepted'
+    } catch (error) {
+      return error instanceof RuleError ? 'refused' : `ours threw ${error}`
+    }
+  })()
+  const theirs = (() => {
+    try {
+      verify(bytes)
+      return 'accepted'
+    } catch {
+      return 'refused'
+    }
+  })()
+  return ours === theirs ? ours : `ours: ${ours}, theirs: ${theirs}`
+}
+
+test('both accept what the program writes, and say the same of it', () => {
+  expect(files.size).toBe(4)
+  for (const bytes of files.values()) {
+    const ours = readCertificate(bytes)
+    const theirs = verify(bytes)
+    expect(theirs.network).toBe(ours.genesis.networkId)
+    expect([theirs.units, theirs.scope === 'window']).toEqual([ours.units.size, ours.complete])
+    expect([theirs.count, theirs.checksum]).toEqual([BigInt(ours.count), ours.checksum])
+    expect(theirs.contested).toEqual(ours.contested.map(({ unit, leaf }) => ({ unit, leaf })))
+    expect(theirs.cutChecked).toBe(true)
+  }
+})
+
+test('the second cut is the first', () => {
+  for (const [bits, units, leaves] of [
+    [28, 4, 8],
+    [40, 100, 32],
+    [56, 300, 256],
+  ] as const) {
+    const partition: Partition = { map: '3n+1', bits, units, leaves, hardSteps: 320 }
+    const cut = cutter(bits)
+    const again = cut(EVERYTHING, units)
+    expect(again.map(({ r }: { r: bigint }) => r)).toEqual(classes(partition).map(({ residue }) => residue))
+    const first = cut(again[1], leaves).map(({ r }: { r: bigint }) => r)
+    expect(first).toEqual(leavesOf(partition, 1).map(({ residue }) => residue))
+  }
+})
+
+describe('both refuse', () => {
+  test('every file with one bit changed', () => {
+    const seen = new Map<string, number>()
+    for (const bytes of files.values()) {
+      const stride = Math.ceil(bytes.length / 120)
+      for (let at = 0; at < bytes.length; at += stride) {
+        const changed = bytes.slice()
+        changed[at]! ^= 1 << (at % 7)
+        const verdict = verdicts(changed)
+        seen.set(verdict, (seen.get(verdict) ?? 0) + 1)
+      }
+    }
+    expect([...seen.keys()]).toEqual(['refused'])
+    expect(seen.get('refused')).toBeGreaterThan(400)
+  }, 120_000)
+
+  const stranger = new Uint8Array(32).fill(9)
+  const again = (bytes: Uint8Array) => sign((dagCbor.decode(bytes) as { body: unknown }).body, stranger).bytes
+  const changes: Record<string, (file: any, other: any) => void> = {
+    'a unit dropped': (file) => file.units.pop(),
+    'units out of order': (file) => file.units.reverse(),
+    'a unit twice': (file) => file.units.push(file.units.at(-1)),
+    'another window': (file) => (file.window = (BigInt(file.window) + 1n).toString()),
+    'a scope that is none': (file) => (file.scope = file.scope === 'units' ? 'window' : 'all'),
+    'a commit dropped': (file) => file.commits.pop(),
+    'a commit signed by a stranger': (file) => (file.commits[0] = again(file.commits[0])),
+    'a reveal signed by a stranger': (file) => (file.reveals[0] = again(file.reveals[0])),
+    'a draw signed by a stranger': (file) => (file.draws[0].draw = again(file.draws[0].draw)),
+    'a witness dropped': (file) => file.draws[0].witnesses.pop(),
+    'a witness signed by a stranger': (file) => (file.draws[0].witnesses[0] = again(file.draws[0].witnesses[0])),
+    'another beacon signature': (file) => (file.draws[0].signature = new Uint8Array(48).fill(1)),
+    'a registration dropped': (file) => file.registrations.pop(),
+    'a registration without consent': (file) => (file.registrations[0].consent = again(file.registrations[0].consent)),
+    'a result dropped': (file) => file.units[0].results.pop(),
+    'results out of order': (file) => file.units[0].results.reverse().push(file.units[0].results[0]),
+    'a proof changed': (file) => file.units[0].results[0].proof.push(new Uint8Array(32)),
+    'another index': (file) => (file.units[0].results[0].index += 1),
+    'an item changed': (file) => {
+      const item = dagCbor.decode<any>(file.units[0].results[0].item)
+      item.result.count += 1
+      file.units[0].results[0].item = dagCbor.encode(item)
+    },
+    'a citation removed': (file) => {
+      const item = dagCbor.decode<any>(file.units[0].results[0].item)
+      item.cites = [item.commit]
+      file.units[0].results[0].item = dagCbor.encode(item)
+    },
+    'leaves of another unit': (file) => (file.units[0].leaves = file.units[1].leaves ?? new Uint8Array(64)),
+    "another network's draw": (file, other) => (file.draws[0].draw = other.draws[0].draw),
+    "another network's commit": (file, other) => (file.commits[0] = other.commits[0]),
+    'something more': (file) => (file.more = 1),
+  }
+  test.each(Object.keys(changes))('%s', (name) => {
+    const all = [...files.entries()].filter(([kind]) => kind !== 'without leaves')
+    for (const [i, [, bytes]] of all.entries()) {
+      const file = dagJson.decode<any>(bytes)
+      changes[name]!(file, dagJson.decode<any>(all[i === 0 ? 1 : 0]![1]))
+      expect(verdicts(dagJson.encode(file))).toBe('refused')
+    }
+  })
+
+  test('a unit whose decline is taken away', () => {
+    const file = dagJson.decode<any>(files.get('N = 3, a lie, a decline and a missed deadline')!)
+    const unit = file.units.find(({ declines }: any) => declines.length > 0)
+    unit.declines = []
+    expect(verdicts(dagJson.encode(file))).toBe('refused')
+  })
+
+  test('a lie whose other results are taken away', () => {
+    const file = dagJson.decode<any>(files.get('N = 3, a lie, a decline and a missed deadline')!)
+    const unit = file.units.find(({ contested }: any) => contested.length > 0)
+    unit.results = unit.results.filter((_: unknown, i: number) => i !== 1)
+    expect(verdicts(dagJson.encode(file))).toBe('refused')
+  })
+})
+
+test('it is short, and imports nothing of ours', () => {
+  const text = readFileSync(join(import.meta.dir, 'verify.mjs'), 'utf8')
+  expect(text.split('\n').length).toBeLessThanOrEqual(301)
+  for (const name of readdirSync(import.meta.dir).filter((file) => file.endsWith('.mjs'))) {
+    const code = readFileSync(join(import.meta.dir, name), 'utf8')
+    const imports = [...code.matchAll(/from '([^']+)'/g)].map(([, from]) => from!)
+    for (const from of imports) expect(from.startsWith('.') && !from.endsWith('.mjs')).toBe(false)
+  }
+})
