@@ -108,7 +108,7 @@ describe('both refuse', () => {
   test('every file with one bit changed', () => {
     const seen = new Map<string, number>()
     for (const bytes of files.values()) {
-      const stride = Math.ceil(bytes.length / 120)
+      const stride = Math.ceil(bytes.length / 60)
       for (let at = 0; at < bytes.length; at += stride) {
         const changed = bytes.slice()
         changed[at]! ^= 1 << (at % 7)
@@ -117,7 +117,7 @@ describe('both refuse', () => {
       }
     }
     expect([...seen.keys()]).toEqual(['refused'])
-    expect(seen.get('refused')).toBeGreaterThan(400)
+    expect(seen.get('refused')).toBeGreaterThan(200)
   }, 120_000)
 
   const stranger = new Uint8Array(32).fill(9)

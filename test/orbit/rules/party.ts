@@ -64,6 +64,7 @@ export class Party {
   readonly truths = new Map<string, Uint8Array>()
   readonly unitsPerWindow: number
   private readonly commitsOf = new Map<string, string[]>()
+  private readonly commitFor = new Map<string, string>()
   private readonly salted = new Map<string, SaltedResult[]>()
 
   constructor({ accounts, partition, changes }: PartyOptions) {
@@ -243,28 +244,48 @@ export class Party {
   }
 
   /** Everybody computes, commits to and shows all that he was dealt: a commit and as few reveals as there can be. */
-  answerAll(assignments: readonly Assignment[]): void {
+  answerAll(
+    assignments: readonly Assignment[],
+    variantOf: (node: string, assignment: Assignment) => number = () => 0,
+  ): void {
+    this.inBatches(assignments, ({ quorum }) => quorum, variantOf)
+  }
+
+  /** Likewise the first two of the reserve, citing the quorum's commits as well. */
+  callAll(
+    assignments: readonly Assignment[],
+    round: number,
+    variantOf: (node: string, assignment: Assignment) => number,
+  ): void {
+    this.inBatches(assignments, ({ reserve }) => reserve.slice(0, 2), variantOf, round)
+  }
+
+  private inBatches(
+    assignments: readonly Assignment[],
+    seatsOf: (assignment: Assignment) => readonly string[],
+    variantOf: (node: string, assignment: Assignment) => number,
+    round?: number,
+  ): void {
     const [first] = assignments
     if (!first) return
-    const at = seedRound(this.genesis, first.epoch)
-    const results = new Map(assignments.map((a) => [a, this.result(a, this.claim(a))]))
-    const commits = new Map<string, string>()
-    for (const { node } of this.members) {
-      const own = assignments.filter(({ quorum }) => quorum.includes(node))
-      if (own.length > 0)
-        commits.set(
-          node,
-          this.commit(
-            node,
-            own.map((a) => results.get(a)!),
-            at,
-          ),
-        )
+    const at = round ?? seedRound(this.genesis, first.epoch)
+    const own = new Map<string, Assignment[]>()
+    for (const assignment of assignments) {
+      for (const node of seatsOf(assignment)) own.set(node, [...(own.get(node) ?? []), assignment])
     }
-    for (const [node, commit] of commits) {
-      const own = assignments.filter(({ quorum }) => quorum.includes(node))
-      const cites = own.map(({ quorum }, i) => {
-        return [i, quorum.filter((n) => n !== node).map((n) => commits.get(n)!)] as const
+    for (const [node, units] of own) {
+      const results = units.map((a) => this.result(a, this.claim(a, variantOf(node, a))))
+      const cid = this.commit(node, results, at)
+      for (const unit of units) {
+        const key = dealtUnitKey(unit)
+        this.commitsOf.set(key, [...(this.commitsOf.get(key) ?? []), cid])
+      }
+      this.commitFor.set(node, cid)
+    }
+    for (const [node, units] of own) {
+      const commit = this.commitFor.get(node)!
+      const cites = units.map((unit, i) => {
+        return [i, this.commitsOf.get(dealtUnitKey(unit))!.filter((cid) => cid !== commit)] as const
       })
       for (let part = 0; part * MAX_REVEALED < cites.length; part++) {
         this.reveal(node, commit, new Map(cites.slice(part * MAX_REVEALED, (part + 1) * MAX_REVEALED)), at)
