@@ -5,6 +5,7 @@ import { fraudProofPath } from '../../orbit/node/fraud.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home.ts'
 import { type AccountHistory, accountHistory, accountsNamed } from '../../orbit/rules/account.ts'
 import { roundAt } from '../../orbit/rules/beacon.ts'
+import type { Conviction } from '../../orbit/rules/convictions.ts'
 import { missesInARow } from '../../orbit/rules/duties.ts'
 import type { Genesis } from '../../orbit/rules/genesis.ts'
 import type { AccountState, State } from '../../orbit/rules/state.ts'
@@ -118,11 +119,10 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
   if (conviction) {
     const { kind, leaf, unit, window, epoch, node, evidence } = conviction
     const where = `${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, epoch ${epoch}`
-    const proof = present(fraudProofPath(directory, conviction))
     lines.push(
       `convicted ${kind}: ${where}, by node ${node.slice(0, 12)}`,
       ...evidence.map((cid) => `          signed ${cid}`),
-      proof ? `          proof  ${proof}` : '          no proof is on this disk: `collatz node` writes it as it runs',
+      `          ${proofText(conviction, directory)}`,
     )
   }
   const newest = all ? certified : certified.slice(0, NEWEST)
@@ -138,6 +138,14 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
   const left = certified.length + settled.length - newest.length - windows.length
   if (left > 0) lines.push('', `and ${left} more lines: --all shows them`)
   return lines.join('\n')
+}
+
+function proofText(conviction: Conviction, directory: string): string {
+  const proof = present(fraudProofPath(directory, conviction))
+  if (proof) return `proof  ${proof}`
+  if (conviction.reveals.length > 0 || conviction.claim)
+    return 'proof  not on this disk yet: a node writes it as it runs'
+  return `proof  in the certificate of window ${conviction.window}, which is settled`
 }
 
 function levelText(genesis: Genesis, { level, units, conviction, standing }: Shown): string {
