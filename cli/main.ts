@@ -4,6 +4,7 @@ import './colour.ts'
 import { defineCommand, renderUsage } from 'citty'
 import { homeDirectory, isHome } from '../orbit/node/home.ts'
 import pkg from '../package.json' with { type: 'json' }
+import { account } from './account/account.ts'
 import { bench } from './bench.ts'
 import { certificate } from './certificate.ts'
 import { dispatch } from './command.ts'
@@ -45,6 +46,7 @@ const root = defineCommand({
     certificate,
     snapshot,
     leaderboard,
+    account,
     pool,
     draw,
     security,
@@ -58,7 +60,7 @@ const root = defineCommand({
     console.log(`There is no network in ${homeDirectory(args.data)} yet. Begin with one of:
   collatz init --local        found a network of your own and verify a window above 2^71
   collatz join ADDRESS        take part in somebody's network
-  collatz verify FILE         check a certificate; needs no network`)
+  collatz verify FILE         check a certificate or a fraud proof; needs no network`)
   },
 })
 

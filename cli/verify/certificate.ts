@@ -1,4 +1,3 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { sameSummary } from '../../kernels/result.ts'
@@ -9,19 +8,14 @@ import { RuleError } from '../../orbit/rules/statement.ts'
 import { EXIT, UserError } from '../command.ts'
 import { peakText, printJson } from '../print.ts'
 
-const LARGEST_FILE = 1 << 30
-
 export async function verifyCertificate(
   path: string,
+  bytes: Uint8Array,
   options: { leaves: number; network?: string | undefined; json?: boolean | undefined },
 ): Promise<void> {
-  if (!existsSync(path))
-    throw new UserError(`there is no file ${path}: give a certificate (\`collatz certificate\` lists yours)`)
-  if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: give a certificate`)
-  if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)
   let certificate: Certified
   try {
-    certificate = readCertificate(new Uint8Array(readFileSync(path)))
+    certificate = readCertificate(bytes)
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     throw new UserError(`NOT VALID: ${path}: ${error.message}`, EXIT.refused)

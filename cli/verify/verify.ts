@@ -1,29 +1,48 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
-import { shared, wholeNumber } from '../command.ts'
+import { EXIT, shared, UserError, wholeNumber } from '../command.ts'
 import { verifyDraw } from '../draw.ts'
 import { verifyCertificate } from './certificate.ts'
+import { isFraudProof, verifyFraud } from './fraud.ts'
 import { verifyNumber } from './number.ts'
 import { verifyWindow } from './window.ts'
 
 export const verify = defineCommand({
   meta: {
     name: 'verify',
-    description: 'check a certificate offline, a number, a window (verify window W) or a draw (verify draw E)',
+    description:
+      'check a certificate or a fraud proof offline, a number, a window (verify window W) or a draw (verify draw E)',
   },
   args: {
-    what: { type: 'positional', description: 'a certificate file, or a number', required: true },
+    what: { type: 'positional', description: 'a file: a certificate or a fraud proof; or a number', required: true },
     leaves: {
       type: 'string',
       description: 'leaves of a certificate to recompute, drawn at random here (default 1)',
       valueHint: 'K',
     },
-    network: { type: 'string', description: 'refuse the certificate of any network but this one', valueHint: 'ID' },
+    network: { type: 'string', description: 'refuse a file of any network but this one', valueHint: 'ID' },
     json: shared.json,
   },
   subCommands: { window: verifyWindow, draw: verifyDraw },
   async run({ args }) {
     if (/^[0-9]+$/.test(args.what)) return verifyNumber(args.what, Boolean(args.json))
     const leaves = args.leaves === undefined ? 1 : wholeNumber('--leaves', args.leaves, 0, 1_000_000)
-    await verifyCertificate(args.what, { leaves, network: args.network, json: args.json })
+    const { network, json } = args
+    const bytes = readFile(args.what)
+    if (!isFraudProof(bytes)) return verifyCertificate(args.what, bytes, { leaves, network, json })
+    if (args.leaves !== undefined) {
+      throw new UserError('--leaves is for certificates: a fraud proof names its leaf', EXIT.usage)
+    }
+    await verifyFraud(args.what, bytes, { network, json })
   },
 })
+
+const LARGEST_FILE = 1 << 30
+
+function readFile(path: string): Uint8Array {
+  const give = 'give a certificate (`collatz certificate` lists yours) or a fraud proof'
+  if (!existsSync(path)) throw new UserError(`there is no file ${path}: ${give}`)
+  if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: ${give}`)
+  if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)
+  return new Uint8Array(readFileSync(path))
+}

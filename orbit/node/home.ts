@@ -8,6 +8,7 @@
  *   config.json      name, addresses to listen on, peers to dial
  *   node.sqlite      blocks, databases, checkpoints
  *   certificates/    one file a certified window
+ *   fraud/           one file a convicted account
  *
  * A directory belongs to one network for good: its id is written down when the genesis is adopted.
  */

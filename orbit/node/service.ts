@@ -39,6 +39,7 @@ import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
 import { readCertificateFile } from './certificates.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
+import { FraudProofs } from './fraud.ts'
 import { type Home, writeAtomically } from './home.ts'
 import { Learning } from './knowledge.ts'
 import { Ledger } from './ledger.ts'
@@ -82,6 +83,7 @@ export class Service {
   private readonly learning: Learning
   private readonly audits: Audits
   private readonly verdicts: Verdicts
+  private readonly frauds: FraudProofs
   private capacity: number
   private readonly engines: readonly Engine['name'][]
   private lastHeartbeat: HeartbeatBody | null = null
@@ -123,6 +125,11 @@ export class Service {
       leaves: (cid) =>
         node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }).catch(() => null),
       publish: (claims) => this.answers.audit(claims, this.round() ?? 0),
+    })
+    this.frauds = new FraudProofs({
+      ...{ directory: options.home.directory, state: () => ledger.state() },
+      sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
+      onError: (error) => this.events.emit('notice', { text: `cannot write a fraud proof: ${error.message}` }),
     })
     ledger.onAnswer = (document) => this.answers.saw(document)
   }
@@ -175,12 +182,14 @@ export class Service {
       this.events.on('change', () => {
         void this.certify()
         void this.learn()
+        this.frauds.update()
         if (!this.judging) {
           this.judging = true
           this.queue(() => this.judge())
         }
       }),
     )
+    this.cleanups.push(() => this.frauds.stop())
     await this.beacon.start()
   }
 
@@ -395,6 +404,10 @@ export class Service {
     return this.certifying
   }
 
+  private registrationOf(node: string) {
+    return registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node)))
+  }
+
   /** Writes the certificate of each certified window that has none yet. */
   private async writeCertificates(): Promise<void> {
     const state = this.state()
@@ -414,7 +427,7 @@ export class Service {
       }
       const bytes = writeCertificate(state, window, {
         leaves: (cid) => records.get(cid) ?? this.learning.leaves(cid),
-        registration: (node) => registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node))),
+        registration: (node) => this.registrationOf(node),
       })
       const directory = join(this.home.directory, 'certificates')
       mkdirSync(directory, { recursive: true })

@@ -295,7 +295,7 @@ function refusedIn(
 }
 
 /** The newest R(e) that a dealt draw proves: what "now" is for the rules. */
-const asOf = (genesis: Genesis, draws: ReadonlyMap<number, DealtDraw>): number =>
+export const asOf = (genesis: Genesis, draws: ReadonlyMap<number, DealtDraw>): number =>
   seedRound(genesis, Math.max(0, ...draws.keys()))
 
 /** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */

@@ -17,12 +17,23 @@ import type { Genesis } from './genesis.ts'
 export const LEVELS = ['BANNED', 'UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE'] as const
 export type Level = (typeof LEVELS)[number]
 
+/** What a level rests on: what its units earned, and how many levels it lost since by lying idle. */
+export interface Standing {
+  readonly earned: Level
+  readonly dropped: number
+  readonly level: Level
+}
+
 /**
  * @param acceptedUnits units certified with a result of this account
  * @param idle rounds since R(e) of the newest of them
  */
-export function levelOf(genesis: Genesis, acceptedUnits: number, idle: number): Level {
+export function standingOf(genesis: Genesis, acceptedUnits: number, idle: number): Standing {
   const { verified, trusted, elite, idleRounds } = genesis.body.trust
-  const earned = [verified, trusted, elite].filter((units) => acceptedUnits >= units).length
-  return LEVELS[1 + Math.max(0, earned - Math.floor(Math.max(0, idle) / idleRounds))]!
+  const earned = 1 + [verified, trusted, elite].filter((units) => acceptedUnits >= units).length
+  const dropped = Math.min(earned - 1, Math.floor(Math.max(0, idle) / idleRounds))
+  return { earned: LEVELS[earned]!, dropped, level: LEVELS[earned - dropped]! }
 }
+
+export const levelOf = (genesis: Genesis, acceptedUnits: number, idle: number): Level =>
+  standingOf(genesis, acceptedUnits, idle).level

@@ -73,12 +73,18 @@ describe('with no network yet', () => {
   const empty = new Desk()
   afterAll(() => empty.dispose())
 
-  test.each([['status'], ['work'], ['node'], ['certificate'], ['leaderboard build --out x'], ['pool'], ['draw']])(
-    '%s says how to begin',
-    async (command) => {
-      isOneClearLine(await empty.run(...command.split(' ')), /no network in .*collatz init --local/)
-    },
-  )
+  test.each([
+    ['status'],
+    ['work'],
+    ['node'],
+    ['certificate'],
+    ['leaderboard build --out x'],
+    ['pool'],
+    ['draw'],
+    ['account show'],
+  ])('%s says how to begin', async (command) => {
+    isOneClearLine(await empty.run(...command.split(' ')), /no network in .*collatz init --local/)
+  })
 
   test('the program alone lists its commands and how to begin', async () => {
     const { code, stdout } = await empty.run()
@@ -201,7 +207,9 @@ describe('while a node runs', () => {
   })
 
   test('the commands that only look are answered by it', async () => {
-    for (const command of ['status', 'pool', 'draw', 'certificate']) expect((await desk.run(command)).code).toBe(0)
+    for (const command of ['status', 'pool', 'draw', 'certificate', 'account show']) {
+      expect((await desk.run(...command.split(' '))).code).toBe(0)
+    }
   })
 })
 
@@ -216,7 +224,18 @@ test('a port in use, for the node and for the page', async () => {
 
 test('help is there for every command', async () => {
   mkdirSync(desk.path('elsewhere'), { recursive: true })
-  for (const command of ['', 'init', 'join', 'work', 'node', 'status', 'verify', 'certificate', 'leaderboard build']) {
+  for (const command of [
+    '',
+    'init',
+    'join',
+    'work',
+    'node',
+    'status',
+    'verify',
+    'certificate',
+    'leaderboard build',
+    'account show',
+  ]) {
     const { code, stdout } = await desk.run(...command.split(' ').filter(Boolean), '--help')
     expect({ command, code }).toEqual({ command, code: 0 })
     expect(stdout).toContain('USAGE')

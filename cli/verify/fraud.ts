@@ -1,0 +1,95 @@
+import { cpuEngine } from '../../kernels/cpu.ts'
+import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
+import type { HardSummary } from '../../kernels/unit.ts'
+import { checksumHex } from '../../orbit/rules/events.ts'
+import { type FraudProof, readFraudProof } from '../../orbit/rules/fraud.ts'
+import { equalBytes, RuleError } from '../../orbit/rules/statement.ts'
+import { plainText } from '../../site/text.ts'
+import { EXIT, UserError } from '../command.ts'
+import { peakText, printJson } from '../print.ts'
+
+/** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */
+export const isFraudProof = (bytes: Uint8Array): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('"format":"collatz-fraud-proof"')
+
+export async function verifyFraud(
+  path: string,
+  bytes: Uint8Array,
+  options: { network?: string | undefined; json?: boolean | undefined },
+): Promise<void> {
+  const refuse = (why: string) => new UserError(`DOES NOT HOLD: ${path}: ${why}`, EXIT.refused)
+  let proof: FraudProof
+  try {
+    proof = readFraudProof(bytes)
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    throw refuse(error.message)
+  }
+  const { genesis, record, unit, leaf } = proof
+  if (options.network !== undefined && options.network !== genesis.networkId) {
+    throw refuse(`it is of network ${genesis.networkId}, not ${options.network}`)
+  }
+  const own = await recompute(proof)
+  if (own && record && equalBytes(encodeLeaf(own), record)) {
+    throw refuse(`leaf ${leaf} of unit ${unit} was signed as what computing it gives: nothing is wrong with that`)
+  }
+  report(path, proof, own, Boolean(options.json))
+}
+
+/** The leaf that decides; null where none has to. */
+async function recompute({ genesis, window, unit, leaf }: FraudProof): Promise<HardSummary | null> {
+  if (leaf === null) return null
+  const { partition } = genesis
+  const engine = cpuEngine(partition)
+  try {
+    return await engine.verifyLeaf({ partition, window, index: unit }, leaf)
+  } finally {
+    await engine.close()
+  }
+}
+
+const SAYS: Record<FraudProof['kind'], string> = {
+  leaf: 'signed a result with a wrong leaf',
+  sum: 'signed a result that its own leaves do not make',
+  contradiction: 'signed two different results of one unit',
+  claim: 'signed, as an auditor, a wrong record of a leaf',
+}
+
+function report(path: string, proof: FraudProof, own: HardSummary | null, json: boolean): void {
+  const { genesis, account, name, node, kind, epoch, window, unit, leaf, record, evidence } = proof
+  const signed = record && decoded(record)
+  const network = genesis.networkId
+  if (json) {
+    printJson({
+      ...{ guilty: true, network, account, name, node, kind, epoch, window, unit, leaf, evidence },
+      signed: record && { record: Buffer.from(record).toString('hex'), ...(signed && plain(signed)) },
+      recomputed: own && { record: Buffer.from(encodeLeaf(own)).toString('hex'), ...plain(own) },
+    })
+    return
+  }
+  const lines = [
+    `GUILTY: ${path}`,
+    `  account    ${plainText(name, 40)} (${account})`,
+    `  node       ${node}`,
+    `  of         ${kind}: ${SAYS[kind]}`,
+    `  where      ${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, dealt in epoch ${epoch}`,
+    `  network    ${network} (${plainText(genesis.body.name, 64)})`,
+  ]
+  if (record) lines.push(`  signed     ${signed ? summaryText(signed) : 'bytes that are no record of a leaf'}`)
+  if (own) lines.push(`  recomputed ${summaryText(own)}`)
+  lines.push(...evidence.map((cid, i) => `  ${i === 0 ? 'evidence  ' : '          '} ${cid}`))
+  console.log(lines.join('\n'))
+}
+
+function decoded(record: Uint8Array): HardSummary | null {
+  try {
+    return decodeLeaf(record)
+  } catch {
+    return null
+  }
+}
+
+const plain = ({ count, checksum, peak }: HardSummary) => ({ count, checksum: checksumHex(checksum), peak })
+
+const summaryText = ({ count, checksum, peak }: HardSummary): string =>
+  `${count} hard ${count === 1 ? 'number' : 'numbers'}, checksum ${checksumHex(checksum)}, peak ${peakText(peak)}`
