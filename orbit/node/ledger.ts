@@ -16,7 +16,7 @@ import {
   statementDocument,
 } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import { type SettledWindow, settledAfter } from '../rules/history.ts'
+import type { SettledWindow } from '../rules/history.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../rules/quorum.ts'
 import { type State, stateOf } from '../rules/state.ts'
 import { open, type Statement } from '../rules/statement.ts'
@@ -62,20 +62,14 @@ export class Ledger {
     await this.openSpans(round)
   }
 
-  /** Drops pool databases in which nothing is that a deal still hangs on: the pool stays as large as it is. */
+  /** Drops pool databases from before the first draw that is not settled: the pool stays as large as it is. */
   async dropPools(round: number): Promise<void> {
     const { rounds, perDatabase } = this.genesis.body.epoch
-    const windows = this.state().windows.values()
-    const waiting = [...windows].flatMap(({ certified }) =>
-      [...certified.values()].map(({ assignment }) => assignment.epoch),
-    )
+    const now = spanOf(Math.floor(round / rounds), perDatabase)
+    const first = Math.min(now - 1, spanOf(this.firstEpoch(), perDatabase))
     for (const [name, store] of this.stores) {
       const [kind, span] = name.split('-')
-      if (kind !== 'pool') continue
-      const last = (Number(span) + 1) * perDatabase - 1
-      // A heartbeat witnesses draws of the epochs just before it.
-      const isOver = settledAfter(this.genesis, last) < round && waiting.every((epoch) => epoch > last + 1)
-      if (!isOver || Math.floor(round / rounds) <= last + perDatabase) continue
+      if (kind !== 'pool' || Number(span) >= first) continue
       this.stores.delete(name)
       this.documents.delete(name)
       await store.drop()
@@ -83,14 +77,22 @@ export class Ledger {
     }
   }
 
-  /** Opens the pool of now and of just before, and the results since the first draw. */
+  /** The epoch of the first draw that is not settled. */
+  private firstEpoch(): number {
+    const { draws, sealed } = this.state()
+    return Math.min(...draws.keys(), ...sealed.keys())
+  }
+
+  /** Opens the pools and the results since the first draw that is not settled: witnesses lie in the pools. */
   async openSpans(round: number): Promise<void> {
     const { rounds, perDatabase } = this.genesis.body.epoch
     const now = spanOf(Math.floor(round / rounds), perDatabase)
-    for (const span of [now - 1, now]) if (span >= 0) await this.open(databaseName('pool', span))
-    const { draws, sealed } = this.state()
-    const first = spanOf(Math.min(now * perDatabase, ...draws.keys(), ...sealed.keys()), perDatabase)
-    for (let span = first; span <= now; span++) await this.open(databaseName('results', span))
+    await this.open(databaseName('pool', now))
+    if (now > 0) await this.open(databaseName('pool', now - 1))
+    for (let span = spanOf(Math.min(this.firstEpoch(), now * perDatabase), perDatabase); span <= now; span++) {
+      await this.open(databaseName('pool', span))
+      await this.open(databaseName('results', span))
+    }
   }
 
   private hearDraw(value: unknown): void {

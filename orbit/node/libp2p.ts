@@ -10,11 +10,12 @@ import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
+
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import type { Libp2pOptions } from 'libp2p'
+import { abortableTcp } from './tcp.ts'
 
 /** Bun's node:crypto has no ChaCha20-Poly1305: Noise fails on frames of 1,200 bytes or more unless given a pure one. */
 export const bunNoise = () =>
@@ -57,7 +58,7 @@ export function libp2pOptions(options: {
   return {
     privateKey: libp2pKey(options.nodeKey),
     addresses: { listen: [...options.listen] },
-    transports: [tcp(), bunWebSockets(), circuitRelayTransport()],
+    transports: [abortableTcp(), bunWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [bunNoise()],
     // A paused stream takes in one window more, and libp2p breaks it off at 4 MiB unread.
     streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 2 << 20 } })],

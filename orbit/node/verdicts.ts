@@ -37,6 +37,8 @@ export class Verdicts {
   private readonly options: VerdictsOptions
   /** By CID. */
   private readonly given = new Map<string, Verdict>()
+  /** The round at which this node began to listen: it can't tell when earlier draws were sealed. */
+  private since = Number.POSITIVE_INFINITY
   private readonly open = new Map<string, { draw: Statement<DrawBody>; arrived: number }>()
 
   constructor(options: VerdictsOptions) {
@@ -44,6 +46,7 @@ export class Verdicts {
   }
 
   async start(): Promise<void> {
+    this.since = this.options.round()
     for (const [key, bytes] of await this.options.kv.entries(PREFIX)) {
       const [epoch, fault] = dagCbor.decode<[number, DrawFault | null]>(bytes)
       const draw = key.slice(PREFIX.length)
@@ -55,6 +58,10 @@ export class Verdicts {
   hear(draw: Statement<DrawBody>): void {
     const cid = cidOf(draw.bytes).toString()
     if (this.given.has(cid) || this.open.has(cid)) return
+    if (seedRound(this.options.genesis, draw.body.epoch) <= this.since + this.options.genesis.body.epoch.rounds) {
+      // Unless it is still to come, it is history to a node that has just started.
+      if (this.options.round() >= seedRound(this.options.genesis, draw.body.epoch)) return
+    }
     this.open.set(cid, { draw, arrived: this.options.round() })
   }
 

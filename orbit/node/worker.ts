@@ -43,6 +43,11 @@ export async function work(service: Service, engine: Engine, options: WorkOption
   }
   let shown = false
   while (!options.signal.aborted && service.pending() > 0) {
+    if (!shown && service.genesis.body.replication > 1) {
+      const text =
+        'Done, and bound to it: waiting to show it when the others are (Ctrl-C: it is shown at the next start).'
+      service.events.emit('notice', { text })
+    }
     shown = true
     await anything(service, options.signal)
   }
