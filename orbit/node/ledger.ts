@@ -9,6 +9,7 @@ import {
   type DatabaseKind,
   type DrawBody,
   databaseName,
+  documentKey,
   drawBody,
   type HeartbeatBody,
   heartbeatBody,
@@ -41,6 +42,8 @@ export class Ledger {
   knowledge: Knowledge = NO_KNOWLEDGE
   /** Settled windows. */
   readonly history = new Map<bigint, SettledWindow>()
+  /** Signatures of beacon rounds that deal a draw and that no coordinator has written down yet (kept-rounds.ts). */
+  readonly rounds = new Map<number, Uint8Array>()
   readonly unitsPerWindow: number
   private readonly genesis: Genesis
   private readonly openStore: OpenStore
@@ -139,6 +142,12 @@ export class Ledger {
     await store.put(key, value)
   }
 
+  /** Whether a coordinator has written a beacon round down. */
+  hasRound(round: number): boolean {
+    const { coordinators } = this.genesis.body
+    return coordinators.some((writer) => this.get('draws', documentKey.beacon(writer, round)) !== undefined)
+  }
+
   get(database: string, key: string): unknown {
     return this.documents.get(database)?.get(key)
   }
@@ -180,7 +189,7 @@ export class Ledger {
       {
         accounts: this.of('accounts'),
         pool: this.of('pool'),
-        draws: this.of('draws'),
+        draws: this.drawsAndRounds(),
         results: this.of('results'),
       },
       this.knowledge,
@@ -192,7 +201,7 @@ export class Ledger {
   /** All documents, by kind: what the state is computed from. */
   dump(): Record<DatabaseKind, unknown[]> {
     const all = (kind: DatabaseKind) => [...this.of(kind)]
-    return { accounts: all('accounts'), pool: all('pool'), draws: all('draws'), results: all('results') }
+    return { accounts: all('accounts'), pool: all('pool'), draws: [...this.drawsAndRounds()], results: all('results') }
   }
 
   /** Windows are settled: documents about them alone are forgotten. */
@@ -209,6 +218,11 @@ export class Ledger {
       for (const key of keys) documents.delete(key)
     }
     this.invalidate()
+  }
+
+  private *drawsAndRounds(): Iterable<unknown> {
+    yield* this.of('draws')
+    for (const [round, signature] of this.rounds) yield { round, signature }
   }
 
   private *of(kind: DatabaseKind): Iterable<unknown> {

@@ -3,8 +3,9 @@ import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../rules/events.ts'
 import { type History, NO_HISTORY } from '../rules/history.ts'
 import type { Home } from './home.ts'
+import { KEPT_ROUND, keptRoundsOf } from './kept-rounds.ts'
 import { type KnowledgeDump, storedKnowledge, type Wants } from './knowledge.ts'
-import { historyOf } from './settled.ts'
+import { historyOf, SETTLED } from './settled.ts'
 import { hasDatabase, SqliteFile } from './sqlite.ts'
 
 /** @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
@@ -15,19 +16,22 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
       'SELECT databases.kind AS kind, value FROM documents JOIN databases ON documents.db = databases.address',
     )
     for (const { kind, value } of rows) documents[kind as DatabaseKind].push(dagCbor.decode(new Uint8Array(value)))
+    for (const [round, signature] of keptRoundsOf(privateRows(sql, KEPT_ROUND))) {
+      documents.draws.push({ round, signature })
+    }
     return documents
   })
 }
 
 /** Settled windows. @throws {DataDirectoryInUse} */
 export const readHistory = (home: Home): History =>
-  reading(home, NO_HISTORY, (sql) =>
-    historyOf(
-      sql
-        .all<{ k: string; v: Uint8Array }>("SELECT k, v FROM private WHERE k >= 'settled/' AND k < 'settled0'")
-        .map(({ k, v }) => [k, new Uint8Array(v)] as const),
-    ),
-  )
+  reading(home, NO_HISTORY, (sql) => historyOf(privateRows(sql, SETTLED)))
+
+/** Rows of the node's private table. @param prefix of ASCII */
+const privateRows = (sql: SqliteFile, prefix: string) =>
+  sql
+    .all<{ k: string; v: Uint8Array }>('SELECT k, v FROM private WHERE k >= ? AND k < ?', prefix, `${prefix}\u{7f}`)
+    .map(({ k, v }) => [k, new Uint8Array(v)] as const)
 
 /** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>

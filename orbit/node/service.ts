@@ -41,6 +41,7 @@ import { readCertificateFile } from './certificates.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
 import { FraudProofs } from './fraud.ts'
 import { type Home, writeAtomically } from './home.ts'
+import { KeptRounds } from './kept-rounds.ts'
 import { Learning } from './knowledge.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
@@ -83,6 +84,7 @@ export class Service {
   private readonly learning: Learning
   private readonly audits: Audits
   private readonly verdicts: Verdicts
+  private readonly keptRounds: KeptRounds
   private readonly frauds: FraudProofs
   private capacity: number
   private readonly engines: readonly Engine['name'][]
@@ -117,6 +119,7 @@ export class Service {
       cited: (pool) => ledger.heartbeatsUnder(pool),
       round: () => Math.max(this.round() ?? 0, this.wallRound()),
     })
+    this.keptRounds = new KeptRounds({ genesis: this.genesis, kv: node.kv, ledger, beacon })
     ledger.onDraw = (draw) => this.verdicts.hear(draw)
     this.audits = new Audits({
       node: this.nodeKey,
@@ -168,6 +171,7 @@ export class Service {
     await topic.subscribe((bytes) => this.hearRound(bytes))
     await this.learning.start()
     await this.verdicts.start()
+    if (!this.isCoordinator) await this.keptRounds.start()
     const settled = await this.node.kv.entries(SETTLED)
     for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
@@ -196,6 +200,10 @@ export class Service {
   /** A source of rounds passes them on; what only hears them need not, gossip does. */
   private get passesRoundsOn(): boolean {
     return this.home.beaconKey !== null || this.genesis.body.beacon.source === 'drand'
+  }
+
+  private get isCoordinator(): boolean {
+    return this.genesis.body.coordinators.includes(this.nodeKey)
   }
 
   private hearRound(bytes: Uint8Array): void {
@@ -228,6 +236,8 @@ export class Service {
 
   private async onRound(round: BeaconRound): Promise<void> {
     await this.ledger.openSpans(round.round)
+    // A coordinator writes them down for everybody, and seals nothing before it has.
+    if (!this.isCoordinator) await this.keptRounds.update(round)
     await this.verdicts.judge()
     // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
     this.registering ??= this.register(round).catch((error) => {
@@ -244,7 +254,7 @@ export class Service {
       await this.settle(round.round)
       await this.ledger.dropPools(round.round)
     }
-    if (this.genesis.body.coordinators.includes(this.nodeKey)) await this.coordinate(round)
+    if (this.isCoordinator) await this.coordinate(round)
   }
 
   /** What is over is remembered in a few bytes, and its documents are forgotten. */
@@ -565,6 +575,7 @@ export class Service {
     }
     this.stopped = true
     for (const cleanup of this.cleanups) cleanup()
+    await this.keptRounds.stop()
     await this.beacon.stop()
     await this.duty
     await this.node.stop()

@@ -4,7 +4,7 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { seedRound } from '../rules/assignment.ts'
-import { type DrawFault, drawFault } from '../rules/draw-check.ts'
+import { type DrawFault, drawFault, mayMend } from '../rules/draw-check.ts'
 import { type DrawBody, type HeartbeatBody, MAX_WITNESSED } from '../rules/events.ts'
 import { cidOf, type Genesis } from '../rules/genesis.ts'
 import type { State } from '../rules/state.ts'
@@ -73,8 +73,8 @@ export class Verdicts {
       const now = round()
       const { epoch, pool } = draw.body
       const fault = drawFault(draw, { state: state(), arrived, round: now, cited: await cited(pool), known: known() })
-      // Heads that are on their way have until the beacon round.
-      if (fault === 'the pool heads that it cites are not here' && now < seedRound(genesis, epoch)) continue
+      // What is on its way has until the beacon round.
+      if (mayMend(fault) && now < seedRound(genesis, epoch)) continue
       this.open.delete(cid)
       this.given.set(cid, { epoch, draw: cid, fault })
       await kv.put(PREFIX + cid, dagCbor.encode([epoch, fault]))

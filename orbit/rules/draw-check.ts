@@ -19,9 +19,14 @@ export type DrawFault =
   | 'its coordinator sealed two'
   | 'ill-formed'
   | 'the pool heads that it cites are not here'
+  | 'a node on its roster is not registered here'
   | 'its roster does not follow from the pool heads that it cites'
   | 'it excludes an account without cause'
   | 'it leaves out nodes that are there'
+
+/** Faults that may mend by what is still on its way: a node waits with these until the beacon round. */
+export const mayMend = (fault: DrawFault | null): boolean =>
+  fault === 'the pool heads that it cites are not here' || fault === 'a node on its roster is not registered here'
 
 export interface DrawView {
   readonly state: State
@@ -55,6 +60,7 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
     throw error
   }
   if (!view.cited) return 'the pool heads that it cites are not here'
+  if (body.roster.some(({ node }) => !state.nodes.has(node))) return 'a node on its roster is not registered here'
   const excluded = new Set(body.excluded)
   const roster = rosterAt(state, view.cited, excluded, body.epoch)
   if (

@@ -56,6 +56,21 @@ describe('one node', () => {
     expect(store.all().map(({ value }) => value)).toEqual([1])
   })
 
+  test('tells what lies under heads: all that was ever put before them, and nothing since', async () => {
+    const node = await lab.node()
+    const store = await node.open('things')
+    for (const value of [1, 2]) await store.put(`${node.nodeKeyHex}/a`, value)
+    const heads = await store.heads()
+    await store.put(`${node.nodeKeyHex}/b`, 3)
+    const under = async (some: readonly string[]) => ((await store.under(some)) as number[] | null)?.sort() ?? null
+    expect(await under(heads)).toEqual([1, 2])
+    expect(await under(await store.heads())).toEqual([1, 2, 3])
+    // Asked for what was before, after it was asked for more.
+    expect(await under(heads)).toEqual([1, 2])
+    expect(await under([])).toEqual([])
+    expect(await under([...heads, `zdpu${'1'.repeat(45)}`])).toBeNull()
+  })
+
   test('what is closed opens again with what it held; what is dropped is gone, blocks and all', async () => {
     const node = await lab.node()
     const kept = await node.open('kept')

@@ -1,8 +1,9 @@
 /** A draw holds when it came in time and follows from what it cites; whoever has the same can tell. */
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { seedRound } from '../../../orbit/rules/assignment.ts'
+import { deal } from '../../../orbit/rules/deal.ts'
 import { nextDraw } from '../../../orbit/rules/draw.ts'
-import { type DrawView, drawFault } from '../../../orbit/rules/draw-check.ts'
+import { type DrawView, drawFault, mayMend } from '../../../orbit/rules/draw-check.ts'
 import type { DrawBody, HeartbeatBody } from '../../../orbit/rules/events.ts'
 import { cidOf } from '../../../orbit/rules/genesis.ts'
 import { rosterAt } from '../../../orbit/rules/roster.ts'
@@ -45,10 +46,11 @@ describe('refused', () => {
 
   test('when a node that its heads contain is missing, or one that they do not is there', () => {
     expect(fault({ ...draw, roster: draw.roster.slice(1) })).toContain('does not follow')
+    expect(fault(draw, { cited: heartbeats.slice(1) })).toContain('does not follow')
     const stranger = new Party({ accounts: 9 }).members[8]!
     const roster = [...draw.roster, { node: stranger.node, account: stranger.account, capacity: 3 }]
     roster.sort((a, b) => (a.node < b.node ? -1 : 1))
-    expect(fault({ ...draw, roster })).toContain('does not follow')
+    expect(fault({ ...draw, roster })).toContain('not registered')
   })
 
   test('when a capacity or an account is another', () => {
@@ -81,8 +83,15 @@ describe('refused', () => {
     expect(fault(body, { cited: some, known: fresh })).toBeNull()
   })
 
-  test('when its heads are not here', () => {
+  test('when its heads or a registration are not here; until the beacon round that may mend', () => {
     expect(fault(draw, { cited: null })).toContain('not here')
+    expect(mayMend(fault(draw, { cited: null }))).toBe(true)
+    const state = party.state()
+    const nodes = new Map([...state.nodes].filter(([node]) => node !== draw.roster[3]!.node))
+    expect(fault(draw, { state: { ...state, nodes } })).toContain('not registered here')
+    expect(mayMend(fault(draw, { state: { ...state, nodes } }))).toBe(true)
+    expect(mayMend(fault({ ...draw, roster: draw.roster.slice(1) }))).toBe(false)
+    expect(mayMend(fault())).toBe(false)
   })
 
   test('when it is not by a coordinator, or by one that sealed two', () => {
@@ -107,6 +116,27 @@ describe('the roster', () => {
     const seed = seedRound(party.genesis, epoch)
     const spread = heartbeats.map((heartbeat, i) => ({ ...heartbeat, round: seed - 297 - i }))
     expect(at(spread, epoch)).toHaveLength(4)
+  })
+
+  test('of 20 accounts with heartbeats of all ages: of 2,000 units, none goes to a node older than 300 s', () => {
+    const twenty = new Party({ accounts: 20 })
+    const { freshRounds, beacon } = twenty.genesis.body
+    expect(freshRounds * beacon.period).toBe(300)
+    const epoch = 150
+    const seed = seedRound(twenty.genesis, epoch)
+    // Every 20 s from 10 s to 390 s; and whoever is stale said so often before.
+    const age = new Map(twenty.members.map(({ node }, i) => [node, 10 + 20 * i]))
+    const words = twenty.members.flatMap(({ node }) =>
+      [0, 40, 7].map((more) => twenty.beat(node, Math.max(1, seed - age.get(node)! - more), { capacity: 4000 })),
+    )
+    const roster = rosterAt(twenty.state(), words, new Set(), epoch)
+    const randomness = new Uint8Array(32).fill(5)
+    const input = { networkId: twenty.genesis.networkId, epoch, randomness, roster, units: 2000, replication: 3 }
+    const seats = deal(input).quorums.flat()
+    expect(seats).toHaveLength(6000)
+    const ages = new Set(seats.map((seat) => age.get(roster[seat]!.node)!))
+    expect(Math.max(...ages)).toBe(290)
+    expect(ages.size).toBe(15)
   })
 
   test('has nobody who registered less than an epoch before: of 100,000 keys made after R(e), none', () => {
