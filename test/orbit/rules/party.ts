@@ -3,13 +3,14 @@
  * made up unless a test gives the real ones: what is tested here is who is believed, not what is computed.
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, merkleRoot, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
 import { type Assignment, assign, seedRound } from '../../../orbit/rules/assignment.ts'
 import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
-import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
+import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/beacon.ts'
 import {
   type AuditBody,
   type CommitBody,
@@ -22,6 +23,7 @@ import {
   type RevealBody,
 } from '../../../orbit/rules/events.ts'
 import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
+import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/puzzle.ts'
 import { type Knowledge, leafKey, NO_KNOWLEDGE } from '../../../orbit/rules/quorum.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
@@ -119,13 +121,23 @@ export class Party {
     if (known) return known
     const { account, node, name, accountSecret, nodeSecret } = this.member(key)
     const { network } = this
-    const words = { type: 'registration', network, account, node, name, round: 1, beacon: beaconAt(1), nonce: 0 }
+    const words = { type: 'registration', network, account, node, name, round: 1, beacon: beaconAt(1) }
     const made = {
-      registration: sign(words, accountSecret).bytes,
+      registration: sign({ ...words, nonce: this.nonceOf(account) }, accountSecret).bytes,
       consent: sign({ type: 'consent', network, account, node }, nodeSecret).bytes,
     }
     this.registrations.set(key, made)
     return made
+  }
+
+  private nonceOf(account: string): number {
+    const { registration: price } = this.genesis.body
+    const input = { networkId: this.network, account, round: 1, randomness: randomnessOf(beaconAt(1)) }
+    const solves = (nonce: number) =>
+      isSolution(price, scrypt(nonceBytes(nonce), challengeOf(input), { ...price, dkLen: 8 }))
+    let nonce = 0
+    while (!solves(nonce)) nonce++
+    return nonce
   }
 
   /** Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals it. */
