@@ -254,7 +254,9 @@ export class Service {
       await this.settle(round.round)
       await this.ledger.dropPools(round.round)
     }
-    if (this.isCoordinator) await this.coordinate(round)
+    if (!this.isCoordinator) return
+    await this.writeRounds(round)
+    await this.seal(round)
   }
 
   /** What is over is remembered in a few bytes, and its documents are forgotten. */
@@ -374,13 +376,17 @@ export class Service {
     this.lastHeartbeat = body
   }
 
-  private async coordinate(round: BeaconRound): Promise<void> {
+  /** Writes down the rounds that deal the draws, for everybody. */
+  private async writeRounds(round: BeaconRound): Promise<void> {
     for (const { body } of this.state().sealed.values()) {
       const seed = seedRound(this.genesis, body.epoch)
       if (seed > round.round) continue
       const { signature } = seed === round.round ? round : await this.beacon.round(seed)
       await this.ledger.put(databaseName('draws'), documentKey.beacon(this.nodeKey, seed), { round: seed, signature })
     }
+  }
+
+  private async seal(round: BeaconRound): Promise<void> {
     const draw = nextDraw(this.state(), round.round, this.ledger.unitsPerWindow, await this.ledger.pool(round.round))
     if (!draw || !mayStepIn(this.genesis, this.nodeKey, draw.epoch, round.round)) return
     // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.

@@ -20,9 +20,8 @@ afterAll(() => desk.dispose())
 
 /** One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a defect's. */
 function isOneClearLine({ code, stderr, stdout }: Outcome, says: RegExp): void {
-  const lines = stderr.trimEnd().split('\n')
-  expect({ lines: lines.length, text: stderr }).toEqual({ lines: 1, text: stderr })
-  expect(stderr).toStartWith('collatz: ')
+  // All of it, so that a failure says what came instead.
+  expect({ code, stdout, stderr }).toEqual({ code, stdout, stderr: expect.stringMatching(/^collatz: [^\n]+\n$/) })
   expect(stderr).toMatch(says)
   expect(stderr + stdout).not.toMatch(/\n {4}at /)
   expect([0, 70]).not.toContain(code)

@@ -1,8 +1,10 @@
 /** Five real nodes, N = 3, and one of them cheats: nothing false is certified, and what can be proved is proved. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSource } from '../../cli/source.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
+import { fraudProofPath } from '../../orbit/node/fraud.ts'
 import { openHome } from '../../orbit/node/home.ts'
 import { checksumHex } from '../../orbit/rules/events.ts'
 import { Machine, type Status } from './processes.ts'
@@ -44,6 +46,14 @@ async function liar(how: string): Promise<{ machine: Machine; account: string; n
 
 const isBanned = (status: Status, account: string) => status.convictions.some((c) => c.account === account)
 
+/** What the program says of the fraud proof that a node wrote by itself. */
+async function provenBy(machine: Machine, account: string): Promise<string> {
+  const { kind } = (await machine.status()).convictions.find((c) => c.account === account)!
+  const path = fraudProofPath(machine.home, { account, kind })
+  for (let i = 0; !existsSync(path) && i < 100; i++) await Bun.sleep(200)
+  return machine.run('verify', path)
+}
+
 /** Every certified result, computed again. */
 async function nothingFalseIsCertified(): Promise<number> {
   const { state } = await readSource(openHome(founder.home))
@@ -77,6 +87,7 @@ for (const how of ['checksum', 'skip']) {
     const banned = accounts.filter(({ level }) => level === 'BANNED')
     expect(banned.map(({ name }) => name)).toContain(how)
     expect(banned.every(({ name, account: key }) => guilty.has(key) && !names.includes(name as never))).toBe(true)
+    for (const other of honest) expect(await provenBy(other, account)).toContain(account)
     await machine.kill(node)
   })
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Conviction } from '../../orbit/rules/convictions.ts'
 
 const binary = resolve(import.meta.dir, '../../dist/collatz')
 
@@ -16,7 +17,7 @@ export interface Status {
     readonly units: number
     readonly level: string
   }[]
-  readonly convictions: readonly { readonly account: string; readonly kind: string }[]
+  readonly convictions: readonly Pick<Conviction, 'account' | 'kind'>[]
   readonly running: boolean
   readonly draws: { readonly refused: readonly { readonly epoch: number; readonly fault: string }[] } | null
   readonly node: { readonly addresses: readonly string[] } | null
