@@ -21,6 +21,11 @@ export const init = defineCommand({
     bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71)', valueHint: 'BITS' },
     replication: { type: 'string', description: 'N: accounts that must agree on a unit (1 to 15)', valueHint: 'N' },
     deadline: { type: 'string', description: 'beacon rounds until a unit passes to the reserve', valueHint: 'ROUNDS' },
+    adaptive: {
+      type: 'boolean',
+      description: 'let one result of a TRUSTED account and an audit of it certify a unit, instead of N results',
+    },
+    trusted: { type: 'string', description: 'accepted units that make an account TRUSTED (100)', valueHint: 'UNITS' },
     listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
     ...shared,
   },
@@ -39,6 +44,8 @@ export const init = defineCommand({
       ...(args.bits ? { bits: wholeNumber('--bits', args.bits, 20, 71) } : {}),
       ...(args.replication ? { replication: wholeNumber('--replication', args.replication, 1, 15) } : {}),
       ...(args.deadline ? { deadlineRounds: wholeNumber('--deadline', args.deadline, 1, 10_000_000) } : {}),
+      adaptive: Boolean(args.adaptive),
+      ...(args.trusted ? { trusted: wholeNumber('--trusted', args.trusted, 1, 1_000_000) } : {}),
       listen: listenAddresses(args.listen, Boolean(args.local)),
     })
     const { genesis } = home
@@ -52,7 +59,7 @@ export const init = defineCommand({
     }
     console.log(`Founded network ${genesis.networkId} (${genesis.body.name}).
   baseline   every n below ${powerText(genesis.baseline)} converges (${genesis.body.baseline.citation})
-  windows    2^${genesis.partition.bits} numbers each, N = ${genesis.body.replication}
+  windows    2^${genesis.partition.bits} numbers each, N = ${genesis.body.replication}${genesis.body.audit.adaptive ? ', or one TRUSTED account and an audit' : ''}
   beacon     ${genesis.body.beacon.source === 'local' ? 'local: whoever trusts this network trusts its founder not to rig draws' : 'drand quicknet'}
   data       ${home.directory} (back up account.key: it is you)
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)

@@ -222,11 +222,13 @@ export class Answers {
     return null
   }
 
-  /** Says what records this node has computed for leaves of others' results. */
-  async audit(claims: AuditBody['claims'], round: number): Promise<void> {
+  /** Says what records this node has computed for leaves of others' results. @param drawnBy which of them */
+  async audit(claims: AuditBody['claims'], drawnBy: BeaconRound, now: number): Promise<void> {
     const { genesis, node, secret } = this.options
-    const batch = this.epochOf(round)
-    const { bytes } = sign<AuditBody>({ type: 'audit', network: genesis.networkId, batch, claims }, secret)
+    const batch = this.epochOf(now)
+    const { round, signature: beacon } = drawnBy
+    const body: AuditBody = { type: 'audit', network: genesis.networkId, batch, round, beacon, claims }
+    const { bytes } = sign(body, secret)
     await this.put(batch, documentKey.audit(node, batch, bytes), { statement: bytes })
   }
 

@@ -1,12 +1,16 @@
 /**
- * A node's audits (rules: audit.ts): finds the certified units whose audit names it, computes the leaves, and tells everybody
- * where it finds another record than was certified. Few leaves, on one core, beside the work.
+ * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the work.
+ *
+ * Of units that N agree on it tells everybody where it finds another record than was certified. Of units that one result and
+ * an audit certify it says what it found, whatever that is, and without having seen the leaves; but only if the result
+ * was here before the beacon round that drew them.
  */
 import { leavesOf } from '../../kernels/partition.ts'
 import { encodeLeaf } from '../../kernels/result.ts'
 import type { Engine } from '../../kernels/unit.ts'
-import { seedRound } from '../rules/assignment.ts'
-import { auditEpoch, auditOf } from '../rules/audit.ts'
+import { certifyingAudit } from '../rules/adaptive.ts'
+import { type Assignment, deadlineRound, seedRound } from '../rules/assignment.ts'
+import { auditOf, certifyingEpoch } from '../rules/audit.ts'
 import { dealtUnitKey } from '../rules/batch.ts'
 import { type AuditBody, MAX_AUDITED } from '../rules/events.ts'
 import { recordAt } from '../rules/leaves.ts'
@@ -23,66 +27,146 @@ export interface AuditsOptions {
   readonly beacon: (round: number) => Promise<BeaconRound | null>
   /** The leaf records that a CID names, or null when nobody hands them out now. */
   readonly leaves: (cid: string) => Promise<Uint8Array | null>
-  readonly publish: (claims: Claims) => Promise<void>
+  /** @param drawnBy the round that drew the leaves */
+  readonly publish: (claims: Claims, drawnBy: BeaconRound) => Promise<void>
+}
+
+/** An audit that names this node. */
+interface Due {
+  readonly assignment: Assignment
+  readonly leaves: readonly number[]
+  readonly drawnBy: BeaconRound
+  /** CID of the leaves to compare with; null: there is nothing to compare with yet. */
+  readonly against: string | null
 }
 
 export class Audits {
   private readonly options: AuditsOptions
-  /** Units that were looked at: by dealtUnitKey, with their audit epoch, as a later result draws another audit. */
+  /** The epoch that draws the audit, by dealtUnitKey and number of results: the first to begin after they were here. */
+  private readonly drawnIn = new Map<string, number>()
   private readonly seen = new Set<string>()
 
   constructor(options: AuditsOptions) {
     this.options = options
   }
 
+  /** Looks at what has come. @param round the newest beacon round */
+  hear(state: State, round: number): void {
+    const next = Math.floor(round / state.genesis.body.epoch.rounds) + 1
+    for (const { certified } of state.windows.values()) {
+      for (const unit of certified.values()) this.note(timesOf(unit), next)
+    }
+    for (const { assignment } of awaiting(state)) this.note(dealtUnitKey(assignment), next)
+  }
+
+  private note(key: string, next: number): void {
+    if (!this.drawnIn.has(key)) this.drawnIn.set(key, next)
+  }
+
   /** Does what is due. @param round the newest beacon round */
   async run(state: State, round: number, signal: AbortSignal): Promise<void> {
-    const claims: Claims = []
-    let engine: Engine | null = null
+    const due: Due[] = []
+    for (const unit of awaiting(state)) due.push(...(await this.certifying(state, unit.assignment, round)))
+    for (const { certified } of state.windows.values()) {
+      for (const unit of certified.values()) if (!signal.aborted) due.push(...(await this.doubting(state, unit, round)))
+    }
+    if (due.length === 0) return
+    const engine = this.options.openEngine()
+    const byRound = new Map<number, { drawnBy: BeaconRound; claims: Claims }>()
     try {
-      for (const { certified } of state.windows.values()) {
-        for (const unit of certified.values()) {
-          if (signal.aborted || claims.length >= MAX_AUDITED) break
-          const due = await this.leavesFor(state, unit, round)
-          const records = due.length > 0 ? await this.options.leaves(unit.results[0]!.item.result.leaves) : null
-          for (const leaf of due) {
-            if (claims.length >= MAX_AUDITED || !records) break
-            engine ??= this.options.openEngine()
-            const { epoch, window, unit: index } = unit.assignment
-            const own = await engine.verifyLeaf({ partition: state.genesis.partition, window, index }, leaf, { signal })
-            const record = encodeLeaf(own)
-            if (equalBytes(record, recordAt(records, leaf))) continue
-            claims.push([epoch, window.toString(), index, leaf, record])
-          }
+      for (const { assignment, leaves, drawnBy, against } of due) {
+        const records = against === null ? null : await this.options.leaves(against)
+        if (against !== null && !records) continue
+        const { epoch, window, unit: index } = assignment
+        for (const leaf of leaves) {
+          const own = await engine.verifyLeaf({ partition: state.genesis.partition, window, index }, leaf, { signal })
+          const record = encodeLeaf(own)
+          if (records && equalBytes(record, recordAt(records, leaf))) continue
+          const of = byRound.get(drawnBy.round) ?? { drawnBy, claims: [] }
+          byRound.set(drawnBy.round, of)
+          of.claims.push([epoch, window.toString(), index, leaf, record])
         }
       }
     } finally {
-      await engine?.close()
+      await engine.close()
     }
-    if (claims.length > 0) await this.options.publish(claims)
+    for (const { drawnBy, claims } of byRound.values()) {
+      for (let at = 0; at < claims.length; at += MAX_AUDITED) {
+        await this.options.publish(claims.slice(at, at + MAX_AUDITED), drawnBy)
+      }
+    }
+    this.forget(state)
   }
 
-  /** The leaves that this node is to compute of a unit, once. */
-  private async leavesFor(state: State, unit: CertifiedUnit, round: number): Promise<readonly number[]> {
+  /** Units that one result certifies once this node has said what it finds, each once. */
+  private async certifying(state: State, assignment: Assignment, round: number): Promise<Due[]> {
+    const { genesis } = state
+    const epoch = certifyingEpoch(genesis, assignment.epoch)
+    const key = dealtUnitKey(assignment)
+    // What came when the round was out could have been cut to it.
+    const inTime = (this.drawnIn.get(key) ?? Number.POSITIVE_INFINITY) <= epoch
+    if (!inTime || seedRound(genesis, epoch) > round || this.isDone(state, key, key)) return []
+    if (round >= deadlineRound(genesis, assignment.epoch)) return []
+    const drawnBy = await this.options.beacon(seedRound(genesis, epoch))
+    if (!drawnBy) return []
+    this.seen.add(key)
+    const audit = certifyingAudit(genesis, assignment, drawnBy.signature)
+    if (!audit?.auditors.includes(this.options.node)) return []
+    return [{ assignment, leaves: audit.leaves, drawnBy, against: null }]
+  }
+
+  /** The leaves that this node is to compute of a certified unit, once. */
+  private async doubting(state: State, unit: CertifiedUnit, round: number): Promise<Due[]> {
     const { genesis } = state
     const { assignment, results, settlement } = unit
-    const epoch = auditEpoch(settlement.counted.map(({ body }) => body.batch))
-    const key = dealtUnitKey(assignment)
-    const once = `${key} ${epoch}`
-    if (this.seen.has(once) || seedRound(genesis, epoch) > round) return []
-    const said = state.evidence.units.get(key)?.claims.some(({ node }) => node === this.options.node)
+    // What an audit certified has had it.
+    if (settlement.auditors.length > 0) return []
+    const key = timesOf(unit)
+    const epoch = this.drawnIn.get(key)
+    if (epoch === undefined || seedRound(genesis, epoch) > round) return []
+    if (this.isDone(state, dealtUnitKey(assignment), key)) return []
     const draw = state.draws.get(assignment.epoch)
-    if (said || !draw) return []
-    const beacon = await this.options.beacon(seedRound(genesis, epoch))
-    if (!beacon) return []
-    this.seen.add(once)
+    const drawnBy = draw && (await this.options.beacon(seedRound(genesis, epoch)))
+    if (!drawnBy) return []
+    this.seen.add(key)
     const signers = results.flatMap(({ node }) => state.nodes.get(node)?.account ?? [])
     const audited = {
       ...{ epoch: assignment.epoch, window: assignment.window, unit: assignment.unit, signers },
       leaves: leavesOf(genesis.partition, assignment.unit).length,
       level: levelAmong(state, signers),
     }
-    const audit = auditOf(genesis, audited, draw.draw.body.roster, beacon.randomness)
-    return audit?.auditors.includes(this.options.node) ? audit.leaves : []
+    const audit = auditOf(genesis, audited, draw.draw.body.roster, drawnBy.randomness)
+    if (!audit?.auditors.includes(this.options.node)) return []
+    return [{ assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.result.leaves }]
+  }
+
+  private isDone(state: State, unit: string, key: string): boolean {
+    const said = state.evidence.units.get(unit)?.claims.some(({ node }) => node === this.options.node)
+    return this.seen.has(key) || said === true
+  }
+
+  /** What is settled is not looked at again. */
+  private forget({ evidence }: State): void {
+    for (const key of this.drawnIn.keys()) {
+      if (evidence.units.has(key.split(' ')[0]!)) continue
+      this.drawnIn.delete(key)
+      this.seen.delete(key)
+    }
+  }
+}
+
+/** A unit certified by other results is another thing to audit. */
+const timesOf = ({ assignment, settlement }: CertifiedUnit): string =>
+  `${dealtUnitKey(assignment)} ${settlement.counted.length}`
+
+/** Units of which the one result is here that an audit would certify. */
+function* awaiting(state: State): Iterable<{ assignment: Assignment }> {
+  for (const { assignments } of state.draws.values()) {
+    for (const assignment of assignments) {
+      if (!assignment.audited) continue
+      const evidence = state.evidence.units.get(dealtUnitKey(assignment))
+      const isCertified = state.settlements.get(dealtUnitKey(assignment))?.status === 'certified'
+      if (!isCertified && evidence?.reveals.has(assignment.quorum[0]!)) yield { assignment }
+    }
   }
 }

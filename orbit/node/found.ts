@@ -27,6 +27,10 @@ export interface Founding {
   readonly replication?: number
   /** Beacon rounds until a unit passes to the reserve. */
   readonly deadlineRounds?: number
+  /** One result of a trusted account and an audit certify a unit. */
+  readonly adaptive?: boolean
+  /** Accepted units from which an account is TRUSTED. */
+  readonly trusted?: number
   readonly listen: readonly string[]
 }
 
@@ -49,6 +53,7 @@ export function found(founding: Founding): Home {
     throw new RuleError(`a window of 2^${bits} numbers: the size must be 20 to 71 bits`)
   }
   const chain = local ? localChain(beaconKey, Math.floor(now / 1000) - 10, 1) : QUICKNET
+  const trusted = founding.trusted ?? 100
   const rounds = local ? 3 : 1200
   const body: GenesisBody = {
     type: 'genesis',
@@ -66,9 +71,14 @@ export function found(founding: Founding): Home {
     founders: [{ account, node }],
     // A local network's accounts are its founder's own; among strangers an account costs ten minutes of a core.
     registration: priceOf(local ? 0 : 600),
-    audit: { leaves: 2, auditors: 2 },
+    audit: { leaves: 2, auditors: 2, adaptive: founding.adaptive ?? false },
     // A level lost for each 90 days without a unit.
-    trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: Math.ceil((90 * 86_400) / chain.period) },
+    trust: {
+      verified: Math.min(10, trusted),
+      trusted,
+      elite: Math.max(1000, trusted),
+      idleRounds: Math.ceil((90 * 86_400) / chain.period),
+    },
     vote: { deadlineRounds: 14 * 24 * 1200 },
     genesis_timestamp: now,
   }

@@ -73,6 +73,15 @@ export class Learning implements Knowledge {
     return this.facts.get(leafKey(leaf))
   }
 
+  /** Forgets the leaves of results that are settled. */
+  forget({ evidence }: State): void {
+    const live = new Set<string>()
+    for (const { reveals } of evidence.units.values()) {
+      for (const { item } of reveals.values()) live.add(item.result.leaves)
+    }
+    for (const cid of this.blocks.keys()) if (!live.has(cid)) this.blocks.delete(cid)
+  }
+
   dump(): KnowledgeDump {
     return { leaves: [...this.blocks], truths: [...this.facts] }
   }

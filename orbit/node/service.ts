@@ -27,7 +27,7 @@ import {
   registrationDocument,
   spanOf,
 } from '../rules/events.ts'
-import type { Genesis } from '../rules/genesis.ts'
+import { type Genesis, rawCid } from '../rules/genesis.ts'
 import { encodeSettled } from '../rules/history.ts'
 import { coreSecondsOf } from '../rules/puzzle.ts'
 import { seatsSince } from '../rules/roster.ts'
@@ -40,6 +40,7 @@ import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySou
 import { readCertificateFile } from './certificates.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
 import { FraudProofs } from './fraud.ts'
+import { HeldLeaves } from './held-leaves.ts'
 import { type Home, writeAtomically } from './home.ts'
 import { KeptRounds } from './kept-rounds.ts'
 import { Learning } from './knowledge.ts'
@@ -83,6 +84,7 @@ export class Service {
   private readonly answers: Answers
   private readonly learning: Learning
   private readonly audits: Audits
+  private readonly held: HeldLeaves
   private readonly verdicts: Verdicts
   private readonly keptRounds: KeptRounds
   private readonly frauds: FraudProofs
@@ -127,8 +129,9 @@ export class Service {
       beacon: (round) => beacon.round(round, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
       leaves: (cid) =>
         node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }).catch(() => null),
-      publish: (claims) => this.answers.audit(claims, this.round() ?? 0),
+      publish: (claims, drawnBy) => this.answers.audit(claims, drawnBy, this.round() ?? 0),
     })
+    this.held = new HeldLeaves(this.genesis, node, this.nodeKey)
     this.frauds = new FraudProofs({
       ...{ directory: options.home.directory, state: () => ledger.state() },
       sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
@@ -176,6 +179,7 @@ export class Service {
     for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
     await this.answers.start()
+    await this.held.start()
     for (const draw of this.state().sealed.values()) this.verdicts.hear(draw)
     this.cleanups.push(
       this.beacon.onRound((round) => {
@@ -232,6 +236,7 @@ export class Service {
   private async judge(): Promise<void> {
     this.judging = false
     await this.verdicts.judge()
+    await this.held.release(this.state(), this.round() ?? 0)
   }
 
   private async onRound(round: BeaconRound): Promise<void> {
@@ -245,6 +250,7 @@ export class Service {
       if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot register: ${error.message}` })
     })
     await this.beat(round)
+    await this.held.release(this.state(), round.round)
     await this.answers.flush(round, this.owed(round.round).length === 0)
     void this.learn()
     this.audit(round.round)
@@ -265,13 +271,19 @@ export class Service {
     if (windows.length === 0) return
     for (const settled of windows) await this.node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
     this.ledger.settle(windows, round)
+    this.learning.forget(this.state())
   }
 
   private auditing: Promise<void> | null = null
+  private auditedIn = -1
 
   /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
   private audit(round: number): void {
-    if (this.capacity === 0 || round % this.genesis.body.epoch.rounds !== 0) return
+    if (this.capacity === 0) return
+    this.audits.hear(this.state(), round)
+    const epoch = Math.floor(round / this.genesis.body.epoch.rounds)
+    if (this.auditing || this.auditedIn === epoch) return
+    this.auditedIn = epoch
     this.auditing ??= this.audits
       .run(this.state(), round, this.stopping.signal)
       .catch((error) => {
@@ -534,8 +546,12 @@ export class Service {
 
   /** Keeps a result of this node until it is committed to and shown: acknowledged means it survives a kill. */
   async submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void> {
-    const cid = await this.node.blocks.put(leaves, 'raw')
-    await this.answers.keep({ ...result, leaves: cid.toString() }, this.round() ?? 0)
+    const { epoch, unit } = result
+    const dealt = this.state().draws.get(epoch)?.assignments
+    const assignment = dealt?.find((of) => of.window === BigInt(result.window) && of.unit === unit)
+    if (assignment?.audited && assignment.quorum[0] === this.nodeKey) await this.held.keep(assignment, leaves)
+    else await this.node.blocks.put(leaves, 'raw')
+    await this.answers.keep({ ...result, leaves: rawCid(leaves).toString() }, this.round() ?? 0)
   }
 
   /** Results of this node that are not shown yet. */

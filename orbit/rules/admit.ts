@@ -153,7 +153,7 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       if (spanOf(body.type === 'decline' ? body.epoch : body.batch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('an answer of other epochs than this database holds')
       }
-      if (body.type === 'commit' || body.type === 'reveal') verifyRound(genesis.chain, body.round, body.beacon)
+      if (body.type !== 'decline') verifyRound(genesis.chain, body.round, body.beacon)
       if (body.type === 'commit') keyIs(documentKey.commit(writer, body.batch, bytes))
       else if (body.type === 'reveal') keyIs(documentKey.reveal(writer, body.batch, body.part, bytes))
       else if (body.type === 'audit') keyIs(documentKey.audit(writer, body.batch, bytes))

@@ -18,10 +18,12 @@ export const unitKey = (id: UnitId): string => `${id.window}/${id.unit}`
 
 export interface Assignment extends UnitId {
   readonly epoch: number
-  /** Node keys, N of them, of distinct accounts. */
+  /** Node keys, N of them, of distinct accounts; one if replication is adaptive and one of the N is trusted. */
   readonly quorum: readonly string[]
   /** Who takes over, in order (seats.ts). */
   readonly reserve: readonly string[]
+  /** Set if one result and its audit certify the unit (audit.ts): the roster that its auditors are drawn from. */
+  readonly audited: DrawBody['roster'] | null
 }
 
 /** R(e): the round whose randomness deals the draw of epoch e. */
@@ -45,6 +47,12 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
   }
   if (draw.excluded.some((account, i) => i > 0 && draw.excluded[i - 1]! >= account)) {
     throw new RuleError('a draw whose exclusions are not sorted')
+  }
+  if (draw.trusted.some((account, i) => i > 0 && draw.trusted[i - 1]! >= account)) {
+    throw new RuleError('a draw whose trusted accounts are not sorted')
+  }
+  if (draw.trusted.length > 0 && !genesis.body.audit.adaptive) {
+    throw new RuleError('a draw that trusts accounts, in a network where N must agree')
   }
   const units: UnitId[] = []
   const seen = new Set<string>()
@@ -76,12 +84,20 @@ export function assign(genesis: Genesis, draw: DrawBody, signature: Uint8Array):
     replication: genesis.body.replication,
   })
   const assignments: Assignment[] = []
+  const trusted = new Set(draw.trusted)
   units.forEach((id, i) => {
     const quorum = dealt.quorums[i]
     if (!quorum) return
     const node = (index: number) => draw.roster[index]!.node
     const reserve = [...dealt.reserve(i).take(reserveLength(genesis.body.replication))].map(node)
-    assignments.push({ ...id, epoch: draw.epoch, quorum: quorum.map(node), reserve })
+    const dealtTo = { ...id, epoch: draw.epoch }
+    // The first of the N that is trusted computes the unit; the others are called if that does not certify it.
+    const one = quorum.find((index) => trusted.has(draw.roster[index]!.account))
+    if (one === undefined) assignments.push({ ...dealtTo, quorum: quorum.map(node), reserve, audited: null })
+    else {
+      const others = quorum.filter((index) => index !== one).map(node)
+      assignments.push({ ...dealtTo, quorum: [node(one)], reserve: [...others, ...reserve], audited: draw.roster })
+    }
   })
   return assignments
 }

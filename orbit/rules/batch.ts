@@ -239,7 +239,8 @@ function read(document: unknown): Answer {
   throw new RuleError('a reveal without its items')
 }
 
-function claimsOf(statement: Statement<AuditBody>): LeafClaim[] {
+/** What an auditor says, leaf by leaf. */
+export function claimsOf(statement: Statement<AuditBody>): LeafClaim[] {
   return statement.body.claims.map(([epoch, window, unit, leaf, record]) => ({
     ...{ node: statement.signer, statement },
     ...{ epoch, window: BigInt(window), unit, leaf, record },

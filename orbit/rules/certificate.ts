@@ -1,13 +1,13 @@
 /**
  * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs to be convinced of units of a window, and
- * nothing else. Format 2 (https://ipld.io/specs/codecs/dag-json/spec/):
+ * nothing else. Format 3 (https://ipld.io/specs/codecs/dag-json/spec/):
  *
  *   format         "collatz-certificate"
- *   version        2
+ *   version        3
  *   genesis        bytes   the signed genesis block; its CID is the network id
  *   scope          "window" (all classes of the partition) or "units" (some of them)
  *   window         string  w, decimal: the certificate is about [w*2^W, (w+1)*2^W)
- *   registrations  [{ registration, consent }]  of every node whose result or witness is in it, sorted by node key
+ *   registrations  [{ registration, consent }]  of every node whose result, audit or witness is in it, sorted by node key
  *   draws          [{ draw, signature, witnesses }]  the sealed draws, the beacon signature of R(epoch), and heartbeats of
  *                  more than half of the accounts on its roster that witness it, sorted by node; sorted by epoch
  *   commits        [bytes]  every commit that a result rests on or cites, sorted by CID
@@ -15,6 +15,7 @@
  *   units          by unit, ascending
  *                  { unit, draw: index into draws,
  *                    results: [{ reveal: index into reveals, index, proof, item }]  all that count, in the deal's order,
+ *                    audits: [bytes]  where they certify in place of N results: of all auditors, sorted by CID,
  *                    declines: [bytes]  that let the reserve answer before the deadline,
  *                    leaves: 64-byte records of the certified result,
  *                    contested: [bytes]  leaves of results that differ from it, where somebody handed them out }
@@ -29,10 +30,23 @@ import { classes } from '../../kernels/partition.ts'
 import { verifyInclusion } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { openRegistration, type Registration } from './admit.ts'
-import { type Assignment, assign } from './assignment.ts'
-import { type Commit, isCommitted, type LeafId, openCommit, openItem, type Reveal, type UnitEvidence } from './batch.ts'
+import { type Assignment, assign, seedRound } from './assignment.ts'
+import { certifyingEpoch } from './audit.ts'
+import {
+  type Commit,
+  claimsOf,
+  dealtUnitKey,
+  isCommitted,
+  type LeafId,
+  openCommit,
+  openItem,
+  type Reveal,
+  type UnitEvidence,
+} from './batch.ts'
 import { verifyRound } from './beacon.ts'
 import {
+  type AuditBody,
+  auditBody,
   type DrawBody,
   declineBody,
   drawBody,
@@ -47,7 +61,7 @@ import {
 import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
 import { type SettledConviction, type SettledWindow, settledWindow } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
-import { settle, type Wrong } from './quorum.ts'
+import { type Knowledge, settle, type Wrong } from './quorum.ts'
 import type { CertifiedUnit, State } from './state.ts'
 import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
 import { witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
@@ -56,7 +70,7 @@ const index = z.number().int().min(0)
 
 const certificateFile = z.strictObject({
   format: z.literal('collatz-certificate'),
-  version: z.literal(2),
+  version: z.literal(3),
   scope: z.enum(['window', 'units']),
   genesis: field.blob,
   window: z.string().regex(/^(0|[1-9][0-9]{0,40})$/),
@@ -72,6 +86,7 @@ const certificateFile = z.strictObject({
         results: z
           .array(z.strictObject({ reveal: index, index, proof: z.array(field.bytes(32)).max(12), item: field.blob }))
           .min(1),
+        audits: z.array(field.blob),
         declines: z.array(field.blob),
         leaves: field.blob.nullable(),
         contested: z.array(field.blob),
@@ -140,7 +155,7 @@ export function writeCertificate(
     .map((unit) => {
       const certified = known?.certified.get(unit)
       if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
-      return { unit, certified, evidence: state.evidence.units.get(keyOf(certified.assignment))! }
+      return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
     })
   const counted = units.flatMap(({ certified }) => certified.settlement.counted)
   const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
@@ -152,11 +167,15 @@ export function writeCertificate(
     return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
   })
   const nodes = [
-    ...new Set([...counted.map(({ node }) => node), ...witnesses.flat().map(({ signer }) => signer)]),
+    ...new Set([
+      ...counted.map(({ node }) => node),
+      ...witnesses.flat().map(({ signer }) => signer),
+      ...units.flatMap(({ certified }) => certified.settlement.auditors),
+    ]),
   ].sort()
   const file: CertificateFile = {
     format: 'collatz-certificate',
-    version: 2,
+    version: 3,
     scope: which === 'all' ? 'window' : 'units',
     genesis: state.genesis.bytes,
     window: window.toString(),
@@ -182,6 +201,7 @@ export function writeCertificate(
           proof: [...reveal.proof()],
           item: reveal.bytes,
         })),
+        audits: sorted(auditsNeeded(state.genesis, certified, evidence)),
         declines: [...assignment.quorum, ...assignment.reserve].flatMap(
           (node) => evidence.declines.get(node)?.bytes ?? [],
         ),
@@ -193,11 +213,14 @@ export function writeCertificate(
   return dagJson.encode(file)
 }
 
-/** A certificate of our own as dag-cbor without the leaves that nobody contests: a fraction of it, with all signatures. */
+/**
+ * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks of: a fraction of it, with
+ * all signatures.
+ */
 export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
   const file = (fileBytes[0] === 0x7b ? dagJson : dagCbor).decode<CertificateFile>(fileBytes)
-  const isContested = ({ results }: CertificateFile['units'][number]) =>
-    new Set(results.map(({ item }) => resultKey(openItem(item).result))).size > 1
+  const isContested = ({ results, audits }: CertificateFile['units'][number]) =>
+    audits.length > 0 || new Set(results.map(({ item }) => resultKey(openItem(item).result))).size > 1
   return dagCbor.encode({
     ...file,
     units: file.units.map((unit) => (isContested(unit) ? unit : { ...unit, leaves: null })),
@@ -219,13 +242,20 @@ export function settledBy({ genesis, window, complete, units, accounts }: Certif
   return settledWindow(genesis, window, units.values(), convictions)
 }
 
-const keyOf = ({ epoch, window, unit }: Assignment): string => `${epoch}/${window}/${unit}`
-
 /** By CID, each once. */
 const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
   [...new Map(statements.map((bytes) => [cidOf(bytes).toString(), bytes]))]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, bytes]) => bytes)
+
+/** The audits that certify a unit in place of N results. */
+const auditsNeeded = (genesis: Genesis, { settlement, assignment }: CertifiedUnit, { claims }: UnitEvidence) =>
+  claims
+    .filter(({ node, statement }) => settlement.auditors.includes(node) && certifies(genesis, assignment, statement))
+    .map(({ statement }) => statement.bytes)
+
+const certifies = (genesis: Genesis, { epoch }: Assignment, { body }: Statement<AuditBody>): boolean =>
+  body.round === seedRound(genesis, certifyingEpoch(genesis, epoch))
 
 /** The commits behind the results that count, and those that they cite. */
 function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence): Uint8Array[] {
@@ -299,7 +329,17 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
         throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
       }
     }
-    const { leaves, differing, results, wrong } = checkUnit(genesis, assignment, entry, shown, commits)
+    const audits = inOrder(entry.audits, 'audits').map((bytes) => {
+      const audit = open(bytes, auditBody, `an audit of unit ${unit}`)
+      of(genesis, audit.body)
+      verifyRound(genesis.chain, audit.body.round, audit.body.beacon)
+      if (nodes.get(audit.signer)?.account !== draw.roster.get(audit.signer)) {
+        throw new RuleError(`unit ${unit} has an auditor whose registration is missing or names another account`)
+      }
+      used.nodes.add(audit.signer)
+      return audit
+    })
+    const { leaves, differing, results, wrong } = checkUnit(genesis, assignment, entry, shown, commits, audits)
     for (const leaf of differing) contested.push({ window, unit, leaf })
     const { result } = results[0]!.item
     const accounts = results.map(({ node }) => nodes.get(node)!.account)
@@ -341,7 +381,7 @@ function parse(fileBytes: Uint8Array): CertificateFile {
   const parsed = certificateFile.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new RuleError(`it is not a certificate of format 2: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
+    throw new RuleError(`it is not a certificate of format 3: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
   }
   if (!equalBytes(codec.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
   return parsed.data
@@ -415,20 +455,29 @@ function readItem(
   return { node: statement.signer, statement, body: statement.body, item, bytes, index, proof: () => proof }
 }
 
-/** N equal results of nodes whose turn it was, committed before they were shown; and whatever differed from them. */
+/**
+ * N equal results of nodes whose turn it was, committed before they were shown, or one and its audit; and whatever differed
+ * from them.
+ */
 function checkUnit(
   genesis: Genesis,
   assignment: Assignment,
   { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
   shown: readonly Reveal[],
   commits: readonly Commit[],
+  audits: readonly Statement<AuditBody>[],
 ): {
   leaves: readonly HardSummary[] | null
   differing: readonly number[]
   results: readonly Reveal[]
   wrong: readonly Wrong[]
 } {
-  const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
+  const claims = audits.flatMap((audit) => {
+    const own = claimsOf(audit).filter((claim) => dealtUnitKey(claim) === dealtUnitKey(assignment))
+    if (own.length > 0 && certifies(genesis, assignment, audit)) return own
+    throw new RuleError(`unit ${unit} has an audit of something else`)
+  })
+  const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims }
   const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
   for (const commit of commits) if (cited.has(commit.cid)) evidence.commits.set(commit.node, commit)
   for (const reveal of shown) {
@@ -454,11 +503,12 @@ function checkUnit(
   const blocks = new Map(
     [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
   )
-  const settlement = settle(genesis, assignment, evidence, {
+  const knowledge: Knowledge = {
     leaves: (cid) => blocks.get(cid),
     // Taken for true here; the caller is told which leaves that concerns.
     truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
-  })
+  }
+  const settlement = settle(genesis, assignment, evidence, knowledge, () => true)
   if (settlement.status !== 'certified') {
     const reasons = [...new Set(settlement.refused.values())].join(', ')
     throw new RuleError(
@@ -467,6 +517,9 @@ function checkUnit(
   }
   if (settlement.counted.length !== shown.length || settlement.counted.some((reveal, i) => reveal !== shown[i])) {
     throw new RuleError(`unit ${unit} has a result that does not count, or not in the order of the deal`)
+  }
+  if (audits.some(({ signer }) => !settlement.auditors.includes(signer))) {
+    throw new RuleError(`unit ${unit} has an audit that does not certify it`)
   }
   const { results, counted, wrong } = settlement
   const { result } = results[0]!.item

@@ -4,7 +4,7 @@
  */
 import { checkDraw, seedRound } from './assignment.ts'
 import { turnOf } from './coordinators.ts'
-import { excludedAt } from './draw.ts'
+import { excludedAt, trustedAt } from './draw.ts'
 import type { DrawBody, HeartbeatBody } from './events.ts'
 import { isFresh, isOldEnough, newestHeartbeats, rosterAt, seatsSince } from './roster.ts'
 import type { State } from './state.ts'
@@ -22,11 +22,14 @@ export type DrawFault =
   | 'a node on its roster is not registered here'
   | 'its roster does not follow from the pool heads that it cites'
   | 'it excludes an account without cause'
+  | 'it trusts an account without cause'
   | 'it leaves out nodes that are there'
 
 /** Faults that may mend by what is still on its way: a node waits with these until the beacon round. */
 export const mayMend = (fault: DrawFault | null): boolean =>
-  fault === 'the pool heads that it cites are not here' || fault === 'a node on its roster is not registered here'
+  fault === 'the pool heads that it cites are not here' ||
+  fault === 'a node on its roster is not registered here' ||
+  fault === 'it trusts an account without cause'
 
 export interface DrawView {
   readonly state: State
@@ -71,6 +74,8 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
   }
   const ours = new Set(excludedAt(state, view.round))
   if (body.excluded.some((account) => !ours.has(account))) return 'it excludes an account without cause'
+  const trusted = new Set(trustedAt(state))
+  if (body.trusted.some((account) => !trusted.has(account))) return 'it trusts an account without cause'
   return leavesOut(body, view, excluded) ? 'it leaves out nodes that are there' : null
 }
 

@@ -7,6 +7,7 @@ import { missesInARow, outstanding } from './duties.ts'
 import type { DrawBody, HeartbeatBody } from './events.ts'
 import { rosterAt } from './roster.ts'
 import { isUnitCertified, type State } from './state.ts'
+import { isTrusted } from './trust.ts'
 
 const MAX_OFFERS = 64
 
@@ -15,6 +16,12 @@ export interface CitedPool {
   readonly cited: DrawBody['pool']
   /** All heartbeats under the cited heads. */
   readonly heartbeats: readonly HeartbeatBody[]
+}
+
+/** Accounts whose single result may certify a unit, together with an audit. Ascending. */
+export function trustedAt(state: State): string[] {
+  if (!state.genesis.body.audit.adaptive) return []
+  return state.accounts.flatMap(({ account, level }) => (isTrusted(level) ? [account] : [])).sort()
 }
 
 /** Accounts that are dealt nothing: they have missed too much in a row, or are convicted. Ascending. */
@@ -64,5 +71,6 @@ export function nextDraw(state: State, round: number, unitsPerWindow: number, po
     }
   }
   if (offers.length === 0) return null
-  return { type: 'draw', network: genesis.networkId, epoch, pool: [...pool.cited], excluded, roster, offers }
+  const trusted = trustedAt(state).filter((account) => accounts.has(account))
+  return { type: 'draw', network: genesis.networkId, epoch, pool: [...pool.cited], excluded, trusted, roster, offers }
 }

@@ -81,6 +81,8 @@ export const drawBody = z.strictObject({
   pool: z.array(z.strictObject({ span: field.count, heads: z.array(z.string().max(100)).max(64) })).max(4),
   /** Accounts that are left out because they missed too often or are convicted, ascending: whoever doubts it, checks it. */
   excluded: z.array(field.key).max(512),
+  /** Accounts on the roster that are TRUSTED or better, ascending; none unless replication is adaptive (audit.ts). */
+  trusted: z.array(field.key).max(512),
   roster: z.array(rosterEntry).min(1).max(512),
   offers: z.array(offer).min(1).max(64),
 })
@@ -190,6 +192,9 @@ export const auditBody = z.strictObject({
   type: z.literal('audit'),
   network,
   batch: field.count,
+  /** The beacon round that drew the leaves, and its BLS signature. */
+  round: field.count,
+  beacon: field.bytes(48),
   /** [epoch of the deal, window, unit, leaf, record of 64 bytes] */
   claims: z
     .array(z.tuple([unitId.epoch, unitId.window, unitId.unit, z.number().int().min(0).max(65535), field.bytes(64)]))

@@ -70,7 +70,12 @@ export const genesisBody = z.strictObject({
     tries: field.positive,
   }),
   /** How many leaves of a certified unit are computed again, and by how many others (audit.ts). */
-  audit: z.strictObject({ leaves: z.number().int().min(0).max(64), auditors: z.number().int().min(1).max(16) }),
+  audit: z.strictObject({
+    leaves: z.number().int().min(0).max(64),
+    auditors: z.number().int().min(1).max(16),
+    /** Adaptive replication: one result of an account that is TRUSTED or better, and an audit of it, certify a unit. */
+    adaptive: z.boolean(),
+  }),
   /** Accepted units from which an account is VERIFIED, TRUSTED, ELITE. */
   trust: z.strictObject({
     verified: field.positive,
@@ -122,6 +127,9 @@ export function readGenesis(bytes: Uint8Array): Genesis {
   }
   const { source: _, ...rest } = body.beacon
   const chain: ChainInfo = rest
+  if (body.audit.adaptive && body.audit.leaves === 0) {
+    throw new RuleError('the genesis lets audits certify that look at no leaf')
+  }
   checkChain(chain)
   checkPrice(body.registration)
   return {

@@ -12,9 +12,13 @@
  * is left that nobody has shown wrong, and N accounts signed it, it is certified. Results whose leaves nobody hands out
  * can't be shown wrong, and decide nothing while there is a difference.
  *
+ * Where replication is adaptive, the one result of a trusted account counts by itself, and its audit (audit.ts) takes the
+ * place of the others.
+ *
  * Everything here is a function of signed documents and of facts of mathematics: it comes out the same whatever came
  * first, and a fact that is learned later can only convict who was wrong all along.
  */
+import { auditorsOf } from './adaptive.ts'
 import type { Assignment } from './assignment.ts'
 import type { Commit, LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
 import { type ResultBody, resultKey } from './events.ts'
@@ -51,6 +55,8 @@ export interface Settlement {
   /** All that count, in the order of the deal. */
   readonly counted: readonly Reveal[]
   readonly escalations: number
+  /** Nodes whose audit certifies it in place of N results. */
+  readonly auditors: readonly string[]
   readonly wrong: readonly Wrong[]
   /** Claims of auditors that were wrong. */
   readonly wrongClaims: readonly LeafClaim[]
@@ -79,7 +85,9 @@ export function settle(
     const { counted, refused } = count(genesis, assignment, evidence, { declines, escalations })
     const decision = decide(genesis, assignment, counted, knowledge, claims)
     const full = escalations === 0 || counted.length >= N + escalations * SEATS_AN_ESCALATION
-    if (decision.differ && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
+    // An audit that exposes the one result calls others, as a difference does.
+    const isOpen = decision.differ || (assignment.audited !== null && decision.wrong.length > 0)
+    if (isOpen && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
     const { differ: _, ...rest } = decision
     // Whoever shows first is not refused for it: others may still cite him.
     if (rest.status === 'waiting') for (const [node, why] of refused) if (why === 'not-cited') refused.delete(node)
@@ -96,11 +104,12 @@ function count(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence,
     const commit = evidence.commits.get(node)
     return commit && mayAnswer(genesis, assignment, node, commit.body.round, calls) ? commit : null
   }
+  const isAudited = (node: string) => assignment.audited !== null && node === assignment.quorum[0]
   const citable = new Set(seats.flatMap((node) => commitOf(node)?.cid ?? []))
   for (const [node, reveal] of evidence.reveals) {
     const commit = commitOf(node)
     if (!commit) refused.set(node, evidence.commits.get(node) === null ? 'committed-twice' : 'not-assigned')
-    else if (!isTimely(genesis, reveal, citable, commit.cid)) refused.set(node, 'revealed-early')
+    else if (!isAudited(node) && !isTimely(genesis, reveal, citable, commit.cid)) refused.set(node, 'revealed-early')
   }
   for (const node of seats) {
     const reveal = evidence.reveals.get(node)
@@ -108,8 +117,9 @@ function count(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence,
   }
   const counted = sound.filter((reveal) => {
     const cited = sound.some((other) => other.node !== reveal.node && other.item.cites.includes(reveal.item.commit))
-    if (!cited && genesis.body.replication > 1) refused.set(reveal.node, 'not-cited')
-    return cited || genesis.body.replication === 1
+    const counts = cited || genesis.body.replication === 1 || isAudited(reveal.node)
+    if (!counts) refused.set(reveal.node, 'not-cited')
+    return counts
   })
   return { counted, refused }
 }
@@ -126,7 +136,7 @@ interface Group {
   readonly records: Uint8Array | undefined
 }
 
-type Decision = Pick<Settlement, 'status' | 'results' | 'wrong' | 'wrongClaims' | 'wants'> & {
+type Decision = Pick<Settlement, 'status' | 'results' | 'auditors' | 'wrong' | 'wrongClaims' | 'wants'> & {
   readonly differ: boolean
 }
 
@@ -155,7 +165,15 @@ function decide(
   const wrongClaims: LeafClaim[] = []
   // Nobody looks at the leaves of results that agree and that no auditor doubts.
   if (differ || doubted) {
-    for (const { records, reveals } of groups) if (!records) wants.leaves.push(reveals[0]!.item.result.leaves)
+    // Of a result that waits for its audit the leaves are held back until all auditors have spoken.
+    const isHeld = ({ reveals: [one] }: Group) =>
+      assignment.audited !== null &&
+      !differ &&
+      one!.node === assignment.quorum[0] &&
+      auditorsOf(genesis, assignment, one!, claims, null).length === 0
+    for (const group of groups) {
+      if (!group.records && !isHeld(group)) wants.leaves.push(group.reveals[0]!.item.result.leaves)
+    }
     standing = keep(
       standing,
       (group) => !group.records || addsUp(genesis, assignment, group),
@@ -177,16 +195,28 @@ function decide(
         )
     }
     // A claim that nobody has looked into yet holds nothing up; a difference does.
-    if (unsettled > 0) return { status: 'disputed', results: [], wrong, wrongClaims, wants, differ }
+    if (unsettled > 0) return { status: 'disputed', results: [], auditors: [], wrong, wrongClaims, wants, differ }
   }
   const proven = differ ? standing.filter(({ records }) => records) : standing
   const only = proven.length === 1 ? proven[0]! : null
-  const certified = only !== null && only.reveals.length >= genesis.body.replication
+  const unanimous = only !== null && only.reveals.length >= genesis.body.replication
+  const auditors = only && !unanimous && !differ ? auditorsIn(genesis, assignment, only, claims) : []
+  const certified = unanimous || auditors.length > 0
   return {
     status: certified ? 'certified' : differ || wrong.length > 0 ? 'disputed' : 'waiting',
-    results: certified ? only.reveals : [],
-    ...{ wrong, wrongClaims, wants, differ },
+    results: certified ? only!.reveals : [],
+    ...{ auditors, wrong, wrongClaims, wants, differ },
   }
+}
+
+function auditorsIn(
+  genesis: Genesis,
+  assignment: Assignment,
+  { reveals, records }: Group,
+  claims: readonly LeafClaim[],
+): readonly string[] {
+  const own = reveals.find(({ node }) => node === assignment.quorum[0])
+  return own && records ? auditorsOf(genesis, assignment, own, claims, records) : []
 }
 
 /** Those that pass; the others are told to `failed`. */

@@ -10,6 +10,9 @@
  *   - as soon as more than j of the unit's nodes have declined, or
  *   - as soon as results that differ have called it: two more seats for each escalation (quorum.ts); both reasons add up.
  *
+ * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve; all of them are called
+ * as soon as that one declines or is shown wrong, since N are wanted then.
+ *
  * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods the unit is on
  * offer again in a new draw.
  *
@@ -59,7 +62,8 @@ export function mayAnswer(
   if (assignment.quorum.includes(node)) return true
   const place = assignment.reserve.indexOf(node)
   if (place === -1) return false
-  if (place < declines + escalations * SEATS_AN_ESCALATION) return true
   const { deadlineRounds, replication } = genesis.body
+  const others = assignment.audited && declines + escalations > 0 ? replication - 1 : 0
+  if (place < declines + escalations * SEATS_AN_ESCALATION + others) return true
   return round >= seedRound(genesis, assignment.epoch) + deadlineRounds * (1 + Math.floor(place / replication))
 }

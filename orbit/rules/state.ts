@@ -43,7 +43,7 @@ export interface DealtDraw {
 
 export interface CertifiedUnit {
   readonly assignment: Assignment
-  /** N that agree, in the order of the deal, of accounts not all of whom are convicted. */
+  /** N that agree, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
   readonly results: readonly Reveal[]
   readonly settlement: Settlement
 }
@@ -258,14 +258,18 @@ function settleAll(
   return settlements
 }
 
-/** N results that agree, one of them at least of an account that is not convicted; null when there is none. */
+/**
+ * N results that agree, one of them at least of an account that is not convicted; null when there is none. Where an audit
+ * stands for the others, neither the one nor all of the auditors may be convicted.
+ */
 function certifying(
   genesis: Genesis,
   nodes: ReadonlyMap<string, Registration>,
-  { results }: Settlement,
+  { results, auditors }: Settlement,
   convicted: ReadonlySet<string>,
 ): readonly Reveal[] | null {
-  const isConvicted = ({ node }: Reveal) => convicted.has(nodes.get(node)?.account ?? '')
+  const isConvicted = ({ node }: { node: string }) => convicted.has(nodes.get(node)?.account ?? '')
+  if (auditors.length > 0 && auditors.every((node) => isConvicted({ node }))) return null
   const trusted = results.filter((result) => !isConvicted(result))
   if (trusted.length === 0) return null
   const chosen = new Set([...trusted, ...results.filter(isConvicted)].slice(0, genesis.body.replication))

@@ -1,6 +1,6 @@
 /**
- * Levels, computed from certified units and convictions, and from nothing else. They decide audit rates and the vote,
- * never a shortcut to N.
+ * Levels, computed from certified units and convictions, and from nothing else. They decide audit rates and the vote;
+ * a shortcut to N only in a network whose genesis says so (audit.ts).
  *
  * Rise.       VERIFIED, TRUSTED and ELITE from so many accepted units on, as the genesis says.
  * Decay.      For each full `idleRounds` since R(e) of its newest accepted unit an account drops by one level: a key that
@@ -16,6 +16,8 @@ import type { Genesis } from './genesis.ts'
 /** From the lowest. */
 export const LEVELS = ['BANNED', 'UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE'] as const
 export type Level = (typeof LEVELS)[number]
+
+export const isTrusted = (level: Level): boolean => LEVELS.indexOf(level) >= LEVELS.indexOf('TRUSTED')
 
 /** What a level rests on: what its units earned, and how many levels it lost since by lying idle. */
 export interface Standing {

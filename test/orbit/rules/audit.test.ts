@@ -1,7 +1,7 @@
 /** Who audits what is drawn by a beacon that came later; and what an audit finds is a matter of arithmetic. */
 import { describe, expect, test } from 'bun:test'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { type AuditedUnit, auditEpoch, auditOf, detectionChance } from '../../../orbit/rules/audit.ts'
+import { type AuditedUnit, auditOf, certifyingEpoch, detectionChance } from '../../../orbit/rules/audit.ts'
 import type { Level } from '../../../orbit/rules/trust.ts'
 import { Party } from './party.ts'
 
@@ -14,8 +14,13 @@ const unitAt = (unit: number, level: Level = 'UNTRUSTED'): AuditedUnit => ({
 const beacon = (i: number) => sha256(Uint8Array.of(i >> 8, i & 255))
 const audit = (i: number, level?: Level) => auditOf(genesis, unitAt(i, level), roster, beacon(i))
 
-test('the beacon that draws it comes after the last result was shown', () => {
-  expect(auditEpoch([7, 9, 8])).toBe(10)
+test('the beacon that draws a certifying audit is the first after half of the deadline', () => {
+  // Epochs of 3 rounds, a deadline of 100: R(5) is round 15, and half of the deadline later is round 65.
+  expect(certifyingEpoch(genesis, 5) * 3).toBe(66)
+  const odd = { ...genesis, body: { ...genesis.body, deadlineRounds: 99 } }
+  expect(certifyingEpoch(odd, 5) * 3).toBe(66)
+  const even = { ...genesis, body: { ...genesis.body, deadlineRounds: 96 } }
+  expect(certifyingEpoch(even, 5) * 3).toBe(63)
 })
 
 test('two others compute the same two leaves', () => {

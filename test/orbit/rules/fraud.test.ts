@@ -244,7 +244,7 @@ describe('nobody is made to compute what is no leaf of the network:', () => {
   const { node } = conviction
   const base = readFraudProof(cases.leaf.bytes)
   const signed = (changes: Partial<ResultBody>) => {
-    const unit: Assignment = { epoch: 2, window: base.window, unit: base.unit, quorum: [], reserve: [] }
+    const unit: Assignment = { epoch: 2, window: base.window, unit: base.unit, quorum: [], reserve: [], audited: null }
     const result = { ...party.result(unit, party.claim(unit, 1)), ...changes }
     show(party, node, result)
     const document = party.documents.results.at(-1) as { statement: Uint8Array; items: Uint8Array[] }
@@ -258,7 +258,7 @@ describe('nobody is made to compute what is no leaf of the network:', () => {
   test('a window beyond the engines', () => expect(signed({ window: (1n << 69n).toString() })).toBe('refused'))
 
   test('a claim about a leaf that there is not', () => {
-    const words = { type: 'audit', network: party.genesis.networkId, batch: 1 }
+    const words = { type: 'audit', network: party.genesis.networkId, batch: 1, round: 3, beacon: beaconAt(3) }
     const forged = (leaf: number, window = base.window.toString()) => {
       const claims = [[2, window, base.unit, leaf, new Uint8Array(64).fill(1)]]
       const { node: auditor } = cases.claim.conviction

@@ -49,6 +49,13 @@ export interface Message {
 }
 
 /** 12 accounts; each epoch has a database of its own; a puzzle that one nonce in 64 solves. */
+/** Who was dealt most, but for the coordinator: with several results there are proofs in what it says. */
+export function busiest(party: Party, units: readonly Assignment[]): string {
+  const seats = (node: string) => units.filter(({ quorum }) => quorum.includes(node)).length
+  const nodes = party.members.slice(1).map(({ node }) => node)
+  return nodes.reduce((most, node) => (seats(node) > seats(most) ? node : most))
+}
+
 export const newParty = (): Party =>
   new Party({
     accounts: 12,
@@ -113,6 +120,7 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
   const draw = {
     ...{ type: 'draw', network, epoch: 5, pool: [{ span: 4, heads: ['zdpuHead', 'zdpuOther'] }] },
     excluded: [party.members[5]!.account],
+    trusted: [party.members[2]!.account],
     roster: party.members
       .slice(0, 4)
       .map(({ node, account }) => ({ node, account, capacity: 3 }))
@@ -167,7 +175,7 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
     },
     {
       ...{ kind: 'audit', database: 'results-2', writer, parts: statement(auditBody) },
-      value: signed({ type: 'audit', network, batch: 2, claims }),
+      value: signed({ type: 'audit', network, batch: 2, round: 6, beacon: beaconAt(6), claims }),
       keyOf: ({ batch }, bytes) => documentKey.audit(writer, Number(batch), bytes),
     },
   ]

@@ -55,7 +55,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     coordinators: [node],
     founders: [{ account, node }],
     registration: { N: 2, r: 1, p: 1, tries: 1 },
-    audit: { leaves: 2, auditors: 2 },
+    audit: { leaves: 2, auditors: 2, adaptive: false },
     trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1_000_000 },
     vote: { deadlineRounds: 1000 },
     genesis_timestamp: 1_700_000_000_000,

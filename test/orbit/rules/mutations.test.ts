@@ -8,6 +8,7 @@ import { evidenceOf } from '../../../orbit/rules/batch.ts'
 import { cidOf, genesisBody, readGenesis } from '../../../orbit/rules/genesis.ts'
 import { RuleError, sign } from '../../../orbit/rules/statement.ts'
 import {
+  busiest,
   envelopeOf,
   type Fields,
   judge,
@@ -25,7 +26,7 @@ setDefaultTimeout(120_000)
 const party = newParty()
 const units = party.deal(2, 4)
 party.answerAll(units)
-const writer = units[0]!.quorum[0]!
+const writer = busiest(party, units)
 const messages = messagesOf(party, units, writer)
 const KINDS = ['registration', 'heartbeat', 'draw', 'beacon', 'commit', 'reveal', 'decline', 'audit']
 const message = (kind: string): Message => messages.find((m) => m.kind === kind)!
@@ -101,7 +102,7 @@ const OWN: Record<string, readonly string[]> = {
   'draw/statement': [
     ...['epoch', 'excluded', 'excluded[]', 'offers', 'offers[].from', 'offers[].to', 'offers[].window', 'pool'],
     ...['pool[].heads', 'pool[].heads[]', 'pool[].span', 'roster', 'roster[].account', 'roster[].capacity'],
-    'roster[].node',
+    ...['roster[].node', 'trusted', 'trusted[]'],
   ],
   'commit/statement': ['root', 'units', 'units[][0]', 'units[][1]', 'units[][2]'],
   'reveal/statement': ['part'],
@@ -134,6 +135,7 @@ describe.each(SIGNED)('a %s signed anew by its own signer', (kind) => {
       engines: [[], ['abacus'], ['wasm', 'wasm', 'wasm', 'wasm']],
       witnessed: [[2, 2].map((epoch) => ({ epoch, draw: body.network })), [{ epoch: 2, draw: 'b' }]],
       excluded: [['a']],
+      trusted: [['a']],
       roster: [[], [{ ...((body.roster ?? []) as Fields[])[0], capacity: 0 }]],
       offers: [[], [{ window: '-1', from: 0, to: 1 }], [{ window: '01', from: 0, to: 1 }]],
       pool: [Array(5).fill({ span: 0, heads: [] }), [{ span: 0, heads: ['x'.repeat(101)] }]],

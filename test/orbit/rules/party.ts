@@ -93,7 +93,7 @@ export class Party {
       coordinators: [founder.node],
       founders: [{ account: founder.account, node: founder.node }],
       registration: { N: 2, r: 1, p: 1, tries: 1 },
-      audit: { leaves: 2, auditors: 2 },
+      audit: { leaves: 2, auditors: 2, adaptive: false },
       trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1_000_000 },
       vote: { deadlineRounds: 1000 },
       genesis_timestamp: 1_700_000_000_000,
@@ -141,13 +141,21 @@ export class Party {
   }
 
   /** Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals it. */
-  deal(epoch: number, units: number, options: { capacity?: number; from?: number } = {}): readonly Assignment[] {
+  deal(
+    epoch: number,
+    units: number,
+    options: { capacity?: number; from?: number; trusted?: readonly string[] } = {},
+  ): readonly Assignment[] {
     this.seal(epoch, units, options)
     return this.state().draws.get(epoch)!.assignments
   }
 
   /** Likewise, without looking at what follows. */
-  seal(epoch: number, units: number, { capacity = units, from = 0 } = {}): readonly Assignment[] {
+  seal(
+    epoch: number,
+    units: number,
+    { capacity = units, from = 0, trusted = [] as readonly string[] } = {},
+  ): readonly Assignment[] {
     const offers: DrawBody['offers'] = []
     for (let at = from; at < from + units; ) {
       const window = this.genesis.firstWindow + BigInt(Math.floor(at / this.unitsPerWindow))
@@ -159,7 +167,10 @@ export class Party {
     const roster = this.members
       .map(({ node, account }) => ({ node, account, capacity }))
       .sort((a, b) => (a.node < b.node ? -1 : 1))
-    const draw: DrawBody = { type: 'draw', network: this.network, epoch, pool: [], excluded: [], roster, offers }
+    const draw: DrawBody = {
+      ...{ type: 'draw', network: this.network, epoch, pool: [], excluded: [] },
+      ...{ trusted: [...trusted].sort(), roster, offers },
+    }
     const seed = seedRound(this.genesis, epoch)
     const { bytes } = sign(draw, this.members[0]!.nodeSecret)
     this.documents.draws.push({ statement: bytes })
@@ -310,8 +321,8 @@ export class Party {
     this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes })
   }
 
-  audit(node: string, claims: AuditBody['claims'], batch = 1): void {
-    const body: AuditBody = { type: 'audit', network: this.network, batch, claims }
+  audit(node: string, claims: AuditBody['claims'], batch = 1, round = 3 * batch): void {
+    const body: AuditBody = { type: 'audit', network: this.network, batch, round, beacon: beaconAt(round), claims }
     this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes })
   }
 
