@@ -8,7 +8,9 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, merkleRoot, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
+import { certifyingAudit } from '../../../orbit/rules/adaptive.ts'
 import { type Assignment, assign, seedRound } from '../../../orbit/rules/assignment.ts'
+import { type Audit, certifyingEpoch } from '../../../orbit/rules/audit.ts'
 import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
 import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/beacon.ts'
 import {
@@ -324,6 +326,21 @@ export class Party {
   audit(node: string, claims: AuditBody['claims'], batch = 1, round = 3 * batch): void {
     const body: AuditBody = { type: 'audit', network: this.network, batch, round, beacon: beaconAt(round), claims }
     this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes })
+  }
+
+  /** The audit that certifies a unit with its one result. */
+  certifyingAudit(assignment: Assignment): Audit {
+    const a = certifyingEpoch(this.genesis, assignment.epoch)
+    return certifyingAudit(this.genesis, assignment, beaconAt(seedRound(this.genesis, a)))!
+  }
+
+  /** What an auditor says of leaves that are as in a claim of `variant`. */
+  certify(node: string, assignment: Assignment, variant = 0, leaves = this.certifyingAudit(assignment).leaves): void {
+    const { epoch, window, unit } = assignment
+    const a = certifyingEpoch(this.genesis, epoch)
+    const records = this.claim(assignment, variant).map(encodeLeaf)
+    const claims = leaves.map((leaf): AuditBody['claims'][0] => [epoch, `${window}`, unit, leaf, records[leaf]!])
+    this.audit(node, claims, a, seedRound(this.genesis, a))
   }
 
   knowledge: Knowledge = {
