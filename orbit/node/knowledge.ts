@@ -43,14 +43,15 @@ export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): Kno
   }
 }
 
-const BLOCK_TIMEOUT = 20_000
-/** How long after a block could not be had it is asked for again. */
-const ASK_AGAIN_MS = 30_000
+const BLOCK_TIMEOUT = 5_000
+/** How long after a block could not be had it is asked for again: twice as long each time. */
+const ASK_AGAIN_MS = { first: 1_000, most: 60_000 }
 
 export class Learning implements Knowledge {
   private readonly blocks = new Map<string, Uint8Array>()
   private readonly facts = new Map<string, Uint8Array>()
-  private readonly asked = new Map<string, number>()
+  /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */
+  private readonly asked = new Map<string, { at: number; wait: number }>()
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
   private readonly openEngine: () => Engine
@@ -93,7 +94,7 @@ export class Learning implements Knowledge {
    */
   async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
     const now = performance.now()
-    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid) ?? 0))
+    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid)?.at ?? 0))
     const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
     const unknown = wants.truths.filter((leaf) => !this.facts.has(leafKey(leaf)))
     if (unknown.length > 0) await this.compute(unknown, signal)
@@ -103,10 +104,12 @@ export class Learning implements Knowledge {
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
     try {
       this.blocks.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
+      this.asked.delete(cid)
       return true
     } catch {
-      // Nobody has it now: a result whose leaves nobody hands out decides nothing, so there is no hurry.
-      this.asked.set(cid, performance.now() + ASK_AGAIN_MS)
+      // Nobody has it now; leaves that wait for an audit are handed out soon after it (held-leaves.ts).
+      const wait = Math.min(ASK_AGAIN_MS.most, 2 * (this.asked.get(cid)?.wait ?? ASK_AGAIN_MS.first / 2))
+      this.asked.set(cid, { at: performance.now() + wait, wait })
       return false
     }
   }
