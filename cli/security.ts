@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import { leavesOf } from '../kernels/partition.ts'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
-import { detectionChance } from '../orbit/rules/audit.ts'
+import { detectionChance, passChance } from '../orbit/rules/audit.ts'
 import { coreSecondsOf } from '../orbit/rules/puzzle.ts'
 import { captureBound, costOfAccounts, toNumber } from '../orbit/rules/security.ts'
 import { shared, UserError } from './command.ts'
@@ -41,11 +41,23 @@ export const security = defineCommand({
       const wrong = Math.max(1, Math.round(share * leaves))
       return { share, leaves: wrong, chance: detectionChance(leaves, wrong, audit.leaves) }
     })
-    // Core-seconds per certified unit, in units of one computation of it.
-    const cost = { quorum: replication, audits: (audit.auditors * audit.leaves) / leaves }
+    // Core-seconds per certified unit, in units of one computation of it; every audit that can be is counted.
+    const audits = (audit.auditors * audit.leaves) / leaves
+    const cost = { unanimous: replication + audits, adaptive: 1 + audits }
+    const accounts = new Set(roster.map(({ account }) => account)).size
+    const passing = SHARES.map((share) => {
+      const colluders = Math.round(share * (accounts - 1))
+      return {
+        ...{ share, colluders },
+        chances: LIES.map((lie) => {
+          const wrong = Math.max(1, Math.round(lie * leaves))
+          return { share: lie, chance: passChance(audit, [accounts - 1, colluders], [leaves, wrong]) }
+        }),
+      }
+    })
     if (args.json)
       return printJson({
-        audit: { ...audit, leavesAUnit: leaves, detection, cost },
+        audit: { ...audit, leavesAUnit: leaves, detection, cost, ...(audit.adaptive ? { passing } : {}) },
         epoch: newest,
         nodes: roster.length,
         tickets,
@@ -55,13 +67,32 @@ export const security = defineCommand({
         costs,
       })
     const percent = (x: number) => `${(x * 100).toPrecision(3)} %`
-    const audits = `Audits: ${audit.leaves} of ${leaves} leaves, drawn by a later beacon round, by each of ${audit.auditors} others. A unit costs ${cost.quorum} times its computation, and ${percent(cost.audits)} more when it is audited.
+    const inUse = (is: boolean) => (is ? ' (this network)' : '')
+    const lies = `Audits: ${audit.leaves} of ${leaves} leaves, drawn by a later beacon round, by each of ${audit.auditors} others.
+
+Cost of a certified unit, in computations of it, its audit included:
+${table(
+  ['', 'computations'],
+  [
+    [`N = ${replication} agree${inUse(!audit.adaptive)}`, cost.unanimous.toFixed(3)],
+    [`one trusted account, adaptive${inUse(audit.adaptive)}`, cost.adaptive.toFixed(3)],
+  ],
+)}
+
 A quorum that agrees on a lie is caught, if an auditor is honest, with a chance of:
 ${table(
   ['share of the unit', 'wrong leaves', 'chance'],
   detection.map((d) => [percent(d.share), d.leaves, percent(d.chance)]),
 )}`
-    console.log(`${audits}
+    const alone = `
+
+A trusted account's lie is certified, for shares of the other accounts that are in on it, with a chance of:
+${table(
+  ['share', 'accounts', ...LIES.map((lie) => `${percent(lie)} wrong`)],
+  passing.map((p) => [percent(p.share), p.colluders, ...p.chances.map(({ chance }) => percent(chance))]),
+)}
+Once seen, it costs all of them their accounts.`
+    console.log(`${lies}${audit.adaptive ? alone : ''}
 
 Roster of epoch ${newest}: ${roster.length} nodes, ${tickets} tickets, N = ${replication}.
 

@@ -1,7 +1,7 @@
 /** Who audits what is drawn by a beacon that came later; and what an audit finds is a matter of arithmetic. */
 import { describe, expect, test } from 'bun:test'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { type AuditedUnit, auditOf, certifyingEpoch, detectionChance } from '../../../orbit/rules/audit.ts'
+import { type AuditedUnit, auditOf, certifyingEpoch, detectionChance, passChance } from '../../../orbit/rules/audit.ts'
 import type { Level } from '../../../orbit/rules/trust.ts'
 import { Party } from './party.ts'
 
@@ -82,4 +82,23 @@ test('the chance to meet a wrong leaf: by the formula, and by counting what the 
   ).length
   const expected = detectionChance(256, wrong, 2)
   expect(Math.abs(met / 900 - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / 900))
+})
+
+test('a lie of one passes its audit as often as drawing it says', () => {
+  const party = new Party({ accounts: 12, partition: { leaves: 256 } })
+  const all = party.members.map(({ node, account }) => ({ node, account, capacity: 1 }))
+  const [signer, ...others] = party.members
+  const inOnIt = new Set(others.slice(0, 5).map(({ node }) => node))
+  const wrong = (leaf: number) => leaf < 100
+  const draws = 4000
+  let passed = 0
+  for (let i = 0; i < draws; i++) {
+    const unit = { ...unitAt(i), signers: [signer!.account] }
+    const { auditors, leaves } = auditOf(party.genesis, unit, all, beacon(i))!
+    if (auditors.every((node) => inOnIt.has(node)) || !leaves.some(wrong)) passed++
+  }
+  const chance = passChance(party.genesis.body.audit, [11, 5], [256, 100])
+  expect(Math.abs(passed - draws * chance)).toBeLessThan(4 * Math.sqrt(draws * chance * (1 - chance)))
+  expect(passChance(party.genesis.body.audit, [11, 0], [256, 256])).toBe(0)
+  expect(passChance(party.genesis.body.audit, [11, 11], [256, 256])).toBe(1)
 })

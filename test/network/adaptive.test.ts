@@ -1,0 +1,61 @@
+/** Four real nodes with adaptive replication: once an account is TRUSTED, its result and an audit certify a unit. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { certificateFiles } from '../../orbit/node/certificates.ts'
+import { readCertificate } from '../../orbit/rules/certificate.ts'
+import { Machine } from './processes.ts'
+
+setDefaultTimeout(240_000)
+
+const names = ['founder', 'ada', 'blaise', 'carl'] as const
+const machines = names.map((name) => new Machine(name))
+const [founder, ...others] = machines as [Machine, Machine, Machine, Machine]
+
+beforeAll(async () => {
+  const size = ['--bits', '30', '--replication', '3', '--deadline', '24', '--adaptive', '--trusted', '2']
+  await founder.run('init', '--local', ...size, '--name', 'founder', '--listen', '/ip4/127.0.0.1/tcp/0')
+  founder.start('work', '--cpu', '1', '--capacity', '2')
+  const address = await founder.address()
+  for (const [i, machine] of others.entries()) {
+    await machine.run('join', address, '--name', names[i + 1]!)
+    machine.start('work', '--cpu', '1', '--capacity', '2')
+  }
+})
+
+afterAll(() => Promise.all(machines.map((machine) => machine.dispose())))
+
+const certificates = (machine: Machine) =>
+  certificateFiles(machine.home).map(({ path }) => ({
+    path,
+    read: readCertificate(new Uint8Array(readFileSync(path))),
+  }))
+const byOne = (machine: Machine) =>
+  certificates(machine).filter(({ read }) => [...read.units.values()].some(({ accounts }) => accounts.length === 1))
+
+test('windows are certified by three at first, then by one and an audit, and every node says the same', async () => {
+  await founder.until(() => byOne(founder).length >= 3, 'three windows that one account certified', 200)
+  const [first] = certificates(founder)
+  expect([...first!.read.units.values()][0]!.accounts.length).toBe(3)
+  const alone = byOne(founder)[0]!
+  for (const machine of others) {
+    const status = await machine.until((s) => BigInt(s.frontier.below) > alone.read.window << 30n, 'the window', 60)
+    expect(status.convictions).toEqual([])
+    expect(status.units.refused).toEqual({})
+  }
+  expect(await others[0]!.run('verify', alone.path)).toContain('VALID')
+})
+
+test('the independent verifier is convinced as well', async () => {
+  const { path } = byOne(founder)[0]!
+  const script = join(import.meta.dir, '../verifier/verify.mjs')
+  const child = Bun.spawn([process.execPath, script, path], { stdout: 'pipe', stderr: 'pipe' })
+  const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  expect(errors).toBe('')
+  expect(output).toContain('VALID')
+})
+
+test('the program says what it costs', async () => {
+  const text = await founder.run('security')
+  expect(text).toContain('adaptive')
+})
