@@ -94,19 +94,28 @@ test('without a beacon nothing is drawn, what was dealt is kept, and an epoch af
   expect(theirs.frontier.windows).toBeGreaterThanOrEqual(before.frontier.windows)
 })
 
-for (const [how, why] of [
-  ['late', 'late'],
-  ['omit', 'does not follow from the pool heads'],
+const refused = (epoch: number, why: string) => (status: Status) =>
+  status.draws?.refused.some((draw) => draw.epoch === epoch && draw.fault.includes(why)) ?? false
+const exposed = (epoch: number) => (status: Status) =>
+  status.equivocations.length === 1 && status.equivocations[0]!.epoch === epoch
+
+for (const [how, what, isSeen] of [
+  ['late', 'seals late is refused', (epoch: number) => refused(epoch, 'late')],
+  [
+    'omit',
+    'seals without somebody is refused',
+    (epoch: number) => refused(epoch, 'does not follow from the pool heads'),
+  ],
+  // The last one: none of its draws stands any more.
+  ['two', 'seals two draws for an epoch is exposed', exposed],
 ] as const) {
-  test(`a coordinator that seals ${how === 'late' ? 'late' : 'without somebody'} is refused by every node, and shown`, async () => {
+  test(`a coordinator that ${what} by every node, and shown`, async () => {
     await founder.kill(running.get(founder)!, 'SIGTERM')
     const rogue = founder.startScript(join(import.meta.dir, 'rogue.ts'), founder.home, how)
     const note = `${founder.home}/rogue`
     const epoch = () => (existsSync(note) ? Number(readFileSync(note, 'utf8')) : -1)
-    const isExposed = (status: Status) =>
-      status.draws?.refused.some((refused) => refused.epoch === epoch() && refused.fault.includes(why)) ?? false
     for (const machine of [ada, blaise, carl]) {
-      const status = await machine.until(isExposed, `a draw refused as ${why}`, 100)
+      const status = await machine.until((s) => isSeen(epoch())(s), `a coordinator that ${what}`, 100)
       expect(status.running).toBe(true)
     }
     rmSync(note)

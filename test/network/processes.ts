@@ -19,6 +19,7 @@ export interface Status {
   }[]
   readonly convictions: readonly Pick<Conviction, 'account' | 'kind'>[]
   readonly running: boolean
+  readonly equivocations: readonly { readonly coordinator: string; readonly epoch: number }[]
   readonly draws: { readonly refused: readonly { readonly epoch: number; readonly fault: string }[] } | null
   readonly node: { readonly addresses: readonly string[] } | null
   readonly peers: readonly unknown[]

@@ -3,6 +3,7 @@
  *
  *   late      the founder, who coordinates, seals a draw when its beacon round is out
  *   omit      the founder leaves out a node that the heads it cites contain
+ *   two       the founder seals two different draws for one epoch
  *   unasked   a registered node commits to and shows 1,000 results of units that nobody dealt it
  */
 import { writeFileSync } from 'node:fs'
@@ -24,7 +25,7 @@ import {
 import { cidOf } from '../../orbit/rules/genesis.ts'
 import { sign } from '../../orbit/rules/statement.ts'
 
-const [directory, how] = process.argv.slice(2) as [string, 'late' | 'omit' | 'unasked']
+const [directory, how] = process.argv.slice(2) as [string, 'late' | 'omit' | 'two' | 'unasked']
 const home = openHome(directory)
 const service = await Service.start({ home, capacity: how === 'unasked' ? 0 : 64 })
 const { ledger, beacon } = service as unknown as {
@@ -76,8 +77,12 @@ if (how === 'unasked') {
   if (!honest) throw new Error('there is nothing to seal')
   const draw = how === 'omit' ? { ...honest, roster: honest.roster.slice(1) } : honest
   if (how === 'late') await beacon.round(seedRound(genesis, draw.epoch))
-  const { bytes } = sign(draw, home.nodeKey)
-  await ledger.put(databaseName('draws'), documentKey.draw(service.nodeKey, draw.epoch, bytes), { statement: bytes })
+  const [offer] = honest.offers as [DrawBody['offers'][0]]
+  const other = { ...honest, offers: [{ ...offer, window: (BigInt(offer.window) + 1000n).toString() }] }
+  for (const body of how === 'two' ? [draw, other] : [draw]) {
+    const { bytes } = sign(body, home.nodeKey)
+    await ledger.put(databaseName('draws'), documentKey.draw(service.nodeKey, body.epoch, bytes), { statement: bytes })
+  }
   writeFileSync(join(directory, 'rogue'), String(draw.epoch))
 }
 // Until it is stopped: others have to get what it wrote.
