@@ -1,12 +1,14 @@
 /** Five real nodes, N = 3, and one of them cheats: nothing false is certified, and what can be proved is proved. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSource } from '../../cli/source.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { fraudProofPath } from '../../orbit/node/fraud.ts'
 import { openHome } from '../../orbit/node/home.ts'
-import { checksumHex } from '../../orbit/rules/events.ts'
+import { dealtUnitKey } from '../../orbit/rules/batch.ts'
+import { roundAt } from '../../orbit/rules/beacon.ts'
+import { checksumHex, resultKey } from '../../orbit/rules/events.ts'
 import { Machine, type Status } from './processes.ts'
 
 setDefaultTimeout(300_000)
@@ -46,12 +48,27 @@ async function liar(how: string): Promise<{ machine: Machine; account: string; n
 
 const isBanned = (status: Status, account: string) => status.convictions.some((c) => c.account === account)
 
-/** What the program says of the fraud proof that a node wrote by itself. */
-async function provenBy(machine: Machine, account: string): Promise<string> {
+/** The fraud proof that a node writes by itself as soon as it knows. */
+async function proofOf(machine: Machine, account: string): Promise<string> {
   const { kind } = (await machine.status()).convictions.find((c) => c.account === account)!
   const path = fraudProofPath(machine.home, { account, kind })
   for (let i = 0; !existsSync(path) && i < 100; i++) await Bun.sleep(200)
-  return machine.run('verify', path)
+  return path
+}
+
+const epochAt = (milliseconds: number): number => {
+  const { chain, body } = openHome(founder.home).genesis
+  return Math.floor(roundAt(chain, Math.floor(milliseconds / 1000)) / body.epoch.rounds)
+}
+
+/** The epoch from which the lie and a result that differs from it are both out. */
+async function shownIn(account: string): Promise<number> {
+  const { state } = await readSource(openHome(founder.home))
+  const conviction = state.convictions.find((c) => c.account === account)!
+  const { reveals } = state.evidence.units.get(dealtUnitKey(conviction))!
+  const lie = reveals.get(conviction.node)!
+  const others = [...reveals.values()].filter(({ item }) => resultKey(item.result) !== resultKey(lie.item.result))
+  return Math.max(lie.body.batch, Math.min(...others.map(({ body }) => body.batch)))
 }
 
 /** Every certified result, computed again. */
@@ -78,7 +95,7 @@ async function nothingFalseIsCertified(): Promise<number> {
 }
 
 for (const how of ['checksum', 'skip']) {
-  test(`${how}: the liar is convicted on every honest node, and nobody else is`, async () => {
+  test(`${how}: the liar is convicted on every honest node within three epochs, and nobody else is`, async () => {
     const { account, machine, node } = await liar(how)
     await founder.until((s) => isBanned(s, account), `${how} banned at the founder`, 200)
     for (const other of honest) await other.until((s) => isBanned(s, account), `${how} banned`)
@@ -87,7 +104,12 @@ for (const how of ['checksum', 'skip']) {
     const banned = accounts.filter(({ level }) => level === 'BANNED')
     expect(banned.map(({ name }) => name)).toContain(how)
     expect(banned.every(({ name, account: key }) => guilty.has(key) && !names.includes(name as never))).toBe(true)
-    for (const other of honest) expect(await provenBy(other, account)).toContain(account)
+    const shown = await shownIn(account)
+    for (const other of honest) {
+      const proof = await proofOf(other, account)
+      expect(await other.run('verify', proof)).toContain(account)
+      expect(epochAt(statSync(proof).mtimeMs) - shown).toBeLessThanOrEqual(3)
+    }
     await machine.kill(node)
   })
 }
