@@ -2,6 +2,7 @@
  * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute each unit. Everyone
  * computes this alone and gets the same.
  */
+import { classes } from '../../kernels/partition.ts'
 import { verifyRound } from './beacon.ts'
 import { deal } from './deal.ts'
 import type { DrawBody } from './events.ts'
@@ -56,7 +57,9 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
   }
   const units: UnitId[] = []
   const seen = new Set<string>()
+  const unitsPerWindow = classes(genesis.partition).length
   for (const { window, from, to } of draw.offers) {
+    if (from >= to || to > unitsPerWindow) throw new RuleError('a draw that offers what the partition has not')
     if (BigInt(window) < genesis.firstWindow) throw new RuleError('a draw that offers a window below the baseline')
     for (let unit = from; unit < to; unit++) {
       const id = { window: BigInt(window), unit }

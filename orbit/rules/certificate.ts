@@ -15,7 +15,8 @@
  *   units          by unit, ascending
  *                  { unit, draw: index into draws,
  *                    results: [{ reveal: index into reveals, index, proof, item }]  all that count, in the deal's order,
- *                    audits: [bytes]  where they certify in place of N results: of all auditors, sorted by CID,
+ *                    audits: [bytes]  where they certify in place of N results: of all auditors, sorted by CID; or the
+ *                    one that exposed a result which an audit was to certify,
  *                    declines: [bytes]  that let the reserve answer before the deadline,
  *                    leaves: 64-byte records of the certified result,
  *                    contested: [bytes]  leaves of results that differ from it, where somebody handed them out }
@@ -37,6 +38,7 @@ import {
   claimsOf,
   dealtUnitKey,
   isCommitted,
+  type LeafClaim,
   type LeafId,
   openCommit,
   openItem,
@@ -166,11 +168,12 @@ export function writeCertificate(
     const { draw, cid } = state.draws.get(epoch)!
     return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
   })
+  const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence, sources))
   const nodes = [
     ...new Set([
       ...counted.map(({ node }) => node),
       ...witnesses.flat().map(({ signer }) => signer),
-      ...units.flatMap(({ certified }) => certified.settlement.auditors),
+      ...audits.flat().map(({ node }) => node),
     ]),
   ].sort()
   const file: CertificateFile = {
@@ -186,7 +189,7 @@ export function writeCertificate(
     }),
     commits,
     reveals,
-    units: units.map(({ unit, certified, evidence }) => {
+    units: units.map(({ unit, certified, evidence }, i) => {
       const { assignment, settlement, results } = certified
       const own = results[0]!.item.result.leaves
       const leaves = sources.leaves(own)
@@ -201,7 +204,7 @@ export function writeCertificate(
           proof: [...reveal.proof()],
           item: reveal.bytes,
         })),
-        audits: sorted(auditsNeeded(state.genesis, certified, evidence)),
+        audits: sorted(audits[i]!.map(({ statement }) => statement.bytes)),
         declines: [...assignment.quorum, ...assignment.reserve].flatMap(
           (node) => evidence.declines.get(node)?.bytes ?? [],
         ),
@@ -248,11 +251,34 @@ const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, bytes]) => bytes)
 
-/** The audits that certify a unit in place of N results. */
-const auditsNeeded = (genesis: Genesis, { settlement, assignment }: CertifiedUnit, { claims }: UnitEvidence) =>
-  claims
-    .filter(({ node, statement }) => settlement.auditors.includes(node) && certifies(genesis, assignment, statement))
-    .map(({ statement }) => statement.bytes)
+/**
+ * The audits that certify a unit in place of N results; or where one exposed the one result, and so called the others, that
+ * audit: of several the one of the lowest CID.
+ */
+function auditsNeeded(
+  genesis: Genesis,
+  { settlement, assignment, results }: CertifiedUnit,
+  { claims }: UnitEvidence,
+  sources: CertificateSources,
+): LeafClaim[] {
+  const { auditors, escalations } = settlement
+  if (auditors.length > 0) {
+    return claims.filter(({ node, statement }) => auditors.includes(node) && certifies(genesis, assignment, statement))
+  }
+  if (!assignment.audited || escalations === 0) return []
+  const truth = sources.leaves(results[0]!.item.result.leaves)
+  const lie = sources.leaves(settlement.counted[0]!.item.result.leaves)
+  if (!truth || !lie) return []
+  const isIn = (records: Uint8Array, { leaf, record }: LeafClaim) => equalBytes(recordAt(records, leaf), record)
+  const denies = (claim: LeafClaim) => (isIn(lie, claim) ? '1' : '0')
+  const order = (claim: LeafClaim) => `${denies(claim)} ${cidOf(claim.statement.bytes)}`
+  const isTrue = ({ statement }: LeafClaim) =>
+    claims.every((claim) => claim.statement.bytes !== statement.bytes || isIn(truth, claim))
+  return claims
+    .filter(isTrue)
+    .sort((a, b) => (order(a) < order(b) ? -1 : 1))
+    .slice(0, 1)
+}
 
 const certifies = (genesis: Genesis, { epoch }: Assignment, { body }: Statement<AuditBody>): boolean =>
   body.round === seedRound(genesis, certifyingEpoch(genesis, epoch))
@@ -296,6 +322,13 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     return reveal
   })
 
+  const commitsTo = new Map<string, Commit[]>()
+  for (const commit of commits) {
+    for (const [epoch, of, unit] of commit.body.units) {
+      const key = dealtUnitKey({ epoch, window: of, unit })
+      commitsTo.set(key, [...(commitsTo.get(key) ?? []), commit])
+    }
+  }
   const used = {
     draws: new Set<number>(),
     nodes: new Set<string>(),
@@ -321,10 +354,12 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       used.reveals.add(result.reveal)
       return readItem(statement, result, assignment)
     })
-    for (const { node, item } of shown) {
+    const bound = commitsTo.get(dealtUnitKey(assignment)) ?? []
+    const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
+    for (const { cid } of bound) if (cited.has(cid)) used.commits.add(cid)
+    for (const { node } of shown) {
       used.nodes.add(node)
       signers.add(node)
-      for (const cid of [item.commit, ...item.cites]) used.commits.add(cid)
       if (nodes.get(node)?.account !== draw.roster.get(node)) {
         throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
       }
@@ -339,7 +374,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       used.nodes.add(audit.signer)
       return audit
     })
-    const { leaves, differing, results, wrong } = checkUnit(genesis, assignment, entry, shown, commits, audits)
+    const { leaves, differing, results, wrong } = checkUnit(genesis, assignment, entry, shown, bound, audits)
     for (const leaf of differing) contested.push({ window, unit, leaf })
     const { result } = results[0]!.item
     const accounts = results.map(({ node }) => nodes.get(node)!.account)
@@ -464,6 +499,7 @@ function checkUnit(
   assignment: Assignment,
   { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
   shown: readonly Reveal[],
+  /** That name this unit. */
   commits: readonly Commit[],
   audits: readonly Statement<AuditBody>[],
 ): {
@@ -474,12 +510,13 @@ function checkUnit(
 } {
   const claims = audits.flatMap((audit) => {
     const own = claimsOf(audit).filter((claim) => dealtUnitKey(claim) === dealtUnitKey(assignment))
-    if (own.length > 0 && certifies(genesis, assignment, audit)) return own
-    throw new RuleError(`unit ${unit} has an audit of something else`)
+    if (own.length === 0) throw new RuleError(`unit ${unit} has an audit of something else`)
+    return own
   })
   const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims }
-  const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
-  for (const commit of commits) if (cited.has(commit.cid)) evidence.commits.set(commit.node, commit)
+  for (const commit of commits) {
+    evidence.commits.set(commit.node, evidence.commits.has(commit.node) ? null : commit)
+  }
   for (const reveal of shown) {
     const commit = evidence.commits.get(reveal.node)
     if (!commit || !isCommitted(commit, reveal)) {
@@ -518,9 +555,12 @@ function checkUnit(
   if (settlement.counted.length !== shown.length || settlement.counted.some((reveal, i) => reveal !== shown[i])) {
     throw new RuleError(`unit ${unit} has a result that does not count, or not in the order of the deal`)
   }
-  if (audits.some(({ signer }) => !settlement.auditors.includes(signer))) {
-    throw new RuleError(`unit ${unit} has an audit that does not certify it`)
-  }
+  const isNeeded =
+    settlement.auditors.length > 0
+      ? audits.every((audit) => settlement.auditors.includes(audit.signer) && certifies(genesis, assignment, audit))
+      : audits.length <= (assignment.audited && settlement.escalations > 0 ? 1 : 0) &&
+        settlement.wrongClaims.length === 0
+  if (!isNeeded) throw new RuleError(`unit ${unit} has an audit that it does not need`)
   const { results, counted, wrong } = settlement
   const { result } = results[0]!.item
   if (!records) {
@@ -528,6 +568,8 @@ function checkUnit(
     return { leaves: null, differing: [], results: results.slice(0, genesis.body.replication), wrong }
   }
   const leaves = readLeaves(genesis, unit, result, records)
+  if (rawCid(records).toString() !== result.leaves)
+    throw new RuleError(`unit ${unit} has leaves that are not those named`)
   const differing = differences(records, contested, counted, result)
   return { leaves, differing, results: results.slice(0, genesis.body.replication), wrong }
 }

@@ -3,7 +3,7 @@
  * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
  */
 import { openRegistration, type Registration } from './admit.ts'
-import { type Assignment, assign, seedRound } from './assignment.ts'
+import { type Assignment, assign, checkDraw, seedRound } from './assignment.ts'
 import { dealtUnitKey, type Evidence, evidenceOf, type LeafId, type Reveal } from './batch.ts'
 import { type Conviction, convictionsOf } from './convictions.ts'
 import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
@@ -139,7 +139,7 @@ export function stateOf(
   )
   const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
   const witnesses = witnessesIn(statements, nodes)
-  const { draws, sealed, equivocations } = readDraws(genesis, unitsPerWindow, documents.draws)
+  const { draws, sealed, equivocations } = readDraws(genesis, documents.draws)
 
   const evidence = evidenceOf(documents.results)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
@@ -209,7 +209,7 @@ function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<
   return nodes
 }
 
-function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable<unknown>) {
+function readDraws(genesis: Genesis, documents: Iterable<unknown>) {
   const signatures = new Map<number, Uint8Array>()
   const statements: Statement<DrawBody>[] = []
   for (const document of documents) {
@@ -222,12 +222,12 @@ function readDraws(genesis: Genesis, unitsPerWindow: number, documents: Iterable
   const equivocations = equivocationsIn(statements)
   const { coordinators } = genesis.body
   for (const draw of statements.sort((a, b) => turnOf(coordinators, a) - turnOf(coordinators, b))) {
-    const { epoch, offers } = draw.body
+    const { epoch } = draw.body
     if (draws.has(epoch) || sealed.has(epoch)) continue
     if (epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
-    if (offers.some((offer) => offer.to > unitsPerWindow || offer.from >= offer.to)) continue
     const signature = signatures.get(seedRound(genesis, epoch))
     try {
+      checkDraw(genesis, draw.body)
       if (signature) draws.set(epoch, dealtDraw(genesis, draw, signature))
       else sealed.set(epoch, draw)
     } catch (error) {

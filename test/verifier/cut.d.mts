@@ -1,5 +1,6 @@
-interface Class {
-  readonly r: bigint
-}
-export const EVERYTHING: Class
-export function cutter(bits: number): (top: Class | undefined, wanted: number) => Class[]
+export function cutOf(partition: {
+  map: string
+  bits: number
+  units: number
+  leaves: number
+}): { r: bigint; leaves: number }[]

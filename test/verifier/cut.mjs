@@ -1,51 +1,39 @@
 /**
- * The cut of a window into units and of a unit into leaves, for 3n+1, written a second time from the descriptions at the top
- * of kernels/partition.ts and kernels/rules.ts. A class is { k bits fixed, r, its image, c odd steps, evens, run }.
+ * Of the second verifier: the cut of a window into units (kernels/partition.ts, rules.ts), and how many leaves each class of the partition has. Of a class the rules see k fixed
+ * bits, c odd steps, the parity of the evens since the last one (-1 before it), and rule O's run; r and m = T^k(r) tell it apart.
  */
-export const EVERYTHING = { k: 0, r: 0n, image: 0n, c: 0, evens: -1, run: 0 }
-
-const minOdds = (k) => {
-  let c = 0
-  while (3n ** BigInt(c) < 1n << BigInt(k)) c++
-  return c
-}
-const least = Array.from({ length: 80 }, (_, k) => minOdds(k))
-const dropped = ({ k, c, evens, run }) =>
-  c < least[k + 1] || (evens >= 1 && evens % 2 === 1 && c - 1 < least[k]) || run === 2
-const oddRun = ({ k, c, run }) => (run === 1 || run === 3 ? run : c < least[k + 1] ? 1 : 3)
-function halves(s) {
-  const other = { r: s.r + (1n << BigInt(s.k)), image: s.image + 3n ** BigInt(s.c) }
-  return [s, other].flatMap(({ r, image }) => {
-    const k = s.k + 1
-    if (image % 2n === 1n) return [{ k, r, image: (3n * image + 1n) / 2n, c: s.c + 1, evens: 0, run: oddRun(s) }]
-    if (dropped(s)) return []
-    return [{ k, r, image: image / 2n, c: s.c, evens: s.evens < 0 ? -1 : s.evens + 1, run: s.run === 1 ? 2 : 0 }]
-  })
-}
-/** @returns what splits a class into at least so many, costliest first */
-export function cutter(bits) {
-  const counts = new Map()
-  const weight = ({ k, c, evens, run }) => {
-    if (k >= bits) return 1n
-    const e = evens < 0 ? -1 : evens % 2
-    const id = `${k} ${c} ${e} ${run}`
-    if (!counts.has(id)) {
-      const odd = weight({ k: k + 1, c: c + 1, evens: 0, run: oddRun({ k, c, run }) })
-      const even = { k: k + 1, c, evens: e < 0 ? -1 : e + 1, run: run === 1 ? 2 : 0 }
-      counts.set(id, odd + (dropped({ k, c, evens: e, run }) ? 0n : weight(even)))
-    }
-    return counts.get(id)
+export function cutOf({ map, bits, units, leaves }) {
+  const [a, b] = { '3n+1': [3n, 1n], '3n-1': [3n, -1n], '5n+1': [5n, 1n] }[map]
+  const proved = map === '3n+1' // of rules M and O
+  const least = [] // least[k]: the least c with a^c >= 2^k
+  for (let k = 0, c = 0; k <= bits; least[k++] = c) while (a ** BigInt(c) < 2n ** BigInt(k)) c++
+  const next = ({ k, c, evens, run }, odd) => {
+    const D = c < least[k + 1]
+    if (odd) return { k: k + 1, c: c + 1, evens: 0, run: !proved ? 0 : run % 2 === 1 ? run : D ? 1 : 3 }
+    if (D || run === 2 || (proved && evens === 1 && c - 1 < least[k])) return null // D, O, M
+    return { k: k + 1, c, evens: evens < 0 ? -1 : 1 - evens, run: run === 1 ? 2 : 0 }
   }
-  const first = (a, b) => (a.w !== b.w ? a.w > b.w : a.k !== b.k ? a.k < b.k : a.r < b.r)
-  return (top, wanted) => {
-    const open = [{ ...top, w: weight(top) }]
-    const whole = []
-    while (open.length + whole.length < wanted && open.length > 0) {
-      const at = open.reduce((best, s, i) => (first(s, open[best]) ? i : best), 0)
-      const [next] = open.splice(at, 1)
-      for (const half of halves(next)) (half.k < bits - 8 ? open : whole).push({ ...half, w: weight(half) })
-    }
-    const order = (s) => [...s.r.toString(2).padStart(80, '0')].reverse().join('')
-    return [...whole, ...open].sort((a, b) => (order(a) < order(b) ? -1 : 1))
+  const known = new Map()
+  const survivors = (state, depth) => {
+    if (state === null || state.k >= depth) return state ? 1n : 0n
+    const name = `${depth} ${Object.values(state)}`
+    if (!known.has(name)) known.set(name, survivors(next(state, true), depth) + survivors(next(state, false), depth))
+    return known.get(name)
   }
+  const weigh = (state, r, m) => ({ state, r, m, weight: survivors(state, bits) })
+  const [whole, open] = [[], [weigh({ k: 0, c: 0, evens: -1, run: 0 }, 0n, 0n)]]
+  while (open.length > 0 && whole.length + open.length < units) {
+    open.sort((x, y) => Number(x.weight - y.weight) || y.state.k - x.state.k || Number(y.r - x.r))
+    const { state, r, m } = open.pop()
+    for (const high of [0n, 1n]) {
+      const image = m + high * a ** BigInt(state.c)
+      const half = next(state, image % 2n === 1n)
+      const to = image % 2n === 1n ? (a * image + b) / 2n : image / 2n
+      if (half) (half.k < bits - 8 ? open : whole).push(weigh(half, r + high * 2n ** BigInt(state.k), to))
+    }
+  }
+  const path = ({ r }) => [...r.toString(2).padStart(bits, '0')].reverse().join('')
+  const classes = [...whole, ...open].sort((x, y) => (path(x) < path(y) ? -1 : 1))
+  // A unit is split in the same way; each split adds a class or none, until there are enough or 8 bits are open everywhere.
+  return classes.map(({ state, r }) => ({ r, leaves: Math.min(leaves, Number(survivors(state, bits - 8))) }))
 }

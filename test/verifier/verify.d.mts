@@ -3,7 +3,6 @@ export function verify(bytes: Uint8Array): {
   window: bigint
   scope: 'window' | 'units'
   units: number
-  cutChecked: boolean
   count: bigint
   checksum: bigint
   contested: { unit: number; leaf: number }[]

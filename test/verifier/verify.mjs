@@ -1,285 +1,297 @@
 /**
- * A second verifier of certificates: `node test/verifier/verify.mjs FILE`. It was written from the descriptions at the top
- * of the files in orbit/rules and kernels, shares no code with them, and takes from elsewhere only codecs, hashes, curves
- * and the second implementations of the deal and of the cut. It does not compute a single trajectory: it shows who signed what, under
- * rules that let nobody choose. To doubt the signers as well, recompute leaves (`collatz verify FILE`).
+ * A second verifier of certificates: `node test/verifier/verify.mjs FILE`. Written from the prose at the top of the files in
+ * orbit/rules and kernels, sharing no code with them: codecs, hashes and curves are borrowed, and the second implementation of
+ * the deal. Each part names the file whose rule it checks. No trajectory is computed: it shows who signed what, under rules
+ * that let nobody choose. That the signers computed what they signed is for `collatz verify FILE` to try, by computing leaves;
+ * those that somebody contested are listed: compute them first.
  */
-import { scryptSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
+import { bls12_381 } from '@noble/curves/bls12-381.js'
+import { scrypt } from '@noble/hashes/scrypt.js'
 import { dealAgain } from '../orbit/rules/deal-independent.mjs'
-import { cutter, EVERYTHING } from './cut.mjs'
-import { beacon, checkLeaves, hex, isUnder, must, number, open, rawCid, same, sha, shape, u64 } from './primitives.mjs'
+import { cutOf } from './cut.mjs'
+import {
+  addsUp,
+  hex,
+  keyOf,
+  keyOfLeaves,
+  must,
+  once,
+  open,
+  randomnessOf,
+  rawCid,
+  rootBy,
+  same,
+  sha,
+  u64,
+} from './primitives.mjs'
+import { ascending, FILE, fits, ITEM } from './shapes.mjs'
 
-// --- Who may answer, and when a unit is certified (orbit/rules/seats.ts, quorum.ts).
-function mayAnswer(rules, seats, node, round, calls) {
-  const place = seats.indexOf(node) - rules.N
-  if (place < -rules.N) return false
-  if (place < 0 || place < calls.declines + 2 * calls.escalations) return true
-  return round >= rules.seed + rules.deadline * (1 + Math.floor(place / rules.N))
+// --- The genesis (genesis.ts): signed by a founder; its CID is the network's id; its numbers hang together.
+function readGenesis(encoded) {
+  const genesis = open('genesis', encoded)
+  const { partition, beacon, registration: price } = genesis
+  const signed = genesis.founders.some(({ account }) => account === genesis.signer)
+  must(signed && partition.hardSteps >= partition.bits, 'genesis: not by a founder, or of too few steps')
+  must(!genesis.audit.adaptive || genesis.audit.leaves > 0, 'genesis: audits that look at nothing')
+  const work = price.N * price.r * price.p
+  must(price.N > 1 && Number.isInteger(Math.log2(price.N)) && work <= 65536, 'genesis: a puzzle of no use')
+  must(!bls12_381.G2.Point.fromBytes(beacon.publicKey).is0(), 'genesis: no beacon key')
+  const numbers = [u64(beacon.period).subarray(4), u64(beacon.genesisTime), beacon.publicKey, beacon.groupHash]
+  const hash = hex(sha(...numbers, beacon.beaconId === 'default' ? '' : beacon.beaconId))
+  must(hash === beacon.hash, "genesis: not its beacon chain's hash")
+  const [below, size] = [BigInt(genesis.baseline.below), 2n ** BigInt(partition.bits)]
+  must(below % size === 0n, 'genesis: a baseline inside a window')
+  return { ...genesis, size, firstWindow: below / size, cut: cutOf(partition) }
 }
-const key = (r) => JSON.stringify([r.count, r.checksum, r.peak?.n, r.peak?.value, hex(r.root), r.leaves])
-function countUnit(rules, seats, shown, commits, calls) {
-  const citable = (c) => commits.has(c) && mayAnswer(rules, seats, commits.get(c).signer, commits.get(c).round, calls)
-  const sound = shown.filter(({ item, round }) => {
-    const cited = item.cites.filter((c) => c !== item.commit && citable(c))
-    return citable(item.commit) && (1 + cited.length >= rules.N || round >= rules.seed + 2 * rules.deadline)
+
+// --- Registrations (admit.ts, puzzle.ts): signed by account and node; the account's puzzle, no older than its round, solved.
+function readRegistration(genesis, { registration, consent }) {
+  const said = open('registration', registration, genesis)
+  const { account, node, round, nonce } = said
+  const agreed = open('consent', consent, genesis)
+  const both = said.signer === account && agreed.signer === node
+  must(both && agreed.account === account && agreed.node === node, 'a registration without both signatures')
+  const { tries, ...cost } = genesis.registration
+  const randomness = randomnessOf(genesis.beacon, round, said.beacon)
+  const salt = sha(`collatz/puzzle/1\0${genesis.id}\0`, Buffer.from(account, 'hex'), u64(round), randomness)
+  const value = once(`${nonce} ${hex(salt)}`, () => hex(scrypt(u64(nonce), salt, { ...cost, dkLen: 8 })))
+  must(BigInt(`0x${value}`) * BigInt(tries) < 2n ** 64n, 'a registration that does not solve its puzzle')
+  return said
+}
+
+// --- Draws (assignment.ts, deal.ts, seats.ts, witness.ts): sealed by a coordinator, dealt by the round that came after,
+// witnessed by more than half of the accounts on the roster. Gives the seats of each unit, the quorum first, then the reserve;
+// `first` says how many may answer at once: N, or the one that the draw trusts where replication is adaptive.
+function readDraw(genesis, { draw: encoded, signature, witnesses }, accountOf) {
+  const draw = open('draw', encoded, genesis)
+  const { epoch, roster, offers, excluded, trusted } = draw
+  must(genesis.coordinators.includes(draw.signer), 'a draw that no coordinator sealed')
+  const lists = [roster.map(({ node }) => node), excluded, trusted]
+  must(lists.every(ascending), 'a draw whose lists are not sorted')
+  must(trusted.length === 0 || genesis.audit.adaptive, 'a draw that trusts, where N must agree')
+  const inside = (o) => BigInt(o.window) >= genesis.firstWindow && o.from < o.to && o.to <= genesis.cut.length
+  must(offers.every(inside), 'a draw that offers what is below the baseline, or not in the partition')
+  const units = offers.flatMap((o) => Array.from({ length: o.to - o.from }, (_, i) => `${o.window}/${o.from + i}`))
+  must(new Set(units).size === units.length, 'a draw that offers a unit twice')
+  const [N, seed] = [genesis.replication, epoch * genesis.epoch.rounds]
+  const randomness = randomnessOf(genesis.beacon, seed, signature)
+  const rule = { networkId: genesis.id, epoch, randomness, roster, units: units.length, replication: N }
+  const { quorums, reserves } = dealAgain(rule)
+  const seats = quorums.map((quorum, u) => {
+    const one = quorum.find((i) => trusted.includes(roster[i].account))
+    const order = one === undefined ? quorum : [one, ...quorum.filter((i) => i !== one)]
+    const nodes = [...order, ...reserves[u].slice(0, 2 * N + 8)].map((i) => roster[i].node)
+    return [units[u], { nodes, first: one === undefined ? N : 1, audited: one !== undefined }]
   })
-  if (rules.N === 1) return sound
-  return sound.filter(({ node, item }) => sound.some((o) => o.node !== node && o.item.cites.includes(item.commit)))
+  const onRoster = new Map(roster.map(({ node, account }) => [node, account]))
+  const said = witnesses.map((heartbeat) => open('heartbeat', heartbeat, genesis))
+  for (const { node, signer, witnessed } of said) {
+    const listed = onRoster.has(node) && accountOf.get(node) === onRoster.get(node)
+    must(node === signer && listed && witnessed.some((w) => w.draw === draw.id), 'a witness who is none')
+  }
+  const accounts = new Set(onRoster.values()).size
+  const distinct = new Set(said.map(({ node }) => onRoster.get(node))).size === said.length
+  const enough = said.length === Math.floor(accounts / 2) + 1
+  must(ascending(said.map(({ node }) => node)) && distinct && enough, 'a draw without its witnesses, each once')
+  return { epoch, seed, roster, onRoster, seats: new Map(seats), witnesses: said.map(({ node }) => node) }
 }
 
+// --- The audit that certifies a unit with one result (audit.ts): the first R after half of the deadline draws who computes
+// which leaves again; all of them say what the result says.
+function isAudited(genesis, draw, name, one, given, audits) {
+  const half = auditRound(genesis, draw)
+  const timely = audits.filter(({ round }) => round === half)
+  if (one.reveal.batch * genesis.epoch.rounds >= half || timely.length === 0 || !given) return []
+  const randomness = randomnessOf(genesis.beacon, timely[0].round, timely[0].beacon)
+  const seed = sha('collatz/audit/1\0', genesis.id, '\0', `${draw.epoch}/${name}`, randomness)
+  const lowest = (list, of, n) => {
+    const ranked = list.map((x) => [hex(sha(seed, of(x))), x]).sort(([x], [y]) => (x < y ? -1 : 1))
+    return ranked.slice(0, n).map(([, x]) => x)
+  }
+  const nodeOf = new Map()
+  for (const { node, account } of [...draw.roster].reverse()) nodeOf.set(account, node)
+  nodeOf.delete(draw.onRoster.get(one.node))
+  const { auditors, leaves } = genesis.audit
+  const drawn = lowest([...nodeOf.keys()], (account) => account, auditors)
+  const indices = lowest([...Array(given.length / 64).keys()], (i) => `leaf ${i}`, leaves)
+  const says = (node, leaf) =>
+    timely.some((audit) => audit.signer === node && audit.claims.some((c) => c[3] === leaf && isIn(given, c)))
+  const all = drawn.length === auditors && drawn.every((x) => indices.every((leaf) => says(nodeOf.get(x), leaf)))
+  return all ? drawn.map((account) => nodeOf.get(account)) : []
+}
+const auditRound = ({ epoch: { rounds }, deadlineRounds }, { seed }) =>
+  rounds * Math.ceil((2 * seed + deadlineRounds) / (2 * rounds))
+const isIn = (records, [, , , leaf, record]) => same(records.subarray(64 * leaf, 64 * (leaf + 1)), record)
+
+// --- A unit (batch.ts, seats.ts, quorum.ts): N equal results, each of a node whose turn it was, committed to before it was
+// shown; or one and its audit. Gives the result, the leaves that somebody contested, and whose statements it needs.
+function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf }) {
+  const { unit, leaves } = entry
+  const [N, name, id] = [genesis.replication, `${window}/${unit}`, `${draw?.epoch},${window},${unit}`]
+  const dealt = draw?.seats.get(name)
+  must(dealt, 'not dealt in the draw that it names')
+  const { nodes: seats, first, audited } = dealt
+  const known = (node) => must(accountOf.has(node) && accountOf.get(node) === draw.onRoster.get(node), 'a stranger')
+  const isHere = (x) => String([x.epoch, x.window, x.unit]) === id
+  // Commits to this unit, by node. Who commits twice has committed to nothing.
+  const bound = new Map()
+  for (const c of commits.get(id) ?? []) bound.set(c.signer, bound.has(c.signer) ? null : c)
+  const results = entry.results.map(({ reveal: at, index, proof, item: packed }) => {
+    const reveal = reveals[at]
+    must(reveal && same(rootBy(proof, packed, index, reveal.size), reveal.root), 'a result that no reveal covers')
+    const item = dagCbor.decode(packed)
+    must(fits(ITEM, item) && same(dagCbor.encode(item), packed) && ascending(item.cites), 'an ill-formed item')
+    const [node, commit] = [reveal.signer, bound.get(reveal.signer)]
+    known(node)
+    const names = commit?.id === item.commit && String(commit.units[item.index]) === id
+    must(isHere(item.result) && names, 'a result without its commit')
+    const record = dagCbor.encode([node, item.result, item.salt])
+    const root = rootBy(item.proof, record, item.index, commit.units.length)
+    must(same(root, commit.root), 'a result that is not the one committed to')
+    return { node, reveal, at, item, key: keyOf(item.result), own: commit.id, cid: item.result.leaves }
+  })
+  must(ascending(results.map(({ node }) => seats.indexOf(node))), 'results out of order')
+  const declines = entry.declines.map((bytes) => open('decline', bytes, genesis))
+  const free = declines.map(({ signer }) => seats.indexOf(signer))
+  must(declines.every(isHere) && ascending([-1, ...free]), 'declines of others, or out of order')
+  const audits = entry.audits.map((bytes) => open('audit', bytes, genesis))
+  for (const { signer } of audits) known(signer)
+  const about = audits.map((audit) => ({ ...audit, claims: audit.claims.filter((c) => String(c.slice(0, 3)) === id) }))
+  must(ascending(audits.map((x) => x.id)) && about.every(({ claims }) => claims.length > 0), 'audits of something else')
+  const blocks = new Map([...(leaves ? [leaves] : []), ...entry.contested].map((block) => [rawCid(block), block]))
+  const wanted = genesis.cut[unit].leaves
+  const given = leaves && keyOfLeaves(leaves, wanted)
+
+  // seats.ts: the reserve in order, as seats fall free: by declines, by differing results, or by deadlines that passed.
+  const { deadlineRounds: deadline } = genesis
+  const countedAfter = (escalations) => {
+    const called = free.length + 2 * escalations
+    const atOnce = first + called + (audited && called > 0 ? N - 1 : 0)
+    const may = (cid) => {
+      const commit = [...bound.values()].find((c) => c?.id === cid)
+      const seat = commit ? seats.indexOf(commit.signer) : -1
+      return seat >= 0 && (seat < atOnce || commit.round >= draw.seed + deadline * (1 + Math.floor((seat - first) / N)))
+    }
+    const isOne = ({ node }) => audited && node === seats[0]
+    // Commit before reveal: those of N accounts can be cited, or the time for commits is over.
+    const sound = results.filter((r) => {
+      const early = 1 + r.item.cites.filter((cid) => cid !== r.own && may(cid)).length < N
+      return may(r.own) && (isOne(r) || !early || r.reveal.round >= draw.seed + 2 * deadline)
+    })
+    // And another's reveal cites the commit.
+    const isCited = (r) => sound.some((o) => o.node !== r.node && o.item.cites.includes(r.own))
+    return sound.filter((r) => N === 1 || isOne(r) || isCited(r))
+  }
+  // Unanimity, never majority: results that differ, or one that an audit exposes, call two more, until N agree on the
+  // leaves that are in the file.
+  let [agreed, auditors, escalations] = [[], [], 0]
+  for (; ; escalations++) {
+    const counted = countedAfter(escalations)
+    const differ = new Set(counted.map((r) => r.key)).size > 1
+    agreed = counted.filter((r) => r.key === (given ?? (differ ? null : counted[0]?.key)))
+    const one = audited && !differ && agreed.find(({ node }) => node === seats[0])
+    auditors = one && agreed.length < N ? isAudited(genesis, draw, name, one, leaves, about) : []
+    if (agreed.length >= N || auditors.length > 0) {
+      must(counted.length === results.length, 'a result that does not count')
+      break
+    }
+    const shown = blocks.get(counted[0]?.cid)
+    const denied = () => about.some(({ claims }) => claims.some((c) => isIn(leaves, c) && !isIn(shown, c)))
+    const exposed =
+      audited && leaves && shown && about.length > 0 && (!addsUp(shown, wanted, counted[0].key) || denied())
+    const full = escalations === 0 || counted.length >= N + 2 * escalations
+    must((differ || exposed) && full && escalations < 4, `fewer than ${N} equal results that count`)
+  }
+  // Certifying audits are all of the auditors' and of their round; an exposing one is one, and says what is true.
+  const exposing = audited && auditors.length === 0 && escalations > 0
+  const certify = ({ signer, round }) => auditors.includes(signer) && round === auditRound(genesis, draw)
+  const isTrue = ({ claims }) => audits.length === 1 && exposing && claims.every((c) => isIn(leaves, c))
+  must(about.every(auditors.length > 0 ? certify : isTrue), 'an audit that it does not need')
+  const { result } = agreed[0].item
+  const others = new Set(results.filter(({ key }) => key !== agreed[0].key).map(({ cid }) => cid))
+  const cids = entry.contested.map(rawCid)
+  must(ascending(cids) && cids.every((cid) => others.has(cid)), 'leaves that nobody signed')
+  must(leaves || cids.length === 0, 'contested, without its leaves')
+  const differing = entry.contested.filter((block) => block.length === leaves.length)
+  const leafOf = (block) => block.findIndex((x, i) => x !== leaves[i]) >> 6
+  return {
+    ...{ result, contested: differing.map((block) => ({ unit, leaf: leafOf(block) })) },
+    nodes: [...results.map(({ node }) => node), ...audits.map(({ signer }) => signer)],
+    reveals: results.map(({ at }) => at),
+    commits: results
+      .flatMap(({ own, item }) => [own, ...item.cites])
+      .filter((cid) => [...bound.values()].some((c) => c?.id === cid)),
+  }
+}
+
+// --- The file (certificate.ts): canonical, complete, and with nothing in it that nothing needs.
 /** @returns what the certificate says. @throws {Error} with what does not hold */
 export function verify(bytes) {
   const codec = bytes[0] === 0x7b ? dagJson : dagCbor
   const file = codec.decode(bytes)
-  shape(file, 'commits draws format genesis registrations reveals scope units version window')
-  must(file.format === 'collatz-certificate' && file.version === 2, 'not a certificate of format 2')
-  must(same(codec.encode(file), bytes), 'not in canonical form')
-  const sorted = (list, of, what) =>
-    must(
-      list.every((x, i) => i === 0 || of(list[i - 1]) < of(x)),
-      `${what}: not sorted`,
-    )
-
-  const genesis = open(file.genesis, 'genesis', 'genesis')
-  const { partition, replication: N, beacon: chain } = genesis
-  const network = genesis.cid
-  const size = 1n << BigInt(partition.bits)
+  must(fits(FILE, file) && same(codec.encode(file), bytes), 'not a certificate of format 3 in canonical form')
+  const genesis = readGenesis(file.genesis)
   const window = BigInt(file.window)
-  must(
-    genesis.founders.some((f) => f.account === genesis.signer),
-    'the genesis is not signed by a founder',
-  )
-  must(
-    BigInt(genesis.baseline.below) % size === 0n && window * size >= BigInt(genesis.baseline.below),
-    'below the baseline',
-  )
-  const head = Buffer.alloc(12)
-  head.writeUInt32BE(chain.period)
-  head.writeBigUInt64BE(BigInt(chain.genesisTime), 4)
-  const name = chain.beaconId === 'default' ? '' : chain.beaconId
-  must(hex(sha(head, chain.publicKey, chain.groupHash, name)) === chain.hash, 'the chain hash is wrong')
-  const here = (statement) => must(statement.network === network, 'a statement for another network')
-
-  const accountOf = new Map(
-    file.registrations.map((entry) => {
-      shape(entry, 'consent registration')
-      const { registration, consent } = entry
-      const r = open(registration, 'registration', 'registration')
-      const c = open(consent, 'consent', 'consent')
-      for (const statement of [r, c]) here(statement)
-      must(
-        r.signer === r.account && c.signer === r.node && c.node === r.node && c.account === r.account,
-        'a registration without both signatures',
-      )
-      const { N: cost, r: blocks, p, tries } = genesis.registration
-      const salt = sha(
-        'collatz/puzzle/1\0',
-        network,
-        '\0',
-        Buffer.from(r.account, 'hex'),
-        u64(r.round),
-        beacon(chain, r.round, r.beacon),
-      )
-      const value = scryptSync(u64(r.nonce), salt, 8, { N: cost, r: blocks, p, maxmem: 2 ** 30 })
-      must(number(value) * BigInt(tries) < 2n ** 64n, 'a registration that does not solve its puzzle')
-      return [r.node, r.account]
-    }),
-  )
-  sorted([...accountOf.keys()], (node) => node, 'registrations')
-  const used = new Set()
-
-  const draws = file.draws.map((entry) => {
-    shape(entry, 'draw signature witnesses')
-    const { draw: statement, signature, witnesses } = entry
-    const draw = open(statement, 'draw', 'draw')
-    here(draw)
-    must(genesis.coordinators.includes(draw.signer) && draw.epoch >= 1, 'a draw that no coordinator sealed')
-    sorted(draw.roster, ({ node }) => node, 'roster')
-    sorted(draw.excluded, (account) => account, 'exclusions')
-    const units = draw.offers.flatMap(({ window: w, from, to }) =>
-      Array.from({ length: to - from }, (_, i) => `${w}/${from + i}`),
-    )
-    must(new Set(units).size === units.length, 'a draw that offers a unit twice')
-    must(
-      draw.offers.every((o) => BigInt(o.window) * size >= BigInt(genesis.baseline.below)),
-      'a draw below the baseline',
-    )
-    const seed = draw.epoch * genesis.epoch.rounds
-    const randomness = beacon(chain, seed, signature)
-    const dealt = dealAgain({
-      networkId: network,
-      epoch: draw.epoch,
-      randomness,
-      roster: draw.roster,
-      units: units.length,
-      replication: N,
-    })
-    // Witnesses (witness.ts): more than half of the accounts on the roster had it before its round.
-    const on = new Map(draw.roster.map(({ node, account }) => [node, account]))
-    const said = witnesses.map((w) => {
-      const h = open(w, 'heartbeat', 'witness')
-      here(h)
-      beacon(chain, h.round, h.beacon)
-      must(
-        h.node === h.signer && accountOf.get(h.signer) === on.get(h.signer) && on.has(h.signer),
-        'a witness who is not on the roster',
-      )
-      must(
-        h.witnessed.some((x) => x.draw === draw.cid),
-        'a witness of another draw',
-      )
-      used.add(h.signer)
-      return h.signer
-    })
-    sorted(said, (node) => node, 'witnesses')
-    const accounts = said.map((node) => on.get(node))
-    must(new Set(accounts).size === accounts.length, 'an account that witnesses twice')
-    must(said.length === Math.floor(new Set(on.values()).size / 2) + 1, 'a draw that too few, or too many, witness')
-    const seatsOf = (unit) => {
-      const at = units.indexOf(`${window}/${unit}`)
-      const reserve = (dealt.reserves[at] ?? []).slice(0, 2 * N + 8)
-      return dealt.quorums[at] && [...dealt.quorums[at], ...reserve].map((i) => draw.roster[i].node)
+  must(window >= genesis.firstWindow, 'below the baseline')
+  const registrations = file.registrations.map((entry) => readRegistration(genesis, entry))
+  const accountOf = new Map(registrations.map(({ node, account }) => [node, account]))
+  const draws = file.draws.map((entry) => readDraw(genesis, entry, accountOf))
+  const [opened, reveals] = ['commit', 'reveal'].map((type) => file[`${type}s`].map((b) => open(type, b, genesis)))
+  const keys = [
+    registrations.map(({ node }) => node),
+    draws.map(({ epoch }) => epoch),
+    file.units.map(({ unit }) => unit),
+  ]
+  const lists = [...keys, opened.map(({ id }) => id), reveals.map(({ id }) => id)]
+  must(lists.every(ascending), 'a list that is not sorted')
+  const commits = new Map()
+  for (const commit of opened) {
+    const names = commit.units.map(String)
+    must(new Set(names).size === names.length, 'a commit that names a unit twice')
+    for (const name of names) commits.set(name, [...(commits.get(name) ?? []), commit])
+  }
+  const units = file.units.map((entry) => {
+    try {
+      return readUnit(genesis, window, entry, draws[entry.draw], { reveals, commits, accountOf })
+    } catch (error) {
+      throw new Error(`unit ${entry.unit}: ${error.message}`)
     }
-    return { epoch: draw.epoch, seed, seatsOf, on }
   })
-  sorted(draws, ({ epoch }) => epoch, 'draws')
-
-  const commits = new Map(
-    file.commits.map((statement) => {
-      const commit = open(statement, 'commit', 'commit')
-      here(commit)
-      beacon(chain, commit.round, commit.beacon)
-      must(new Set(commit.units.map(String)).size === commit.units.length, 'a commit that names a unit twice')
-      return [commit.cid, commit]
-    }),
+  must(file.scope === 'units' || units.length === genesis.cut.length, 'units are missing')
+  const isUsed = (all, used) => new Set(used).size === all.length
+  const used = [...new Set(file.units.map((entry) => entry.draw))]
+  const nodes = [...units.flatMap((u) => u.nodes), ...used.flatMap((d) => draws[d].witnesses)]
+  const all =
+    isUsed(draws, used) &&
+    isUsed(registrations, nodes) &&
+    isUsed(
+      reveals,
+      units.flatMap((u) => u.reveals),
+    )
+  must(
+    all &&
+      isUsed(
+        opened,
+        units.flatMap((u) => u.commits),
+      ),
+    'it carries what nothing needs',
   )
-  sorted([...commits.keys()], (c) => c, 'commits')
-  const reveals = file.reveals.map((statement) => {
-    const reveal = open(statement, 'reveal', 'reveal')
-    here(reveal)
-    beacon(chain, reveal.round, reveal.beacon)
-    return reveal
-  })
-  sorted(reveals, (r) => r.cid, 'reveals')
-
-  const cut = cutter(partition.bits)
-  const classes = partition.map === '3n+1' ? cut(EVERYTHING, partition.units) : null
-  sorted(file.units, ({ unit }) => unit, 'units')
-  const contested = []
   let [count, checksum] = [0n, 0n]
-  for (const entry of file.units) {
-    shape(entry, 'contested declines draw leaves results unit')
-    const { unit, draw: d, results, declines, leaves, contested: others } = entry
-    const draw = draws[d]
-    const seats = draw?.seatsOf(unit)
-    must(seats, `unit ${unit}: not dealt in its draw`)
-    used.add(draw)
-    const about = (x) => x.epoch === draw.epoch && x.window === file.window && x.unit === unit
-    const shown = results.map((entry) => {
-      shape(entry, 'index item proof reveal')
-      const { reveal: at, index, proof, item: packed } = entry
-      const reveal = reveals[at]
-      must(
-        reveal && isUnder(reveal.root, packed, index, reveal.size, proof),
-        `unit ${unit}: not under its reveal's signature`,
-      )
-      const item = dagCbor.decode(packed)
-      must(same(dagCbor.encode(item), packed) && about(item.result), `unit ${unit}: a result of another unit`)
-      sorted(item.cites, (c) => c, 'cites')
-      const node = reveal.signer
-      const commit = commits.get(item.commit)
-      const record = dagCbor.encode([node, item.result, item.salt])
-      must(
-        commit?.signer === node && String(commit.units[item.index]) === `${draw.epoch},${file.window},${unit}`,
-        `unit ${unit}: not committed`,
-      )
-      must(
-        isUnder(commit.root, record, item.index, commit.units.length, item.proof),
-        `unit ${unit}: not what was committed`,
-      )
-      must(
-        accountOf.has(node) && accountOf.get(node) === draw.on.get(node),
-        `unit ${unit}: a signer who is not registered`,
-      )
-      for (const x of [node, reveal, item.commit, ...item.cites]) used.add(x)
-      return { node, item, round: reveal.round }
-    })
-    const said = declines.map((statement) => {
-      const decline = open(statement, 'decline', 'decline')
-      here(decline)
-      must(about(decline) && seats.includes(decline.signer), `unit ${unit}: a decline of another unit`)
-      return seats.indexOf(decline.signer)
-    })
-    sorted(said, (seat) => seat, 'declines')
-    const rules = { N, seed: draw.seed, deadline: genesis.deadlineRounds }
-    const own = new Map(
-      results
-        .flatMap((_, i) => [shown[i].item.commit, ...shown[i].item.cites])
-        .filter((c) => commits.has(c))
-        .map((c) => [c, commits.get(c)]),
-    )
-    // Results that differ call two more, until N agree on what the leaves here say and the others are shown wrong by them.
-    const blocks = new Map([...(leaves ? [leaves] : []), ...others].map((b) => [rawCid(b), b]))
-    let [counted, agreeing, escalations] = [[], [], 0]
-    for (; ; escalations++) {
-      counted = countUnit(rules, seats, shown, own, { declines: said.length, escalations })
-      const keys = new Set(counted.map(({ item }) => key(item.result)))
-      const ours =
-        leaves && keys.size > 1 ? counted.filter(({ item }) => item.result.leaves === rawCid(leaves)) : counted
-      agreeing =
-        keys.size > 1 && !leaves ? [] : ours.filter(({ item }) => key(item.result) === key(ours[0].item.result))
-      if (keys.size <= 1 || agreeing.length >= N) break
-      if (escalations === 4 || (escalations > 0 && counted.length < N + 2 * escalations)) break
-    }
-    must(agreeing.length >= N, `unit ${unit}: fewer than ${N} equal results that count`)
-    const order = counted.map(({ node }) => seats.indexOf(node))
-    must(
-      counted.length === shown.length && shown.every((s, i) => s === counted[i]),
-      `unit ${unit}: a result that does not count`,
-    )
-    sorted(order, (seat) => seat, 'results')
-    const { result } = agreeing[0].item
-    const signed = new Set(counted.filter((c) => key(c.item.result) !== key(result)).map((c) => c.item.result.leaves))
-    must(
-      others.every((b) => signed.has(rawCid(b))),
-      `unit ${unit}: leaves that nobody signed`,
-    )
-    sorted(others.map(rawCid), (c) => c, 'contested')
-    must(leaves || others.length === 0, `unit ${unit}: contested, without its leaves`)
-    if (leaves) {
-      must(rawCid(leaves) === result.leaves || signed.size === 0, `unit ${unit}: other leaves than those signed`)
-      const wanted = classes ? cut(classes[unit] ?? EVERYTHING, partition.leaves).length : leaves.length / 64
-      checkLeaves(result, leaves, wanted)
-      for (const b of others) contested.push({ unit, leaf: b.findIndex((x, i) => x !== leaves[i]) >> 6 })
-    }
+  for (const { result } of units) {
     count += BigInt(result.count)
     checksum = (checksum + BigInt(`0x${result.checksum}`)) % 2n ** 64n
   }
-  must(
-    file.scope === 'units' || (file.scope === 'window' && (!classes || file.units.length === classes.length)),
-    'units are missing',
-  )
-  for (const x of [...draws, ...reveals, ...commits.keys(), ...accountOf.keys()])
-    must(used.has(x), 'it carries what nothing needs')
-  return {
-    network,
-    window,
-    scope: file.scope,
-    units: file.units.length,
-    cutChecked: classes !== null,
-    count,
-    checksum,
-    contested,
-  }
+  const contested = units.flatMap((u) => u.contested)
+  return { network: genesis.id, window, scope: file.scope, units: units.length, count, checksum, contested }
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    const { checksum, ...said } = verify(new Uint8Array(readFileSync(process.argv[2])))
+    const { checksum, ...said } = verify(new Uint8Array(readFileSync(process.argv[2] ?? 'FILE')))
     console.log('VALID', { ...said, checksum: checksum.toString(16).padStart(16, '0') })
   } catch (error) {
     console.error(`NOT VALID: ${error.message}`)
