@@ -97,8 +97,11 @@ export class Learning implements Knowledge {
     const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid)?.at ?? 0))
     const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
     const unknown = wants.truths.filter((leaf) => !this.facts.has(leafKey(leaf)))
-    if (unknown.length > 0) await this.compute(unknown, signal)
-    return got.some(Boolean) || unknown.length > 0
+    const parted = unknown.filter(({ claimants }) => claimants === null)
+    // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into.
+    const next = parted.length > 0 ? parted : unknown.slice(0, 1)
+    if (next.length > 0) await this.compute(next, signal)
+    return got.some(Boolean) || next.length > 0
   }
 
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {

@@ -43,7 +43,8 @@ export const nextEpoch = (state: State, round: number): number =>
 export function nextDraw(state: State, round: number, unitsPerWindow: number, pool: CitedPool): DrawBody | null {
   const { genesis } = state
   const epoch = nextEpoch(state, round)
-  if (state.draws.has(epoch) || state.sealed.size > 0) return null
+  // One that is sealed for a later epoch blocks nothing: whoever sealed it could not know who is there by then.
+  if (state.draws.has(epoch) || [...state.sealed.keys()].some((sealed) => sealed <= epoch)) return null
   const { units: busy } = outstanding(state, round)
   const excluded = excludedAt(state, round)
   const roster = rosterAt(state, pool.heartbeats, new Set(excluded), epoch)

@@ -39,6 +39,12 @@ export interface Knowledge {
 
 export const NO_KNOWLEDGE: Knowledge = { leaves: () => undefined, truth: () => undefined }
 
+/** A leaf that would have to be computed. */
+export interface WantedLeaf extends LeafId {
+  /** Nodes whose claims ask for it; null: results that differ do. */
+  readonly claimants: readonly string[] | null
+}
+
 /** A signed result that is wrong: by this leaf, or because it is not the sum of its own leaves (leaf null). */
 export interface Wrong {
   readonly node: string
@@ -63,7 +69,7 @@ export interface Settlement {
   /** By node, why its result does not count. */
   readonly refused: ReadonlyMap<string, Refusal>
   /** What would help to decide. */
-  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly LeafId[] }
+  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
 }
 
 /** How many of a unit's nodes have declined. */
@@ -151,16 +157,20 @@ function decide(
   const groups = groupsOf(counted, knowledge, doubted)
   const differ = groups.length > 1
   const wrong: Wrong[] = []
-  const wants = { leaves: [] as string[], truths: [] as LeafId[] }
+  const wants = { leaves: [] as string[], truths: [] as WantedLeaf[] }
   const convict = ({ reveals }: Group, leaf: number | null): void => {
     for (const reveal of reveals) wrong.push({ node: reveal.node, reveal, leaf })
   }
   const idOf = (leaf: number): LeafId => ({ window: assignment.window, unit: assignment.unit, leaf })
-  const truthOf = (leaf: number): Uint8Array | undefined => {
+  const truthOf = (leaf: number, claimant: string | null = null): Uint8Array | undefined => {
     const id = idOf(leaf)
     const truth = knowledge.truth(id)
-    if (!truth && !wants.truths.some((known) => known.leaf === leaf)) wants.truths.push(id)
-    return truth
+    if (truth) return truth
+    const at = wants.truths.findIndex((known) => known.leaf === leaf)
+    const others = at === -1 ? [] : wants.truths[at]!.claimants
+    const claimants = claimant === null || others === null ? null : [...others, claimant]
+    wants.truths.splice(at === -1 ? wants.truths.length : at, 1, { ...id, claimants })
+    return undefined
   }
   let standing: readonly Group[] = groups
   const wrongClaims: LeafClaim[] = []
@@ -185,7 +195,7 @@ function decide(
     for (const claim of claims) {
       const denies = ({ records }: Group) => !!records && !equalBytes(recordAt(records, claim.leaf), claim.record)
       // A claim that says what was signed is no reason to compute anything; if it was computed, it convicts all the same.
-      const truth = groups.some(denies) ? truthOf(claim.leaf) : knowledge.truth(idOf(claim.leaf))
+      const truth = groups.some(denies) ? truthOf(claim.leaf, claim.node) : knowledge.truth(idOf(claim.leaf))
       if (!truth) continue
       if (!equalBytes(truth, claim.record)) wrongClaims.push(claim)
       else

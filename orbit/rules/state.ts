@@ -4,7 +4,7 @@
  */
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign, checkDraw, seedRound } from './assignment.ts'
-import { dealtUnitKey, type Evidence, evidenceOf, type LeafId, type Reveal } from './batch.ts'
+import { dealtUnitKey, type Evidence, evidenceOf, type Reveal } from './batch.ts'
 import { type Conviction, convictionsOf } from './convictions.ts'
 import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
 import {
@@ -18,9 +18,9 @@ import {
 import { type Frontier, frontierOf } from './frontier.ts'
 import { cidOf, type Genesis } from './genesis.ts'
 import { type History, NO_HISTORY, type SettledWindow, settledConviction, settledWindow } from './history.ts'
-import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle } from './quorum.ts'
+import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle, type WantedLeaf } from './quorum.ts'
 import { newestHeartbeats } from './roster.ts'
-import { equalBytes, open, RuleError, type Statement } from './statement.ts'
+import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { LEVELS, type Level, levelOf } from './trust.ts'
 import { isWitnessed, type Witnesses, witnessesIn } from './witness.ts'
 
@@ -114,7 +114,7 @@ export interface State {
   /** Answers that do not count, by reason. */
   readonly refused: Readonly<Partial<Record<Refusal, number>>>
   /** What a machine would have to know to decide what is in dispute. */
-  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly LeafId[] }
+  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
   readonly accounts: readonly AccountState[]
   readonly frontier: Frontier
 }
@@ -139,7 +139,7 @@ export function stateOf(
   )
   const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
   const witnesses = witnessesIn(statements, nodes)
-  const { draws, sealed, equivocations } = readDraws(genesis, documents.draws)
+  const { draws, sealed, equivocations } = readDraws(genesis, documents.draws, witnesses)
 
   const evidence = evidenceOf(documents.results)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
@@ -193,7 +193,13 @@ export function stateOf(
     refused: refusedIn(dealt, evidence, settlements, history),
     wants: {
       leaves: [...new Set([...settlements.values()].flatMap(({ wants }) => wants.leaves))],
-      truths: [...settlements.values()].flatMap(({ wants }) => wants.truths),
+      // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
+      truths: [...settlements.values()].flatMap(({ wants }) =>
+        wants.truths.filter(
+          ({ claimants }) =>
+            claimants === null || claimants.some((node) => !convicted.has(nodes.get(node)?.account ?? '')),
+        ),
+      ),
     },
     accounts: accountsOf(genesis, nodes, windows.values(), convicted, asOf(genesis, draws)),
     frontier: frontierOf(genesis, complete),
@@ -209,7 +215,11 @@ function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<
   return nodes
 }
 
-function readDraws(genesis: Genesis, documents: Iterable<unknown>) {
+/**
+ * The draw of each epoch. Of several that which is witnessed, so that none sealed later can take its place; of those by whose
+ * turn it was. An exposed coordinator's stand only if they are witnessed: after that no honest node witnesses any.
+ */
+function readDraws(genesis: Genesis, documents: Iterable<unknown>, witnesses: Witnesses) {
   const signatures = new Map<number, Uint8Array>()
   const statements: Statement<DrawBody>[] = []
   for (const document of documents) {
@@ -221,10 +231,18 @@ function readDraws(genesis: Genesis, documents: Iterable<unknown>) {
   const sealed = new Map<number, Statement<DrawBody>>()
   const equivocations = equivocationsIn(statements)
   const { coordinators } = genesis.body
-  for (const draw of statements.sort((a, b) => turnOf(coordinators, a) - turnOf(coordinators, b))) {
+  const ordered = statements
+    .map((draw) => ({ draw, isWitnessed: isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString())) }))
+    .sort(
+      (a, b) =>
+        Number(b.isWitnessed) - Number(a.isWitnessed) ||
+        turnOf(coordinators, a.draw) - turnOf(coordinators, b.draw) ||
+        compareBytes(a.draw.bytes, b.draw.bytes),
+    )
+  for (const { draw, isWitnessed } of ordered) {
     const { epoch } = draw.body
     if (draws.has(epoch) || sealed.has(epoch)) continue
-    if (epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
+    if (!isWitnessed && epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
     const signature = signatures.get(seedRound(genesis, epoch))
     try {
       checkDraw(genesis, draw.body)
@@ -234,7 +252,8 @@ function readDraws(genesis: Genesis, documents: Iterable<unknown>) {
       if (!(error instanceof RuleError)) throw error
     }
   }
-  return { draws, sealed, equivocations: [...equivocations.values()] }
+  const byEpoch = <T>(map: Map<number, T>) => new Map([...map].sort(([a], [b]) => a - b))
+  return { draws: byEpoch(draws), sealed: byEpoch(sealed), equivocations: [...equivocations.values()] }
 }
 
 function settleAll(

@@ -4,6 +4,7 @@ import { checkEquivocation, mayStepIn, turnOf } from '../../../orbit/rules/coord
 import type { DrawBody } from '../../../orbit/rules/events.ts'
 import { RuleError, sign } from '../../../orbit/rules/statement.ts'
 import { miniature } from './miniature.ts'
+import { Party } from './party.ts'
 
 function twice() {
   const network = miniature()
@@ -12,10 +13,11 @@ function twice() {
   return { network, first, second, bytes: [first, second].map((draw) => sign(draw, network.nodeSecret).bytes) }
 }
 
-test('two draws for one epoch: neither stands, and the proof needs nothing else', () => {
+test('two draws for one epoch: neither stands unless it was witnessed, and the proof needs nothing else', () => {
   const { network, first, bytes } = twice()
-  expect(network.state().draws.has(first.epoch)).toBe(true)
   network.documents.draws.push({ statement: bytes[1] })
+  expect(network.state().draws.get(first.epoch)?.draw.bytes).toEqual(bytes[0]!)
+  network.documents.pool.length = 0
   const { draws, equivocations } = network.state()
   expect(draws.has(first.epoch)).toBe(false)
   expect(equivocations).toHaveLength(1)
@@ -32,18 +34,44 @@ test('the verdict does not depend on which draw came first, nor on copies', () =
   expect(network.state().equivocations).toEqual(forwards)
 })
 
-test('later draws of an exposed coordinator do not stand, earlier ones do', () => {
+test('later draws of an exposed coordinator stand only if they were witnessed, earlier ones do', () => {
   const { network, first, bytes } = twice()
   const later = network.draw(10, 4)
   network.documents.draws.push({ statement: bytes[1] })
+  expect([...network.state().draws.keys()]).toEqual([first.epoch, later.epoch])
+  network.documents.pool.length = 0
   expect([...network.state().draws.keys()]).toEqual([])
-  expect(later.epoch).toBeGreaterThan(first.epoch)
 
   const other = miniature()
   const early = other.draw(4, 2)
   const late = other.draw(10, 4)
   other.documents.draws.push({ statement: sign({ ...late, pool: [] }, other.nodeSecret).bytes })
+  other.documents.pool.length = 0
   expect([...other.state().draws.keys()]).toEqual([early.epoch])
+})
+
+test('a draw sealed afterwards by the one whose turn it was takes nothing from the draw that was witnessed', () => {
+  const party = new Party({ accounts: 4 })
+  const coordinators = party.members.slice(0, 2).map(({ node }) => node)
+  const two = new Party({ accounts: 4, changes: { coordinators } })
+  const secretOf = (node: string) => two.member(node).nodeSecret
+  for (const epoch of [2, 3]) {
+    two.seal(epoch, 4)
+    const { draw } = two.state().draws.get(epoch)!
+    // Party's draws are the first one's; in one of two epochs the turn is the second's.
+    const late = sign({ ...draw.body, offers: [{ ...draw.body.offers[0]!, to: 1 }] }, secretOf(coordinators[1]!))
+    two.documents.draws.push({ statement: late.bytes })
+    expect(two.state().draws.get(epoch)!.draw.bytes).toEqual(draw.bytes)
+  }
+})
+
+test('a draw sealed for an epoch far ahead holds nothing up', () => {
+  const network = miniature()
+  const first = network.draw(4, 2)
+  const ahead = sign({ ...first, epoch: 1_000_000 }, network.nodeSecret)
+  network.documents.draws.push({ statement: ahead.bytes })
+  expect(network.state().sealed.has(1_000_000)).toBe(true)
+  expect(network.draw(10, 4).epoch).toBeGreaterThan(first.epoch)
 })
 
 test('no proof: one draw twice, two epochs, two signers, a stranger, another network', () => {

@@ -107,7 +107,9 @@ describe('a difference', () => {
     party.answer(unit, reserve.slice(0, 2), [1, 1], 10)
     // Three say the false, two the true: nothing is certified, and the leaf is wanted.
     expect(status()).toBe('disputed')
-    expect(party.settlement(unit)!.wants.truths).toEqual([{ window: unit.window, unit: unit.unit, leaf: 2 }])
+    expect(party.settlement(unit)!.wants.truths).toEqual([
+      { window: unit.window, unit: unit.unit, leaf: 2, claimants: null },
+    ])
   })
 
   test('is decided by the leaf where the results part, and convicts all who signed it wrong', () => {
@@ -221,6 +223,21 @@ describe('an audit', () => {
     party.learn(unit, 2)
     expect(status()).toBe('certified')
     expect(banned()).toEqual([[reserve[0]!, 'claim']])
+  })
+
+  test('that is false is looked into once, however much its auditor claims', () => {
+    party.answer(unit, quorum)
+    const auditor = unit.reserve[0]!
+    const claims = [0, 1, 2, 3, 4].map(
+      (leaf) => [2, unit.window.toString(), unit.unit, leaf, new Uint8Array(64).fill(3)] as const,
+    )
+    party.audit(auditor, claims as never)
+    expect(party.state().wants.truths).toHaveLength(5)
+    party.learn(unit, 0)
+    const state = party.state()
+    expect(state.convictions.map(({ node }) => node)).toEqual([auditor])
+    expect(state.wants.truths).toEqual([])
+    expect(state.windows.get(unit.window)!.certified.has(unit.unit)).toBe(true)
   })
 
   test('that agrees changes nothing and wants nothing computed', () => {
