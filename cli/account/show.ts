@@ -128,8 +128,13 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
   const newest = all ? certified : certified.slice(0, NEWEST)
   const windows = all ? settled : settled.slice(0, NEWEST - newest.length)
   if (newest.length > 0) {
-    const rows = newest.map((u) => [u.epoch, u.window.toString(), u.unit, u.hardNumbers, u.draw, u.commit, u.reveal])
-    lines.push('', table(['epoch', 'window', 'unit', 'hard', 'draw', 'commit', 'reveal'], rows))
+    const rows = newest.map((u) => {
+      const evidence = [u.draw, u.commit, u.reveal, u.audits.join(' ')]
+      return [u.epoch, u.window.toString(), u.unit, u.hardNumbers, ...evidence]
+    })
+    const audits = newest.some((u) => u.audits.length > 0) ? ['audits'] : []
+    const heads = ['epoch', 'window', 'unit', 'hard', 'draw', 'commit', 'reveal', ...audits]
+    lines.push('', table(heads, audits.length > 0 ? rows : rows.map((row) => row.slice(0, -1))))
   }
   if (windows.length > 0) {
     const rows = windows.map((s) => [s.window.toString(), s.units, s.hardNumbers, certificateOf(s.window)])

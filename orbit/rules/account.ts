@@ -5,6 +5,7 @@
  * Of a settled window (history.ts) the documents are gone: there the evidence is the window's certificate.
  */
 import type { Registration } from './admit.ts'
+import { dealtUnitKey } from './batch.ts'
 import type { Conviction } from './convictions.ts'
 import { cidOf } from './genesis.ts'
 import type { Credit } from './history.ts'
@@ -21,6 +22,8 @@ export interface CreditedUnit {
   readonly draw: string
   readonly commit: string
   readonly reveal: string
+  /** And of the audits that certify it in place of others' results. */
+  readonly audits: readonly string[]
 }
 
 export interface CreditedWindow extends Credit {
@@ -61,13 +64,17 @@ export function accountHistory(state: State, account: AccountState): AccountHist
   for (const window of state.windows.values()) {
     const credit = window.settled?.credits.get(account.account)
     if (credit) settled.push({ window: window.window, ...credit })
-    for (const { assignment, results } of window.certified.values()) {
+    for (const { assignment, results, settlement } of window.certified.values()) {
+      const claims = state.evidence.units.get(dealtUnitKey(assignment))?.claims ?? []
+      const certifying = claims.filter(({ node }) => settlement.auditors.includes(node))
+      const audits = [...new Set(certifying.map(({ statement }) => cidOf(statement.bytes).toString()))].sort()
       for (const { node, item, statement } of results) {
         if (!account.nodes.includes(node)) continue
         const { epoch, unit } = assignment
         certified.push({
           ...{ epoch, window: window.window, unit, hardNumbers: item.result.count, node },
           ...{ draw: state.draws.get(epoch)!.cid, commit: item.commit, reveal: cidOf(statement.bytes).toString() },
+          audits,
         })
       }
     }

@@ -1,10 +1,12 @@
 /** Adaptive replication: what one result of a trusted account and its audit certify, and what they do not. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
+import { accountHistory } from '../../../orbit/rules/account.ts'
 import { type Assignment, assign, deadlineRound, seedRound } from '../../../orbit/rules/assignment.ts'
 import { certifyingEpoch } from '../../../orbit/rules/audit.ts'
 import { readCertificate, settledBy, withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate.ts'
 import { duties, revealable } from '../../../orbit/rules/duties.ts'
+import { cidOf } from '../../../orbit/rules/genesis.ts'
 import { mayAnswer, NO_CALLS } from '../../../orbit/rules/seats.ts'
 import { RuleError } from '../../../orbit/rules/statement.ts'
 import { beaconAt, Party } from './party.ts'
@@ -240,4 +242,17 @@ describe('the certificate', () => {
       expect(() => readCertificate(dagJson.encode(file)), name).toThrow(RuleError)
     }
   })
+})
+
+test('the history of the account names the audits beside what it signed', () => {
+  party.answer(unit, [one])
+  for (const node of auditors) party.certify(node, unit)
+  const state = party.state()
+  const account = state.accounts.find(({ nodes }) => nodes.includes(one))!
+  const [credited] = accountHistory(state, account).certified
+  const documents = new Set(
+    party.documents.results.map((document) => cidOf((document as { statement: Uint8Array }).statement).toString()),
+  )
+  expect(credited!.audits).toHaveLength(2)
+  for (const cid of credited!.audits) expect(documents.has(cid)).toBe(true)
 })
