@@ -1,15 +1,16 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { cpuEngine } from '../kernels/cpu.ts'
 import { adopt } from '../orbit/node/found.ts'
 import { fetchGenesis } from '../orbit/node/genesis-exchange.ts'
 import { assertFree, type Home, homeDirectory } from '../orbit/node/home.ts'
 import { importSnapshot } from '../orbit/node/settled.ts'
+import { fetchSnapshot, snapshotPath } from '../orbit/node/snapshot-exchange.ts'
 import { readGenesis } from '../orbit/rules/genesis.ts'
 import { RuleError } from '../orbit/rules/statement.ts'
 import { EXIT, shared, UserError } from './command.ts'
 import { DEFAULT_LISTEN, defaultAccountName, listenAddresses, nameOf } from './init.ts'
-import { printJson, progressBar } from './print.ts'
+import { lateBar, printJson } from './print.ts'
 
 const FETCH_TIMEOUT = 20_000
 const LARGEST_GENESIS = 1 << 20
@@ -54,24 +55,51 @@ export const join = defineCommand({
           : listenAddresses(args.listen, true),
       peers: [...(remote ? [args.from] : []), ...(args.peer?.split(',').filter(Boolean) ?? [])],
     })
-    const windows = args.snapshot === undefined ? 0 : await takeIn(home, args.snapshot)
+    const windows =
+      args.snapshot !== undefined
+        ? await takeIn(home, args.snapshot)
+        : remote
+          ? await takeFrom(home, args.from).catch((error: Error) => {
+              console.error(`collatz: ${error.message}`)
+              return 0
+            })
+          : 0
     if (args.json) return printJson({ windows, network: genesis.networkId, data: home.directory })
     console.log(`Joined network ${genesis.networkId} (${genesis.body.name}).
-  data   ${home.directory} (back up account.key: it is you)
+  data   ${home.directory} (back up account.key: it is you)${windows > 0 ? `\n  checked ${windows} certified ${windows === 1 ? 'window' : 'windows'}` : ''}
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
 
+/** What the node at an address has settled, checked here. Without it the documents come from peers all the same. */
+async function takeFrom(home: Home, address: string): Promise<number> {
+  const path = `${snapshotPath(home.directory)}.new`
+  const bar = lateBar('fetching')
+  try {
+    const onBytes = (bytes: number) => bar.update(0, `${(bytes / 2 ** 20).toFixed(1)} MiB`)
+    if (!(await fetchSnapshot(address, path, { signal: new AbortController().signal, onBytes }))) return 0
+  } catch (error) {
+    throw new UserError(`no snapshot from ${address} (${(error as Error).message}). Joined without it`, EXIT.refused)
+  } finally {
+    bar.stop()
+  }
+  try {
+    return await takeIn(home, path, `the snapshot from ${address}`)
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
 /** A bad snapshot costs nothing: the network's documents come from peers all the same. */
-async function takeIn(home: Home, path: string): Promise<number> {
-  const bar = progressBar('checking')
+async function takeIn(home: Home, path: string, name = path): Promise<number> {
+  const bar = lateBar('checking')
   const engine = cpuEngine(home.genesis.partition)
   let checked = 0
   try {
     return await importSnapshot(home, path, engine, () => bar.update(0, `${++checked} windows`))
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
-    throw new UserError(`NOT VALID: ${path}: ${error.message}. Joined without it`, EXIT.refused)
+    throw new UserError(`NOT VALID: ${name}: ${error.message}. Joined without it`, EXIT.refused)
   } finally {
     bar.stop()
     await engine.close()

@@ -1,11 +1,7 @@
 /** Handing the genesis block to whoever asks, and asking for it: protocol /collatz/genesis/1, one message. */
 import type { Libp2p, Stream } from '@libp2p/interface'
-import { tcp } from '@libp2p/tcp'
-import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
-import { bunNoise } from './libp2p.ts'
+import { multiaddr } from '@multiformats/multiaddr'
+import { ask } from './ask.ts'
 import { messages, sendMessage } from './streams.ts'
 
 const PROTOCOL = '/collatz/genesis/1'
@@ -35,33 +31,21 @@ export async function serveGenesis(libp2p: Libp2p, genesis: Uint8Array): Promise
  * @throws {GenesisUnavailable}
  */
 export async function fetchGenesis(address: string, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
-  let target: Multiaddr
   try {
-    target = multiaddr(address)
+    multiaddr(address)
   } catch {
     throw new GenesisUnavailable(`"${address}" is not a multiaddr (such as /ip4/203.0.113.7/tcp/4710/p2p/12D3...)`)
   }
-  const libp2p = await createLibp2p({
-    transports: [tcp(), webSockets()],
-    connectionEncrypters: [bunNoise()],
-    streamMuxers: [yamux()],
-    connectionGater: { denyDialMultiaddr: () => false },
-  })
-  let breakOff = () => {}
   try {
-    const stream = await libp2p.dialProtocol(target, PROTOCOL, { signal })
-    breakOff = () => stream.abort(new Error('no answer in time'))
-    signal.addEventListener('abort', breakOff)
-    const { value } = await messages(stream, LARGEST).next()
-    if (!value) throw new Error('it sent nothing')
-    return value
+    return await ask(address, PROTOCOL, signal, async (stream) => {
+      const { value } = await messages(stream, LARGEST).next()
+      if (!value) throw new Error('it sent nothing')
+      return value
+    })
   } catch (error) {
     const why = signal.aborted ? 'no answer in time' : (error as Error).message
     throw new GenesisUnavailable(
       `cannot get the genesis from ${address}: ${why}. Is the node running, and the address right?`,
     )
-  } finally {
-    signal.removeEventListener('abort', breakOff)
-    await libp2p.stop()
   }
 }

@@ -17,7 +17,7 @@ import {
   statementDocument,
 } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import type { SettledWindow } from '../rules/history.ts'
+import { type SettledWindow, settledAfter } from '../rules/history.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../rules/quorum.ts'
 import { type State, stateOf } from '../rules/state.ts'
 import { open, type Statement } from '../rules/statement.ts'
@@ -69,7 +69,7 @@ export class Ledger {
   async dropPools(round: number): Promise<void> {
     const { rounds, perDatabase } = this.genesis.body.epoch
     const now = spanOf(Math.floor(round / rounds), perDatabase)
-    const first = Math.min(now - 1, spanOf(this.firstEpoch(), perDatabase))
+    const first = Math.min(now - 1, spanOf(this.firstEpoch(round), perDatabase))
     for (const [name, store] of this.stores) {
       const [kind, span] = name.split('-')
       if (kind !== 'pool' || Number(span) >= first) continue
@@ -80,10 +80,15 @@ export class Ledger {
     }
   }
 
-  /** The epoch of the first draw that is not settled. */
-  private firstEpoch(): number {
+  /** The epoch of the first draw that is not over, or that offered a window which is not settled. */
+  private firstEpoch(round: number): number {
     const { draws, sealed } = this.state()
-    return Math.min(...draws.keys(), ...sealed.keys())
+    const isOpen = ({ epoch, offers }: DrawBody) =>
+      settledAfter(this.genesis, epoch) >= round || offers.some(({ window }) => !this.history.has(BigInt(window)))
+    let first = Number.POSITIVE_INFINITY
+    for (const { draw } of draws.values()) if (isOpen(draw.body)) first = Math.min(first, draw.body.epoch)
+    for (const { body } of sealed.values()) if (isOpen(body)) first = Math.min(first, body.epoch)
+    return first
   }
 
   /** Opens the pools and the results since the first draw that is not settled: witnesses lie in the pools. */
@@ -92,7 +97,7 @@ export class Ledger {
     const now = spanOf(Math.floor(round / rounds), perDatabase)
     await this.open(databaseName('pool', now))
     if (now > 0) await this.open(databaseName('pool', now - 1))
-    for (let span = spanOf(Math.min(this.firstEpoch(), now * perDatabase), perDatabase); span <= now; span++) {
+    for (let span = spanOf(Math.min(this.firstEpoch(round), now * perDatabase), perDatabase); span <= now; span++) {
       await this.open(databaseName('pool', span))
       await this.open(databaseName('results', span))
     }

@@ -5,7 +5,7 @@
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
 import * as dagCbor from '@ipld/dag-cbor'
-import type { ServiceMap } from '@libp2p/interface'
+import type { ServiceMap, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
@@ -63,6 +63,8 @@ export interface OrbitNode {
     /** Whether it lies here. */
     has(cid: CID): Promise<boolean>
   }
+  /** Answers streams of a protocol, from anybody. */
+  handle(protocol: string, answer: (stream: Stream) => Promise<void>): Promise<void>
   /** Gossip among the nodes of the network. */
   topic(name: string): Topic
   /** Private to this node: checkpoints and settings. A checkpoint that comes after the stop is not kept. */
@@ -194,6 +196,7 @@ async function compose(
       },
       has: async (cid) => helia.blockstore.has(cid),
     },
+    handle: (protocol, answer) => libp2p.handle(protocol, answer),
     topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`),
     kv: {
       put: async (key, value) => {

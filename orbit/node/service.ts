@@ -48,6 +48,7 @@ import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { solvePuzzle } from './puzzle.ts'
 import { historyOf, SETTLED, settleable } from './settled.ts'
+import { SnapshotShelf } from './snapshot-exchange.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
 
 const BLOCK_TIMEOUT = 20_000
@@ -85,6 +86,7 @@ export class Service {
   private readonly learning: Learning
   private readonly audits: Audits
   private readonly held: HeldLeaves
+  private readonly shelf: SnapshotShelf
   private readonly verdicts: Verdicts
   private readonly keptRounds: KeptRounds
   private readonly frauds: FraudProofs
@@ -132,6 +134,7 @@ export class Service {
       publish: (claims, drawnBy) => this.answers.audit(claims, drawnBy, this.round() ?? 0),
     })
     this.held = new HeldLeaves(this.genesis, node, this.nodeKey)
+    this.shelf = new SnapshotShelf(options.home.directory, this.genesis)
     this.frauds = new FraudProofs({
       ...{ directory: options.home.directory, state: () => ledger.state() },
       sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
@@ -178,6 +181,8 @@ export class Service {
     const settled = await this.node.kv.entries(SETTLED)
     for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
+    await this.shelf.serve(this.node)
+    void this.shelve()
     await this.answers.start()
     await this.held.start()
     for (const draw of this.state().sealed.values()) this.verdicts.hear(draw)
@@ -258,6 +263,7 @@ export class Service {
     if (round.round % RETRY_ROUNDS === 0) {
       void this.certify()
       await this.settle(round.round)
+      void this.shelve()
       await this.ledger.dropPools(round.round)
     }
     if (!this.isCoordinator) return
@@ -272,6 +278,19 @@ export class Service {
     for (const settled of windows) await this.node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
     this.ledger.settle(windows, round)
     this.learning.forget(this.state())
+  }
+
+  private shelving: Promise<void> | null = null
+
+  /** Beside everything else: a large snapshot takes a while to write. */
+  private shelve(): Promise<void> {
+    this.shelving ??= this.shelf
+      .update(this.ledger.history.keys())
+      .catch((error) => this.events.emit('notice', { text: `cannot write the snapshot: ${error.message}` }))
+      .finally(() => {
+        this.shelving = null
+      })
+    return this.shelving
   }
 
   private auditing: Promise<void> | null = null
@@ -588,7 +607,7 @@ export class Service {
     const last = this.beacon.current()
     this.stopping.abort()
     await this.registering
-    await Promise.all([this.learningNow, this.certifying, this.auditing])
+    await Promise.all([this.learningNow, this.certifying, this.auditing, this.shelving])
     await this.duty
     if (this.lastHeartbeat?.capacity && last) {
       // A last word, so that the next draw does not count on a node that is gone.

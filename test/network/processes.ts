@@ -27,6 +27,7 @@ export interface Status {
 
 export class Machine {
   readonly home: string
+  readonly binary = binary
   private processes: Bun.Subprocess[] = []
 
   constructor(name: string) {

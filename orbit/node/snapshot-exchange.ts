@@ -1,0 +1,117 @@
+/**
+ * Handing the newest snapshot to whoever asks, and asking for it: protocol /collatz/snapshot/1, the bytes of the CAR file in
+ * messages of up to 64 KiB, none if there is nothing settled yet. It is checked by whoever gets it (snapshot.ts); the node
+ * that hands it out is believed nothing.
+ */
+import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Stream } from '@libp2p/interface'
+import type { Genesis } from '../rules/genesis.ts'
+import { ask } from './ask.ts'
+import { readCertificateFile } from './certificates.ts'
+import type { OrbitNode } from './open.ts'
+import { writeSnapshot } from './snapshot.ts'
+import { messages, sendMessage } from './streams.ts'
+
+const PROTOCOL = '/collatz/snapshot/1'
+const CHUNK = 1 << 16
+/** A snapshot of a million windows would be larger. */
+const LARGEST = 4 * 2 ** 30
+const SERVING_MS = 600_000
+/** Handed out at a time; others are told that there is none, and get the documents as ever. */
+const SERVED_AT_ONCE = 3
+/** A peer that sends nothing for so long has gone. */
+const STALL_MS = 20_000
+/** A snapshot is written anew when there is a tenth more to say, or after this time. */
+const REWRITE = { growth: 1.1, milliseconds: 600_000 }
+
+export const snapshotPath = (directory: string): string => join(directory, 'snapshot.car')
+
+/** The snapshot that a node keeps for others. */
+export class SnapshotShelf {
+  private readonly directory: string
+  private readonly genesis: Genesis
+  private windows = 0
+  private written = Number.NEGATIVE_INFINITY
+  private serving = 0
+
+  constructor(directory: string, genesis: Genesis) {
+    this.directory = directory
+    this.genesis = genesis
+  }
+
+  /** Writes it anew if it is worth it. @param settled windows, in any order */
+  async update(settled: Iterable<bigint>): Promise<void> {
+    const windows = [...settled].sort((a, b) => (a < b ? -1 : 1))
+    const isNews =
+      windows.length >= this.windows * REWRITE.growth || performance.now() - this.written > REWRITE.milliseconds
+    if (windows.length === this.windows || !isNews) return
+    const certificate = (window: bigint) => readCertificateFile(this.directory, window)
+    const known = windows.filter((window) => certificate(window) !== null)
+    if (known.length === 0) return
+    await writeSnapshot(snapshotPath(this.directory), this.genesis, known, (window) => certificate(window)!)
+    this.windows = windows.length
+    this.written = performance.now()
+  }
+
+  async serve(node: Pick<OrbitNode, 'handle'>): Promise<void> {
+    await node.handle(PROTOCOL, async (stream) => {
+      const signal = AbortSignal.timeout(SERVING_MS)
+      const path = snapshotPath(this.directory)
+      const isThere = existsSync(path) && this.serving < SERVED_AT_ONCE
+      this.serving++
+      try {
+        const file = isThere ? createReadStream(path, { highWaterMark: CHUNK }) : []
+        for await (const chunk of file) await sendMessage(stream, new Uint8Array(chunk as Buffer), signal)
+        await stream.close({ signal })
+      } catch (error) {
+        stream.abort(error as Error)
+      } finally {
+        this.serving--
+      }
+    })
+  }
+}
+
+/**
+ * Asks the node at a multiaddr for its snapshot and writes it to a file.
+ *
+ * @param onBytes hears how many have come so far
+ * @returns whether there was one
+ * @throws {Error} when the node can't be reached, breaks off, or sends without end; there is no file then
+ */
+export async function fetchSnapshot(
+  address: string,
+  path: string,
+  { signal, onBytes }: { signal: AbortSignal; onBytes: (bytes: number) => void },
+): Promise<boolean> {
+  const stalled = new AbortController()
+  let timer = setTimeout(() => stalled.abort(), STALL_MS)
+  let bytes = 0
+  async function* received(stream: Stream) {
+    for await (const message of messages(stream, CHUNK)) {
+      clearTimeout(timer)
+      timer = setTimeout(() => stalled.abort(), STALL_MS)
+      bytes += message.length
+      if (bytes > LARGEST) throw new Error(`it sends more than ${LARGEST / 2 ** 30} GiB`)
+      onBytes(bytes)
+      yield message
+    }
+  }
+  try {
+    await ask(address, PROTOCOL, AbortSignal.any([signal, stalled.signal]), (stream) =>
+      pipeline(Readable.from(received(stream)), createWriteStream(path)),
+    )
+  } catch (error) {
+    await rm(path, { force: true })
+    throw stalled.signal.aborted ? new Error('it stopped sending') : error
+  } finally {
+    clearTimeout(timer)
+  }
+  if (bytes > 0 && statSync(path).size === bytes) return true
+  await rm(path, { force: true })
+  return false
+}

@@ -1,0 +1,78 @@
+/** A newcomer gets what is settled as a snapshot from the node that it joins, checks it, and goes on with what is live. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { certificateFiles } from '../../orbit/node/certificates.ts'
+import { openHome } from '../../orbit/node/home.ts'
+import { readHistory } from '../../orbit/node/offline.ts'
+import { snapshotPath } from '../../orbit/node/snapshot-exchange.ts'
+import { Machine } from './processes.ts'
+
+setDefaultTimeout(200_000)
+
+const [founder, ada, blaise] = ['founder', 'ada', 'blaise'].map((name) => new Machine(name)) as [
+  Machine,
+  Machine,
+  Machine,
+]
+let node: Bun.Subprocess
+
+beforeAll(async () => {
+  // N = 1 and a deadline of two rounds: a window is settled a quarter of a minute after it was dealt.
+  const size = ['--bits', '30', '--deadline', '2', '--listen', '/ip4/127.0.0.1/tcp/0']
+  await founder.run('init', '--local', ...size, '--name', 'founder')
+  node = founder.start('work', '--cpu', '1', '--capacity', '2')
+})
+
+afterAll(async () => {
+  for (const machine of [founder, ada, blaise]) await machine.dispose()
+})
+
+const settledAt = (machine: Machine) => readHistory(openHome(machine.home))
+
+test('join brings the settled windows, checked, and work goes on above them', async () => {
+  for (let i = 0; !existsSync(snapshotPath(founder.home)) && i < 600; i++) await Bun.sleep(200)
+  const address = await founder.address()
+  const text = await ada.run('join', address, '--name', 'ada')
+  expect(text).toMatch(/checked \d+ certified windows?/)
+  expect(existsSync(`${snapshotPath(ada.home)}.new`)).toBe(false)
+  const settled = settledAt(ada)
+  expect(settled.size).toBeGreaterThan(0)
+  for (const window of settled.keys()) {
+    expect(certificateFiles(ada.home).map((file) => file.window)).toContain(window)
+  }
+  // Without any peer, by what was checked alone.
+  const alone = await ada.status()
+  expect(alone.frontier.windows).toBe(settled.size)
+
+  ada.start('work', '--cpu', '1', '--capacity', '2')
+  const { frontier } = await founder.status()
+  const caughtUp = await ada.until((s) => BigInt(s.frontier.below) >= BigInt(frontier.below), 'the frontier')
+  expect(caughtUp.accounts.find(({ name }) => name === 'founder')!.units).toBeGreaterThanOrEqual(settled.size)
+})
+
+test('a snapshot that does not hold is refused in a line, and joining goes on without it', async () => {
+  const address = await founder.address()
+  await founder.kill(node, 'SIGTERM')
+  const path = snapshotPath(founder.home)
+  const bytes = readFileSync(path)
+  bytes[bytes.length - 200]! ^= 1
+  writeFileSync(path, bytes)
+  const again = founder.start('node')
+  const changed = await founder.until((s) => (s.node?.addresses.length ?? 0) > 0, 'an address')
+  expect(changed.node!.addresses[0]).toBeDefined()
+  // The node writes its snapshot anew when it starts: spoilt once more while it runs, as a malicious peer would.
+  for (let i = 0; i < 50 && Buffer.compare(readFileSync(path), bytes) === 0; i++) await Bun.sleep(200)
+  writeFileSync(path, bytes)
+  const child = Bun.spawn([blaise.binary, 'join', changed.node!.addresses[0]!, '--name', 'blaise'], {
+    env: { ...process.env, COLLATZ_HOME: blaise.home },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  expect(await child.exited).toBe(0)
+  expect(errors).toMatch(/^collatz: NOT VALID: the snapshot from [^\n]+ Joined without it\n$/)
+  expect(output).toContain('Joined network')
+  expect(settledAt(blaise).size).toBe(0)
+  expect(address).toContain('/ip4/127.0.0.1/')
+  await founder.kill(again)
+})
