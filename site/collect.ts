@@ -56,6 +56,7 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       hardSteps: partition.hardSteps,
       levels: body.trust,
       replication: body.replication,
+      adaptive: body.audit.adaptive && body.replication > 1,
       beacon: { kind: body.beacon.source, chainHash: body.beacon.hash, period: body.beacon.period },
       genesisTimestamp: body.genesis_timestamp,
       founder: genesis.signer,

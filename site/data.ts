@@ -26,6 +26,8 @@ export interface SiteNetwork {
   readonly hardSteps: number
   /** N: how many accounts must agree on a unit. */
   readonly replication: number
+  /** Whether one trusted account and an audit may stand for the N. */
+  readonly adaptive: boolean
   /** Accepted units from which an account has the level. */
   readonly levels: { readonly verified: number; readonly trusted: number; readonly elite: number }
   /** chainHash in hex, period in seconds. */
@@ -145,6 +147,7 @@ function checkNetwork(network: SiteNetwork): SiteNetwork {
     unitsPerWindow: network.unitsPerWindow,
     hardSteps: network.hardSteps,
     replication: network.replication,
+    adaptive: network.adaptive === true,
     levels: { verified: levels.verified, trusted: levels.trusted, elite: levels.elite },
     beacon: { kind: beacon.kind, chainHash: beacon.chainHash, period: beacon.period },
     genesisTimestamp: network.genesisTimestamp,

@@ -14,7 +14,7 @@ export function Citation({ network }: { network: SiteNetwork }): JSX.Element {
 }
 
 export function RestsOn({ network }: { network: SiteNetwork }): JSX.Element {
-  const { replication, beacon, baseline } = network
+  const { replication, adaptive, beacon, baseline } = network
   return (
     <dl className="rests">
       <div>
@@ -36,6 +36,8 @@ export function RestsOn({ network }: { network: SiteNetwork }): JSX.Element {
             <>
               Each unit is computed by <Num value={replication} /> different accounts, and counts only when their
               results are equal to the bit. All of one unit’s accounts would have to be wrong in the same way.
+              {adaptive &&
+                ' Or one account with a long record computes it, and two others, drawn later, compute some of its leaves again without having seen them: that one and both of them would have to be wrong, or the wrong leaves not among those drawn.'}
             </>
           )}
         </dd>

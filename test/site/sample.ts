@@ -66,6 +66,7 @@ export function sample(k = 3, over: Partial<SiteData> = {}): SiteData {
       unitsPerWindow: 64,
       hardSteps: 320,
       replication: 1,
+      adaptive: false,
       levels: { verified: 10, trusted: 100, elite: 1000 },
       beacon: { kind: 'local', chainHash: 'ab'.repeat(32), period: 3 },
       genesisTimestamp: 1_795_390_000_000,

@@ -1,7 +1,7 @@
 /** The state is a function of the set of documents: their order, copies of them, and what came late make no difference. */
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
-import { deadlineRound } from '../../../orbit/rules/assignment.ts'
+import { type Assignment, deadlineRound } from '../../../orbit/rules/assignment.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
 import { Party } from './party.ts'
@@ -33,11 +33,36 @@ function eventful(): Party {
   return party
 }
 
-const party = eventful()
+/** The same where one account and an audit may certify: audited, exposed, audited too late, falsely audited. */
+function adaptive(): Party {
+  const party = new Party({ accounts: 14, changes: { audit: { leaves: 2, auditors: 2, adaptive: true } } })
+  const trusted = party.members.map(({ account }) => account)
+  const lookedAt = (units: readonly Assignment[]) =>
+    units.find((unit) => party.certifyingAudit(unit).leaves.includes(2) && unit !== units[0])
+  let units = party.deal(2, 4, { trusted })
+  for (let epoch = 4; !lookedAt(units); epoch += 2) units = party.deal(epoch, 4, { trusted })
+  const lied = lookedAt(units)!
+  for (const unit of units) {
+    party.answer(unit, [unit.quorum[0]!], [unit === lied ? 1 : 0])
+    for (const node of party.certifyingAudit(unit).auditors) party.certify(node, unit)
+  }
+  party.learn(lied, 2)
+  party.answer(lied, lied.reserve.slice(0, 4), [], deadlineRound(party.genesis, lied.epoch) - 3)
+  const [late, denied] = party.deal(20, 2, { from: 4, trusted }) as [Assignment, Assignment]
+  party.answer(late, [late.quorum[0]!])
+  party.certify(party.certifyingAudit(late).auditors[0]!, late)
+  party.answer(denied, [denied.quorum[0]!])
+  // A false auditor, whose other word nothing rests on.
+  const isSigner = (node: string) => units.some(({ quorum }) => quorum[0] === node)
+  party.certify(party.certifyingAudit(denied).auditors.find((node) => !isSigner(node))!, denied, 3)
+  for (const leaf of [0, 1, 2, 3, 4, 5, 6, 7]) party.learn(denied, leaf)
+  return party
+}
+
 const KINDS = ['accounts', 'pool', 'draws', 'results'] as const
 
 /** What may be shown to others, to the byte. */
-function outcome(state: State): string {
+function outcome(party: Party, state: State): string {
   const certificates = [...state.windows.values()]
     .filter(({ complete }) => complete)
     .map(({ window }) =>
@@ -83,12 +108,8 @@ function shuffled<T>(items: readonly T[], next: (below: number) => number): T[] 
   return out
 }
 
-const copyOf = (document: unknown): unknown => dagCbor.decode(dagCbor.encode(document))
-const stateFrom = (documents: Documents) => stateOf(party.genesis, party.unitsPerWindow, documents, party.knowledge)
-const expected = outcome(party.state())
-
 test('the log has something of everything in it', () => {
-  const state = party.state()
+  const state = eventful().state()
   expect(state.convictions.map(({ kind }) => kind)).toContain('leaf')
   expect(state.convictions.length).toBeGreaterThanOrEqual(3)
   expect(state.refused['not-cited']).toBe(1)
@@ -96,40 +117,58 @@ test('the log has something of everything in it', () => {
   expect(state.frontier.windows).toBe(1)
 })
 
-test('shuffled and with copies, from documents read anew: 50 times the same, to the byte', () => {
-  for (let seed = 1; seed <= 50; seed++) {
-    const next = random(seed)
-    const documents = Object.fromEntries(
-      KINDS.map((kind) => {
-        const all = party.documents[kind]
-        const twice = all.filter(() => next(4) === 0)
-        const list = shuffled([...all, ...twice], next)
-        return [kind, seed % 10 === 0 ? list.map(copyOf) : list]
-      }),
-    ) as unknown as Documents
-    expect(outcome(stateFrom(documents))).toBe(expected)
-  }
+test('and so has the other', () => {
+  const { convictions, windows, settlements, frontier } = adaptive().state()
+  expect(convictions.map(({ kind }) => kind)).toContain('leaf')
+  expect([...settlements.values()].filter(({ auditors }) => auditors.length > 0).length).toBeGreaterThanOrEqual(3)
+  expect(frontier.windows).toBe(1)
+  expect([...windows.values()].at(-1)!.certified.size).toBe(0)
 })
 
-test('cut short anywhere, it does not depend on the order either, and what was missing makes it whole', () => {
-  for (let seed = 1; seed <= 40; seed++) {
-    const next = random(1000 + seed)
-    const kept = shuffled(party.documents.results, next).slice(0, next(party.documents.results.length))
-    const draws = next(3) === 0 ? party.documents.draws.slice(0, 2) : party.documents.draws
-    const some = { ...party.documents, draws, results: kept }
-    const again = { ...some, results: shuffled(kept, next), pool: shuffled(party.documents.pool, next) }
-    expect(outcome(stateFrom(again))).toBe(outcome(stateFrom(some)))
-    const rest = party.documents.results.filter((document) => !kept.includes(document))
-    expect(outcome(stateFrom({ ...party.documents, results: [...rest, ...kept] }))).toBe(expected)
-  }
-})
+const copyOf = (document: unknown): unknown => dagCbor.decode(dagCbor.encode(document))
 
-test('what is learned later only adds: without the facts nobody is banned, and nothing disputed is certified', () => {
-  const before = party.state(false)
-  const after = party.state()
-  expect(before.convictions).toEqual([])
-  for (const [window, { certified }] of after.windows) {
-    for (const unit of certified.keys()) expect(after.windows.get(window)!.disputed.has(unit)).toBe(false)
-  }
-  expect(before.frontier.windows).toBe(0)
+describe.each([
+  ['N must agree', eventful()],
+  ['one and an audit may certify', adaptive()],
+])('where %s', (_name, party) => {
+  const stateFrom = (documents: Documents) => stateOf(party.genesis, party.unitsPerWindow, documents, party.knowledge)
+  const expected = outcome(party, party.state())
+
+  test('shuffled and with copies, from documents read anew: 50 times the same, to the byte', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const next = random(seed)
+      const documents = Object.fromEntries(
+        KINDS.map((kind) => {
+          const all = party.documents[kind]
+          const twice = all.filter(() => next(4) === 0)
+          const list = shuffled([...all, ...twice], next)
+          return [kind, seed % 10 === 0 ? list.map(copyOf) : list]
+        }),
+      ) as unknown as Documents
+      expect(outcome(party, stateFrom(documents))).toBe(expected)
+    }
+  })
+
+  test('cut short anywhere, it does not depend on the order either, and what was missing makes it whole', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const next = random(1000 + seed)
+      const kept = shuffled(party.documents.results, next).slice(0, next(party.documents.results.length))
+      const draws = next(3) === 0 ? party.documents.draws.slice(0, 2) : party.documents.draws
+      const some = { ...party.documents, draws, results: kept }
+      const again = { ...some, results: shuffled(kept, next), pool: shuffled(party.documents.pool, next) }
+      expect(outcome(party, stateFrom(again))).toBe(outcome(party, stateFrom(some)))
+      const rest = party.documents.results.filter((document) => !kept.includes(document))
+      expect(outcome(party, stateFrom({ ...party.documents, results: [...rest, ...kept] }))).toBe(expected)
+    }
+  })
+
+  test('what is learned later only adds: without the facts nobody is banned, and nothing disputed is certified', () => {
+    const before = party.state(false)
+    const after = party.state()
+    expect(before.convictions).toEqual([])
+    for (const [window, { certified }] of after.windows) {
+      for (const unit of certified.keys()) expect(after.windows.get(window)!.disputed.has(unit)).toBe(false)
+    }
+    expect(before.frontier.windows).toBe(0)
+  })
 })
