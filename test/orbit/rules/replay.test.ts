@@ -37,8 +37,13 @@ function eventful(): Party {
 function adaptive(): Party {
   const party = new Party({ accounts: 14, changes: { audit: { leaves: 2, auditors: 2, adaptive: true } } })
   const trusted = party.members.map(({ account }) => account)
+  // A lie is in leaf 2; its signer must have no other unit, as that would fall with him.
   const lookedAt = (units: readonly Assignment[]) =>
-    units.find((unit) => party.certifyingAudit(unit).leaves.includes(2) && unit !== units[0])
+    units.find(
+      (unit) =>
+        party.certifyingAudit(unit).leaves.includes(2) &&
+        units.every((other) => other === unit || other.quorum[0] !== unit.quorum[0]),
+    )
   let units = party.deal(2, 4, { trusted })
   for (let epoch = 4; !lookedAt(units); epoch += 2) units = party.deal(epoch, 4, { trusted })
   const lied = lookedAt(units)!
