@@ -1,17 +1,21 @@
 import { defineCommand } from 'citty'
-import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { homeDirectory, openHome, prepareKeys } from '../orbit/node/home.ts'
 import { publicKeyOf } from '../orbit/rules/statement.ts'
 import { shared, UserError } from './command.ts'
 import { runNode } from './node.ts'
+import { printJson } from './print.ts'
 
 export const coordinate = defineCommand({
   meta: { name: 'coordinate', description: 'seal draws for a network whose genesis names this node, until Ctrl-C' },
   args: {
+    prepare: { type: 'boolean', description: 'only make this node’s keys and print what its network’s founder needs' },
     listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
-    data: shared.data,
+    ...shared,
   },
   async run({ args }) {
-    const home = openHome(homeDirectory(args.data))
+    const directory = homeDirectory(args.data)
+    if (args.prepare) return prepare(directory, Boolean(args.json), args.data)
+    const home = openHome(directory)
     const { coordinators } = home.genesis.body
     if (!coordinators.includes(publicKeyOf(home.nodeKey))) {
       throw new UserError(
@@ -22,3 +26,16 @@ export const coordinate = defineCommand({
     await runNode(home, args.listen)
   },
 })
+
+function prepare(directory: string, json: boolean, data: string | undefined): void {
+  const node = publicKeyOf(prepareKeys(directory).nodeKey)
+  if (json) {
+    printJson({ node, data: directory })
+    return
+  }
+  const flag = data ? ` --data ${data}` : ''
+  console.log(`Node key ${node}
+  keys   ${directory} (back them up)
+Give the node key to whoever founds the network: collatz init --production --coordinators KEY,...
+Then: collatz join ADDRESS${flag}; collatz coordinate${flag}`)
+}

@@ -76,15 +76,14 @@ function drawOf(state: State, dealt: DealtDraw) {
     cid: dealt.cid,
     pool: body.pool,
     excluded: body.excluded,
+    trusted: body.trusted,
     witnesses: witnesses(state, dealt),
     beacon: { round: seedRound(state.genesis, body.epoch), signature: Buffer.from(signature).toString('hex') },
     deadlineRound: deadlineRound(state.genesis, body.epoch),
     roster: body.roster,
     offers: body.offers,
-    units: assignments.map(({ window, unit, quorum }) => ({
-      window,
-      unit,
-      quorum,
+    units: assignments.map(({ window, unit, quorum, audited }) => ({
+      ...{ window, unit, quorum, audited: audited !== null },
       certified: isUnitCertified(state.windows.get(window), unit),
     })),
   }
@@ -96,7 +95,9 @@ function drawText(state: State, dealt: DealtDraw): string {
   const certified = ({ window, unit }: { window: bigint; unit: number }) =>
     isUnitCertified(state.windows.get(window), unit) ? 'certified' : 'open'
   const seen = witnesses(state, dealt)
-  const rows = dealt.assignments.map((a) => [a.window.toString(), a.unit, a.quorum.map(name).join(', '), certified(a)])
+  const dealtTo = ({ quorum, audited }: DealtDraw['assignments'][0]) =>
+    quorum.map(name).join(', ') + (audited ? ' (trusted: with an audit)' : '')
+  const rows = dealt.assignments.map((a) => [a.window.toString(), a.unit, dealtTo(a), certified(a)])
   return `epoch ${body.epoch}: ${body.roster.length} ${body.roster.length === 1 ? 'node' : 'nodes'} on the roster, ${dealt.assignments.length} units dealt, due by beacon round ${deadlineRound(state.genesis, body.epoch)};
 witnessed by ${seen.accounts} of ${seen.of} accounts, ${seen.needed} are needed${seen.accounts < seen.needed ? ': it does not stand yet' : ''}
 

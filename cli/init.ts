@@ -21,6 +21,11 @@ export const init = defineCommand({
     bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71)', valueHint: 'BITS' },
     replication: { type: 'string', description: 'N: accounts that must agree on a unit (1 to 15)', valueHint: 'N' },
     deadline: { type: 'string', description: 'beacon rounds until a unit passes to the reserve', valueHint: 'ROUNDS' },
+    coordinators: {
+      type: 'string',
+      description: 'node keys that seal draws besides yours, in turn, separated by commas (see `coordinate --prepare`)',
+      valueHint: 'KEYS',
+    },
     adaptive: {
       type: 'boolean',
       description: 'let one result of a TRUSTED account and an audit of it certify a unit, instead of N results',
@@ -44,6 +49,7 @@ export const init = defineCommand({
       ...(args.bits ? { bits: wholeNumber('--bits', args.bits, 20, 71) } : {}),
       ...(args.replication ? { replication: wholeNumber('--replication', args.replication, 1, 15) } : {}),
       ...(args.deadline ? { deadlineRounds: wholeNumber('--deadline', args.deadline, 1, 10_000_000) } : {}),
+      coordinators: nodeKeys(args.coordinators),
       adaptive: Boolean(args.adaptive),
       ...(args.trusted ? { trusted: wholeNumber('--trusted', args.trusted, 1, 1_000_000) } : {}),
       listen: listenAddresses(args.listen, Boolean(args.local)),
@@ -65,6 +71,20 @@ export const init = defineCommand({
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
+
+function nodeKeys(flag: string | undefined): string[] {
+  const keys = flag?.split(',').map((key) => key.trim()) ?? []
+  const wrong = keys.find((key) => !/^[0-9a-f]{64}$/.test(key))
+  if (wrong !== undefined || keys.length > 63) {
+    throw new UserError(
+      keys.length > 63
+        ? '--coordinators names more than 63 others'
+        : `--coordinators: "${wrong}" is not a node key of 64 hex digits: \`collatz coordinate --prepare\` prints one`,
+      EXIT.usage,
+    )
+  }
+  return keys
+}
 
 export function nameOf(flag: string, text: string, longest: number): string {
   const name = text.trim()

@@ -1,11 +1,10 @@
 /** Founding a network: the only place where a genesis is made. */
-import { ed25519 } from '@noble/curves/ed25519.js'
 import { cutOf } from '../../kernels/cut.ts'
 import { localChain, localSecret, QUICKNET } from '../rules/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../rules/genesis.ts'
 import { priceOf } from '../rules/puzzle.ts'
 import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
-import { createHome, type Home } from './home.ts'
+import { createHome, type Home, prepareKeys } from './home.ts'
 
 /** Barina's limit. Above it everything is ours to show. */
 const BASELINE = {
@@ -31,6 +30,8 @@ export interface Founding {
   readonly adaptive?: boolean
   /** Accepted units from which an account is TRUSTED. */
   readonly trusted?: number
+  /** Node keys that may seal draws besides the founder's. */
+  readonly coordinators?: readonly string[]
   readonly listen: readonly string[]
 }
 
@@ -41,8 +42,7 @@ export interface Founding {
  * @throws {RuleError} when the window size does not fit
  */
 export function found(founding: Founding): Home {
-  const accountKey = ed25519.utils.randomSecretKey()
-  const nodeKey = ed25519.utils.randomSecretKey()
+  const { accountKey, nodeKey } = prepareKeys(founding.directory)
   const beaconKey = localSecret(crypto.getRandomValues(new Uint8Array(48)))
   const account = publicKeyOf(accountKey)
   const node = publicKeyOf(nodeKey)
@@ -67,7 +67,7 @@ export function found(founding: Founding): Home {
     deadlineRounds: founding.deadlineRounds ?? (local ? 900 : 24 * rounds),
     missLimit: 64,
     beacon: { source: local ? 'local' : 'drand', ...chain },
-    coordinators: [node],
+    coordinators: [...new Set([node, ...(founding.coordinators ?? [])])],
     founders: [{ account, node }],
     // A local network's accounts are its founder's own; among strangers an account costs ten minutes of a core.
     registration: priceOf(local ? 0 : 600),
@@ -105,8 +105,7 @@ export function adopt(
     directory,
     genesis,
     name: options.account,
-    accountKey: ed25519.utils.randomSecretKey(),
-    nodeKey: ed25519.utils.randomSecretKey(),
+    ...prepareKeys(directory),
     listen: options.listen,
     peers: options.peers,
   })

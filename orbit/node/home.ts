@@ -15,6 +15,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import { type Genesis, readGenesis } from '../rules/genesis.ts'
@@ -108,6 +109,34 @@ export function createHome(home: NewHome): Home {
   })
 }
 
+/**
+ * Makes the keys of a node that has no network yet, or reads those that were made before: a coordinator's key has to be known
+ * to whoever founds the network.
+ *
+ * @throws {HomeError} when the directory belongs to a network, or a key in it is damaged
+ */
+export function prepareKeys(directory: string): Pick<Home, 'accountKey' | 'nodeKey'> {
+  assertFree(directory)
+  return guarded(directory, () => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const key = (name: string): Uint8Array => {
+      const path = file(directory, name)
+      if (!existsSync(path)) writeAtomically(path, `${bytesToHex(ed25519.utils.randomSecretKey())}\n`, 0o600)
+      return secretIn(path)
+    }
+    return { accountKey: key('account.key'), nodeKey: key('node.key') }
+  })
+}
+
+/** @throws {HomeError} */
+function secretIn(path: string): Uint8Array {
+  const text = readFileSync(path, 'utf8').trim()
+  if (!/^[0-9a-f]{64}$/.test(text)) {
+    throw new HomeError(`${path} is not a key of 64 hex digits: restore it from a backup`)
+  }
+  return hexToBytes(text)
+}
+
 /** @throws {HomeError} when the directory already belongs to a network */
 export function assertFree(directory: string): void {
   if (!isHome(directory)) return
@@ -134,11 +163,8 @@ export function openHome(directory: string): Home {
       }
     }
     const secret = (name: string): Uint8Array => {
-      const text = read(name).toString('utf8').trim()
-      if (!/^[0-9a-f]{64}$/.test(text)) {
-        throw new HomeError(`${file(directory, name)} is not a key of 64 hex digits: restore it from a backup`)
-      }
-      return hexToBytes(text)
+      read(name)
+      return secretIn(file(directory, name))
     }
     const config = readConfig(file(directory, 'config.json'), read('config.json').toString('utf8'))
     let genesis: Genesis

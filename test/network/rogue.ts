@@ -3,6 +3,7 @@
  *
  *   late      the founder, who coordinates, seals a draw when its beacon round is out
  *   omit      the founder leaves out a node that the heads it cites contain
+ *   idle      the founder's node, whose beacon the network has, seals nothing
  *   two       the founder seals two different draws for one epoch
  *   unasked   a registered node commits to and shows 1,000 results of units that nobody dealt it
  */
@@ -25,7 +26,7 @@ import {
 import { cidOf } from '../../orbit/rules/genesis.ts'
 import { sign } from '../../orbit/rules/statement.ts'
 
-const [directory, how] = process.argv.slice(2) as [string, 'late' | 'omit' | 'two' | 'unasked']
+const [directory, how] = process.argv.slice(2) as [string, 'idle' | 'late' | 'omit' | 'two' | 'unasked']
 const home = openHome(directory)
 const service = await Service.start({ home, capacity: how === 'unasked' ? 0 : 64 })
 const { ledger, beacon } = service as unknown as {
@@ -67,6 +68,7 @@ if (how === 'unasked') {
   // Its own node is as it should be but for what it seals.
   ;(service as unknown as { seal: () => Promise<void> }).seal = async () => {}
   await service.firstRound()
+  if (how === 'idle') await new Promise(() => setInterval(() => {}, 1000))
   const there = () => [...service.state().nodes.keys()].filter((node) => service.state().heartbeats.has(node)).length
   const epochs: number[] = []
   const seal = async (body: DrawBody) => {

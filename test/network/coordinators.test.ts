@@ -1,0 +1,44 @@
+/** A network of two coordinators: they take turns, and when one seals nothing any more the other goes on alone. */
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { readSource } from '../../cli/source.ts'
+import { openHome } from '../../orbit/node/home.ts'
+import { Machine } from './processes.ts'
+
+setDefaultTimeout(150_000)
+
+const [founder, second] = ['founder', 'second'].map((name) => new Machine(name)) as [Machine, Machine]
+
+afterAll(async () => {
+  for (const machine of [founder, second]) await machine.dispose()
+})
+
+test('both seal draws in turn; one that seals nothing any more is stepped in for', async () => {
+  const { node: key } = JSON.parse(await second.run('coordinate', '--prepare', '--json'))
+  expect(JSON.parse(await second.run('coordinate', '--prepare', '--json')).node).toBe(key)
+  const size = ['--bits', '30', '--replication', '2', '--coordinators', key]
+  await founder.run('init', '--local', ...size, '--name', 'founder', '--listen', '/ip4/127.0.0.1/tcp/0')
+  const node = founder.start('work', '--cpu', '1', '--capacity', '2')
+  await second.run('join', await founder.address(), '--name', 'second')
+  second.start('work', '--cpu', '1', '--capacity', '2')
+  const sealers = async () => {
+    const { state } = await readSource(openHome(second.home))
+    return [...state.draws].map(([epoch, { draw }]) => ({ epoch, coordinator: draw.signer }))
+  }
+  const distinct = async () => new Set((await sealers()).map(({ coordinator }) => coordinator))
+  for (let i = 0; (await distinct()).size < 2 && i < 60; i++) await Bun.sleep(1000)
+  expect(await distinct()).toContain(key)
+  expect((await distinct()).size).toBe(2)
+
+  // The founder's node makes this network's beacon; it goes on with that, and with nothing else.
+  await founder.kill(node, 'SIGTERM')
+  const last = Math.max(...(await sealers()).map(({ epoch }) => epoch))
+  founder.startScript(join(import.meta.dir, 'rogue.ts'), founder.home, 'idle')
+  const later = async () => (await sealers()).filter(({ epoch }) => epoch > last + 1)
+  for (let i = 0; (await later()).length < 3 && i < 80; i++) await Bun.sleep(1000)
+  const newest = await later()
+  expect(newest.length).toBeGreaterThanOrEqual(3)
+  expect(new Set(newest.map(({ coordinator }) => coordinator))).toEqual(new Set([key]))
+  // Epochs of both parities: those too in which it was the other's turn.
+  expect(new Set(newest.map(({ epoch }) => epoch % 2)).size).toBe(2)
+})
