@@ -1,6 +1,6 @@
 /** Settled windows on disk, and which documents nobody needs any more because of them (rules: history.ts). */
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Engine } from '../../kernels/unit.ts'
 import { openAnswer } from '../rules/batch.ts'
 import { beaconDocument, drawBody, statementDocument } from '../rules/events.ts'
@@ -9,8 +9,8 @@ import { decodeSettled, encodeSettled, type History, type SettledWindow, settled
 import { type State, summaryOf } from '../rules/state.ts'
 import { open } from '../rules/statement.ts'
 import { certificatePath, readCertificateFile } from './certificates.ts'
-import { type Home, writeAtomically } from './home.ts'
-import { readSnapshot } from './snapshot.ts'
+import type { Home } from './home.ts'
+import { readSnapshot, type SnapshotWindow } from './snapshot.ts'
 import { SqliteFile } from './sqlite.ts'
 
 export const SETTLED = 'settled/'
@@ -78,25 +78,44 @@ export async function importSnapshot(
   engine: Engine,
   onWindow: (window: SettledWindow) => void,
 ): Promise<number> {
-  const kept: { settled: SettledWindow; certificate: Uint8Array }[] = []
-  for await (const window of readSnapshot(path, home.genesis, engine)) {
-    kept.push(window)
-    onWindow(window.settled)
+  // On disk, as they may be more than the memory; in their place when all of them hold.
+  const incoming = join(home.directory, 'incoming')
+  rmSync(incoming, { recursive: true, force: true })
+  mkdirSync(incoming)
+  try {
+    return await takeIn(home, incoming, readSnapshot(path, home.genesis, engine), onWindow)
+  } finally {
+    rmSync(incoming, { recursive: true, force: true })
+  }
+}
+
+async function takeIn(
+  home: Home,
+  incoming: string,
+  windows: AsyncIterable<SnapshotWindow>,
+  onWindow: (window: SettledWindow) => void,
+): Promise<number> {
+  const kept: SettledWindow[] = []
+  for await (const { settled, certificate } of windows) {
+    kept.push(settled)
+    writeFileSync(join(incoming, settled.window.toString()), certificate)
+    onWindow(settled)
+  }
+  // First the files: a certificate that nothing says is settled does no harm, the other way round it would be missing.
+  for (const { window } of kept) {
+    const file = certificatePath(home.directory, window)
+    mkdirSync(dirname(file), { recursive: true })
+    renameSync(join(incoming, window.toString()), file)
   }
   const sql = new SqliteFile(home.directory)
   try {
     sql.transaction(() => {
-      for (const { settled } of kept) {
+      for (const settled of kept) {
         sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${SETTLED}${settled.window}`, encodeSettled(settled))
       }
     })
   } finally {
     sql.close()
-  }
-  for (const { settled, certificate } of kept) {
-    const file = certificatePath(home.directory, settled.window)
-    mkdirSync(dirname(file), { recursive: true })
-    writeAtomically(file, certificate)
   }
   return kept.length
 }

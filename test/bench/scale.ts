@@ -1,15 +1,14 @@
 /**
  * What 100,000 certified units cost: `bun test/bench/scale.ts [--windows 100] [--units 1000]`. A network of 20 accounts,
  * N = 3, with real statements and made-up results, lives through that many windows: each is dealt, answered, certified and
- * settled. Then what a command and a newcomer have to do.
+ * settled. Then what a newcomer and a command have to do (`npm run build` first).
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as dagCbor from '@ipld/dag-cbor'
-import { cpuEngine } from '../../kernels/cpu.ts'
-import { readSnapshot, writeSnapshot } from '../../orbit/node/snapshot.ts'
+import { writeSnapshot } from '../../orbit/node/snapshot.ts'
 import { writeCertificate } from '../../orbit/rules/certificate.ts'
 import { decodeSettled, encodeSettled, type SettledWindow } from '../../orbit/rules/history.ts'
 import { NO_KNOWLEDGE } from '../../orbit/rules/quorum.ts'
@@ -95,11 +94,31 @@ await timed('writing the snapshot', () =>
 console.log(
   `snapshot: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB, ${Math.round(statSync(file).size / units)} bytes a unit`,
 )
-const engine = cpuEngine(party.genesis.partition, 1)
-await timed('checking the snapshot, as a newcomer does', async () => {
-  let read = 0
-  for await (const { settled } of readSnapshot(file, party.genesis, engine)) read += settled.units
-  if (read !== units) throw new Error('units were lost')
-})
-await engine.close()
+await timed('and again, when it is there already', () =>
+  writeSnapshot(
+    file,
+    party.genesis,
+    [...history.keys()],
+    (window) => new Uint8Array(readFileSync(certificateOf(window))),
+  ),
+)
+
+/** A command of the program, as a newcomer gives it. */
+async function command(...args: string[]): Promise<void> {
+  const before = performance.now()
+  const child = Bun.spawn([join(import.meta.dir, '../../dist/collatz'), ...args], {
+    env: { ...process.env, COLLATZ_HOME: join(directory, 'home') },
+    stdout: 'pipe',
+    stderr: 'inherit',
+  })
+  const output = await new Response(child.stdout).text()
+  if ((await child.exited) !== 0) throw new Error(output)
+  const seconds = (performance.now() - before) / 1000
+  const mib = (child.resourceUsage()?.maxRSS ?? 0) / 2 ** 20
+  console.log(`${`collatz ${args[0]}`.padEnd(48)} ${seconds.toFixed(2)} s   ${mib.toFixed(0)} MiB at most`)
+}
+const genesis = join(directory, 'genesis.cbor')
+writeFileSync(genesis, party.genesis.bytes)
+await command('join', genesis, '--snapshot', file)
+for (let i = 0; i < 3; i++) await command('status')
 rmSync(directory, { recursive: true })

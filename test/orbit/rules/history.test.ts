@@ -109,6 +109,29 @@ describe('a snapshot', () => {
     expect(computed).toEqual([2])
   })
 
+  test('is written anew from what is in it already, unless that is damaged', async () => {
+    const path = join(directory, 'again.car')
+    const asked: bigint[] = []
+    const all = windows.map(({ window }) => window)
+    const write = (which: readonly bigint[]) =>
+      writeSnapshot(path, network.genesis, which, (window) => {
+        asked.push(window)
+        return certificates.get(window)!
+      })
+    await write(all.slice(0, 1))
+    asked.length = 0
+    await write(all)
+    expect(new Set(asked)).toEqual(new Set(all.slice(1)))
+    expect(readFileSync(path)).toEqual(readFileSync(file))
+    const damaged = readFileSync(path)
+    damaged[damaged.length - 100]! ^= 1
+    writeFileSync(path, damaged)
+    asked.length = 0
+    await write(all)
+    expect(new Set(asked)).toEqual(new Set(all.slice(-1)))
+    expect(readFileSync(path)).toEqual(readFileSync(file))
+  })
+
   test('is refused when the contested leaf comes out as the convicted had it', async () => {
     const guilty = { ...engine, verifyLeaf: async () => decodeLeaf(new Uint8Array(64)) } as Engine
     expect(await read(file, guilty).catch((error) => error.message)).toContain(
