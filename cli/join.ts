@@ -76,7 +76,7 @@ async function takeFrom(home: Home, address: string): Promise<number> {
   const path = `${snapshotPath(home.directory)}.new`
   const bar = lateBar('fetching')
   try {
-    const onBytes = (bytes: number) => bar.update(0, `${(bytes / 2 ** 20).toFixed(1)} MiB`)
+    const onBytes = (bytes: number, of: number) => bar.update(bytes / of, `${(bytes / 2 ** 20).toFixed(1)} MiB`)
     if (!(await fetchSnapshot(address, path, { signal: new AbortController().signal, onBytes }))) return 0
   } catch (error) {
     throw new UserError(`no snapshot from ${address} (${(error as Error).message}). Joined without it`, EXIT.refused)
@@ -94,9 +94,10 @@ async function takeFrom(home: Home, address: string): Promise<number> {
 async function takeIn(home: Home, path: string, name = path): Promise<number> {
   const bar = lateBar('checking')
   const engine = cpuEngine(home.genesis.partition)
-  let checked = 0
   try {
-    return await importSnapshot(home, path, engine, () => bar.update(0, `${++checked} windows`))
+    return await importSnapshot(home, path, engine, (checked, of) =>
+      bar.update(checked / of, `${checked} of ${of} windows`),
+    )
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     throw new UserError(`NOT VALID: ${name}: ${error.message}. Joined without it`, EXIT.refused)

@@ -69,14 +69,14 @@ export function overDraws(genesis: Genesis, documents: Iterable<unknown>, histor
 /**
  * Takes a snapshot in: what it certifies is settled for this node from its first start on.
  *
- * @param onWindow hears of each window that was checked
+ * @param onWindow hears how many windows were checked so far, and how many there are
  * @throws {RuleError} when anything in it does not hold; nothing of it is kept then
  */
 export async function importSnapshot(
   home: Home,
   path: string,
   engine: Engine,
-  onWindow: (window: SettledWindow) => void,
+  onWindow: (checked: number, of: number) => void,
 ): Promise<number> {
   // On disk, as they may be more than the memory; in their place when all of them hold.
   const incoming = join(home.directory, 'incoming')
@@ -93,13 +93,13 @@ async function takeIn(
   home: Home,
   incoming: string,
   windows: AsyncIterable<SnapshotWindow>,
-  onWindow: (window: SettledWindow) => void,
+  onWindow: (checked: number, of: number) => void,
 ): Promise<number> {
   const kept: SettledWindow[] = []
-  for await (const { settled, certificate } of windows) {
+  for await (const { settled, certificate, of } of windows) {
     kept.push(settled)
     writeFileSync(join(incoming, settled.window.toString()), certificate)
-    onWindow(settled)
+    onWindow(kept.length, of)
   }
   // First the files: a certificate that nothing says is settled does no harm, the other way round it would be missing.
   for (const { window } of kept) {

@@ -1,10 +1,10 @@
 /**
- * Handing the newest snapshot to whoever asks, and asking for it: protocol /collatz/snapshot/1, the bytes of the CAR file in
- * messages of up to 64 KiB, none if there is nothing settled yet. It is checked by whoever gets it (snapshot.ts); the node
+ * Handing the newest snapshot to whoever asks, and asking for it: protocol /collatz/snapshot/1. One message with the size of
+ * the CAR file, u64 big endian, then its bytes in messages of up to 64 KiB; none at all if there is nothing yet. It is checked by whoever gets it (snapshot.ts); the node
  * that hands it out is believed nothing.
  */
-import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { createWriteStream, existsSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -64,8 +64,15 @@ export class SnapshotShelf {
       const isThere = existsSync(path) && this.serving < SERVED_AT_ONCE
       this.serving++
       try {
-        const file = isThere ? createReadStream(path, { highWaterMark: CHUNK }) : []
-        for await (const chunk of file) await sendMessage(stream, new Uint8Array(chunk as Buffer), signal)
+        if (isThere) {
+          const file = await open(path)
+          const head = Buffer.alloc(8)
+          head.writeBigUInt64BE(BigInt((await file.stat()).size))
+          await sendMessage(stream, head, signal)
+          // Closes the file at its end, or when we break off.
+          const chunks = file.createReadStream({ highWaterMark: CHUNK })
+          for await (const chunk of chunks) await sendMessage(stream, new Uint8Array(chunk as Buffer), signal)
+        }
         await stream.close({ signal })
       } catch (error) {
         stream.abort(error as Error)
@@ -79,25 +86,31 @@ export class SnapshotShelf {
 /**
  * Asks the node at a multiaddr for its snapshot and writes it to a file.
  *
- * @param onBytes hears how many have come so far
+ * @param onBytes hears how many have come so far, and how many there are
  * @returns whether there was one
  * @throws {Error} when the node can't be reached, breaks off, or sends without end; there is no file then
  */
 export async function fetchSnapshot(
   address: string,
   path: string,
-  { signal, onBytes }: { signal: AbortSignal; onBytes: (bytes: number) => void },
+  { signal, onBytes }: { signal: AbortSignal; onBytes: (bytes: number, of: number) => void },
 ): Promise<boolean> {
   const stalled = new AbortController()
   let timer = setTimeout(() => stalled.abort(), STALL_MS)
   let bytes = 0
+  let size: number | null = null
   async function* received(stream: Stream) {
     for await (const message of messages(stream, CHUNK)) {
       clearTimeout(timer)
       timer = setTimeout(() => stalled.abort(), STALL_MS)
+      if (size === null) {
+        size = message.length === 8 ? Number(Buffer.from(message).readBigUInt64BE()) : Number.POSITIVE_INFINITY
+        if (size > LARGEST) throw new Error(`it would send more than ${LARGEST / 2 ** 30} GiB`)
+        continue
+      }
       bytes += message.length
-      if (bytes > LARGEST) throw new Error(`it sends more than ${LARGEST / 2 ** 30} GiB`)
-      onBytes(bytes)
+      if (bytes > size) throw new Error('it sends more than it said')
+      onBytes(bytes, size)
       yield message
     }
   }
@@ -111,7 +124,8 @@ export async function fetchSnapshot(
   } finally {
     clearTimeout(timer)
   }
-  if (bytes > 0 && statSync(path).size === bytes) return true
+  if (size !== null && bytes === size) return true
   await rm(path, { force: true })
+  if (size !== null) throw new Error('it broke off')
   return false
 }

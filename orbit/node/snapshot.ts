@@ -120,6 +120,8 @@ export interface SnapshotWindow {
   readonly settled: SettledWindow
   /** The certificate, as it came. */
   readonly certificate: Uint8Array
+  /** How many windows the snapshot has. */
+  readonly of: number
 }
 
 /**
@@ -143,7 +145,7 @@ export async function* readSnapshot(path: string, genesis: Genesis, engine: Engi
     const next = wanted[at++]
     if (!next || String(next[1]) !== cid.toString())
       throw new RuleError('the snapshot has blocks that its root does not list')
-    yield await readWindow(next[0], bytes, genesis, engine)
+    yield { ...(await readWindow(next[0], bytes, genesis, engine)), of: wanted.length }
   }
   if (at !== (wanted?.length ?? -1)) throw new RuleError('the snapshot ends too early')
 }
@@ -170,7 +172,7 @@ async function readWindow(
   bytes: Uint8Array,
   genesis: Genesis,
   engine: Engine,
-): Promise<SnapshotWindow> {
+): Promise<Omit<SnapshotWindow, 'of'>> {
   const certified = readCertificate(bytes)
   if (!equalBytes(certified.genesis.bytes, genesis.bytes) || certified.window.toString() !== window) {
     throw new RuleError(`the snapshot's certificate of window ${window} is about something else`)

@@ -111,10 +111,16 @@ async function command(...args: string[]): Promise<void> {
     stdout: 'pipe',
     stderr: 'inherit',
   })
+  // Of the program itself: what the kernel says of a child begins with the memory of its parent.
+  let mib = 0
+  const watch = setInterval(() => {
+    const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))
+    mib = Math.max(mib, Number(peak?.[1] ?? 0) / 1024)
+  }, 50)
   const output = await new Response(child.stdout).text()
+  clearInterval(watch)
   if ((await child.exited) !== 0) throw new Error(output)
   const seconds = (performance.now() - before) / 1000
-  const mib = (child.resourceUsage()?.maxRSS ?? 0) / 2 ** 20
   console.log(`${`collatz ${args[0]}`.padEnd(48)} ${seconds.toFixed(2)} s   ${mib.toFixed(0)} MiB at most`)
 }
 const genesis = join(directory, 'genesis.cbor')
