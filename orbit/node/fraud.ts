@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { CertificateSources } from '../rules/certificate.ts'
+import type { CertificateSources } from '../rules/certificate-writing.ts'
 import type { Conviction } from '../rules/convictions.ts'
 import { writeFraudProof } from '../rules/fraud.ts'
 import type { State } from '../rules/state.ts'

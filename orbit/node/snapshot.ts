@@ -4,7 +4,7 @@
  *
  *     { format: "collatz-snapshot", version: 1, network, windows: [[w as a decimal string, CID of its certificate]] }
  *
- * and each certificate a dag-cbor block: that of certificate.ts without the leaves. The newcomer checks each of them as any
+ * and each certificate a dag-cbor block, without the leaves (certificate-writing.ts). The newcomer checks each of them as any
  * other certificate, computes the leaves that are contested, and believes nothing else that the file says.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
@@ -18,7 +18,8 @@ import type { CID } from 'multiformats/cid'
 import { z } from 'zod'
 import { encodeLeaf } from '../../kernels/result.ts'
 import type { Engine } from '../../kernels/unit.ts'
-import { readCertificate, settledBy, withoutLeaves } from '../rules/certificate.ts'
+import { readCertificate, settledBy } from '../rules/certificate.ts'
+import { withoutLeaves } from '../rules/certificate-writing.ts'
 import { cidOf, type Genesis } from '../rules/genesis.ts'
 import type { SettledWindow } from '../rules/history.ts'
 import { equalBytes, field, RuleError } from '../rules/statement.ts'

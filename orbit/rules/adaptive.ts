@@ -4,9 +4,10 @@ import { type Assignment, seedRound } from './assignment.ts'
 import { type Audit, auditOf, certifyingEpoch } from './audit.ts'
 import type { LeafClaim, Reveal } from './batch.ts'
 import { randomnessOf } from './beacon.ts'
+import type { AuditBody } from './events.ts'
 import type { Genesis } from './genesis.ts'
 import { recordAt } from './leaves.ts'
-import { equalBytes } from './statement.ts'
+import { equalBytes, type Statement } from './statement.ts'
 
 /** An assignment has one audit: its epoch's R(a) is one. */
 const audits = new WeakMap<Assignment, Audit | null>()
@@ -54,3 +55,7 @@ export function auditorsOf(
     timely.some((claim) => claim.node === auditor && claim.leaf === leaf && holds(claim))
   return audit.auditors.every((auditor) => audit.leaves.every((leaf) => has(auditor, leaf))) ? audit.auditors : []
 }
+
+/** Whether an audit was drawn by the round that certifies units of a deal. */
+export const certifies = (genesis: Genesis, { epoch }: Assignment, { body }: Statement<AuditBody>): boolean =>
+  body.round === seedRound(genesis, certifyingEpoch(genesis, epoch))

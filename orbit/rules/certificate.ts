@@ -1,44 +1,15 @@
-/**
- * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs to be convinced of units of a window, and
- * nothing else. Format 3 (https://ipld.io/specs/codecs/dag-json/spec/):
- *
- *   format         "collatz-certificate"
- *   version        3
- *   genesis        bytes   the signed genesis block; its CID is the network id
- *   scope          "window" (all classes of the partition) or "units" (some of them)
- *   window         string  w, decimal: the certificate is about [w*2^W, (w+1)*2^W)
- *   registrations  [{ registration, consent }]  of every node whose result, audit or witness is in it, sorted by node key
- *   draws          [{ draw, signature, witnesses }]  the sealed draws, the beacon signature of R(epoch), and heartbeats of
- *                  more than half of the accounts on its roster that witness it, sorted by node; sorted by epoch
- *   commits        [bytes]  every commit that a result rests on or cites, sorted by CID
- *   reveals        [bytes]  the signed reveals, sorted by CID
- *   units          by unit, ascending
- *                  { unit, draw: index into draws,
- *                    results: [{ reveal: index into reveals, index, proof, item }]  all that count, in the deal's order,
- *                    audits: [bytes]  where they certify in place of N results: of all auditors, sorted by CID; or the
- *                    one that exposed a result which an audit was to certify,
- *                    declines: [bytes]  that let the reserve answer before the deadline,
- *                    leaves: 64-byte records of the certified result,
- *                    contested: [bytes]  leaves of results that differ from it, where somebody handed them out }
- *
- * `bytes` are dag-cbor statements (statement.ts) and items (batch.ts). The file must be the canonical encoding of what it
- * says, so every byte of it is either checked or signed.
- */
-import * as dagCbor from '@ipld/dag-cbor'
-import * as dagJson from '@ipld/dag-json'
-import { z } from 'zod'
+/** Reading a certificate (certificate-format.ts): whether it holds, from its bytes alone, and what it says. */
 import { classes } from '../../kernels/partition.ts'
 import { verifyInclusion } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
+import { certifies } from './adaptive.ts'
 import { openRegistration, type Registration } from './admit.ts'
-import { type Assignment, assign, seedRound } from './assignment.ts'
-import { certifyingEpoch } from './audit.ts'
+import { type Assignment, assign } from './assignment.ts'
 import {
   type Commit,
   claimsOf,
   dealtUnitKey,
   isCommitted,
-  type LeafClaim,
   type LeafId,
   openCommit,
   openItem,
@@ -46,6 +17,7 @@ import {
   type UnitEvidence,
 } from './batch.ts'
 import { verifyRound } from './beacon.ts'
+import { type CertificateFile, parseCertificate } from './certificate-format.ts'
 import {
   type AuditBody,
   auditBody,
@@ -56,7 +28,6 @@ import {
   MAX_REVEALED,
   type ResultBody,
   type RevealBody,
-  registrationDocument,
   resultKey,
   revealBody,
 } from './events.ts'
@@ -64,40 +35,8 @@ import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
 import { type SettledConviction, type SettledWindow, settledWindow } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Knowledge, settle, type Wrong } from './quorum.ts'
-import type { CertifiedUnit, State } from './state.ts'
-import { equalBytes, field, open, RuleError, type Statement } from './statement.ts'
+import { open, RuleError, type Statement } from './statement.ts'
 import { witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
-
-const index = z.number().int().min(0)
-
-const certificateFile = z.strictObject({
-  format: z.literal('collatz-certificate'),
-  version: z.literal(3),
-  scope: z.enum(['window', 'units']),
-  genesis: field.blob,
-  window: z.string().regex(/^(0|[1-9][0-9]{0,40})$/),
-  registrations: z.array(registrationDocument).min(1),
-  draws: z.array(z.strictObject({ draw: field.blob, signature: field.blob, witnesses: z.array(field.blob) })).min(1),
-  commits: z.array(field.blob).min(1),
-  reveals: z.array(field.blob).min(1),
-  units: z
-    .array(
-      z.strictObject({
-        unit: index,
-        draw: index,
-        results: z
-          .array(z.strictObject({ reveal: index, index, proof: z.array(field.bytes(32)).max(12), item: field.blob }))
-          .min(1),
-        audits: z.array(field.blob),
-        declines: z.array(field.blob),
-        leaves: field.blob.nullable(),
-        contested: z.array(field.blob),
-      }),
-    )
-    .min(1),
-})
-type CertificateFile = z.infer<typeof certificateFile>
-
 /** What a certificate that holds up says. */
 export interface Certified {
   readonly genesis: Genesis
@@ -127,109 +66,6 @@ export interface CertifiedResult {
   readonly wrong: readonly Wrong[]
 }
 
-export interface CertificateSources {
-  /** The leaf records that a CID names, or undefined. */
-  leaves(cid: string): Uint8Array | undefined
-  registration(node: string): z.infer<typeof registrationDocument>
-}
-
-/** The CIDs of the leaves that a certificate of these units needs. */
-export const leavesNeeded = (units: Iterable<CertifiedUnit>): string[] => [
-  ...new Set([...units].map(({ results }) => results[0]!.item.result.leaves)),
-]
-
-/**
- * Writes the certificate of a window, or of some of its units.
- *
- * @throws {RuleError} when they are not all certified, or leaves are missing
- */
-export function writeCertificate(
-  state: State,
-  window: bigint,
-  sources: CertificateSources,
-  which: readonly number[] | 'all' = 'all',
-): Uint8Array {
-  const known = state.windows.get(window)
-  if (which === 'all' && !known?.complete) throw new RuleError(`window ${window} is not certified yet`)
-  const indices = which === 'all' ? [...known!.certified.keys()] : [...new Set(which)]
-  const units = indices
-    .sort((a, b) => a - b)
-    .map((unit) => {
-      const certified = known?.certified.get(unit)
-      if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
-      return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
-    })
-  const counted = units.flatMap(({ certified }) => certified.settlement.counted)
-  const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
-  const reveals = sorted(counted.map(({ statement }) => statement.bytes))
-  const revealAt = new Map(reveals.map((bytes, i) => [cidOf(bytes).toString(), i]))
-  const epochs = [...new Set(units.map(({ certified }) => certified.assignment.epoch))].sort((a, b) => a - b)
-  const witnesses = epochs.map((epoch) => {
-    const { draw, cid } = state.draws.get(epoch)!
-    return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
-  })
-  const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence, sources))
-  const nodes = [
-    ...new Set([
-      ...counted.map(({ node }) => node),
-      ...witnesses.flat().map(({ signer }) => signer),
-      ...audits.flat().map(({ node }) => node),
-    ]),
-  ].sort()
-  const file: CertificateFile = {
-    format: 'collatz-certificate',
-    version: 3,
-    scope: which === 'all' ? 'window' : 'units',
-    genesis: state.genesis.bytes,
-    window: window.toString(),
-    registrations: nodes.map((node) => sources.registration(node)),
-    draws: epochs.map((epoch, i) => {
-      const { draw, signature } = state.draws.get(epoch)!
-      return { draw: draw.bytes, signature, witnesses: witnesses[i]!.map(({ bytes }) => bytes) }
-    }),
-    commits,
-    reveals,
-    units: units.map(({ unit, certified, evidence }, i) => {
-      const { assignment, settlement, results } = certified
-      const own = results[0]!.item.result.leaves
-      const leaves = sources.leaves(own)
-      if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${window} are not here`)
-      const others = new Set(settlement.counted.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
-      return {
-        unit,
-        draw: epochs.indexOf(assignment.epoch),
-        results: settlement.counted.map((reveal) => ({
-          reveal: revealAt.get(cidOf(reveal.statement.bytes).toString())!,
-          index: reveal.index,
-          proof: [...reveal.proof()],
-          item: reveal.bytes,
-        })),
-        audits: sorted(audits[i]!.map(({ statement }) => statement.bytes)),
-        declines: [...assignment.quorum, ...assignment.reserve].flatMap(
-          (node) => evidence.declines.get(node)?.bytes ?? [],
-        ),
-        leaves,
-        contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []),
-      }
-    }),
-  }
-  return dagJson.encode(file)
-}
-
-/**
- * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks of: a fraction of it, with
- * all signatures.
- */
-export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
-  const file = (fileBytes[0] === 0x7b ? dagJson : dagCbor).decode<CertificateFile>(fileBytes)
-  const isContested = ({ results, audits }: CertificateFile['units'][number]) =>
-    audits.length > 0 || new Set(results.map(({ item }) => resultKey(openItem(item).result))).size > 1
-  return dagCbor.encode({
-    ...file,
-    units: file.units.map((unit) => (isContested(unit) ? unit : { ...unit, leaves: null })),
-  })
-}
-
 /** What is remembered of the window that a certificate is about (history.ts). @throws {RuleError} if it is of units */
 export function settledBy({ genesis, window, complete, units, accounts }: Certified): SettledWindow {
   if (!complete) throw new RuleError('it certifies units, not a window')
@@ -245,50 +81,6 @@ export function settledBy({ genesis, window, complete, units, accounts }: Certif
   return settledWindow(genesis, window, units.values(), convictions)
 }
 
-/** By CID, each once. */
-const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
-  [...new Map(statements.map((bytes) => [cidOf(bytes).toString(), bytes]))]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, bytes]) => bytes)
-
-/**
- * The audits that certify a unit in place of N results; or where one exposed the one result, and so called the others, that
- * audit: of several the one of the lowest CID.
- */
-function auditsNeeded(
-  genesis: Genesis,
-  { settlement, assignment, results }: CertifiedUnit,
-  { claims }: UnitEvidence,
-  sources: CertificateSources,
-): LeafClaim[] {
-  const { auditors, escalations } = settlement
-  if (auditors.length > 0) {
-    return claims.filter(({ node, statement }) => auditors.includes(node) && certifies(genesis, assignment, statement))
-  }
-  if (!assignment.audited || escalations === 0) return []
-  const truth = sources.leaves(results[0]!.item.result.leaves)
-  const lie = sources.leaves(settlement.counted[0]!.item.result.leaves)
-  if (!truth || !lie) return []
-  const isIn = (records: Uint8Array, { leaf, record }: LeafClaim) => equalBytes(recordAt(records, leaf), record)
-  const denies = (claim: LeafClaim) => (isIn(lie, claim) ? '1' : '0')
-  const order = (claim: LeafClaim) => `${denies(claim)} ${cidOf(claim.statement.bytes)}`
-  const isTrue = ({ statement }: LeafClaim) =>
-    claims.every((claim) => claim.statement.bytes !== statement.bytes || isIn(truth, claim))
-  return claims
-    .filter(isTrue)
-    .sort((a, b) => (order(a) < order(b) ? -1 : 1))
-    .slice(0, 1)
-}
-
-const certifies = (genesis: Genesis, { epoch }: Assignment, { body }: Statement<AuditBody>): boolean =>
-  body.round === seedRound(genesis, certifyingEpoch(genesis, epoch))
-
-/** The commits behind the results that count, and those that they cite. */
-function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence): Uint8Array[] {
-  const cids = new Set(settlement.counted.flatMap(({ item }) => [item.commit, ...item.cites]))
-  return [...commits.values()].flatMap((commit) => (commit && cids.has(commit.cid) ? commit.statement.bytes : []))
-}
-
 /**
  * Checks a certificate from the bytes alone, offline: form, signatures, beacon, deal, commits, Merkle roots, quorum. What
  * is left to trust is that the signers computed what they signed; recompute leaves for that.
@@ -296,7 +88,7 @@ function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence)
  * @throws {RuleError} saying what does not hold
  */
 export function readCertificate(fileBytes: Uint8Array): Certified {
-  const file = parse(fileBytes)
+  const file = parseCertificate(fileBytes)
   const genesis = readGenesis(file.genesis)
   const window = BigInt(file.window)
   if (window < genesis.firstWindow) throw new RuleError('the window lies below the baseline')
@@ -402,24 +194,6 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     units,
     contested,
   }
-}
-
-function parse(fileBytes: Uint8Array): CertificateFile {
-  // A dag-json map begins with a brace, a dag-cbor map never does.
-  const codec = fileBytes[0] === 0x7b ? dagJson : dagCbor
-  let value: unknown
-  try {
-    value = codec.decode(fileBytes)
-  } catch {
-    throw new RuleError('it is neither a dag-json nor a dag-cbor file')
-  }
-  const parsed = certificateFile.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(`it is not a certificate of format 3: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
-  }
-  if (!equalBytes(codec.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
-  return parsed.data
 }
 
 function of(genesis: Genesis, { network }: { network: string }): void {

@@ -25,7 +25,7 @@ import { leavesOf } from '../../kernels/partition.ts'
 import { inclusionProof, LEAF_BYTES, verifyInclusion } from '../../kernels/result.ts'
 import { openRegistration } from './admit.ts'
 import { dealtUnitKey, openItem, type Reveal } from './batch.ts'
-import type { CertificateSources } from './certificate.ts'
+import type { CertificateSources } from './certificate-writing.ts'
 import type { Conviction } from './convictions.ts'
 import {
   auditBody,

@@ -6,7 +6,8 @@
 import { writeFileSync } from 'node:fs'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Partition } from '../../kernels/unit.ts'
-import { readCertificate, writeCertificate } from '../../orbit/rules/certificate.ts'
+import { readCertificate } from '../../orbit/rules/certificate.ts'
+import { writeCertificate } from '../../orbit/rules/certificate-writing.ts'
 import { Party } from '../orbit/rules/party.ts'
 
 const units = Number(process.argv[2] ?? 5)

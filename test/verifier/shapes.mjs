@@ -1,5 +1,5 @@
 /**
- * Of the second verifier: what each thing looks like (orbit/rules/events.ts, genesis.ts, certificate.ts). No field more, none
+ * Of the second verifier: what each thing looks like (orbit/rules/events.ts, genesis.ts, certificate-format.ts). No field more, none
  * less, each in its range. A rule is a function, a literal, [rule, least, most] for a list, or an object of rules.
  */
 export function fits(rule, x) {

@@ -228,7 +228,7 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   }
 }
 
-// --- The file (certificate.ts): canonical, complete, and with nothing in it that nothing needs.
+// --- The file (certificate-format.ts): canonical, complete, and with nothing in it that nothing needs.
 /** @returns what the certificate says. @throws {Error} with what does not hold */
 export function verify(bytes) {
   const codec = bytes[0] === 0x7b ? dagJson : dagCbor

@@ -2,7 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { type Assignment, deadlineRound } from '../../../orbit/rules/assignment.ts'
-import { writeCertificate } from '../../../orbit/rules/certificate.ts'
+import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
 import { Party } from './party.ts'
 

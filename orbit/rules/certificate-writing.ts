@@ -1,0 +1,156 @@
+/** Writing a certificate (certificate-format.ts) of what the state says is certified, with all it rests on and nothing else. */
+import * as dagCbor from '@ipld/dag-cbor'
+import * as dagJson from '@ipld/dag-json'
+import type { z } from 'zod'
+import { certifies } from './adaptive.ts'
+import { dealtUnitKey, type LeafClaim, openItem, type UnitEvidence } from './batch.ts'
+import { type CertificateFile, codecOf } from './certificate-format.ts'
+import { type registrationDocument, resultKey } from './events.ts'
+import { cidOf, type Genesis } from './genesis.ts'
+import { recordAt } from './leaves.ts'
+import type { CertifiedUnit, State } from './state.ts'
+import { equalBytes, RuleError } from './statement.ts'
+import { witnessesNeeded, witnessesOf } from './witness.ts'
+export interface CertificateSources {
+  /** The leaf records that a CID names, or undefined. */
+  leaves(cid: string): Uint8Array | undefined
+  registration(node: string): z.infer<typeof registrationDocument>
+}
+
+/** The CIDs of the leaves that a certificate of these units needs. */
+export const leavesNeeded = (units: Iterable<CertifiedUnit>): string[] => [
+  ...new Set([...units].map(({ results }) => results[0]!.item.result.leaves)),
+]
+
+/**
+ * Writes the certificate of a window, or of some of its units.
+ *
+ * @throws {RuleError} when they are not all certified, or leaves are missing
+ */
+export function writeCertificate(
+  state: State,
+  window: bigint,
+  sources: CertificateSources,
+  which: readonly number[] | 'all' = 'all',
+): Uint8Array {
+  const known = state.windows.get(window)
+  if (which === 'all' && !known?.complete) throw new RuleError(`window ${window} is not certified yet`)
+  const indices = which === 'all' ? [...known!.certified.keys()] : [...new Set(which)]
+  const units = indices
+    .sort((a, b) => a - b)
+    .map((unit) => {
+      const certified = known?.certified.get(unit)
+      if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
+      return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
+    })
+  const counted = units.flatMap(({ certified }) => certified.settlement.counted)
+  const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
+  const reveals = sorted(counted.map(({ statement }) => statement.bytes))
+  const revealAt = new Map(reveals.map((bytes, i) => [cidOf(bytes).toString(), i]))
+  const epochs = [...new Set(units.map(({ certified }) => certified.assignment.epoch))].sort((a, b) => a - b)
+  const witnesses = epochs.map((epoch) => {
+    const { draw, cid } = state.draws.get(epoch)!
+    return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
+  })
+  const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence, sources))
+  const nodes = [
+    ...new Set([
+      ...counted.map(({ node }) => node),
+      ...witnesses.flat().map(({ signer }) => signer),
+      ...audits.flat().map(({ node }) => node),
+    ]),
+  ].sort()
+  const file: CertificateFile = {
+    format: 'collatz-certificate',
+    version: 3,
+    scope: which === 'all' ? 'window' : 'units',
+    genesis: state.genesis.bytes,
+    window: window.toString(),
+    registrations: nodes.map((node) => sources.registration(node)),
+    draws: epochs.map((epoch, i) => {
+      const { draw, signature } = state.draws.get(epoch)!
+      return { draw: draw.bytes, signature, witnesses: witnesses[i]!.map(({ bytes }) => bytes) }
+    }),
+    commits,
+    reveals,
+    units: units.map(({ unit, certified, evidence }, i) => {
+      const { assignment, settlement, results } = certified
+      const own = results[0]!.item.result.leaves
+      const leaves = sources.leaves(own)
+      if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${window} are not here`)
+      const others = new Set(settlement.counted.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
+      return {
+        unit,
+        draw: epochs.indexOf(assignment.epoch),
+        results: settlement.counted.map((reveal) => ({
+          reveal: revealAt.get(cidOf(reveal.statement.bytes).toString())!,
+          index: reveal.index,
+          proof: [...reveal.proof()],
+          item: reveal.bytes,
+        })),
+        audits: sorted(audits[i]!.map(({ statement }) => statement.bytes)),
+        declines: [...assignment.quorum, ...assignment.reserve].flatMap(
+          (node) => evidence.declines.get(node)?.bytes ?? [],
+        ),
+        leaves,
+        contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []),
+      }
+    }),
+  }
+  return dagJson.encode(file)
+}
+
+/**
+ * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks of: a fraction of it, with
+ * all signatures.
+ */
+export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
+  const file = codecOf(fileBytes).decode<CertificateFile>(fileBytes)
+  const isContested = ({ results, audits }: CertificateFile['units'][number]) =>
+    audits.length > 0 || new Set(results.map(({ item }) => resultKey(openItem(item).result))).size > 1
+  return dagCbor.encode({
+    ...file,
+    units: file.units.map((unit) => (isContested(unit) ? unit : { ...unit, leaves: null })),
+  })
+}
+
+/** By CID, each once. */
+const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
+  [...new Map(statements.map((bytes) => [cidOf(bytes).toString(), bytes]))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, bytes]) => bytes)
+
+/**
+ * The audits that certify a unit in place of N results; or where one exposed the one result, and so called the others, that
+ * audit: of several the one of the lowest CID.
+ */
+function auditsNeeded(
+  genesis: Genesis,
+  { settlement, assignment, results }: CertifiedUnit,
+  { claims }: UnitEvidence,
+  sources: CertificateSources,
+): LeafClaim[] {
+  const { auditors, escalations } = settlement
+  if (auditors.length > 0) {
+    return claims.filter(({ node, statement }) => auditors.includes(node) && certifies(genesis, assignment, statement))
+  }
+  if (!assignment.audited || escalations === 0) return []
+  const truth = sources.leaves(results[0]!.item.result.leaves)
+  const lie = sources.leaves(settlement.counted[0]!.item.result.leaves)
+  if (!truth || !lie) return []
+  const isIn = (records: Uint8Array, { leaf, record }: LeafClaim) => equalBytes(recordAt(records, leaf), record)
+  const denies = (claim: LeafClaim) => (isIn(lie, claim) ? '1' : '0')
+  const order = (claim: LeafClaim) => `${denies(claim)} ${cidOf(claim.statement.bytes)}`
+  const isTrue = ({ statement }: LeafClaim) =>
+    claims.every((claim) => claim.statement.bytes !== statement.bytes || isIn(truth, claim))
+  return claims
+    .filter(isTrue)
+    .sort((a, b) => (order(a) < order(b) ? -1 : 1))
+    .slice(0, 1)
+}
+
+/** The commits behind the results that count, and those that they cite. */
+function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence): Uint8Array[] {
+  const cids = new Set(settlement.counted.flatMap(({ item }) => [item.commit, ...item.cites]))
+  return [...commits.values()].flatMap((commit) => (commit && cids.has(commit.cid) ? commit.statement.bytes : []))
+}
