@@ -1,52 +1,44 @@
 /**
  * A node of a network, composed at one place: storage and libp2p (open.ts), the beacon (beacon.ts), the documents and
- * the state that follows from them (ledger.ts). It registers, says that it is there, passes beacon rounds on, seals
- * draws if the genesis makes it a coordinator, and writes certificates. What a unit's result is, is the worker's
- * affair (worker.ts).
+ * the state that follows from them (ledger.ts). It registers and says that it is there (presence.ts), passes beacon rounds
+ * on, seals draws if the genesis makes it a coordinator, and writes certificates (certifier.ts). What a unit's result is, is
+ * the worker's affair (worker.ts).
  */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import { type Assignment, seedRound } from '../rules/assignment.ts'
 import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
-import { leavesNeeded, writeCertificate } from '../rules/certificate-writing.ts'
 import { mayStepIn } from '../rules/coordinators.ts'
 import { nextDraw } from '../rules/draw.ts'
 import { duties } from '../rules/duties.ts'
 import {
-  type ConsentBody,
   type DeclineBody,
   databaseName,
   documentKey,
-  type HeartbeatBody,
-  type RegistrationBody,
   type ResultBody,
   registrationDocument,
   spanOf,
 } from '../rules/events.ts'
 import { type Genesis, rawCid } from '../rules/genesis.ts'
 import { encodeSettled } from '../rules/history.ts'
-import { coreSecondsOf } from '../rules/puzzle.ts'
-import { seatsSince } from '../rules/roster.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
 import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
-import { readCertificateFile } from './certificates.ts'
+import { Certifier } from './certifier.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
 import { FraudProofs } from './fraud.ts'
 import { HeldLeaves } from './held-leaves.ts'
-import { type Home, writeAtomically } from './home.ts'
+import type { Home } from './home.ts'
 import { KeptRounds } from './kept-rounds.ts'
 import { Learning } from './knowledge.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
-import { solvePuzzle } from './puzzle.ts'
+import { Presence } from './presence.ts'
 import { historyOf, SETTLED, settleable } from './settled.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
@@ -90,11 +82,9 @@ export class Service {
   private readonly verdicts: Verdicts
   private readonly keptRounds: KeptRounds
   private readonly frauds: FraudProofs
-  private capacity: number
-  private readonly engines: readonly Engine['name'][]
-  private lastHeartbeat: HeartbeatBody | null = null
+  private readonly presence: Presence
+  private readonly certifier: Certifier
   private stopped = false
-  private registering: Promise<void> | null = null
   private readonly stopping = new AbortController()
   /** What a round sets off, one after the other. */
   private duty: Promise<void> = Promise.resolve()
@@ -105,8 +95,6 @@ export class Service {
     this.genesis = options.home.genesis
     this.nodeKey = publicKeyOf(options.home.nodeKey)
     this.accountKey = publicKeyOf(options.home.accountKey)
-    this.capacity = options.capacity ?? 0
-    this.engines = options.engines ?? ['wasm']
     this.node = node
     this.ledger = ledger
     this.beacon = beacon
@@ -141,6 +129,20 @@ export class Service {
       onError: (error) => this.events.emit('notice', { text: `cannot write a fraud proof: ${error.message}` }),
     })
     ledger.onAnswer = (document) => this.answers.saw(document)
+    const notice = (text: string) => this.events.emit('notice', { text })
+    this.certifier = new Certifier({
+      ...{ directory: options.home.directory, node, state: () => ledger.state(), signal: this.stopping.signal },
+      sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
+      onWritten: (certificate) => this.events.emit('certificate', certificate),
+      onError: ({ message }) => notice(message),
+    })
+    const presence = {
+      ...{ home: options.home, engines: [...(options.engines ?? ['wasm'])], state: () => ledger.state(), notice },
+      ...{ owed: (round: number) => this.owed(round).length, witnessed: () => this.verdicts.witnessed() },
+      put: (database: string, key: string, value: unknown) => ledger.put(database, key, value),
+      signal: this.stopping.signal,
+    }
+    this.presence = new Presence(presence, options.capacity ?? 0)
   }
 
   /** @throws typed errors of open.ts and home.ts, in one line each */
@@ -193,7 +195,7 @@ export class Service {
         this.queue(() => this.onRound(round))
       }),
       this.events.on('change', () => {
-        void this.certify()
+        void this.certifier.update()
         void this.learn()
         this.frauds.update()
         if (!this.judging) {
@@ -250,18 +252,15 @@ export class Service {
     if (!this.isCoordinator) await this.keptRounds.update(round)
     await this.verdicts.judge()
     // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
-    this.registering ??= this.register(round).catch((error) => {
-      this.registering = null
-      if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot register: ${error.message}` })
-    })
-    await this.beat(round)
+    void this.presence.register(round)
+    await this.presence.beat(round)
     await this.held.release(this.state(), round.round)
     await this.answers.flush(round, this.owed(round.round).length === 0)
     void this.learn()
     this.audit(round.round)
     // What a peer did not have when the window was certified, another may have by now.
     if (round.round % RETRY_ROUNDS === 0) {
-      void this.certify()
+      void this.certifier.update()
       await this.settle(round.round)
       void this.shelve()
       await this.ledger.dropPools(round.round)
@@ -298,7 +297,7 @@ export class Service {
 
   /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
   private audit(round: number): void {
-    if (this.capacity === 0) return
+    if (this.presence.capacity === 0) return
     this.audits.hear(this.state(), round)
     const epoch = Math.floor(round / this.genesis.body.epoch.rounds)
     if (this.auditing || this.auditedIn === epoch) return
@@ -333,80 +332,6 @@ export class Service {
     }
   }
 
-  private async register(round: BeaconRound): Promise<void> {
-    if (this.state().nodes.has(this.nodeKey)) return
-    const { networkId: network } = this.genesis
-    const registration: RegistrationBody = {
-      type: 'registration',
-      network,
-      account: this.accountKey,
-      node: this.nodeKey,
-      name: this.home.config.name,
-      round: round.round,
-      beacon: round.signature,
-      nonce: await this.solve(round),
-    }
-    const consent: ConsentBody = { type: 'consent', network, account: this.accountKey, node: this.nodeKey }
-    await this.ledger.put(databaseName('accounts'), documentKey.registration(this.nodeKey), {
-      registration: sign(registration, this.home.accountKey).bytes,
-      consent: sign(consent, this.home.nodeKey).bytes,
-    })
-  }
-
-  /** Pays the price of an account, on all cores but for no longer than the node runs. */
-  private async solve({ round, randomness }: BeaconRound): Promise<number> {
-    const price = this.genesis.body.registration
-    const seconds = coreSecondsOf(price)
-    if (seconds > 5) {
-      const text = `Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`
-      this.events.emit('notice', { text })
-    }
-    const { networkId } = this.genesis
-    const input = { networkId, account: this.accountKey, round, randomness }
-    return solvePuzzle(price, input, { signal: this.stopping.signal })
-  }
-
-  /**
-   * Says that the node is there: before its last word grows stale, and once an epoch when there is something new to say,
-   * which is other room for work than the deals leave it, or a draw to witness.
-   */
-  private async beat(round: BeaconRound): Promise<void> {
-    const last = this.lastHeartbeat
-    if (!last && this.capacity === 0) return
-    const { genesis } = this
-    const { rounds, perDatabase } = genesis.body.epoch
-    const epochOf = (r: number) => Math.floor(r / rounds)
-    const capacity = Math.max(0, this.capacity - this.owed(round.round).length)
-    const witnessed = this.verdicts.witnessed()
-    const isStale = !last || round.round - last.round > 0.4 * genesis.body.freshRounds
-    const isNews =
-      !last ||
-      last.capacity - seatsSince(this.state(), this.nodeKey, last.round, Number.POSITIVE_INFINITY) !== capacity ||
-      last.witnessed.at(-1)?.draw !== witnessed.at(-1)?.draw
-    const leaves = this.capacity === 0 && last?.capacity !== 0
-    if (!(isStale && this.capacity > 0) && !leaves && !(isNews && last && epochOf(last.round) < epochOf(round.round)))
-      return
-    const body: HeartbeatBody = {
-      type: 'heartbeat',
-      network: genesis.networkId,
-      node: this.nodeKey,
-      round: round.round,
-      beacon: round.signature,
-      capacity,
-      engines: [...this.engines],
-      witnessed,
-    }
-    const epoch = epochOf(round.round)
-    await this.ledger.put(
-      databaseName('pool', spanOf(epoch, perDatabase)),
-      documentKey.heartbeat(this.nodeKey, epoch),
-      {
-        statement: sign(body, this.home.nodeKey).bytes,
-      },
-    )
-    this.lastHeartbeat = body
-  }
-
   /** Writes down the rounds that deal the draws, for everybody. */
   private async writeRounds(round: BeaconRound): Promise<void> {
     for (const { body } of this.state().sealed.values()) {
@@ -428,60 +353,8 @@ export class Service {
     this.events.emit('sealed', { epoch: draw.epoch, units, nodes: draw.roster.length })
   }
 
-  private certifying: Promise<void> | null = null
-  /** Windows whose certificate is on disk. */
-  private readonly written = new Set<bigint>()
-  private certifyAgain = false
-
-  /** Beside everything else, as leaves may have to be waited for; and once more if something changed meanwhile. */
-  private certify(): Promise<void> {
-    this.certifyAgain = true
-    this.certifying ??= (async () => {
-      while (this.certifyAgain && !this.stopped) {
-        this.certifyAgain = false
-        await this.writeCertificates()
-      }
-    })()
-      .catch((error) => {
-        if (!this.stopping.signal.aborted) this.events.emit('notice', { text: error.message })
-      })
-      .finally(() => {
-        this.certifying = null
-      })
-    return this.certifying
-  }
-
   private registrationOf(node: string) {
     return registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node)))
-  }
-
-  /** Writes the certificate of each certified window that has none yet. */
-  private async writeCertificates(): Promise<void> {
-    const state = this.state()
-    for (const { window, complete, settled } of state.windows.values()) {
-      if (this.stopped) return
-      if (!complete || settled || this.written.has(window)) continue
-      if (readCertificateFile(this.home.directory, window)) {
-        this.written.add(window)
-        continue
-      }
-      const records = new Map<string, Uint8Array>()
-      for (const cid of leavesNeeded(state.windows.get(window)!.certified.values())) {
-        records.set(
-          cid,
-          await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }),
-        )
-      }
-      const bytes = writeCertificate(state, window, {
-        leaves: (cid) => records.get(cid) ?? this.learning.leaves(cid),
-        registration: (node) => this.registrationOf(node),
-      })
-      const directory = join(this.home.directory, 'certificates')
-      mkdirSync(directory, { recursive: true })
-      const file = join(directory, `window-${window}.json`)
-      writeAtomically(file, bytes)
-      this.events.emit('certificate', { window, file })
-    }
   }
 
   state(): State {
@@ -535,12 +408,12 @@ export class Service {
 
   /** Offers at most so many units from the next round on. */
   limitCapacity(units: number): void {
-    this.capacity = Math.min(this.capacity, units)
+    this.presence.capacity = Math.min(this.presence.capacity, units)
   }
 
   /** Offers so many units from the next round on. */
   setCapacity(units: number): void {
-    this.capacity = units
+    this.presence.capacity = units
   }
 
   /** The units that this node should compute now, oldest first. */
@@ -599,21 +472,16 @@ export class Service {
   /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
   async settled(): Promise<void> {
     await this.duty
-    await this.certifying
+    await this.certifier.settled()
   }
 
   async stop(): Promise<void> {
     if (this.stopped) return
     const last = this.beacon.current()
     this.stopping.abort()
-    await this.registering
-    await Promise.all([this.learningNow, this.certifying, this.auditing, this.shelving])
+    await Promise.all([this.learningNow, this.certifier.settled(), this.auditing, this.shelving])
     await this.duty
-    if (this.lastHeartbeat?.capacity && last) {
-      // A last word, so that the next draw does not count on a node that is gone.
-      this.capacity = 0
-      await this.beat(last).catch(() => {})
-    }
+    await this.presence.leave(last)
     this.stopped = true
     for (const cleanup of this.cleanups) cleanup()
     await this.keptRounds.stop()
