@@ -69,6 +69,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
   const start = window << BigInt(partition.bits)
   const end = (window + 1n) << BigInt(partition.bits)
   const expected = expectedHard(partition)
+  const audited = [...units].filter(([, unit]) => unit.accounts.length < body.replication).map(([unit]) => unit)
   if (json) {
     printJson({
       valid: true,
@@ -78,6 +79,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
       end,
       complete,
       units: units.size,
+      audited: audited.length,
       leaves: [...units.values()].reduce((sum, { leaves }) => sum + (leaves?.length ?? 0), 0),
       contested: contested.map(({ unit, leaf }) => ({ unit, leaf })),
       count,
@@ -99,7 +101,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
   network    ${genesis.networkId} (${body.name}), N = ${body.replication}, beacon ${body.beacon.source}
   checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
              ${units.size} ${units.size === 1 ? 'unit' : 'units'}${complete ? ' that are the whole partition' : ''}, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'}, committed
-             to before they were shown, and its Merkle root
+             to before they were shown, and its Merkle root${audited.length > 0 ? `;\n             but ${audited.length === units.size ? 'all' : audited.length} of them with one result of a trusted account, and an audit by ${body.audit.auditors} others` : ''}
   hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? nothing : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}

@@ -1,5 +1,6 @@
 /**
- * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the work.
+ * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the
+ * work.
  *
  * Of units that N agree on it tells everybody where it finds another record than was certified. Of units that one result and
  * an audit certify it says what it found, whatever that is, and without having seen the leaves; but only if the result

@@ -1,6 +1,6 @@
 /**
- * What a node says of itself: once that its account takes it for its own, with the puzzle that this costs; and again and again
- * that it is there, how much room for work it has, and which draws it had in time.
+ * What a node says of itself: once that its account takes it for its own, with the puzzle that this costs; and again and
+ * again that it is there, how much room for work it has, and which draws it had in time.
  */
 import {
   type ConsentBody,

@@ -1,7 +1,7 @@
 /**
  * Handing the newest snapshot to whoever asks, and asking for it: protocol /collatz/snapshot/1. One message with the size of
- * the CAR file, u64 big endian, then its bytes in messages of up to 64 KiB; none at all if there is nothing yet. It is checked by whoever gets it (snapshot.ts); the node
- * that hands it out is believed nothing.
+ * the CAR file, u64 big endian, then its bytes in messages of up to 64 KiB; none at all if there is nothing yet. It is
+ * checked by whoever gets it (snapshot.ts); the node that hands it out is believed nothing.
  */
 import { createWriteStream, existsSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'

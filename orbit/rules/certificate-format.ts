@@ -1,6 +1,6 @@
 /**
- * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs to be convinced of units of a window, and
- * nothing else. Format 3 (https://ipld.io/specs/codecs/dag-json/spec/):
+ * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs to be
+ * convinced of units of a window, and nothing else. Format 3 (https://ipld.io/specs/codecs/dag-json/spec/):
  *
  *   format         "collatz-certificate"
  *   version        3

@@ -1,4 +1,4 @@
-/** Writing a certificate (certificate-format.ts) of what the state says is certified, with all it rests on and nothing else. */
+/** Writing a certificate (certificate-format.ts) of what is certified, with all that it rests on and nothing else. */
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import type { z } from 'zod'

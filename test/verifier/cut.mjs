@@ -1,6 +1,7 @@
 /**
- * Of the second verifier: the cut of a window into units (kernels/partition.ts, rules.ts), and how many leaves each class of the partition has. Of a class the rules see k fixed
- * bits, c odd steps, the parity of the evens since the last one (-1 before it), and rule O's run; r and m = T^k(r) tell it apart.
+ * Of the second verifier: the cut of a window into units (kernels/partition.ts, rules.ts), and how many leaves each has. Of a
+ * class the rules see k fixed bits, c odd steps, the parity of the evens since the last one (-1 before it), and rule O's run;
+ * r and m = T^k(r) tell it apart.
  */
 export function cutOf({ map, bits, units, leaves }) {
   const [a, b] = { '3n+1': [3n, 1n], '3n-1': [3n, -1n], '5n+1': [5n, 1n] }[map]

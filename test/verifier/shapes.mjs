@@ -1,6 +1,6 @@
 /**
- * Of the second verifier: what each thing looks like (orbit/rules/events.ts, genesis.ts, certificate-format.ts). No field more, none
- * less, each in its range. A rule is a function, a literal, [rule, least, most] for a list, or an object of rules.
+ * Of the second verifier: what each thing looks like (orbit/rules/events.ts, genesis.ts, certificate-format.ts). No field
+ * more, none less, each in its range. A rule is a function, a literal, [rule, least, most] for a list, or an object of rules.
  */
 export function fits(rule, x) {
   if (typeof rule === 'function') return rule(x)
