@@ -1,42 +1,92 @@
+import { existsSync, writeFileSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { certificateFiles, certificatePath, readCertificateFile } from '../orbit/node/certificates.ts'
-import { homeDirectory, openHome } from '../orbit/node/home.ts'
-import { EXIT, shared, UserError } from './command.ts'
+import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
+import { openRegistration } from '../orbit/rules/admit.ts'
+import { writeCertificate } from '../orbit/rules/certificate-writing.ts'
+import { registrationDocument } from '../orbit/rules/events.ts'
+import { EXIT, shared, UserError, wholeNumber } from './command.ts'
 import { printJson } from './print.ts'
+import { readLeafRecords, readSource } from './source.ts'
 
 export const certificate = defineCommand({
-  meta: { name: 'certificate', description: 'where the certificate of a window is; without a window, all of them' },
+  meta: {
+    name: 'certificate',
+    description: 'the certificate of a window, or of some of its units; without a window, where all of them are',
+  },
   args: {
     window: { type: 'positional', description: 'w: the window [w*2^W, (w+1)*2^W)', required: false },
+    units: {
+      type: 'string',
+      description: 'only of these units, also if others are not certified yet',
+      valueHint: 'U,U',
+    },
+    out: { type: 'string', description: 'write it to a file', valueHint: 'FILE' },
     ...shared,
   },
-  run({ args }) {
+  async run({ args }) {
     const home = openHome(homeDirectory(args.data))
     if (args.window === undefined) {
+      if (args.units !== undefined || args.out !== undefined) {
+        throw new UserError('say of which window: `collatz certificate W`', EXIT.usage)
+      }
       const files = certificateFiles(home.directory)
       if (args.json) return printJson(files)
       if (files.length === 0) console.log('No window is certified yet: `collatz work` does that.')
       for (const { path } of files) console.log(path)
       return
     }
-    if (!/^(0|[1-9][0-9]{0,39})$/.test(args.window)) {
-      throw new UserError(`"${args.window}" is not a window: give w, a whole number`, EXIT.usage)
+    const window = windowOf(home, args.window)
+    if (args.units !== undefined && args.out === undefined) {
+      throw new UserError('--units makes a new file: say where to write it with --out FILE', EXIT.usage)
     }
-    const window = BigInt(args.window)
-    const { genesis } = home
-    if (window < genesis.firstWindow || window >= 1n << 96n) {
-      throw new UserError(
-        `window ${window} is out of range: this network's windows begin at ${genesis.firstWindow}`,
-        EXIT.usage,
-      )
+    const bytes = args.units === undefined ? whole(home, window) : await some(home, window, unitsOf(args.units))
+    if (args.out !== undefined) {
+      if (existsSync(args.out)) throw new UserError(`${args.out} is there already: give another name`)
+      writeFileSync(args.out, bytes)
     }
-    if (!readCertificateFile(home.directory, window)) {
-      throw new UserError(
-        `window ${window} has no certificate here: \`collatz status\` shows which windows are certified`,
-      )
-    }
-    const path = certificatePath(home.directory, window)
+    const path = args.out ?? certificatePath(home.directory, window)
     if (args.json) printJson({ window, path })
     else console.log(path)
   },
 })
+
+function windowOf({ genesis }: Home, text: string): bigint {
+  if (!/^(0|[1-9][0-9]{0,39})$/.test(text)) {
+    throw new UserError(`"${text}" is not a window: give w, a whole number`, EXIT.usage)
+  }
+  const window = BigInt(text)
+  if (window < genesis.firstWindow || window >= 1n << 96n) {
+    throw new UserError(
+      `window ${window} is out of range: this network's windows begin at ${genesis.firstWindow}`,
+      EXIT.usage,
+    )
+  }
+  return window
+}
+
+const unitsOf = (text: string): number[] => text.split(',').map((unit) => wholeNumber('--units', unit.trim(), 0, 65535))
+
+function whole(home: Home, window: bigint): Uint8Array {
+  const bytes = readCertificateFile(home.directory, window)
+  if (bytes) return bytes
+  throw new UserError(`window ${window} has no certificate here: \`collatz status\` shows which windows are certified`)
+}
+
+/** From the documents that are here, and leaves that are here or with peers. */
+async function some(home: Home, window: bigint, units: readonly number[]): Promise<Uint8Array> {
+  const { state, documents } = await readSource(home)
+  if (state.windows.get(window)?.settled) {
+    throw new UserError(`window ${window} is settled, and its documents are gone: its certificate is all that is left`)
+  }
+  const counted = units.flatMap((unit) => state.windows.get(window)?.certified.get(unit)?.settlement.counted ?? [])
+  const records = await readLeafRecords(home, [...new Set(counted.map(({ item }) => item.result.leaves))])
+  const registrations = new Map(
+    documents.accounts.map((document) => [openRegistration(home.genesis, document).node, document]),
+  )
+  const sources = {
+    leaves: (cid: string) => records.get(cid),
+    registration: (node: string) => registrationDocument.parse(registrations.get(node)),
+  }
+  return writeCertificate(state, window, sources, units)
+}

@@ -13,6 +13,7 @@ import { decline } from './decline.ts'
 import { draw } from './draw.ts'
 import { engineOptions } from './engines.ts'
 import { explain } from './errors.ts'
+import { frontier } from './frontier.ts'
 import { init } from './init.ts'
 import { join } from './join.ts'
 import { leaderboard } from './leaderboard/leaderboard.ts'
@@ -39,6 +40,7 @@ const root = defineCommand({
     work,
     node,
     status,
+    frontier,
     verify,
     scan,
     bench,

@@ -22,6 +22,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
         history: service.history(),
         live: liveOf(service, meter),
       }),
+      leaves: (input) => service.leafRecords(input as string[]),
       publish: (input) => publishSite(service, input as string),
       decline: () => declineAll(service),
       fetch: (input) => {

@@ -41,6 +41,8 @@ export interface Live {
 
 export interface Source {
   readonly state: State
+  /** What the state was computed from. */
+  readonly documents: Readonly<Record<DatabaseKind, readonly unknown[]>>
   readonly unitsPerWindow: number
   /** null: no node is running on this data directory. */
   readonly live: Live | null
@@ -50,19 +52,19 @@ export async function readSource(home: Home): Promise<Source> {
   const { genesis } = home
   const unitsPerWindow = classes(genesis.partition).length
   try {
-    return { state: storedState(home, unitsPerWindow), unitsPerWindow, live: null }
+    const documents = readDocuments(home)
+    return { state: storedState(home, unitsPerWindow, documents), documents, unitsPerWindow, live: null }
   } catch (error) {
     if (!(error instanceof DataDirectoryInUse)) throw error
   }
   const { documents, knowledge, history, live } = await askNode<SourceDump>(home.directory, 'source')
   const settled = new Map(history.map(decodeSettled).map((window) => [window.window, window]))
   const state = stateOf(genesis, unitsPerWindow, documents, knowledgeOf(knowledge), settled)
-  return { state, unitsPerWindow, live }
+  return { state, documents, unitsPerWindow, live }
 }
 
 /** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
-function storedState(home: Home, unitsPerWindow: number): State {
-  const documents = readDocuments(home)
+function storedState(home: Home, unitsPerWindow: number, documents: ReturnType<typeof readDocuments>): State {
   const history = readHistory(home)
   const leaves: (readonly [string, Uint8Array])[] = []
   const truths: (readonly [string, Uint8Array])[] = []
@@ -75,4 +77,14 @@ function storedState(home: Home, unitsPerWindow: number): State {
     leaves.push(...found.leaves)
     truths.push(...found.truths)
   }
+}
+
+/** The leaf records that CIDs name, those that are here or that the running node gets. */
+export async function readLeafRecords(home: Home, cids: readonly string[]): Promise<Map<string, Uint8Array>> {
+  try {
+    return new Map(readKnowledge(home, { leaves: cids, truths: [] }).leaves)
+  } catch (error) {
+    if (!(error instanceof DataDirectoryInUse)) throw error
+  }
+  return new Map(await askNode<[string, Uint8Array][]>(home.directory, 'leaves', cids))
 }

@@ -2,6 +2,7 @@
 
 import { expectedHard } from '../kernels/expected.ts'
 import { classes } from '../kernels/partition.ts'
+import { gapsOf } from '../orbit/rules/frontier.ts'
 import { rawCid } from '../orbit/rules/genesis.ts'
 import { type State, summaryOf, unitsCertified } from '../orbit/rules/state.ts'
 import type { SiteData, SiteWindow } from './data.ts'
@@ -20,7 +21,6 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
   const unitsTotal = classes(partition).length
   const expected = expectedHard(partition)
   const size = 1n << BigInt(partition.bits)
-  const next = frontier.below / size
   const newestHeartbeat = (nodes: readonly string[]) =>
     Math.max(0, ...nodes.map((node) => state.heartbeats.get(node)?.round ?? 0))
 
@@ -41,10 +41,8 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       certifiedAtRound: window.complete ? lastRound : null,
     }
   })
-  const last = frontier.beyond.at(-1)
-  const beyond = new Set(frontier.beyond)
   const gaps: bigint[] = []
-  if (last !== undefined) for (let w = next; w < last; w++) if (!beyond.has(w)) gaps.push(w)
+  for (const { from, to } of gapsOf(genesis, frontier)) for (let w = from; w <= to; w++) gaps.push(w)
   return {
     network: {
       id: genesis.networkId,

@@ -373,6 +373,18 @@ export class Service {
     return this.learning.dump()
   }
 
+  /** The leaf records that CIDs name, those that can be had now. */
+  async leafRecords(cids: readonly string[]): Promise<[string, Uint8Array][]> {
+    const found: [string, Uint8Array][] = []
+    for (const cid of cids) {
+      const known = this.learning.leaves(cid)
+      const wait = { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }
+      const records = known ?? (await this.node.blocks.get(CID.parse(cid), wait).catch(() => null))
+      if (records) found.push([cid, records])
+    }
+    return found
+  }
+
   get unitsPerWindow(): number {
     return this.ledger.unitsPerWindow
   }

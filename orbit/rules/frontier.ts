@@ -19,6 +19,17 @@ export function frontierOf(genesis: Genesis, certified: Iterable<bigint>): Front
   return { below: next << BigInt(genesis.partition.bits), windows, beyond }
 }
 
+/** The runs of windows, both ends included, that have to be certified before those beyond count. */
+export function gapsOf(genesis: Genesis, { windows, beyond }: Frontier): { from: bigint; to: bigint }[] {
+  const gaps: { from: bigint; to: bigint }[] = []
+  let next = genesis.firstWindow + BigInt(windows)
+  for (const window of beyond) {
+    if (window > next) gaps.push({ from: next, to: window - 1n })
+    next = window + 1n
+  }
+  return gaps
+}
+
 /** A power of two is written as one; anything else in decimal. */
 export function powerText(value: bigint): string {
   const bits = value.toString(2)

@@ -1,9 +1,10 @@
 /**
- * `collatz account show` and `collatz verify` of a fraud proof, as their users run them: on a network whose leaves are those
+ * `collatz account show`, `collatz verify` of a fraud proof, certificates of units and the frontier, as their users run them: on a network whose leaves are those
  * of the real engine, but for one that an account made up.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
@@ -15,10 +16,13 @@ import { createHome } from '../../orbit/node/home.ts'
 import { TRUTHS } from '../../orbit/node/knowledge.ts'
 import { SqliteFile } from '../../orbit/node/sqlite.ts'
 import type { Assignment } from '../../orbit/rules/assignment.ts'
+import { writeCertificate } from '../../orbit/rules/certificate-writing.ts'
 import { writeFraudProof } from '../../orbit/rules/fraud.ts'
+import { rawCid } from '../../orbit/rules/genesis.ts'
 import type { State } from '../../orbit/rules/state.ts'
 import { sign } from '../../orbit/rules/statement.ts'
 import { beaconAt, type Claim, Party } from '../orbit/rules/party.ts'
+import { verify as verifyAgain } from '../verifier/verify.mjs'
 import { Desk, type Outcome } from './program.ts'
 
 setDefaultTimeout(180_000)
@@ -241,4 +245,34 @@ test('one’s own account is shown when none is named, all of its units only on 
   } finally {
     own.dispose()
   }
+})
+
+describe('certificates', () => {
+  test('of some units are written from documents and leaves that are here, and hold by both verifiers', async () => {
+    const file = desk.path('units.json')
+    const window = genesis.firstWindow.toString()
+    ok(await desk.run('certificate', window, '--units', '1,0', '--out', file))
+    expect(ok(await desk.run('verify', file))).toStartWith(`VALID: ${file}\n  says       every n of units 0, 1 of `)
+    const independent = verifyAgain(new Uint8Array(readFileSync(file)))
+    expect(independent).toMatchObject({ scope: 'units', units: 2, network: genesis.networkId })
+    isOneClearLine(await desk.run('certificate', window, '--units', '1', '--out', file), /is there already/)
+    isOneClearLine(await desk.run('certificate', window, '--units', '1'), /--out FILE/)
+    isOneClearLine(await desk.run('certificate', window, '--units', '900', '--out', `${file}2`), /not certified yet/)
+    isOneClearLine(await desk.run('certificate', '--units', '1', '--out', `${file}2`), /of which window/)
+  })
+
+  test('make the frontier a theorem, with their CIDs and what is missing', async () => {
+    const certificates = desk.path('data', 'certificates')
+    mkdirSync(certificates)
+    const bytes = writeCertificate(state, genesis.firstWindow, sources)
+    writeFileSync(join(certificates, `window-${genesis.firstWindow}.json`), bytes)
+    const text = ok(await desk.run('frontier'))
+    expect(text).toStartWith('Every n below 2^71 + 2^28 = ')
+    expect(text).toContain(genesis.body.baseline.citation)
+    expect(text).toContain(rawCid(bytes).toString())
+    expect(text).not.toContain('not here yet')
+    const said = JSON.parse(ok(await desk.run('frontier', '--json')))
+    expect(said.certificates).toHaveLength(1)
+    expect(said.gaps).toEqual([])
+  })
 })

@@ -4,7 +4,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { readCertificate } from '../../../orbit/rules/certificate.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
-import { frontierSentence, frontierText } from '../../../orbit/rules/frontier.ts'
+import { frontierOf, frontierSentence, frontierText, gapsOf } from '../../../orbit/rules/frontier.ts'
 import { RuleError, sign } from '../../../orbit/rules/statement.ts'
 import { type Miniature, miniature } from './miniature.ts'
 
@@ -134,4 +134,22 @@ test('the state is the same in whatever order the documents come', () => {
   for (const [cid, bytes] of network.records) shuffled.records.set(cid, bytes)
   expect(write(shuffled)).toEqual(inOrder)
   expect(shuffled.state().accounts).toEqual(network.state().accounts)
+})
+
+test('gaps are the runs of windows that what is certified beyond waits for', () => {
+  const { genesis } = miniature()
+  const at = (...offsets: number[]) => {
+    const frontier = frontierOf(
+      genesis,
+      offsets.map((i) => genesis.firstWindow + BigInt(i)),
+    )
+    return gapsOf(genesis, frontier).map(({ from, to }) => [from, to].map((w) => Number(w - genesis.firstWindow)))
+  }
+  expect(at()).toEqual([])
+  expect(at(0, 1, 2)).toEqual([])
+  expect(at(0, 1, 3, 4, 7)).toEqual([
+    [2, 2],
+    [5, 6],
+  ])
+  expect(at(2)).toEqual([[0, 1]])
 })
