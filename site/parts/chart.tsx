@@ -88,7 +88,6 @@ export function SigmaChart({ windows }: { windows: readonly SiteWindow[] }): JSX
           return (
             <circle
               // A point's place on the axis is its identity.
-              // biome-ignore lint/suspicious/noArrayIndexKey: see above
               key={i}
               className={Math.abs(z) > 4 ? 'point far' : 'point'}
               cx={(left + (i + 0.5) * step).toFixed(1)}
