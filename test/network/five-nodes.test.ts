@@ -9,7 +9,7 @@ import { Machine, type Status } from './processes.ts'
 setDefaultTimeout(300_000)
 
 /** Beacon rounds, a second each. */
-const DEADLINE = 30
+const DEADLINE = 20
 const machines = ['founder', 'ada', 'blaise', 'carl', 'doris'].map((name) => ({ name, machine: new Machine(name) }))
 const [founder, ada, blaise, carl, doris] = machines.map(({ machine }) => machine) as [
   Machine,
@@ -77,7 +77,7 @@ test('1,000 results of units that their signer was not dealt are refused by ever
   await stranger.run('join', await founder.address(), '--name', 'stranger')
   stranger.startScript(join(import.meta.dir, 'rogue.ts'), stranger.home, 'unasked')
   for (const machine of [founder, ada, blaise, carl]) {
-    const { accounts } = await machine.until((s) => s.units.refused['not-assigned'] === 1000, '1,000 refusals', 120)
+    const { accounts } = await machine.until((s) => s.units.refused['not-assigned'] === 1000, '1,000 refusals', 200)
     expect(accounts.find(({ name }) => name === 'stranger')?.units ?? 0).toBe(0)
   }
 })
