@@ -15,15 +15,15 @@ const REMEMBERED = 20_000
 
 /** @returns null to let the entry in, else the reason for the refusal */
 export function checkEntry(database: string, entry: LogEntry, admit: Admit): string | null {
-  const fault = envelopeFault(entry)
-  if (fault !== null) return fault
-  const { key: writer, payload } = entry
-  if (!verifyWriter(entry.sig, writer, signedBytes(entry))) return 'an entry with a wrong signature'
   try {
+    const fault = envelopeFault(entry)
+    if (fault !== null) return fault
+    const { key: writer, payload } = entry
+    if (!verifyWriter(entry.sig, writer, signedBytes(entry))) return 'an entry with a wrong signature'
     return admit(database, writer, payload.key, payload.value)
   } catch (error) {
     if (error instanceof RuleError) return error.message
-    // Whatever a peer's document makes our check throw, the answer is no.
+    // Whatever a peer's entry makes our check throw (nested deep enough, it can't be encoded again), the answer is no.
     return `a document that could not be checked: ${(error as Error).message}`
   }
 }

@@ -28,7 +28,6 @@ import {
   MAX_REVEALED,
   type ResultBody,
   type RevealBody,
-  resultKey,
   revealBody,
 } from './events.ts'
 import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
@@ -146,9 +145,13 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       used.reveals.add(result.reveal)
       return readItem(statement, result, assignment)
     })
-    const bound = commitsTo.get(dealtUnitKey(assignment)) ?? []
+    // Who commits twice has committed to nothing.
+    const bound: UnitEvidence['commits'] = new Map()
+    for (const commit of commitsTo.get(dealtUnitKey(assignment)) ?? []) {
+      bound.set(commit.node, bound.has(commit.node) ? null : commit)
+    }
     const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
-    for (const { cid } of bound) if (cited.has(cid)) used.commits.add(cid)
+    for (const commit of bound.values()) if (commit && cited.has(commit.cid)) used.commits.add(commit.cid)
     for (const { node } of shown) {
       used.nodes.add(node)
       signers.add(node)
@@ -160,9 +163,8 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       const audit = open(bytes, auditBody, `an audit of unit ${unit}`)
       of(genesis, audit.body)
       verifyRound(genesis.chain, audit.body.round, audit.body.beacon)
-      if (nodes.get(audit.signer)?.account !== draw.roster.get(audit.signer)) {
-        throw new RuleError(`unit ${unit} has an auditor whose registration is missing or names another account`)
-      }
+      // Whoever is registered may expose a lie; those that certify are drawn from the roster (audit.ts).
+      if (!nodes.has(audit.signer)) throw new RuleError(`unit ${unit} has an auditor whose registration is missing`)
       used.nodes.add(audit.signer)
       return audit
     })
@@ -223,7 +225,8 @@ function checkWitnesses(
     return heartbeat
   })
   const found = witnessesOf(draw.body, witnessesIn(heartbeats, nodes).get(cid))
-  if (found.length !== witnessesNeeded(draw.body) || found.some((heartbeat, i) => heartbeat !== heartbeats[i])) {
+  const needed = witnessesNeeded(draw.body)
+  if (heartbeats.length !== needed || heartbeats.some((heartbeat, i) => heartbeat !== found[i])) {
     throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster, each once`)
   }
 }
@@ -273,8 +276,8 @@ function checkUnit(
   assignment: Assignment,
   { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
   shown: readonly Reveal[],
-  /** That name this unit. */
-  commits: readonly Commit[],
+  /** That name this unit, by node. */
+  commits: UnitEvidence['commits'],
   audits: readonly Statement<AuditBody>[],
 ): {
   leaves: readonly HardSummary[] | null
@@ -287,10 +290,7 @@ function checkUnit(
     if (own.length === 0) throw new RuleError(`unit ${unit} has an audit of something else`)
     return own
   })
-  const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims }
-  for (const commit of commits) {
-    evidence.commits.set(commit.node, evidence.commits.has(commit.node) ? null : commit)
-  }
+  const evidence: UnitEvidence = { commits, reveals: new Map(), declines: new Map(), claims }
   for (const reveal of shown) {
     const commit = evidence.commits.get(reveal.node)
     if (!commit || !isCommitted(commit, reveal)) {
@@ -355,9 +355,8 @@ function differences(
   counted: readonly Reveal[],
   certified: ResultBody,
 ): number[] {
-  const signed = new Set(
-    counted.filter(({ item }) => resultKey(item.result) !== resultKey(certified)).map(({ item }) => item.result.leaves),
-  )
+  const signed = new Set(counted.map(({ item }) => item.result.leaves))
+  signed.delete(certified.leaves)
   const cids = contested.map((block) => rawCid(block).toString())
   if (cids.some((cid, i) => !signed.has(cid) || (i > 0 && cids[i - 1]! >= cid))) {
     throw new RuleError('it carries leaves that none of its results needs')

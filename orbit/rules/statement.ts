@@ -66,15 +66,18 @@ export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: str
   const known = opened.get(bytes)
   if (known?.schema === schema) return known.statement as Statement<Body>
   let value: unknown
+  let canonical: Uint8Array
   try {
     value = dagCbor.decode(bytes)
+    // What is nested deep enough can be read and not be written again: no statement either.
+    canonical = dagCbor.encode(value)
   } catch {
     throw new RuleError(`${what} is not valid dag-cbor`)
   }
   const outer = envelope.safeParse(value)
   if (!outer.success) throw new RuleError(`${what} is not a signed statement`)
   const { body, key, sig } = outer.data
-  if (!equalBytes(dagCbor.encode({ body, key, sig }), bytes)) throw new RuleError(`${what} is not in canonical form`)
+  if (!equalBytes(canonical, bytes)) throw new RuleError(`${what} is not in canonical form`)
   const inner = schema.safeParse(body)
   if (!inner.success) {
     const issue = inner.error.issues[0]

@@ -135,7 +135,6 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const dealt = draw?.seats.get(name)
   must(dealt, 'not dealt in the draw that it names')
   const { nodes: seats, first, audited } = dealt
-  const known = (node) => must(accountOf.has(node) && accountOf.get(node) === draw.onRoster.get(node), 'a stranger')
   const isHere = (x) => String([x.epoch, x.window, x.unit]) === id
   // Commits to this unit, by node. Who commits twice has committed to nothing.
   const bound = new Map()
@@ -146,7 +145,7 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
     const item = dagCbor.decode(packed)
     must(fits(ITEM, item) && same(dagCbor.encode(item), packed) && ascending(item.cites), 'an ill-formed item')
     const [node, commit] = [reveal.signer, bound.get(reveal.signer)]
-    known(node)
+    must(accountOf.has(node) && accountOf.get(node) === draw.onRoster.get(node), 'a stranger')
     const names = commit?.id === item.commit && String(commit.units[item.index]) === id
     must(isHere(item.result) && names, 'a result without its commit')
     const record = dagCbor.encode([node, item.result, item.salt])
@@ -159,12 +158,14 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const free = declines.map(({ signer }) => seats.indexOf(signer))
   must(declines.every(isHere) && ascending([-1, ...free]), 'declines of others, or out of order')
   const audits = entry.audits.map((bytes) => open('audit', bytes, genesis))
-  for (const { signer } of audits) known(signer)
+  // Whoever is registered may expose a lie; those that certify are drawn from the roster.
+  const isHeard = audits.every(({ signer }) => accountOf.has(signer))
   const about = audits.map((audit) => ({ ...audit, claims: audit.claims.filter((c) => String(c.slice(0, 3)) === id) }))
-  must(ascending(audits.map((x) => x.id)) && about.every(({ claims }) => claims.length > 0), 'audits of something else')
+  const areAbout = ascending(audits.map((x) => x.id)) && about.every(({ claims }) => claims.length > 0)
+  must(isHeard && areAbout, 'audits by strangers, or of something else')
+  must(leaves || entry.contested.length === 0, 'contested, without its leaves')
   const blocks = new Map([...(leaves ? [leaves] : []), ...entry.contested].map((block) => [rawCid(block), block]))
   const wanted = genesis.cut[unit].leaves
-  const given = leaves && keyOfLeaves(leaves, wanted)
 
   // seats.ts: the reserve in order, as seats fall free: by declines, by differing results, or by deadlines that passed.
   const { deadlineRounds: deadline } = genesis
@@ -186,23 +187,35 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
     const isCited = (r) => sound.some((o) => o.node !== r.node && o.item.cites.includes(r.own))
     return sound.filter((r) => N === 1 || isOne(r) || isCited(r))
   }
-  // Unanimity, never majority: results that differ, or one that an audit exposes, call two more, until N agree on the
-  // leaves that are in the file.
+  // Which results stand, by their keys: all, or where they differ or an audit speaks, those whose leaves add up and are not
+  // wrong: neither where they part from others nor where an audit says what is true. True is what the file certifies.
+  const standing = (counted) => {
+    const blockOf = new Map(counted.map(({ key, cid }) => [key, blocks.get(cid)]))
+    const differ = blockOf.size > 1
+    if (!differ && audits.length === 0) return [...blockOf.keys()]
+    let left = [...blockOf].filter(([key, block]) => (block ? addsUp(block, wanted, key) : !differ))
+    for (let leaf = 0; leaf < wanted && left.length > 1; leaf++) {
+      const at = (block) => block.subarray(64 * leaf, 64 * (leaf + 1))
+      const part = left.some(([, block]) => !same(at(block), at(left[0][1])))
+      if (part) left = left.filter(([, block]) => same(at(block), at(leaves)))
+    }
+    const denied = (block) => about.some(({ claims }) => claims.some((c) => isIn(leaves, c) && !isIn(block, c)))
+    return left.filter(([, block]) => !block || !denied(block)).map(([key]) => key)
+  }
+  // Unanimity, never majority: results that differ, or one that an audit exposes, call two more, until N agree.
   let [agreed, auditors, escalations] = [[], [], 0]
   for (; ; escalations++) {
     const counted = countedAfter(escalations)
     const differ = new Set(counted.map((r) => r.key)).size > 1
-    agreed = counted.filter((r) => r.key === (given ?? (differ ? null : counted[0]?.key)))
+    const [only, ...others] = standing(counted)
+    agreed = others.length === 0 ? counted.filter(({ key }) => key === only) : []
     const one = audited && !differ && agreed.find(({ node }) => node === seats[0])
-    auditors = one && agreed.length < N ? isAudited(genesis, draw, name, one, leaves, about) : []
+    auditors = one && agreed.length < N ? isAudited(genesis, draw, name, one, blocks.get(one.cid), about) : []
     if (agreed.length >= N || auditors.length > 0) {
       must(counted.length === results.length, 'a result that does not count')
       break
     }
-    const shown = blocks.get(counted[0]?.cid)
-    const denied = () => about.some(({ claims }) => claims.some((c) => isIn(leaves, c) && !isIn(shown, c)))
-    const exposed =
-      audited && leaves && shown && about.length > 0 && (!addsUp(shown, wanted, counted[0].key) || denied())
+    const exposed = audited && counted.length > 0 && only === undefined
     const full = escalations === 0 || counted.length >= N + 2 * escalations
     must((differ || exposed) && full && escalations < 4, `fewer than ${N} equal results that count`)
   }
@@ -211,15 +224,15 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const certify = ({ signer, round }) => auditors.includes(signer) && round === auditRound(genesis, draw)
   const isTrue = ({ claims }) => audits.length === 1 && exposing && claims.every((c) => isIn(leaves, c))
   must(about.every(auditors.length > 0 ? certify : isTrue), 'an audit that it does not need')
-  const { result } = agreed[0].item
-  const others = new Set(results.filter(({ key }) => key !== agreed[0].key).map(({ cid }) => cid))
+  const [{ key, cid: own, item }] = agreed
+  must(!leaves || keyOfLeaves(leaves, wanted) === key, 'other leaves than those that were certified')
   const cids = entry.contested.map(rawCid)
-  must(ascending(cids) && cids.every((cid) => others.has(cid)), 'leaves that nobody signed')
-  must(leaves || cids.length === 0, 'contested, without its leaves')
+  const signed = (cid) => cid !== own && results.some((r) => r.cid === cid)
+  must(ascending(cids) && cids.every(signed), 'leaves that nobody signed, or that are not contested')
   const differing = entry.contested.filter((block) => block.length === leaves.length)
   const leafOf = (block) => block.findIndex((x, i) => x !== leaves[i]) >> 6
   return {
-    ...{ result, contested: differing.map((block) => ({ unit, leaf: leafOf(block) })) },
+    ...{ result: item.result, contested: differing.map((block) => ({ unit, leaf: leafOf(block) })) },
     nodes: [...results.map(({ node }) => node), ...audits.map(({ signer }) => signer)],
     reveals: results.map(({ at }) => at),
     commits: results
@@ -241,13 +254,10 @@ export function verify(bytes) {
   const accountOf = new Map(registrations.map(({ node, account }) => [node, account]))
   const draws = file.draws.map((entry) => readDraw(genesis, entry, accountOf))
   const [opened, reveals] = ['commit', 'reveal'].map((type) => file[`${type}s`].map((b) => open(type, b, genesis)))
-  const keys = [
-    registrations.map(({ node }) => node),
-    draws.map(({ epoch }) => epoch),
-    file.units.map(({ unit }) => unit),
-  ]
-  const lists = [...keys, opened.map(({ id }) => id), reveals.map(({ id }) => id)]
-  must(lists.every(ascending), 'a list that is not sorted')
+  const isSorted = (list, by) => ascending(list.map((x) => x[by]))
+  const [byNode, byEpoch] = [isSorted(registrations, 'node'), isSorted(draws, 'epoch')]
+  const byCid = isSorted(opened, 'id') && isSorted(reveals, 'id')
+  must(byNode && byEpoch && byCid && isSorted(file.units, 'unit'), 'a list that is not sorted')
   const commits = new Map()
   for (const commit of opened) {
     const names = commit.units.map(String)
@@ -262,24 +272,12 @@ export function verify(bytes) {
     }
   })
   must(file.scope === 'units' || units.length === genesis.cut.length, 'units are missing')
-  const isUsed = (all, used) => new Set(used).size === all.length
   const used = [...new Set(file.units.map((entry) => entry.draw))]
   const nodes = [...units.flatMap((u) => u.nodes), ...used.flatMap((d) => draws[d].witnesses)]
-  const all =
-    isUsed(draws, used) &&
-    isUsed(registrations, nodes) &&
-    isUsed(
-      reveals,
-      units.flatMap((u) => u.reveals),
-    )
-  must(
-    all &&
-      isUsed(
-        opened,
-        units.flatMap((u) => u.commits),
-      ),
-    'it carries what nothing needs',
-  )
+  const isUsed = (all, needed) => new Set(needed).size === all.length
+  const [shown, bound] = [units.flatMap((u) => u.reveals), units.flatMap((u) => u.commits)]
+  const isExact = isUsed(draws, used) && isUsed(registrations, nodes) && isUsed(reveals, shown) && isUsed(opened, bound)
+  must(isExact, 'it carries what nothing needs')
   let [count, checksum] = [0n, 0n]
   for (const { result } of units) {
     count += BigInt(result.count)

@@ -57,6 +57,18 @@ describe('an entry is refused when', () => {
     expect(await refusedFor(bad)).toEqual({ 'an entry whose identity is not its key': 1 })
   })
 
+  test('it is nested so deep that it can be read and not be written again', async () => {
+    const { bytes } = await entry(stranger.seed, store.address, `${stranger.key}/x`, 1)
+    const value = Buffer.concat([Buffer.from('evalue'), Buffer.of(1)])
+    const at = Buffer.from(bytes).indexOf(value) + value.length - 1
+    const nested = Buffer.concat([bytes.slice(0, at), Buffer.alloc(20_000, 0x81), bytes.slice(at)])
+    expect(() => dagCbor.encode(dagCbor.decode(nested))).toThrow(RangeError)
+    await stranger.gossip(store.address, new Uint8Array(nested))
+    await afterwards()
+    expect(Object.keys(node.refused()).join()).toMatch(/^(|a document that could not be checked[^,]*)$/)
+    expect(store.all().length).toBe(1)
+  })
+
   test('it carries a signed payload in one field and shows another', async () => {
     const good = await entry(stranger.seed, store.address, `${stranger.key}/x`, 1)
     const bad = raw({

@@ -1,0 +1,376 @@
+/**
+ * Where two verifiers could part, or both be too lenient: what is superfluous, comes from the wrong people or too early, is
+ * of another draw, or is well signed and not well formed. All of it is forged from files that both accept.
+ */
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import * as dagCbor from '@ipld/dag-cbor'
+import * as dagJson from '@ipld/dag-json'
+import { inclusionProofs, merkleRoot } from '../../kernels/result.ts'
+import { type Assignment, deadlineRound } from '../../orbit/rules/assignment.ts'
+import { readCertificate } from '../../orbit/rules/certificate.ts'
+import { writeCertificate } from '../../orbit/rules/certificate-writing.ts'
+import type { ResultBody } from '../../orbit/rules/events.ts'
+import { cidOf } from '../../orbit/rules/genesis.ts'
+import { RuleError, sign } from '../../orbit/rules/statement.ts'
+import { Party } from '../orbit/rules/party.ts'
+import { verify } from './verify.mjs'
+
+setDefaultTimeout(60_000)
+
+const window = 1n << 43n
+
+/** What both say of a file. */
+function verdict(file: object): string {
+  const bytes = dagJson.encode(file)
+  const said = (read: () => { contested: readonly { leaf: number }[] }, refusal: new () => Error) => {
+    try {
+      return `accepted, contested: ${read().contested.map(({ leaf }) => leaf)}`
+    } catch (error) {
+      return error instanceof refusal ? 'refused' : `threw ${error}`
+    }
+  }
+  const ours = said(() => readCertificate(bytes), RuleError as new () => Error)
+  const theirs = said(() => verify(bytes), Error)
+  return ours === theirs ? ours : `ours: ${ours}; theirs: ${theirs}`
+}
+const ACCEPTED = 'accepted, contested: '
+
+const cid = (bytes: Uint8Array) => cidOf(bytes).toString()
+const byCid = (statements: Uint8Array[]) =>
+  [...new Map(statements.map((bytes) => [cid(bytes), bytes]))].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, b]) => b)
+const sources = (party: Party) => ({
+  leaves: (name: string) => party.blocks.get(name),
+  registration: (node: string) => party.registration(node),
+})
+const fileOf = (party: Party) => dagJson.decode<any>(writeCertificate(party.state(), window, sources(party)))
+const statements = (party: Party) => party.documents.results.map((document: any) => document.statement as Uint8Array)
+const signerOf = (bytes: Uint8Array) => Buffer.from(dagCbor.decode<any>(bytes).key).toString('hex')
+const secretOf = (party: Party, key: string) => {
+  const member = party.members.find(({ node, account }) => node === key || account === key)!
+  return member.node === key ? member.nodeSecret : member.accountSecret
+}
+/** Signed again, by the same signer, with a change. */
+const anew = (party: Party, bytes: Uint8Array, change: object) =>
+  sign({ ...dagCbor.decode<any>(bytes).body, ...change }, secretOf(party, signerOf(bytes))).bytes
+
+/** They commit, each to a result of his own and in a round of his own, and then show them, citing all commits. */
+function answer(party: Party, nodes: string[], results: ResultBody[], rounds: number[], shown: number): string[] {
+  const commits = nodes.map((node, i) => party.commit(node, [results[i]!], rounds[i]!))
+  for (const [i, node] of nodes.entries()) {
+    party.reveal(node, commits[i]!, new Map([[0, commits.filter((_, j) => j !== i)]]), shown)
+  }
+  return commits
+}
+
+/** The file with unit 0 certified by what these commits bind to, whatever the rules say of that. */
+function assembled(party: Party, file: any, commits: readonly string[], leaves: Uint8Array, contested: Uint8Array[]) {
+  const shown = party.documents.results
+    .filter(({ items }: any) => items?.length === 1)
+    .map(({ statement, items: [item] }: any) => ({ statement, item, commit: dagCbor.decode<any>(item).commit }))
+    .filter(({ commit }) => commits.includes(commit))
+    .sort((a, b) => commits.indexOf(a.commit) - commits.indexOf(b.commit))
+  const old = file.reveals as Uint8Array[]
+  const kept = file.units.slice(1).flatMap((unit: any) => unit.results.map(({ reveal }: any) => old[reveal]))
+  file.reveals = byCid([...kept, ...shown.map(({ statement }) => statement)])
+  const at = (bytes: Uint8Array) => file.reveals.findIndex((other: Uint8Array) => cid(other) === cid(bytes))
+  for (const unit of file.units.slice(1)) for (const result of unit.results) result.reveal = at(old[result.reveal]!)
+  const results = shown.map(({ statement, item }) => ({ reveal: at(statement), index: 0, proof: [], item }))
+  file.units[0] = { ...file.units[0], results, leaves, contested }
+  file.commits = byCid([...file.commits, ...statements(party).filter((bytes) => commits.includes(cid(bytes)))])
+  registered(party, file, ...shown.map(({ statement }) => signerOf(statement)))
+  return file
+}
+
+/** The file with the registrations of more nodes. */
+function registered(party: Party, file: any, ...more: string[]) {
+  const nodes = file.registrations.map(({ consent }: any) => signerOf(consent))
+  file.registrations = [...new Set([...nodes, ...more])].sort().map((node) => party.registration(node as string))
+}
+
+let plain: Party
+let units: readonly Assignment[]
+beforeAll(() => {
+  plain = new Party({ accounts: 16 })
+  units = plain.deal(2, 4)
+  plain.answerAll(units)
+})
+
+test('what these files are made from is accepted', () => expect(verdict(fileOf(plain))).toBe(ACCEPTED))
+
+describe('both refuse a draw', () => {
+  /** A heartbeat of whoever signs the first witness. */
+  const beat = (file: any, witnessed: { epoch: number; draw: string }[]) => {
+    plain.beat(signerOf(file.draws[0].witnesses[0]), 6, { witnessed })
+    return (plain.documents.pool.pop() as any).statement
+  }
+  test('with a heartbeat more, that witnesses nothing', () => {
+    const file = fileOf(plain)
+    file.draws[0].witnesses.push(beat(file, []))
+    expect(verdict(file)).toBe('refused')
+  })
+  test('with one witness twice', () => {
+    const file = fileOf(plain)
+    file.draws[0].witnesses.push(file.draws[0].witnesses.at(-1))
+    expect(verdict(file)).toBe('refused')
+  })
+  test('with a witness of another draw, but not with one of several', () => {
+    const file = fileOf(plain)
+    const [own, other] = [cid(file.draws[0].draw), cid(file.genesis)]
+    file.draws[0].witnesses[0] = beat(file, [{ epoch: 2, draw: other }])
+    expect(verdict(file)).toBe('refused')
+    file.draws[0].witnesses[0] = beat(file, [
+      { epoch: 1, draw: other },
+      { epoch: 2, draw: own },
+    ])
+    expect(verdict(file)).toBe(ACCEPTED)
+  })
+  test('that comes twice, or offers what the partition has not', () => {
+    const file = fileOf(plain)
+    file.draws.push(file.draws[0])
+    expect(verdict(file)).toBe('refused')
+    for (const [from, to] of [
+      [0, 5],
+      [3, 3],
+    ]) {
+      const beyond = fileOf(plain)
+      const draw = anew(plain, beyond.draws[0].draw, { offers: [{ window: `${window}`, from, to }] })
+      beyond.draws[0].draw = draw
+      beyond.draws[0].witnesses = beyond.draws[0].witnesses.map((bytes: Uint8Array) =>
+        anew(plain, bytes, { witnessed: [{ epoch: 2, draw: cid(draw) }] }),
+      )
+      expect(verdict(beyond)).toBe('refused')
+    }
+  })
+})
+
+describe('both refuse what nothing needs:', () => {
+  test('a registration twice, or one too many', () => {
+    const file = fileOf(plain)
+    file.registrations.push(file.registrations.at(-1))
+    expect(verdict(file)).toBe('refused')
+    const more = fileOf(plain)
+    registered(plain, more, ...plain.members.map(({ node }) => node))
+    expect(verdict(more)).toBe('refused')
+  })
+  test('a reveal or a commit twice', () => {
+    for (const kind of ['commits', 'reveals']) {
+      const file = fileOf(plain)
+      file[kind].push(file[kind].at(-1))
+      expect(verdict(file)).toBe('refused')
+    }
+  })
+  test('cited commits of a node that committed twice, and so to nothing', () => {
+    const party = new Party({ accounts: 16 })
+    const [unit, ...rest] = party.deal(2, 4) as [Assignment, ...Assignment[]]
+    const own = unit.quorum.map((node) => party.commit(node, [party.result(unit, party.claim(unit))], 7))
+    const results = [1, 2].map((variant) => party.result(unit, party.claim(unit, variant), false))
+    const twice = results.map((result) => party.commit(unit.reserve[5]!, [result], 7))
+    for (const [i, node] of unit.quorum.entries()) {
+      party.reveal(node, own[i]!, new Map([[0, [...own.filter((_, j) => j !== i), ...twice]]]), 8)
+    }
+    party.answerAll(rest)
+    const file = fileOf(party)
+    expect(verdict(file)).toBe(ACCEPTED)
+    const more = statements(party).filter((bytes) => twice.includes(cid(bytes)))
+    expect(more.length).toBe(2)
+    file.commits = byCid([...file.commits, ...more])
+    expect(verdict(file)).toBe('refused')
+  })
+  test('the certified leaves once more, as contested by a result that is not their sum', () => {
+    const party = new Party({ accounts: 16 })
+    const [unit, ...rest] = party.deal(2, 4) as [Assignment, ...Assignment[]]
+    const good = party.result(unit, party.claim(unit))
+    const nodes = [...unit.quorum, ...unit.reserve.slice(0, 2)]
+    const results = [good, { ...good, count: good.count + 1 }, good, good, good]
+    answer(party, nodes, results, [7, 7, 7, 20, 20], 21)
+    party.answerAll(rest)
+    const file = fileOf(party)
+    expect(verdict(file)).toBe(ACCEPTED)
+    file.units[0].contested = [file.units[0].leaves]
+    expect(verdict(file)).toBe('refused')
+  })
+})
+
+describe('both refuse a unit', () => {
+  test('whose decline is by a node without a seat in it', () => {
+    const party = new Party({ accounts: 40 })
+    const [unit, ...rest] = party.deal(2, 4) as [Assignment, ...Assignment[]]
+    party.decline(unit.quorum[1]!, unit)
+    party.answer(unit, [unit.quorum[0]!, unit.quorum[2]!, unit.reserve[0]!])
+    party.answerAll(rest)
+    const file = fileOf(party)
+    expect(verdict(file)).toBe(ACCEPTED)
+    const seats = [...unit.quorum, ...unit.reserve]
+    const elsewhere = party.members.find(({ node }) => !seats.includes(node))!
+    const { body } = dagCbor.decode<any>(file.units[0].declines[0])
+    file.units[0].declines = [sign(body, elsewhere.nodeSecret).bytes]
+    expect(verdict(file)).toBe('refused')
+  })
+  test('that one of the reserve answered before his turn', () => {
+    const party = new Party({ accounts: 16 })
+    const [unit, ...rest] = party.deal(2, 4) as [Assignment, ...Assignment[]]
+    const late = deadlineRound(party.genesis, 2)
+    const result = party.result(unit, party.claim(unit))
+    const nodes = [unit.quorum[0]!, unit.quorum[1]!, unit.reserve[0]!]
+    party.answerAll(rest)
+    answer(party, nodes, [result, result, result], [7, 7, late], late)
+    const answered = (round: number) => {
+      const again = new Party({ accounts: 16 })
+      const commits = answer(again, nodes, [result, result, result], [7, 7, round], late)
+      const file = fileOf(party)
+      const old = new Set(file.units[0].results.map(({ item }: any) => dagCbor.decode<any>(item).commit))
+      file.commits = file.commits.filter((bytes: Uint8Array) => !old.has(cid(bytes)))
+      return verdict(assembled(again, file, commits, file.units[0].leaves, []))
+    }
+    expect(answered(late)).toBe(ACCEPTED)
+    expect(answered(late - 1)).toBe('refused')
+  })
+  test('with a result more, whose commit came after the others were shown', () => {
+    const party = new Party({ accounts: 16 })
+    const [unit, ...rest] = party.deal(2, 4) as [Assignment, ...Assignment[]]
+    const late = deadlineRound(party.genesis, 2)
+    const result = party.result(unit, party.claim(unit))
+    const own = answer(party, [...unit.quorum], [result, result, result], [7, 7, 7], 8)
+    const copied = party.commit(unit.reserve[0]!, [result], late)
+    party.reveal(unit.reserve[0]!, copied, new Map([[0, own]]), late + 1)
+    party.answerAll(rest)
+    const file = fileOf(party)
+    expect(verdict(file)).toBe(ACCEPTED)
+    expect(verdict(assembled(party, file, [...own, copied], file.units[0].leaves, []))).toBe('refused')
+  })
+  test('with other leaves than those that had been certified before they were signed', () => {
+    const party = new Party({ accounts: 16 })
+    const [unit, ...rest] = party.deal(2, 4) as [Assignment, ...Assignment[]]
+    const late = deadlineRound(party.genesis, 2)
+    // The three of the quorum agree; one differs in time and hands out no leaves; what he calls says something else again.
+    const variants = [1, 1, 1, 2, 0, 0, 0]
+    const results = variants.map((variant) => party.result(unit, party.claim(unit, variant), variant !== 2))
+    const nodes = [...unit.quorum, ...unit.reserve.slice(0, 4)]
+    const commits = answer(party, nodes, results, [7, 7, 7, late, 20, 20, 20], late + 1)
+    party.answerAll(rest)
+    const file = fileOf(party)
+    expect(verdict(file)).toBe(ACCEPTED)
+    const [certified, others] = [results[0]!, results[4]!].map(({ leaves }) => party.blocks.get(leaves)!)
+    expect(file.units[0].leaves).toEqual(certified)
+    expect(verdict(assembled(party, file, commits, others!, [certified!]))).toBe('refused')
+  })
+})
+
+test('an audit exposes a lie if its node is registered, on the roster or not; a stranger exposes nothing', () => {
+  const party = new Party({ accounts: 16, changes: { audit: { leaves: 2, auditors: 2, adaptive: true } } })
+  const { members } = party
+  const trusted = members.map(({ account }) => account)
+  // Dealt before the last of them came.
+  ;(party as { members: Party['members'] }).members = members.slice(0, 15)
+  const [lied, ...rest] = party.deal(2, 4, { trusted: trusted.slice(0, 15) }) as [Assignment, ...Assignment[]]
+  ;(party as { members: Party['members'] }).members = members
+  party.answer(lied, [lied.quorum[0]!], [1])
+  party.certify(members[15]!.node, lied, 0, [2])
+  party.learn(lied, 2)
+  party.answer(lied, lied.reserve.slice(0, 4), [], deadlineRound(party.genesis, 2) - 3)
+  for (const unit of rest) {
+    party.answer(unit, [unit.quorum[0]!])
+    for (const node of party.certifyingAudit(unit).auditors) party.certify(node, unit)
+  }
+  const file = fileOf(party)
+  expect(verdict(file)).toBe('accepted, contested: 2')
+  // As many registrations as are needed, but one of them of somebody else.
+  const { body } = dagCbor.decode<any>(file.units[0].audits[0])
+  file.units[0].audits = [sign(body, new Uint8Array(32).fill(9)).bytes]
+  expect(verdict(file)).toBe('refused')
+})
+
+describe('both refuse, though its own signer signed it,', () => {
+  /** N = 1, so that nobody cites what is signed anew. */
+  const alone = (change: (item: any) => void, encode: (item: any) => Uint8Array = dagCbor.encode, times = 1) => {
+    const party = new Party({ accounts: 3, changes: { replication: 1 } })
+    for (const unit of party.deal(2, 4)) party.answer(unit, unit.quorum)
+    const file = fileOf(party)
+    const [{ results }] = file.units
+    const item = dagCbor.decode<any>(results[0].item)
+    const at = file.commits.findIndex((bytes: Uint8Array) => cid(bytes) === item.commit)
+    change(item)
+    const record = dagCbor.encode([signerOf(file.commits[at]), item.result, item.salt])
+    const { body } = dagCbor.decode<any>(file.commits[at])
+    const [named, records] = [body.units, [record]].map((list) => Array(times).fill(list[0]))
+    file.commits[at] = anew(party, file.commits[at], { units: named, root: merkleRoot(records!) })
+    if (times > 1) item.proof = [...inclusionProofs(records!)[0]!]
+    item.commit = cid(file.commits[at])
+    file.commits = byCid(file.commits)
+    const bytes = encode(item)
+    const old = file.reveals as Uint8Array[]
+    const shown = old.map((b, i) => (i === results[0].reveal ? anew(party, b, { root: merkleRoot([bytes]) }) : b))
+    file.reveals = byCid(shown)
+    for (const unit of file.units) {
+      for (const r of unit.results) r.reveal = file.reveals.indexOf(shown[r.reveal])
+    }
+    results[0].item = bytes
+    return verdict(file)
+  }
+  const wrong: Record<string, (item: any) => void> = {
+    'an item with a field more': (item) => (item.more = 1),
+    'an item with a field less': (item) => delete item.cites,
+    'a result with a field more': (item) => (item.result.more = 1),
+    'a result with a field less': (item) => delete item.result.peak,
+    'a checksum in capitals': (item) => (item.result.checksum = 'A'.repeat(16)),
+    'a window with a leading zero': (item) => (item.result.window = `0${item.result.window}`),
+    'half a peak': (item) => delete item.result.peak.n,
+    'a count that is a fraction': (item) => (item.result.count += 0.5),
+    'a count that is the sum of no leaves': (item) => (item.result.count += 1),
+    'leaves of another name': (item) => (item.result.leaves = item.commit),
+    'a salt of 17 bytes': (item) => (item.salt = new Uint8Array(17)),
+    'cites out of order': (item) => (item.cites = ['b', 'a'].map((x) => 'b'.padEnd(59, x))),
+    'cites that repeat': (item) => (item.cites = ['a', 'a'].map((x) => 'b'.padEnd(59, x))),
+    'an index that is none': (item) => (item.index = 4096),
+    'a proof of what needs none': (item) => (item.proof = [new Uint8Array(32)]),
+  }
+  test('nothing, when nothing is changed', () => expect(alone(() => {})).toBe(ACCEPTED))
+  test.each(Object.keys(wrong))('%s', (name) => expect(alone(wrong[name]!)).toBe('refused'))
+  test('an item in another encoding', () => {
+    // The length of its map in two bytes, where one would do.
+    const longer = (item: any) => new Uint8Array([0xb8, 6, ...dagCbor.encode(item).subarray(1)])
+    expect(alone(() => {}, longer)).toBe('refused')
+  })
+  test('a commit that names its unit twice', () => expect(alone(() => {}, dagCbor.encode, 2)).toBe('refused'))
+  test('a statement whose fields are in another order', () => {
+    const file = fileOf(plain)
+    const [first] = file.registrations
+    const { body, key, sig } = dagCbor.decode<any>(first.registration)
+    const text = (name: string) => dagCbor.encode(name)
+    const fields = [
+      text('body'),
+      dagCbor.encode(body),
+      text('key'),
+      dagCbor.encode(key),
+      text('sig'),
+      dagCbor.encode(sig),
+    ]
+    first.registration = new Uint8Array(Buffer.concat([Uint8Array.of(0xa3), ...fields]))
+    expect(verdict(file)).toBe('refused')
+  })
+})
+
+test('a file that is spaced out, or more than once the same, is refused', () => {
+  const bytes = dagJson.encode(fileOf(plain))
+  const spaced = new TextEncoder().encode(new TextDecoder().decode(bytes).replace('{', '{ '))
+  expect(() => readCertificate(spaced)).toThrow(RuleError)
+  expect(() => verify(spaced)).toThrow('canonical')
+  const cbor = dagCbor.encode(fileOf(plain))
+  expect(readCertificate(cbor).units.size).toBe(4)
+  expect(verify(cbor).units).toBe(4)
+  const twice = new Uint8Array([...cbor, ...cbor])
+  expect(() => readCertificate(twice)).toThrow(RuleError)
+  expect(() => verify(twice)).toThrow()
+})
+
+test('a statement that is nested deeper than the stack is refused as any other', () => {
+  for (let depth = 9000; depth <= 18_000; depth += 500) {
+    const file = fileOf(plain)
+    const body = new Uint8Array(depth + 1).fill(0x81)
+    body[depth] = 0x80
+    const [key, sig] = [new Uint8Array(32), new Uint8Array(64)].map((bytes) => dagCbor.encode(bytes)) as [any, any]
+    const [k, s, b] = ['key', 'sig', 'body'].map((name) => dagCbor.encode(name)) as [any, any, any]
+    file.commits = byCid([new Uint8Array(Buffer.concat([Uint8Array.of(0xa3), k, key, s, sig, b, body]))])
+    expect(verdict(file)).toBe('refused')
+  }
+})
