@@ -21,7 +21,7 @@ export interface ServiceEvents {
 
 type Handler<T> = (event: T) => void
 
-/** Typed events; a handler that throws stops nobody else. */
+/** Typed events; handlers run in the order in which they were added. */
 export class Emitter<Events extends object> {
   private readonly handlers = new Map<keyof Events, Set<Handler<any>>>()
 

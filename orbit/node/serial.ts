@@ -21,3 +21,34 @@ export class Serial {
     await this.tail
   }
 }
+
+/** Something that takes long and is never done twice at once: who asks for it while it runs gets the run under way. */
+export class Single {
+  private readonly action: () => Promise<void>
+  private readonly onError: (error: Error) => void
+  private running: Promise<void> | null = null
+
+  constructor(action: () => Promise<void>, onError: (error: Error) => void) {
+    this.action = action
+    this.onError = onError
+  }
+
+  get busy(): boolean {
+    return this.running !== null
+  }
+
+  /** Never rejects. */
+  run(): Promise<void> {
+    this.running ??= this.action()
+      .catch(this.onError)
+      .finally(() => {
+        this.running = null
+      })
+    return this.running
+  }
+
+  /** Resolves when it is at rest. */
+  async settled(): Promise<void> {
+    await this.running
+  }
+}

@@ -1,17 +1,14 @@
 /**
  * A node of a network, composed at one place: storage and libp2p (open.ts), the beacon (beacon.ts), the documents and
  * the state that follows from them (ledger.ts). It registers and says that it is there (presence.ts), passes beacon rounds
- * on, seals draws if the genesis makes it a coordinator, and writes certificates (certifier.ts). What a unit's result is, is
+ * on, seals draws if the genesis makes it a coordinator (coordinator.ts), and writes certificates (certifier.ts). What a unit's result is, is
  * the worker's affair (worker.ts).
  */
-import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
-import { type Assignment, seedRound } from '../rules/assignment.ts'
+import type { Assignment } from '../rules/assignment.ts'
 import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
-import { mayStepIn } from '../rules/coordinators.ts'
-import { nextDraw } from '../rules/draw.ts'
 import { duties } from '../rules/duties.ts'
 import {
   type DeclineBody,
@@ -29,7 +26,9 @@ import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
+import { firstRound, hearRounds, passOn } from './beacon-gossip.ts'
 import { Certifier } from './certifier.ts'
+import { Coordinator } from './coordinator.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
 import { FraudProofs } from './fraud.ts'
 import { HeldLeaves } from './held-leaves.ts'
@@ -39,6 +38,7 @@ import { Learning } from './knowledge.ts'
 import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { Presence } from './presence.ts'
+import { Single } from './serial.ts'
 import { historyOf, SETTLED, settleable } from './settled.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
@@ -48,11 +48,6 @@ const BLOCK_TIMEOUT = 20_000
 const ROUND_TIMEOUT = 5_000
 /** How often certificates that lack something are tried again, in rounds. */
 const RETRY_ROUNDS = 20
-const BEACON_TIMEOUT = 60_000
-
-export class BeaconSilent extends Error {
-  override readonly name = 'BeaconSilent'
-}
 
 export interface ServiceOptions {
   readonly home: Home
@@ -84,6 +79,13 @@ export class Service {
   private readonly frauds: FraudProofs
   private readonly presence: Presence
   private readonly certifier: Certifier
+  private readonly coordinator: Coordinator | null
+  /** Beside everything else: a large snapshot takes a while to write. */
+  private readonly shelving: Single
+  private readonly auditing: Single
+  private auditedIn = -1
+  /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
+  private readonly learningAll: Single
   private stopped = false
   private readonly stopping = new AbortController()
   /** What a round sets off, one after the other. */
@@ -143,6 +145,22 @@ export class Service {
       signal: this.stopping.signal,
     }
     this.presence = new Presence(presence, options.capacity ?? 0)
+    this.coordinator = !this.genesis.body.coordinators.includes(this.nodeKey)
+      ? null
+      : new Coordinator({
+          ...{ genesis: this.genesis, secret: options.home.nodeKey, ledger, beacon },
+          wallRound: () => this.wallRound(),
+          onSealed: (sealed) => this.events.emit('sealed', sealed),
+        })
+    const failed = (what: string) => (error: Error) => {
+      if (!this.stopping.signal.aborted) notice(`cannot ${what}: ${error.message}`)
+    }
+    this.shelving = new Single(() => this.shelf.update(ledger.history.keys()), failed('write the snapshot'))
+    this.learningAll = new Single(() => this.learnAll(), failed('check a leaf'))
+    this.auditing = new Single(
+      () => this.audits.run(this.state(), this.round() ?? 0, this.stopping.signal),
+      failed('audit'),
+    )
   }
 
   /** @throws typed errors of open.ts and home.ts, in one line each */
@@ -176,27 +194,28 @@ export class Service {
 
   private async begin(): Promise<void> {
     const topic = this.node.topic('beacon')
-    await topic.subscribe((bytes) => this.hearRound(bytes))
+    await hearRounds(topic, this.beacon)
+    const isSource = this.home.beaconKey !== null || this.genesis.body.beacon.source === 'drand'
     await this.learning.start()
     await this.verdicts.start()
-    if (!this.isCoordinator) await this.keptRounds.start()
+    if (!this.coordinator) await this.keptRounds.start()
     const settled = await this.node.kv.entries(SETTLED)
     for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
     await this.shelf.serve(this.node)
-    void this.shelve()
+    void this.shelving.run()
     await this.answers.start()
     await this.held.start()
     for (const draw of this.state().sealed.values()) this.verdicts.hear(draw)
     this.cleanups.push(
       this.beacon.onRound((round) => {
         this.events.emit('round', { round: round.round })
-        if (this.passesRoundsOn) void topic.publish(dagCbor.encode([round.round, round.signature])).catch(() => {})
+        if (isSource) void passOn(topic, round)
         this.queue(() => this.onRound(round))
       }),
       this.events.on('change', () => {
         void this.certifier.update()
-        void this.learn()
+        void this.learningAll.run()
         this.frauds.update()
         if (!this.judging) {
           this.judging = true
@@ -206,25 +225,6 @@ export class Service {
     )
     this.cleanups.push(() => this.frauds.stop())
     await this.beacon.start()
-  }
-
-  /** A source of rounds passes them on; what only hears them need not, gossip does. */
-  private get passesRoundsOn(): boolean {
-    return this.home.beaconKey !== null || this.genesis.body.beacon.source === 'drand'
-  }
-
-  private get isCoordinator(): boolean {
-    return this.genesis.body.coordinators.includes(this.nodeKey)
-  }
-
-  private hearRound(bytes: Uint8Array): void {
-    if (!('accept' in this.beacon)) return
-    try {
-      const [round, signature] = dagCbor.decode<[number, Uint8Array]>(bytes)
-      ;(this.beacon as ReturnType<typeof relaySource>).accept(round, signature)
-    } catch {
-      // Not a beacon round: whoever sent it, it is worth nothing.
-    }
   }
 
   private queue(action: () => Promise<void>): void {
@@ -249,25 +249,23 @@ export class Service {
   private async onRound(round: BeaconRound): Promise<void> {
     await this.ledger.openSpans(round.round)
     // A coordinator writes them down for everybody, and seals nothing before it has.
-    if (!this.isCoordinator) await this.keptRounds.update(round)
+    if (!this.coordinator) await this.keptRounds.update(round)
     await this.verdicts.judge()
     // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
     void this.presence.register(round)
     await this.presence.beat(round)
     await this.held.release(this.state(), round.round)
     await this.answers.flush(round, this.owed(round.round).length === 0)
-    void this.learn()
+    void this.learningAll.run()
     this.audit(round.round)
     // What a peer did not have when the window was certified, another may have by now.
     if (round.round % RETRY_ROUNDS === 0) {
       void this.certifier.update()
       await this.settle(round.round)
-      void this.shelve()
+      void this.shelving.run()
       await this.ledger.dropPools(round.round)
     }
-    if (!this.isCoordinator) return
-    await this.writeRounds(round)
-    await this.seal(round)
+    await this.coordinator?.onRound(round)
   }
 
   /** What is over is remembered in a few bytes, and its documents are forgotten. */
@@ -279,78 +277,20 @@ export class Service {
     this.learning.forget(this.state())
   }
 
-  private shelving: Promise<void> | null = null
-
-  /** Beside everything else: a large snapshot takes a while to write. */
-  private shelve(): Promise<void> {
-    this.shelving ??= this.shelf
-      .update(this.ledger.history.keys())
-      .catch((error) => this.events.emit('notice', { text: `cannot write the snapshot: ${error.message}` }))
-      .finally(() => {
-        this.shelving = null
-      })
-    return this.shelving
-  }
-
-  private auditing: Promise<void> | null = null
-  private auditedIn = -1
-
   /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
   private audit(round: number): void {
     if (this.presence.capacity === 0) return
     this.audits.hear(this.state(), round)
     const epoch = Math.floor(round / this.genesis.body.epoch.rounds)
-    if (this.auditing || this.auditedIn === epoch) return
+    if (this.auditing.busy || this.auditedIn === epoch) return
     this.auditedIn = epoch
-    this.auditing ??= this.audits
-      .run(this.state(), round, this.stopping.signal)
-      .catch((error) => {
-        if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot audit: ${error.message}` })
-      })
-      .finally(() => {
-        this.auditing = null
-      })
-  }
-
-  private learningNow: Promise<void> | null = null
-
-  /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
-  private learn(): Promise<void> {
-    this.learningNow ??= this.learnAll()
-      .catch((error) => {
-        if (!this.stopping.signal.aborted) this.events.emit('notice', { text: `cannot check a leaf: ${error.message}` })
-      })
-      .finally(() => {
-        this.learningNow = null
-      })
-    return this.learningNow
+    void this.auditing.run()
   }
 
   private async learnAll(): Promise<void> {
     while (!this.stopping.signal.aborted && (await this.learning.learn(this.state(), this.stopping.signal))) {
       this.ledger.invalidate()
     }
-  }
-
-  /** Writes down the rounds that deal the draws, for everybody. */
-  private async writeRounds(round: BeaconRound): Promise<void> {
-    for (const { body } of this.state().sealed.values()) {
-      const seed = seedRound(this.genesis, body.epoch)
-      if (seed > round.round) continue
-      const { signature } = seed === round.round ? round : await this.beacon.round(seed)
-      await this.ledger.put(databaseName('draws'), documentKey.beacon(this.nodeKey, seed), { round: seed, signature })
-    }
-  }
-
-  private async seal(round: BeaconRound): Promise<void> {
-    const draw = nextDraw(this.state(), round.round, this.ledger.unitsPerWindow, await this.ledger.pool(round.round))
-    if (!draw || !mayStepIn(this.genesis, this.nodeKey, draw.epoch, round.round)) return
-    // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
-    if (this.wallRound() >= seedRound(this.genesis, draw.epoch)) return
-    const statement = sign(draw, this.home.nodeKey).bytes
-    await this.ledger.put(databaseName('draws'), documentKey.draw(this.nodeKey, draw.epoch, statement), { statement })
-    const units = draw.offers.reduce((sum, offer) => sum + offer.to - offer.from, 0)
-    this.events.emit('sealed', { epoch: draw.epoch, units, nodes: draw.roster.length })
   }
 
   private registrationOf(node: string) {
@@ -396,21 +336,7 @@ export class Service {
 
   /** Resolves when the first round is here. @throws {BeaconSilent} when none comes in a minute */
   async firstRound(): Promise<number> {
-    const known = this.round()
-    if (known !== null) return known
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        off()
-        reject(
-          new BeaconSilent('no beacon round came within a minute: is this machine online, and a node of the network?'),
-        )
-      }, BEACON_TIMEOUT)
-      const off = this.events.on('round', ({ round }) => {
-        clearTimeout(timer)
-        off()
-        resolve(round)
-      })
-    })
+    return (await firstRound(this.beacon)).round
   }
 
   /** The round that the clock says: for our own decisions, never for judging others. */
@@ -491,7 +417,8 @@ export class Service {
     if (this.stopped) return
     const last = this.beacon.current()
     this.stopping.abort()
-    await Promise.all([this.learningNow, this.certifier.settled(), this.auditing, this.shelving])
+    const background = [this.learningAll, this.auditing, this.shelving, this.certifier]
+    await Promise.all(background.map((of) => of.settled()))
     await this.duty
     await this.presence.leave(last)
     this.stopped = true

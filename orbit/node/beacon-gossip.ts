@@ -1,0 +1,48 @@
+/**
+ * Beacon rounds by gossip. Who has them from their source passes each on; who only hears them need not, gossip does.
+ * A round proves itself, so it does not matter who sent it.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import type { BeaconRound, BeaconSource } from './beacon.ts'
+import type { Topic } from './open.ts'
+
+const FIRST_TIMEOUT = 60_000
+
+export class BeaconSilent extends Error {
+  override readonly name = 'BeaconSilent'
+}
+
+/** Hands the source what peers pass on. */
+export const hearRounds = (topic: Topic, beacon: BeaconSource): Promise<void> =>
+  topic.subscribe((bytes) => {
+    try {
+      const [round, signature] = dagCbor.decode<[number, Uint8Array]>(bytes)
+      beacon.accept(round, signature)
+    } catch {
+      // Not a beacon round: whoever sent it, it is worth nothing.
+    }
+  })
+
+export async function passOn(topic: Topic, { round, signature }: BeaconRound): Promise<void> {
+  // Nobody there to hear it is no fault.
+  await topic.publish(dagCbor.encode([round, signature])).catch(() => {})
+}
+
+/** Resolves with the newest round, when there is one. @throws {BeaconSilent} when none comes in a minute */
+export function firstRound(beacon: BeaconSource): Promise<BeaconRound> {
+  const known = beacon.current()
+  if (known) return Promise.resolve(known)
+  return new Promise((resolve, reject) => {
+    const off = beacon.onRound((round) => {
+      clearTimeout(timer)
+      off()
+      resolve(round)
+    })
+    const timer = setTimeout(() => {
+      off()
+      reject(
+        new BeaconSilent('no beacon round came within a minute: is this machine online, and a node of the network?'),
+      )
+    }, FIRST_TIMEOUT)
+  })
+}
