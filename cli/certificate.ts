@@ -6,6 +6,7 @@ import { openRegistration } from '../orbit/rules/admit.ts'
 import { writeCertificate } from '../orbit/rules/certificate-writing.ts'
 import { registrationDocument } from '../orbit/rules/events.ts'
 import { EXIT, shared, UserError, wholeNumber } from './command.ts'
+import { numberOf } from './numbers.ts'
 import { printJson } from './print.ts'
 import { readLeafRecords, readSource } from './source.ts'
 
@@ -52,13 +53,10 @@ export const certificate = defineCommand({
 })
 
 function windowOf({ genesis }: Home, text: string): bigint {
-  if (!/^(0|[1-9][0-9]{0,39})$/.test(text)) {
-    throw new UserError(`"${text}" is not a window: give w, a whole number`, EXIT.usage)
-  }
-  const window = BigInt(text)
+  const window = numberOf('the window', text)
   if (window < genesis.firstWindow || window >= 1n << 96n) {
     throw new UserError(
-      `window ${window} is out of range: this network's windows begin at ${genesis.firstWindow}`,
+      `window ${text} is out of range: this network's windows begin at ${genesis.firstWindow}`,
       EXIT.usage,
     )
   }

@@ -85,6 +85,10 @@ function checkArguments(path: string, args: ArgsDef, positionals: number, rest: 
     }).positionals
   } catch (error) {
     const unknown = /Unknown option '([^']*)'/.exec((error as Error).message)?.[1]
+    const negative = rest.find((word) => /^-[0-9]/.test(word))
+    if (unknown && negative?.startsWith(unknown)) {
+      throw new UserError(`${negative} is negative: numbers here are whole and from 0 or 1 on`, EXIT.usage)
+    }
     const what = unknown ? `unknown flag ${unknown}` : (error as Error).message.split('\n')[0]!.replace(/\.$/, '')
     throw new UserError(`${what}: see \`${path} --help\``, EXIT.usage)
   }

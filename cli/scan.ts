@@ -8,6 +8,7 @@ import { loadKernel } from '../kernels/wasm/spawn.ts'
 import { type FoundNumber, ScanCheckpoint, type ScanState } from './checkpoints.ts'
 import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from './command.ts'
 import { engineArgs, engineOptions, openEngine } from './engines.ts'
+import { numberOf } from './numbers.ts'
 import { lateBar, printJson } from './print.ts'
 
 const MOST_BITS = 40
@@ -154,10 +155,3 @@ const hardText = (sigma: number | null, peak: bigint): string =>
 
 const startOf = ({ bits, window }: Chunk): bigint => window << BigInt(bits)
 const endOf = ({ bits, window }: Chunk): bigint => (window + 1n) << BigInt(bits)
-
-function numberOf(flag: string, text: string): bigint {
-  const power = /^2\^([0-9]{1,2})$/.exec(text)
-  if (power) return 1n << BigInt(power[1]!)
-  if (!/^[0-9]{1,40}$/.test(text)) throw new UserError(`${flag} is "${text}": give a whole number, or 2^K`, EXIT.usage)
-  return BigInt(text)
-}

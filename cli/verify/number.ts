@@ -2,8 +2,6 @@ import { type NumberReport, reportNumber } from '../../kernels/number.ts'
 import { EXIT, UserError } from '../command.ts'
 import { printJson } from '../print.ts'
 
-const MOST_DIGITS = 20_000
-
 const RULE_TEXT = {
   D: 'descent: as many halvings outweigh the odd steps',
   M: 'path merge: the value there is also reached from a smaller number',
@@ -11,10 +9,7 @@ const RULE_TEXT = {
   P: 'preimage: it lies on the path of a smaller number',
 } as const
 
-export function verifyNumber(text: string, json: boolean): void {
-  if (text.length > MOST_DIGITS)
-    throw new UserError(`a number of ${text.length} digits: ${MOST_DIGITS} are the most`, EXIT.usage)
-  const n = BigInt(text)
+export function verifyNumber(n: bigint, json: boolean): void {
   if (n < 1n) throw new UserError('the conjecture is about n >= 1: give a positive whole number', EXIT.usage)
   const report = reportNumber(n)
   if (json) printJson(report)

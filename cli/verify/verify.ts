@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { EXIT, shared, UserError, wholeNumber } from '../command.ts'
 import { verifyDraw } from '../draw.ts'
+import { isNumber, numberOf } from '../numbers.ts'
 import { verifyCertificate } from './certificate.ts'
 import { isFraudProof, verifyFraud } from './fraud.ts'
 import { verifyNumber } from './number.ts'
@@ -14,7 +15,11 @@ export const verify = defineCommand({
       'check a certificate or a fraud proof offline, a number, a window (verify window W) or a draw (verify draw E)',
   },
   args: {
-    what: { type: 'positional', description: 'a file: a certificate or a fraud proof; or a number', required: true },
+    what: {
+      type: 'positional',
+      description: 'a file: a certificate or a fraud proof; or a number (27, 2^71+1)',
+      required: true,
+    },
     leaves: {
       type: 'string',
       description: 'leaves of a certificate to recompute, drawn at random here (default 1)',
@@ -25,7 +30,7 @@ export const verify = defineCommand({
   },
   subCommands: { window: verifyWindow, draw: verifyDraw },
   async run({ args }) {
-    if (/^[0-9]+$/.test(args.what)) return verifyNumber(args.what, Boolean(args.json))
+    if (isNumber(args.what)) return verifyNumber(numberOf('the number', args.what), Boolean(args.json))
     const leaves = args.leaves === undefined ? 1 : wholeNumber('--leaves', args.leaves, 0, 1_000_000)
     const { network, json } = args
     const bytes = readFile(args.what)
@@ -40,7 +45,7 @@ export const verify = defineCommand({
 const LARGEST_FILE = 1 << 30
 
 function readFile(path: string): Uint8Array {
-  const give = 'give a certificate (`collatz certificate` lists yours) or a fraud proof'
+  const give = 'give a certificate (`collatz certificate` lists yours), a fraud proof, or a number such as 2^71+1'
   if (!existsSync(path)) throw new UserError(`there is no file ${path}: ${give}`)
   if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: ${give}`)
   if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)

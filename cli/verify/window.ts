@@ -8,6 +8,7 @@ import { checksumHex, peakText as peakJson } from '../../orbit/rules/events.ts'
 import { Checkpoint } from '../checkpoints.ts'
 import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from '../command.ts'
 import { engineArgs, engineOptions, openEngine } from '../engines.ts'
+import { numberOf } from '../numbers.ts'
 import { durationText, lateBar, peakText, printJson, rateText } from '../print.ts'
 
 const SAVE_MS = 5_000
@@ -62,11 +63,10 @@ export const verifyWindow = defineCommand({
 
 /** @throws {UserError} */
 export function windowNumber(text: string, bits: number): bigint {
-  if (!/^[0-9]+$/.test(text)) throw new UserError(`"${text}" is not a window: give W, a whole number`, EXIT.usage)
-  const window = BigInt(text)
+  const window = numberOf('the window', text)
   if ((window + 1n) << BigInt(bits) > 1n << 96n) {
     throw new UserError(
-      `window ${window} of 2^${bits} numbers is out of range: its numbers must be below 2^96`,
+      `window ${text} of 2^${bits} numbers is out of range: its numbers must be below 2^96`,
       EXIT.usage,
     )
   }

@@ -37,8 +37,19 @@ describe('verify a number', () => {
     expect(await json('verify', '1')).toMatchObject({ converges: true })
   })
 
-  test('no number, or too long', async () => {
-    for (const bad of ['0', '9'.repeat(20_001)]) {
+  test('numbers as people write them', async () => {
+    const written: [string, bigint][] = [
+      ['2^71', 2n ** 71n],
+      ['2^71-1', 2n ** 71n - 1n],
+      ['87*2^60+7', 87n * 2n ** 60n + 7n],
+      ['2,361,183,241,434,822,606,848', 2n ** 71n],
+    ]
+    for (const [text, n] of written) expect(await json('verify', text)).toMatchObject({ n: n.toString() })
+    expect(await json('verify', 'window', '5*2^3+1', '--bits', '20')).toMatchObject({ window: '41' })
+  })
+
+  test('no number, negative, or too long', async () => {
+    for (const bad of ['0', '-5', '3-5', '9'.repeat(20_001), '2^99999999999', '9^99999', '2^40000*2^40000']) {
       const { code, stderr } = await desk.run('verify', bad)
       expect(code).toBe(64)
       expect(stderr).toStartWith('collatz: ')
@@ -110,7 +121,7 @@ describe('verify a window', () => {
 
   test('what can not be', async () => {
     const wrong: [string[], RegExp][] = [
-      [['verify', 'window', 'x'], /"x" is not a window/],
+      [['verify', 'window', 'x'], /the window is "x": give a whole number/],
       [['verify', 'window', (1n << 60n).toString()], /out of range/],
       [['verify', 'window', '1', '--bits', '19'], /--bits is "19"/],
       [['verify', 'window', '1', '--hard-steps', '50', '--engine', 'wasm'], /hard/],

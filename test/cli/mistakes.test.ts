@@ -52,7 +52,7 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['a second init', ['init', '--local'], /already belongs to network.*nothing was changed/],
   ['joining from a directory in use', ['join', '/ip4/127.0.0.1/tcp/9'], /already belongs to network/],
   ['a window below the baseline', ['certificate', '5'], /window 5 is out of range/],
-  ['a window that is none', ['certificate', 'first'], /"first" is not a window/],
+  ['a window that is none', ['certificate', 'first'], /the window is "first": give a whole number/],
   ['a window not certified yet', ['certificate', '34359738999'], /no certificate here/],
   ['verifying a file that is not there', ['verify', '/nowhere/x.json'], /no file \/nowhere\/x.json/],
   ['verifying a folder', ['verify', '/'], /not a file/],
