@@ -1,6 +1,7 @@
 /** The certificate files of a data directory: certificates/window-<w>.json, one a certified window. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { writeAtomically } from './home.ts'
 
 const fileName = (window: bigint): string => `window-${window}.json`
 
@@ -11,6 +12,13 @@ export const certificatePath = (directory: string, window: bigint): string =>
 export function readCertificateFile(directory: string, window: bigint): Uint8Array | null {
   const path = certificatePath(directory, window)
   return existsSync(path) ? new Uint8Array(readFileSync(path)) : null
+}
+
+/** The file is there when it is whole. */
+export function writeCertificateFile(directory: string, window: bigint, bytes: Uint8Array): void {
+  const file = certificatePath(directory, window)
+  mkdirSync(dirname(file), { recursive: true })
+  writeAtomically(file, bytes)
 }
 
 export function certificateFiles(directory: string): { window: bigint; name: string; path: string }[] {

@@ -1,11 +1,8 @@
 /** Writes the certificate of each window that is certified, beside everything else a node does. */
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { type CertificateSources, leavesNeeded, writeCertificate } from '../rules/certificate-writing.ts'
 import type { State, WindowState } from '../rules/state.ts'
-import { certificatePath, readCertificateFile } from './certificates.ts'
-import { writeAtomically } from './home.ts'
+import { certificatePath, readCertificateFile, writeCertificateFile } from './certificates.ts'
 import type { OrbitNode } from './open.ts'
 
 const BLOCK_TIMEOUT = 20_000
@@ -76,9 +73,7 @@ export class Certifier {
     if (!now.windows.get(window)?.complete) return
     const leaves = (cid: string) => records.get(cid) ?? sources.leaves(cid)
     const bytes = writeCertificate(now, window, { ...sources, leaves })
-    const file = certificatePath(directory, window)
-    mkdirSync(dirname(file), { recursive: true })
-    writeAtomically(file, bytes)
-    onWritten({ window, file })
+    writeCertificateFile(directory, window, bytes)
+    onWritten({ window, file: certificatePath(directory, window) })
   }
 }

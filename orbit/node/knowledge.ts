@@ -74,12 +74,8 @@ export class Learning implements Knowledge {
     return this.facts.get(leafKey(leaf))
   }
 
-  /** Forgets the leaves of results that are settled. */
-  forget({ evidence }: State): void {
-    const live = new Set<string>()
-    for (const { reveals } of evidence.units.values()) {
-      for (const { item } of reveals.values()) live.add(item.result.leaves)
-    }
+  /** Forgets the leaves of results that nobody speaks of any more. @param live CIDs of the others' */
+  forget(live: ReadonlySet<string>): void {
     for (const cid of this.blocks.keys()) if (!live.has(cid)) this.blocks.delete(cid)
   }
 

@@ -65,14 +65,17 @@ export class Ledger {
     await this.openSpans(round)
   }
 
-  /** Drops pool databases from before the first draw that is not settled: the pool stays as large as it is. */
-  async dropPools(round: number): Promise<void> {
+  /**
+   * Drops the pools and the results from before the first draw that is not settled, log and all: what is going on is all
+   * that a node carries. Who was away meanwhile gets the certificates (settled-exchange.ts).
+   */
+  async dropSpans(round: number): Promise<void> {
     const { rounds, perDatabase } = this.genesis.body.epoch
     const now = spanOf(Math.floor(round / rounds), perDatabase)
     const first = Math.min(now - 1, spanOf(this.firstEpoch(round), perDatabase))
     for (const [name, store] of this.stores) {
       const [kind, span] = name.split('-')
-      if (kind !== 'pool' || Number(span) >= first) continue
+      if ((kind !== 'pool' && kind !== 'results') || Number(span) >= first) continue
       this.stores.delete(name)
       this.documents.delete(name)
       await store.drop()

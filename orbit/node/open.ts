@@ -62,9 +62,13 @@ export interface OrbitNode {
     get(cid: CID, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array>
     /** Whether it lies here. */
     has(cid: CID): Promise<boolean>
+    /** Here alone: peers may still have it. */
+    delete(cid: CID): Promise<void>
   }
   /** Answers streams of a protocol, from anybody. */
   handle(protocol: string, answer: (stream: Stream) => Promise<void>): Promise<void>
+  /** Opens a stream to a peer that is connected. @throws when it does not know the protocol, or the signal says so */
+  dial(peer: string, protocol: string, signal: AbortSignal): Promise<Stream>
   /** Gossip among the nodes of the network. */
   topic(name: string): Topic
   /** Private to this node: checkpoints and settings. A checkpoint that comes after the stop is not kept. */
@@ -195,8 +199,16 @@ async function compose(
         }
       },
       has: async (cid) => helia.blockstore.has(cid),
+      delete: async (cid) => {
+        await helia.blockstore.delete(cid)
+      },
     },
     handle: (protocol, answer) => libp2p.handle(protocol, answer),
+    dial: async (peer, protocol, signal) => {
+      const connection = libp2p.getConnections().find(({ remotePeer }) => remotePeer.toString() === peer)
+      if (!connection) throw new Error(`not connected to ${peer}`)
+      return connection.newStream(protocol, { signal })
+    },
     topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`),
     kv: {
       put: async (key, value) => {

@@ -4,6 +4,7 @@
  * on, seals draws if the genesis makes it a coordinator (coordinator.ts), and writes certificates (certifier.ts). What a unit's result is, is
  * the worker's affair (worker.ts).
  */
+import { existsSync } from 'node:fs'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
@@ -19,14 +20,15 @@ import {
   spanOf,
 } from '../rules/events.ts'
 import { type Genesis, rawCid } from '../rules/genesis.ts'
-import { encodeSettled } from '../rules/history.ts'
+import { encodeSettled, type SettledWindow } from '../rules/history.ts'
 import type { State } from '../rules/state.ts'
-import { publicKeyOf, sign } from '../rules/statement.ts'
+import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
 import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
 import { firstRound, hearRounds, passOn } from './beacon-gossip.ts'
+import { certificatePath, readCertificateFile, writeCertificateFile } from './certificates.ts'
 import { Certifier } from './certifier.ts'
 import { Coordinator } from './coordinator.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
@@ -39,7 +41,8 @@ import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { Presence } from './presence.ts'
 import { Single } from './serial.ts'
-import { historyOf, SETTLED, settleable } from './settled.ts'
+import { historyOf, leavesNamed, SETTLED, settleable } from './settled.ts'
+import { SettledExchange } from './settled-exchange.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
 
@@ -83,6 +86,9 @@ export class Service {
   /** Beside everything else: a large snapshot takes a while to write. */
   private readonly shelving: Single
   private readonly auditing: Single
+  private readonly exchange: SettledExchange
+  private readonly catchingUp: Single
+  private hasAsked = false
   private auditedIn = -1
   /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
   private readonly learningAll: Single
@@ -157,6 +163,14 @@ export class Service {
     }
     this.shelving = new Single(() => this.shelf.update(ledger.history.keys()), failed('write the snapshot'))
     this.learningAll = new Single(() => this.learnAll(), failed('check a leaf'))
+    this.exchange = new SettledExchange({
+      ...{ genesis: this.genesis, node, shelf: this.shelf, signal: this.stopping.signal },
+      certified: () => this.certifiedWindows(),
+      round: () => this.round() ?? 0,
+      openEngine: () => cpuEngine(this.genesis.partition, 1),
+      take: (settled, certificate) => this.take(settled, certificate),
+    })
+    this.catchingUp = new Single(() => this.catchUpSettled(), failed('take a certified window from a peer'))
     this.auditing = new Single(
       () => this.audits.run(this.state(), this.round() ?? 0, this.stopping.signal),
       failed('audit'),
@@ -203,6 +217,7 @@ export class Service {
     for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
     await this.ledger.start(this.wallRound())
     await this.shelf.serve(this.node)
+    await this.exchange.serve()
     void this.shelving.run()
     await this.answers.start()
     await this.held.start()
@@ -261,20 +276,53 @@ export class Service {
     // What a peer did not have when the window was certified, another may have by now.
     if (round.round % RETRY_ROUNDS === 0) {
       void this.certifier.update()
-      await this.settle(round.round)
+      await this.settle(settleable(this.state(), round.round, this.home.directory))
       void this.shelving.run()
-      await this.ledger.dropPools(round.round)
+      await this.ledger.dropSpans(round.round)
+    }
+    if (round.round % RETRY_ROUNDS === 0 || (!this.hasAsked && this.node.peers().length > 0)) {
+      this.hasAsked = this.node.peers().length > 0
+      void this.catchingUp.run()
     }
     await this.coordinator?.onRound(round)
   }
 
-  /** What is over is remembered in a few bytes, and its documents are forgotten. */
-  private async settle(round: number): Promise<void> {
-    const windows = settleable(this.state(), round, this.home.directory)
+  /** What is over is remembered in a few bytes; its documents are forgotten, and the leaves of its results. */
+  private async settle(windows: readonly SettledWindow[]): Promise<void> {
     if (windows.length === 0) return
     for (const settled of windows) await this.node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
-    this.ledger.settle(windows, round)
-    this.learning.forget(this.state())
+    const before = leavesNamed(this.state())
+    this.ledger.settle(windows, this.round() ?? 0)
+    const live = leavesNamed(this.state())
+    this.learning.forget(live)
+    for (const cid of before) if (!live.has(cid)) await this.node.blocks.delete(CID.parse(cid))
+  }
+
+  /** Asks a peer for settled windows that are not here, when this node has been away. */
+  private async catchUpSettled(): Promise<void> {
+    const taken = await this.exchange.ask().catch((error) => {
+      if (error instanceof RuleError) throw error
+      // Gone, busy, or of another kind: the next one is asked in a minute.
+      return 0
+    })
+    if (taken === 0) return
+    this.events.emit('notice', { text: `${taken} certified window${taken > 1 ? 's' : ''} came from a peer, checked` })
+    void this.shelving.run()
+  }
+
+  /** Windows whose certificate is here, ascending. */
+  private certifiedWindows(): bigint[] {
+    const isHere = (window: bigint) => existsSync(certificatePath(this.home.directory, window))
+    return [...this.state().windows.values()]
+      .filter(({ complete, settled, window }) => settled || (complete && isHere(window)))
+      .map(({ window }) => window)
+  }
+
+  private async take(settled: SettledWindow, certificate: Uint8Array): Promise<void> {
+    const { directory } = this.home
+    // First the file: one that nothing says is settled does no harm, the other way round it would be missing.
+    if (!readCertificateFile(directory, settled.window)) writeCertificateFile(directory, settled.window, certificate)
+    await this.settle([settled])
   }
 
   /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
@@ -417,7 +465,7 @@ export class Service {
     if (this.stopped) return
     const last = this.beacon.current()
     this.stopping.abort()
-    const background = [this.learningAll, this.auditing, this.shelving, this.certifier]
+    const background = [this.learningAll, this.auditing, this.shelving, this.catchingUp, this.certifier]
     await Promise.all(background.map((of) => of.settled()))
     await this.duty
     await this.presence.leave(last)

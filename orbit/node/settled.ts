@@ -1,8 +1,10 @@
 /** Settled windows on disk, and which documents nobody needs any more because of them (rules: history.ts). */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Engine } from '../../kernels/unit.ts'
 import { openAnswer } from '../rules/batch.ts'
+import { equivocationsIn } from '../rules/coordinators.ts'
 import { beaconDocument, drawBody, statementDocument } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
 import { decodeSettled, encodeSettled, type History, type SettledWindow, settledAfter } from '../rules/history.ts'
@@ -33,6 +35,15 @@ export function settleable(state: State, round: number, directory: string): Sett
     .map((window) => summaryOf(state, window))
 }
 
+/** CIDs of the leaves of all results that the documents speak of. */
+export function leavesNamed({ evidence }: State): Set<string> {
+  const named = new Set<string>()
+  for (const { reveals } of evidence.units.values()) {
+    for (const { item } of reveals.values()) named.add(item.result.leaves)
+  }
+  return named
+}
+
 /** Whether an answer is about settled windows alone. */
 export function isOverAnswer(document: unknown, history: History): boolean {
   const answer = openAnswer(document)
@@ -47,22 +58,25 @@ export function isOverAnswer(document: unknown, history: History): boolean {
   return windows.every((window) => history.has(window))
 }
 
-/** Whether a draw, or the beacon round of one, is of an epoch that is over and offered settled windows alone. */
+/**
+ * Whether a draw, or the beacon round of one, is of an epoch that is over and offered settled windows alone. What proves
+ * that a coordinator sealed two is kept.
+ */
 export function overDraws(genesis: Genesis, documents: Iterable<unknown>, history: History, round: number) {
   const epochs = new Map<number, boolean>()
-  const all = [...documents]
-  for (const document of all) {
-    if (beaconDocument.safeParse(document).success) continue
-    const { epoch, offers } = open(statementDocument.parse(document).statement, drawBody, 'the draw').body
+  const drawIn = (document: unknown) => open(statementDocument.parse(document).statement, drawBody, 'the draw')
+  const draws = [...documents].filter((document) => !beaconDocument.safeParse(document).success).map(drawIn)
+  const proofs = new Set([...equivocationsIn(draws).values()].flatMap(({ proof }) => proof.map(bytesToHex)))
+  for (const { body } of draws) {
+    const { epoch, offers } = body
     const isOver = settledAfter(genesis, epoch) < round && offers.every(({ window }) => history.has(BigInt(window)))
     epochs.set(epoch, isOver && (epochs.get(epoch) ?? true))
   }
   return (document: unknown): boolean => {
     const beacon = beaconDocument.safeParse(document)
-    const epoch = beacon.success
-      ? beacon.data.round / genesis.body.epoch.rounds
-      : open(statementDocument.parse(document).statement, drawBody, 'the draw').body.epoch
-    return epochs.get(epoch) ?? false
+    if (beacon.success) return epochs.get(beacon.data.round / genesis.body.epoch.rounds) ?? false
+    const { body, bytes } = drawIn(document)
+    return (epochs.get(body.epoch) ?? false) && !proofs.has(bytesToHex(bytes))
   }
 }
 

@@ -4,16 +4,17 @@
  * checked by whoever gets it (snapshot.ts); the node that hands it out is believed nothing.
  */
 import { createWriteStream, existsSync } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { BlockIndex } from '@ipld/car/indexer'
 import type { Stream } from '@libp2p/interface'
 import type { Genesis } from '../rules/genesis.ts'
 import { ask } from './ask.ts'
 import { readCertificateFile } from './certificates.ts'
 import type { OrbitNode } from './open.ts'
-import { writeSnapshot } from './snapshot.ts'
+import { blocksIn, bytesAt, writeSnapshot } from './snapshot.ts'
 import { messages, sendMessage } from './streams.ts'
 
 const PROTOCOL = '/collatz/snapshot/1'
@@ -37,6 +38,8 @@ export class SnapshotShelf {
   private windows = 0
   private written = Number.NEGATIVE_INFINITY
   private serving = 0
+  /** Where the certificates lie in the file, by window, ascending. */
+  private index: readonly (readonly [window: bigint, block: BlockIndex])[] = []
 
   constructor(directory: string, genesis: Genesis) {
     this.directory = directory
@@ -52,9 +55,35 @@ export class SnapshotShelf {
     const certificate = (window: bigint) => readCertificateFile(this.directory, window)
     const known = windows.filter((window) => certificate(window) !== null)
     if (known.length === 0) return
+    // What it says of the old file is not true of the new one.
+    this.index = []
     await writeSnapshot(snapshotPath(this.directory), this.genesis, known, (window) => certificate(window)!)
+    const blocks = await blocksIn(snapshotPath(this.directory), this.genesis)
+    this.index = [...blocks].map(([window, block]) => [BigInt(window), block] as const)
     this.windows = windows.length
     this.written = performance.now()
+  }
+
+  /** The windows that the snapshot has, whose certificates are in it. */
+  get onShelf(): ReadonlySet<bigint> {
+    return new Set(this.index.map(([window]) => window))
+  }
+
+  /** The certificates in the snapshot of those windows that are wanted, without leaves, ascending. */
+  async *certificates(
+    isWanted: (window: bigint) => boolean,
+  ): AsyncGenerator<{ window: bigint; size: number; bytes: AsyncIterable<Uint8Array> }> {
+    const wanted = this.index.filter(([window]) => isWanted(window))
+    if (wanted.length === 0) return
+    // One file all the way, also if a newer one takes its place meanwhile.
+    const file = await open(snapshotPath(this.directory))
+    try {
+      for (const [window, { blockOffset, blockLength: size }] of wanted) {
+        yield { window, size, bytes: pieces(file, blockOffset, size) }
+      }
+    } finally {
+      await file.close()
+    }
   }
 
   async serve(node: Pick<OrbitNode, 'handle'>): Promise<void> {
@@ -80,6 +109,12 @@ export class SnapshotShelf {
         this.serving--
       }
     })
+  }
+}
+
+async function* pieces(file: FileHandle, offset: number, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < size; at += CHUNK) {
+    yield await bytesAt(file, { blockOffset: offset + at, blockLength: Math.min(CHUNK, size - at) })
   }
 }
 

@@ -31,8 +31,8 @@ const manifest = z.strictObject({
   windows: z.array(z.tuple([field.natural, z.unknown()])).max(1_000_000),
 })
 
-/** The certificates in an earlier snapshot of one's own, by window; what is not as it should be is not in it. */
-async function blocksIn(path: string, genesis: Genesis): Promise<Map<string, BlockIndex>> {
+/** Where the certificates lie in a snapshot of one's own, by window; what is not as it should be is not in it. */
+export async function blocksIn(path: string, genesis: Genesis): Promise<Map<string, BlockIndex>> {
   const found = new Map<string, BlockIndex>()
   if (!existsSync(path)) return found
   try {
@@ -58,7 +58,10 @@ async function blocksIn(path: string, genesis: Genesis): Promise<Map<string, Blo
   return found
 }
 
-async function bytesAt(file: FileHandle, { blockOffset, blockLength }: BlockIndex): Promise<Uint8Array> {
+export async function bytesAt(
+  file: FileHandle,
+  { blockOffset, blockLength }: Pick<BlockIndex, 'blockOffset' | 'blockLength'>,
+): Promise<Uint8Array> {
   const bytes = new Uint8Array(blockLength)
   await file.read(bytes, 0, blockLength, blockOffset)
   return bytes
@@ -146,7 +149,8 @@ export async function* readSnapshot(path: string, genesis: Genesis, engine: Engi
     const next = wanted[at++]
     if (!next || String(next[1]) !== cid.toString())
       throw new RuleError('the snapshot has blocks that its root does not list')
-    yield { ...(await readWindow(next[0], bytes, genesis, engine)), of: wanted.length }
+    const settled = await readCertifiedWindow(next[0], bytes, genesis, engine)
+    yield { settled, certificate: bytes, of: wanted.length }
   }
   if (at !== (wanted?.length ?? -1)) throw new RuleError('the snapshot ends too early')
 }
@@ -168,15 +172,21 @@ function readManifest(bytes: Uint8Array, genesis: Genesis): readonly (readonly [
   return windows
 }
 
-async function readWindow(
+/**
+ * Checks the certificate of a window that came from somewhere, and computes the leaves that are contested in it.
+ *
+ * @param window as a decimal string
+ * @throws {RuleError}
+ */
+export async function readCertifiedWindow(
   window: string,
   bytes: Uint8Array,
   genesis: Genesis,
   engine: Engine,
-): Promise<Omit<SnapshotWindow, 'of'>> {
+): Promise<SettledWindow> {
   const certified = readCertificate(bytes)
   if (!equalBytes(certified.genesis.bytes, genesis.bytes) || certified.window.toString() !== window) {
-    throw new RuleError(`the snapshot's certificate of window ${window} is about something else`)
+    throw new RuleError(`what should be the certificate of window ${window} is about something else`)
   }
   for (const { unit, leaf } of certified.contested) {
     const signed = certified.units.get(unit)!.leaves![leaf]!
@@ -185,5 +195,5 @@ async function readWindow(
       throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
     }
   }
-  return { settled: settledBy(certified), certificate: bytes }
+  return settledBy(certified)
 }

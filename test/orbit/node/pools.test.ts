@@ -34,12 +34,12 @@ test('databases from before the first draw that is not settled are dropped, and 
       i === 0 ? documentKey.draw(self, 3, (value as { statement: Uint8Array }).statement) : documentKey.beacon(self, 9)
     await ledger.put('draws', key, value)
   }
-  await ledger.dropPools(30)
+  await ledger.dropSpans(30)
   expect(epochs()).toEqual([3, 4, 5, 6])
   // Its witnesses lie there still; what is gone is gone from the disk as well.
   expect((await (await node.open('pool-1')).all()).length).toBe(0)
   expect((await (await node.open('pool-3')).all()).length).toBe(1)
-  await ledger.dropPools(60)
+  await ledger.dropSpans(60)
   expect(epochs()).toEqual([3, 4, 5, 6])
 })
 
@@ -56,7 +56,7 @@ test('with nothing under way, the databases of now and of just before are enough
   for (let epoch = 1; epoch <= 12; epoch++) {
     party.beat(self, epoch * 3)
     await ledger.put(`pool-${epoch}`, documentKey.heartbeat(self, epoch), party.documents.pool.at(-1))
-    await ledger.dropPools(epoch * 3)
+    await ledger.dropSpans(epoch * 3)
     expect(ledger.heartbeats().length).toBeLessThanOrEqual(2)
   }
 })

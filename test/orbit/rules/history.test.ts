@@ -78,6 +78,19 @@ test('with settled windows in place of their documents, accounts, frontier and c
   expect(both.refused).toEqual({})
 })
 
+test('what proves that a coordinator sealed two is kept, settled or not', () => {
+  const twice = party()
+  // The same units again, for the same epoch, to others.
+  twice.deal(2, 4, { capacity: 5 })
+  const history = new Map(windows.map((window) => [window.window, summaryOf(state, window)]))
+  const exposed = twice.state().equivocations
+  expect(exposed).toHaveLength(1)
+  const isOver = overDraws(twice.genesis, twice.documents.draws, history, settledAfter(twice.genesis, 6) + 1)
+  const left = { ...twice.documents, draws: twice.documents.draws.filter((document) => !isOver(document)) }
+  expect(left.draws.length).toBeLessThan(twice.documents.draws.length)
+  expect(stateOf(twice.genesis, twice.unitsPerWindow, left, twice.knowledge, history).equivocations).toEqual(exposed)
+})
+
 describe('a snapshot', () => {
   const engine = {
     name: 'exact',

@@ -1,0 +1,187 @@
+/**
+ * Settled windows for a node that was away: their documents are dropped everywhere (ledger.ts), so it asks its peers for
+ * their certificates. Protocol /collatz/settled/1.
+ *
+ * The asker sends one message, dag-cbor [network id, [[from, to], ...]]: the windows that it needs not, as ranges with both
+ * ends in them, decimal strings, ascending. The answer: for each other window in the peer's snapshot, ascending and some
+ * at a time, a message dag-cbor [window as a decimal string, size], and then the certificate without leaves, so many
+ * bytes in messages of up to 64 KiB. Each is checked like any other certificate (snapshot.ts); the peer is believed nothing.
+ *
+ * Only windows that are over are taken: about the others the documents may say more than the certificate.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import type { Stream } from '@libp2p/interface'
+import { z } from 'zod'
+import type { Engine } from '../../kernels/unit.ts'
+import type { Genesis } from '../rules/genesis.ts'
+import { type SettledWindow, settledAfter } from '../rules/history.ts'
+import { field, RuleError } from '../rules/statement.ts'
+import type { OrbitNode } from './open.ts'
+import { readCertifiedWindow } from './snapshot.ts'
+import type { SnapshotShelf } from './snapshot-exchange.ts'
+import { messages, sendMessage } from './streams.ts'
+
+const PROTOCOL = '/collatz/settled/1'
+const MAX_RANGES = 4096
+const CHUNK = 1 << 16
+const MAX_REQUEST = 1 << 19
+/** 65,536 units, the most of a window, take 200 MiB. */
+const LARGEST = 256 << 20
+/** Windows an answer has at most. */
+const AT_ONCE = 64
+const SERVING_MS = 120_000
+const SERVED_AT_ONCE = 3
+const STALL_MS = 20_000
+/** Who sent something that does not hold is not asked again for so long. */
+const SHUNNED_MS = 3_600_000
+
+const request = z.tuple([field.network, z.array(z.tuple([field.natural, field.natural])).max(MAX_RANGES)])
+const header = z.tuple([field.natural, z.number().int().min(1).max(LARGEST)])
+
+export interface SettledExchangeOptions {
+  readonly genesis: Genesis
+  readonly node: Pick<OrbitNode, 'handle' | 'dial' | 'peers'>
+  readonly shelf: Pick<SnapshotShelf, 'certificates'>
+  /** Windows whose certificate is here, settled or not; ascending. */
+  readonly certified: () => readonly bigint[]
+  readonly round: () => number
+  readonly openEngine: () => Engine
+  /** A window has been checked: keep it. */
+  readonly take: (settled: SettledWindow, certificate: Uint8Array) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** As ranges with both ends in them. @param windows ascending */
+export function rangesOf(windows: readonly bigint[]): [string, string][] {
+  const ranges: [bigint, bigint][] = []
+  for (const window of windows) {
+    const last = ranges.at(-1)
+    if (last && window === last[1] + 1n) last[1] = window
+    else ranges.push([window, window])
+  }
+  return ranges.slice(0, MAX_RANGES).map(([from, to]) => [from.toString(), to.toString()])
+}
+
+export class SettledExchange {
+  private readonly options: SettledExchangeOptions
+  private serving = 0
+  /** By peer: until when, on performance.now()'s clock. */
+  private readonly shunned = new Map<string, number>()
+
+  constructor(options: SettledExchangeOptions) {
+    this.options = options
+  }
+
+  async serve(): Promise<void> {
+    await this.options.node.handle(PROTOCOL, async (stream) => {
+      if (this.serving >= SERVED_AT_ONCE) return stream.abort(new Error('busy'))
+      this.serving++
+      const signal = AbortSignal.any([this.options.signal, AbortSignal.timeout(SERVING_MS)])
+      const giveUp = () => stream.abort(new Error('no answer in time'))
+      signal.addEventListener('abort', giveUp)
+      try {
+        await this.answer(stream, signal)
+        await stream.close({ signal })
+      } catch (error) {
+        stream.abort(error as Error)
+      } finally {
+        signal.removeEventListener('abort', giveUp)
+        this.serving--
+      }
+    })
+  }
+
+  private async answer(stream: Stream, signal: AbortSignal): Promise<void> {
+    const { value } = await messages(stream, MAX_REQUEST).next()
+    if (!value) return
+    const [network, ranges] = request.parse(dagCbor.decode(value))
+    if (network !== this.options.genesis.networkId) return
+    const had = ranges.map(([from, to]) => [BigInt(from), BigInt(to)] as const)
+    const isWanted = (window: bigint) => !had.some(([from, to]) => from <= window && window <= to)
+    let sent = 0
+    for await (const { window, size, bytes } of this.options.shelf.certificates(isWanted)) {
+      await sendMessage(stream, dagCbor.encode([window.toString(), size]), signal)
+      for await (const chunk of bytes) await sendMessage(stream, chunk, signal)
+      if (++sent === AT_ONCE) return
+    }
+  }
+
+  /**
+   * Asks a peer, one of those that have sent nothing wrong, for what is not here.
+   *
+   * @returns how many windows were taken
+   * @throws {RuleError} when what it sends does not hold; what came before that is kept
+   */
+  async ask(): Promise<number> {
+    const { node, genesis, certified, signal } = this.options
+    const now = performance.now()
+    const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.shunned.get(id) ?? 0))
+    const peer = peers[Math.floor(Math.random() * peers.length)]
+    if (peer === undefined) return 0
+    let taken = 0
+    for (let more = true; more; ) {
+      const stalled = new AbortController()
+      const either = AbortSignal.any([signal, stalled.signal])
+      const stream = await node.dial(peer, PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(STALL_MS)]))
+      const giveUp = () => stream.abort(new Error('no answer in time'))
+      either.addEventListener('abort', giveUp)
+      try {
+        await sendMessage(stream, dagCbor.encode([genesis.networkId, rangesOf(certified())]), either)
+        const { came, kept } = await this.takeAll(stream, stalled)
+        taken += kept
+        more = came === AT_ONCE && kept > 0
+        await stream.close({ signal: either })
+      } catch (error) {
+        stream.abort(error as Error)
+        if (error instanceof RuleError) this.shunned.set(peer, now + SHUNNED_MS)
+        throw error
+      } finally {
+        either.removeEventListener('abort', giveUp)
+      }
+    }
+    return taken
+  }
+
+  private async takeAll(stream: Stream, stalled: AbortController): Promise<{ came: number; kept: number }> {
+    const { genesis, openEngine, certified, round, take } = this.options
+    let timer = setTimeout(() => stalled.abort(), STALL_MS)
+    const incoming = messages(stream, CHUNK)
+    const next = async () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => stalled.abort(), STALL_MS)
+      const { value } = await incoming.next()
+      clearTimeout(timer)
+      return value
+    }
+    const engine = openEngine()
+    let [came, kept] = [0, 0]
+    try {
+      for (let head = await next(); head && came < AT_ONCE; head = await next()) {
+        const parsed = header.safeParse(dagCbor.decode(head))
+        if (!parsed.success) throw new RuleError('a peer sent something else than settled windows')
+        const [window, size] = parsed.data
+        const parts: Uint8Array[] = []
+        for (let got = 0; got < size; ) {
+          const part = await next()
+          if (!part) throw new Error('the peer broke off')
+          if (part.length === 0 || got + part.length > size) {
+            throw new RuleError(`a peer sent a certificate of window ${window} that is not as long as it said`)
+          }
+          parts.push(part)
+          got += part.length
+        }
+        came++
+        if (certified().includes(BigInt(window))) continue
+        const certificate = new Uint8Array(Buffer.concat(parts))
+        const settled = await readCertifiedWindow(window, certificate, genesis, engine)
+        if (settledAfter(genesis, settled.lastRound / genesis.body.epoch.rounds) >= round()) continue
+        await take(settled, certificate)
+        kept++
+      }
+    } finally {
+      clearTimeout(timer)
+      await engine.close()
+    }
+    return { came, kept }
+  }
+}

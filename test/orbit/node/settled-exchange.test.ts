@@ -1,0 +1,138 @@
+/** Certificates of settled windows from a peer: what holds is taken, what does not is refused, and its sender shunned. */
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
+import type { Engine } from '../../../kernels/unit.ts'
+import { rangesOf, SettledExchange } from '../../../orbit/node/settled-exchange.ts'
+import type { SnapshotShelf } from '../../../orbit/node/snapshot-exchange.ts'
+import { withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
+import { type SettledWindow, settledAfter } from '../../../orbit/rules/history.ts'
+import { summaryOf } from '../../../orbit/rules/state.ts'
+import { Party } from '../rules/party.ts'
+import { Lab, until } from './nodes.ts'
+
+setDefaultTimeout(60_000)
+
+const lab = new Lab()
+afterAll(() => lab.dispose())
+
+/** Three windows, each certified in a deal of its own. */
+const network = new Party({ accounts: 6 })
+for (const [i, epoch] of [2, 4, 6].entries()) network.answerAll(network.deal(epoch, 4, { from: 4 * i }))
+const state = network.state()
+const windows = [...state.windows.keys()]
+const sources = {
+  leaves: (cid: string) => network.blocks.get(cid),
+  registration: (node: string) => network.registration(node),
+}
+const certificates = new Map(windows.map((window) => [window, withoutLeaves(writeCertificate(state, window, sources))]))
+const engine = { close: async () => {} } as Engine
+const OVER = settledAfter(network.genesis, 6) + 1
+
+type Piece = { window: bigint; size: number; bytes: AsyncIterable<Uint8Array> }
+const piece = (window: bigint, bytes: Uint8Array, size = bytes.length): Piece => ({
+  ...{ window, size },
+  bytes: (async function* () {
+    for (let at = 0; at < bytes.length; at += 1000) yield bytes.slice(at, at + 1000)
+  })(),
+})
+const honest: Pick<SnapshotShelf, 'certificates'> = {
+  async *certificates(isWanted) {
+    for (const [window, bytes] of certificates) if (isWanted(window)) yield piece(window, bytes)
+  },
+}
+const sending = (...pieces: (() => Piece)[]): typeof honest => ({
+  async *certificates() {
+    for (const make of pieces) yield make()
+  },
+})
+
+/** One node asks another that has these. */
+async function pair(shelf: typeof honest, { round = OVER, has = [] as bigint[] } = {}) {
+  const server = await lab.node({ networkId: network.genesis.networkId })
+  const asker = await lab.node({ networkId: network.genesis.networkId, peers: server.addresses() })
+  await until(() => asker.peers().length > 0, 'a connection', 20)
+  const taken = new Map<bigint, SettledWindow>()
+  const common = { genesis: network.genesis, openEngine: () => engine, signal: AbortSignal.timeout(60_000) }
+  const nothing = { certified: () => [], round: () => 0, take: async () => {} }
+  await new SettledExchange({ ...common, ...nothing, node: server, shelf }).serve()
+  const exchange = new SettledExchange({
+    ...common,
+    ...{ node: asker, shelf: sending(), round: () => round },
+    certified: () => [...has, ...taken.keys()].sort((a, b) => (a < b ? -1 : 1)),
+    take: async (settled) => {
+      taken.set(settled.window, settled)
+    },
+  })
+  return { exchange, taken }
+}
+
+const refusal = (exchange: SettledExchange) => exchange.ask().then(String, (error) => `${error.name}: ${error.message}`)
+
+test('ranges have both ends in them', () => {
+  expect(rangesOf([])).toEqual([])
+  expect(rangesOf([3n, 4n, 5n, 9n, 11n, 12n])).toEqual([
+    ['3', '5'],
+    ['9', '9'],
+    ['11', '12'],
+  ])
+})
+
+test('what is missing comes, checked, and counts as it did where it was certified', async () => {
+  const { exchange, taken } = await pair(honest, { has: [windows[1]!] })
+  expect(await exchange.ask()).toBe(2)
+  expect([...taken]).toEqual(
+    [windows[0]!, windows[2]!].map((window) => [window, summaryOf(state, state.windows.get(window)!)]),
+  )
+  expect(await exchange.ask()).toBe(0)
+})
+
+test('a window that is not over is left to its documents', async () => {
+  const { exchange, taken } = await pair(honest, { round: settledAfter(network.genesis, 4) + 1 })
+  expect(await exchange.ask()).toBe(2)
+  expect([...taken.keys()]).toEqual(windows.slice(0, 2))
+})
+
+const [first, second] = windows as [bigint, bigint]
+const changed = certificates.get(first)!.slice()
+changed[changed.length - 300]! ^= 1
+const wrong: [string, typeof honest, RegExp][] = [
+  ['a certificate with a byte changed', sending(() => piece(first, changed)), /RuleError/],
+  [
+    'the certificate of another window',
+    sending(() => piece(first, certificates.get(second)!)),
+    /RuleError.*something else/,
+  ],
+  ['more than it said', sending(() => piece(first, certificates.get(first)!, 1500)), /RuleError.*not as long/],
+  ['a size beyond all measure', sending(() => piece(first, changed, 2 ** 40)), /RuleError.*something else/],
+]
+for (const [what, shelf, why] of wrong) {
+  test(`${what} is refused, and its sender not asked again`, async () => {
+    const { exchange, taken } = await pair(shelf)
+    expect(await refusal(exchange)).toMatch(why)
+    expect(taken.size).toBe(0)
+    expect(await exchange.ask()).toBe(0)
+  })
+}
+
+test('what came before something wrong is kept', async () => {
+  const { exchange, taken } = await pair(
+    sending(
+      () => piece(second, certificates.get(second)!),
+      () => piece(first, changed),
+    ),
+  )
+  expect(await refusal(exchange)).toMatch(/RuleError/)
+  expect([...taken.keys()]).toEqual([second])
+})
+
+test('who breaks off may be asked again', async () => {
+  let sound = false
+  const { exchange, taken } = await pair({
+    async *certificates() {
+      yield piece(first, certificates.get(first)!, sound ? undefined : 1e6)
+    },
+  })
+  expect(await refusal(exchange)).toMatch(/^Error: the peer broke off/)
+  expect(taken.size).toBe(0)
+  sound = true
+  expect(await exchange.ask()).toBe(1)
+})
