@@ -1,6 +1,8 @@
 import { defineCommand } from 'citty'
-import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { readCertificateFile } from '../orbit/node/certificates.ts'
+import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
 import { assign, deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
+import { readDealtDraws } from '../orbit/rules/certificate.ts'
 import { type DealtDraw, isUnitCertified, type State } from '../orbit/rules/state.ts'
 import { equalBytes } from '../orbit/rules/statement.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../orbit/rules/witness.ts'
@@ -14,8 +16,9 @@ export const draw = defineCommand({
   meta: { name: 'draw', description: 'who was dealt which units in an epoch' },
   args: { epoch, ...shared },
   async run({ args }) {
-    const { state } = await readSource(openHome(homeDirectory(args.data)))
-    const dealt = pick(state, args.epoch)
+    const home = openHome(homeDirectory(args.data))
+    const { state } = await readSource(home)
+    const dealt = pick(home, state, args.epoch)
     if (args.json) printJson(drawOf(state, dealt))
     else console.log(drawText(state, dealt))
   },
@@ -25,8 +28,9 @@ export const verifyDraw = defineCommand({
   meta: { name: 'draw', description: 'recompute the deal of an epoch, offline, from what is stored' },
   args: { epoch, ...shared },
   async run({ args }) {
-    const { state } = await readSource(openHome(homeDirectory(args.data)))
-    const dealt = pick(state, args.epoch)
+    const home = openHome(homeDirectory(args.data))
+    const { state } = await readSource(home)
+    const dealt = pick(home, state, args.epoch)
     // Once more from the two things that matter, the sealed draw and the beacon's signature, and from nothing cached.
     const again = assign(state.genesis, dealt.draw.body, dealt.signature.slice())
     const same =
@@ -47,22 +51,40 @@ ${drawText(state, dealt)}`)
 const text = (assignments: DealtDraw['assignments']): string =>
   assignments.map(({ window, unit, quorum }) => `${window}/${unit}: ${quorum.join(' ')}`).join('\n')
 
-function pick(state: State, given: string | undefined): DealtDraw {
+function pick(home: Home, state: State, given: string | undefined): DealtDraw {
   const newest = Math.max(...state.draws.keys())
-  if (state.draws.size === 0)
-    throw new UserError('no draw has been dealt yet: `collatz work` on the coordinator makes one')
+  if (given === undefined && state.draws.size === 0)
+    throw new UserError('no draw is under way: `collatz work` on the coordinator makes one')
   const wanted = given === undefined ? newest : wholeNumber('the epoch', given, 0, Number.MAX_SAFE_INTEGER)
-  const dealt = state.draws.get(wanted)
+  const dealt = state.draws.get(wanted) ?? settledDraw(home, state, wanted)
   if (dealt) return dealt
   const waiting = state.sealed.has(wanted)
     ? `is sealed, and waits for beacon round ${seedRound(state.genesis, wanted)}`
-    : 'has no draw'
-  throw new UserError(`epoch ${wanted} ${waiting}: the newest that is dealt is ${newest}`)
+    : 'has no draw here'
+  const known = state.draws.size === 0 ? 'none is under way' : `the newest that is dealt is ${newest}`
+  throw new UserError(`epoch ${wanted} ${waiting}: ${known}`)
 }
 
-/** How many accounts of the roster say that they had the draw before its beacon round, and how many have to. */
+/** The draw of an epoch that is over: its documents are gone, but the certificates that rest on it have it. */
+function settledDraw({ directory }: Home, { genesis, windows }: State, epoch: number): DealtDraw | undefined {
+  const round = seedRound(genesis, epoch)
+  const candidates = [...windows.values()]
+    .filter(({ settled }) => settled !== null && settled.lastRound >= round)
+    .sort((a, b) => a.settled!.lastRound - b.settled!.lastRound)
+  for (const { window } of candidates) {
+    const bytes = readCertificateFile(directory, window)
+    const found = bytes && readDealtDraws(bytes).find(({ draw: { body } }) => body.epoch === epoch)
+    if (found) return found
+  }
+  return undefined
+}
+
+/**
+ * How many accounts of the roster say that they had the draw before its beacon round, and how many have to. Of an epoch that
+ * is over, the certificate has as many as are needed.
+ */
 const witnesses = (state: State, { draw: { body }, cid }: DealtDraw) => ({
-  accounts: witnessesOf(body, state.witnesses.get(cid)).length,
+  accounts: state.draws.has(body.epoch) ? witnessesOf(body, state.witnesses.get(cid)).length : witnessesNeeded(body),
   needed: witnessesNeeded(body),
   of: accountsOn(body),
 })

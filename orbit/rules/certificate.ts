@@ -34,6 +34,7 @@ import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
 import { type SettledConviction, type SettledWindow, settledWindow } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Knowledge, settle, type Wrong } from './quorum.ts'
+import type { DealtDraw } from './state.ts'
 import { open, RuleError, type Statement } from './statement.ts'
 import { witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
 /** What a certificate that holds up says. */
@@ -92,14 +93,8 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
   const window = BigInt(file.window)
   if (window < genesis.firstWindow) throw new RuleError('the window lies below the baseline')
 
-  const nodes = new Map<string, Registration>()
-  for (const document of file.registrations) {
-    const registration = openRegistration(genesis, document)
-    const last = [...nodes.keys()].at(-1)
-    if (last !== undefined && last >= registration.node) throw new RuleError('the registrations are not sorted')
-    nodes.set(registration.node, registration)
-  }
-  const draws = readDraws(genesis, window, file, nodes)
+  const nodes = readRegistrations(genesis, file)
+  const draws = readDraws(genesis, file, nodes)
   const commits = inOrder(file.commits, 'commits').map((bytes) => {
     const commit = openCommit(bytes)
     of(genesis, commit.body)
@@ -198,6 +193,24 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
   }
 }
 
+/** The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds. @throws {RuleError} */
+export function readDealtDraws(fileBytes: Uint8Array): readonly DealtDraw[] {
+  const file = parseCertificate(fileBytes)
+  const genesis = readGenesis(file.genesis)
+  return readDraws(genesis, file, readRegistrations(genesis, file)).map(({ dealt }) => dealt)
+}
+
+function readRegistrations(genesis: Genesis, file: CertificateFile): Map<string, Registration> {
+  const nodes = new Map<string, Registration>()
+  for (const document of file.registrations) {
+    const registration = openRegistration(genesis, document)
+    const last = [...nodes.keys()].at(-1)
+    if (last !== undefined && last >= registration.node) throw new RuleError('the registrations are not sorted')
+    nodes.set(registration.node, registration)
+  }
+  return nodes
+}
+
 function of(genesis: Genesis, { network }: { network: string }): void {
   if (network !== genesis.networkId) throw new RuleError('it carries a statement for another network')
 }
@@ -231,7 +244,8 @@ function checkWitnesses(
   }
 }
 
-function readDraws(genesis: Genesis, window: bigint, file: CertificateFile, nodes: ReadonlyMap<string, Registration>) {
+function readDraws(genesis: Genesis, file: CertificateFile, nodes: ReadonlyMap<string, Registration>) {
+  const window = BigInt(file.window)
   let lastEpoch = 0
   return file.draws.map(({ draw: drawBytes, signature, witnesses }) => {
     const draw = open(drawBytes, drawBody, 'a draw of the certificate')
@@ -241,6 +255,7 @@ function readDraws(genesis: Genesis, window: bigint, file: CertificateFile, node
     const assignments = assign(genesis, draw.body, signature)
     checkWitnesses(genesis, draw, witnesses, nodes)
     return {
+      dealt: { draw, cid: cidOf(drawBytes).toString(), signature, assignments },
       epoch: draw.body.epoch,
       roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
       witnesses: witnesses.map((bytes) => open(bytes, heartbeatBody, 'a witness').signer),

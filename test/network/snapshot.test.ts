@@ -44,6 +44,15 @@ test('join brings the settled windows, checked, and work goes on above them', as
   const alone = await ada.status()
   expect(alone.frontier.windows).toBe(settled.size)
 
+  // A draw whose documents are gone everywhere: the certificates that rest on it have it.
+  const { genesis } = openHome(ada.home)
+  const [first] = [...settled.values()]
+  const epoch = first!.lastRound / genesis.body.epoch.rounds
+  expect(await ada.run('verify', 'draw', String(epoch))).toStartWith(`VALID: the deal of epoch ${epoch} follows`)
+  const { units, witnesses } = JSON.parse(await ada.run('draw', String(epoch), '--json'))
+  expect(units).toContainEqual(expect.objectContaining({ window: first!.window.toString(), certified: true }))
+  expect(witnesses).toEqual({ accounts: 1, needed: 1, of: 1 })
+
   ada.start('work', '--cpu', '1', '--capacity', '2')
   const { frontier } = await founder.status()
   const caughtUp = await ada.until((s) => BigInt(s.frontier.below) >= BigInt(frontier.below), 'the frontier')
