@@ -1,6 +1,7 @@
 /** A newcomer gets what is settled as a snapshot from the node that it joins, checks it, and goes on with what is live. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { certificateFiles } from '../../orbit/node/certificates.ts'
 import { openHome } from '../../orbit/node/home.ts'
 import { readHistory } from '../../orbit/node/offline.ts'
@@ -9,7 +10,8 @@ import { Machine } from './processes.ts'
 
 setDefaultTimeout(200_000)
 
-const [founder, ada, blaise] = ['founder', 'ada', 'blaise'].map((name) => new Machine(name)) as [
+const [founder, ada, blaise, carl] = ['founder', 'ada', 'blaise', 'carl'].map((name) => new Machine(name)) as [
+  Machine,
   Machine,
   Machine,
   Machine,
@@ -24,7 +26,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  for (const machine of [founder, ada, blaise]) await machine.dispose()
+  for (const machine of [founder, ada, blaise, carl]) await machine.dispose()
 })
 
 const settledAt = (machine: Machine) => readHistory(openHome(machine.home))
@@ -52,6 +54,13 @@ test('join brings the settled windows, checked, and work goes on above them', as
   const { units, witnesses } = JSON.parse(await ada.run('draw', String(epoch), '--json'))
   expect(units).toContainEqual(expect.objectContaining({ window: first!.window.toString(), certified: true }))
   expect(witnesses).toEqual({ accounts: 1, needed: 1, of: 1 })
+
+  // And handed over as a file.
+  const file = join(ada.home, 'windows.car')
+  expect(await ada.run('snapshot', file)).toContain(file)
+  const checked = await carl.run('join', address, '--name', 'carl', '--snapshot', file)
+  expect(checked).toContain(`${settled.size} certified window`)
+  expect([...settledAt(carl)]).toEqual([...settled])
 
   ada.start('work', '--cpu', '1', '--capacity', '2')
   const { frontier } = await founder.status()
