@@ -6,6 +6,7 @@ import { fetchGenesis } from '../orbit/node/genesis-exchange.ts'
 import { assertFree, type Home, homeDirectory } from '../orbit/node/home.ts'
 import { importSnapshot } from '../orbit/node/settled.ts'
 import { fetchSnapshot, snapshotPath } from '../orbit/node/snapshot-exchange.ts'
+import { roundAt } from '../orbit/rules/beacon.ts'
 import { readGenesis } from '../orbit/rules/genesis.ts'
 import { RuleError } from '../orbit/rules/statement.ts'
 import { EXIT, shared, UserError } from './command.ts'
@@ -95,7 +96,8 @@ async function takeIn(home: Home, path: string, name = path): Promise<number> {
   const bar = lateBar('checking')
   const engine = cpuEngine(home.genesis.partition)
   try {
-    return await importSnapshot(home, path, engine, (checked, of) =>
+    const round = roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
+    return await importSnapshot(home, path, engine, round, (checked, of) =>
       bar.update(checked / of, `${checked} of ${of} windows`),
     )
   } catch (error) {

@@ -68,8 +68,10 @@ function storedState(home: Home, unitsPerWindow: number, documents: ReturnType<t
   const history = readHistory(home)
   const leaves: (readonly [string, Uint8Array])[] = []
   const truths: (readonly [string, Uint8Array])[] = []
+  const { convictions } = readKnowledge(home, { leaves: [], truths: [] })
   while (true) {
-    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledgeOf({ leaves, truths }), history)
+    const knowledge = knowledgeOf({ leaves, truths, convictions })
+    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledge, history)
     const { wants } = state
     if (wants.leaves.length + wants.truths.length === 0) return state
     const found = readKnowledge(home, wants)

@@ -2,13 +2,17 @@
  * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one a conviction (rules:
  * fraud.ts). A file that is there stays as it is: what it says of an account remains true.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { encodeLeaf } from '../../kernels/result.ts'
+import type { Engine } from '../../kernels/unit.ts'
 import type { CertificateSources } from '../rules/certificate-writing.ts'
 import type { Conviction } from '../rules/convictions.ts'
-import { writeFraudProof } from '../rules/fraud.ts'
+import { readFraudProof, writeFraudProof } from '../rules/fraud.ts'
+import type { Genesis } from '../rules/genesis.ts'
+import type { SettledConviction } from '../rules/history.ts'
 import type { State } from '../rules/state.ts'
-import { RuleError } from '../rules/statement.ts'
+import { equalBytes, RuleError } from '../rules/statement.ts'
 import { writeAtomically } from './home.ts'
 
 /** Changes come in bursts; one look is enough for all of a burst. */
@@ -68,10 +72,43 @@ export function writeFraudProofs(directory: string, state: State, sources: Certi
     if (existsSync(path)) return []
     const bytes = proofOf(state, conviction, sources)
     if (!bytes) return []
-    mkdirSync(dirname(path), { recursive: true })
-    writeAtomically(path, bytes)
+    writeFraudProofFile(directory, conviction, bytes)
     return [path]
   })
+}
+
+/** The proofs that lie here of these convictions. */
+export function* fraudProofFiles(
+  directory: string,
+  convictions: Iterable<Pick<Conviction, 'account' | 'kind'>>,
+): Generator<Uint8Array> {
+  for (const conviction of convictions) {
+    const path = fraudProofPath(directory, conviction)
+    if (existsSync(path)) yield new Uint8Array(readFileSync(path))
+  }
+}
+
+/**
+ * Checks a fraud proof of this network that came from somewhere, and computes the leaf that decides, if one does.
+ *
+ * @throws {RuleError} when it proves nothing
+ */
+export async function checkFraudProof(bytes: Uint8Array, genesis: Genesis, engine: Engine): Promise<SettledConviction> {
+  const { genesis: of, record, name: _, ...conviction } = readFraudProof(bytes)
+  if (!equalBytes(of.bytes, genesis.bytes)) throw new RuleError('a fraud proof of another network')
+  const { window, unit, leaf } = conviction
+  if (leaf !== null) {
+    const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
+    if (equalBytes(encodeLeaf(own), record!)) throw new RuleError('a fraud proof of a leaf that was signed as it is')
+  }
+  return conviction
+}
+
+export function writeFraudProofFile(directory: string, conviction: SettledConviction, bytes: Uint8Array): void {
+  const path = fraudProofPath(directory, conviction)
+  if (existsSync(path)) return
+  mkdirSync(dirname(path), { recursive: true })
+  writeAtomically(path, bytes)
 }
 
 function proofOf(state: State, conviction: Conviction, sources: CertificateSources): Uint8Array | null {

@@ -9,23 +9,32 @@ import { encodeLeaf } from '../../kernels/result.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import type { LeafId } from '../rules/batch.ts'
 import type { Genesis } from '../rules/genesis.ts'
+import { decodeConviction, encodeConviction, type SettledConviction } from '../rules/history.ts'
 import { type Knowledge, leafKey } from '../rules/quorum.ts'
 import type { State } from '../rules/state.ts'
 import type { OrbitNode } from './open.ts'
 import type { SqliteFile } from './sqlite.ts'
 
 export const TRUTHS = 'truth/'
+/** By account. */
+export const CONVICTIONS = 'convicted/'
 
 /** In a form that goes through dag-cbor. */
 export interface KnowledgeDump {
   readonly leaves: readonly (readonly [string, Uint8Array])[]
   readonly truths: readonly (readonly [string, Uint8Array])[]
+  /** What fraud proofs of peers prove, encoded. */
+  readonly convictions: readonly Uint8Array[]
 }
 
-export const knowledgeOf = ({ leaves, truths }: KnowledgeDump): Knowledge => {
+export const knowledgeOf = ({ leaves, truths, convictions }: KnowledgeDump): Knowledge => {
   const blocks = new Map(leaves)
   const facts = new Map(truths)
-  return { leaves: (cid) => blocks.get(cid), truth: (leaf) => facts.get(leafKey(leaf)) }
+  return {
+    leaves: (cid) => blocks.get(cid),
+    truth: (leaf) => facts.get(leafKey(leaf)),
+    convictions: convictions.map(decodeConviction),
+  }
 }
 
 export type Wants = State['wants']
@@ -40,6 +49,9 @@ export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): Kno
     truths: truths.flatMap((leaf) =>
       found(leafKey(leaf), sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf))),
     ),
+    convictions: sql
+      .all<{ v: Uint8Array }>('SELECT v FROM private WHERE k >= ? AND k < ?', CONVICTIONS, `${CONVICTIONS}\u{7f}`)
+      .map(({ v }) => new Uint8Array(v)),
   }
 }
 
@@ -52,6 +64,7 @@ export class Learning implements Knowledge {
   private readonly facts = new Map<string, Uint8Array>()
   /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */
   private readonly asked = new Map<string, { at: number; wait: number }>()
+  convictions: readonly SettledConviction[] = []
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
   private readonly openEngine: () => Engine
@@ -64,6 +77,7 @@ export class Learning implements Knowledge {
 
   async start(): Promise<void> {
     for (const [key, record] of await this.node.kv.entries(TRUTHS)) this.facts.set(key.slice(TRUTHS.length), record)
+    this.convictions = (await this.node.kv.entries(CONVICTIONS)).map(([, bytes]) => decodeConviction(bytes))
   }
 
   leaves(cid: string): Uint8Array | undefined {
@@ -74,13 +88,23 @@ export class Learning implements Knowledge {
     return this.facts.get(leafKey(leaf))
   }
 
+  /** A fraud proof holds. On disk when it resolves. */
+  async convict(conviction: SettledConviction): Promise<void> {
+    await this.node.kv.put(CONVICTIONS + conviction.account, encodeConviction(conviction))
+    this.convictions = [...this.convictions, conviction]
+  }
+
   /** Forgets the leaves of results that nobody speaks of any more. @param live CIDs of the others' */
   forget(live: ReadonlySet<string>): void {
     for (const cid of this.blocks.keys()) if (!live.has(cid)) this.blocks.delete(cid)
   }
 
   dump(): KnowledgeDump {
-    return { leaves: [...this.blocks], truths: [...this.facts] }
+    return {
+      leaves: [...this.blocks],
+      truths: [...this.facts],
+      convictions: this.convictions.map(encodeConviction),
+    }
   }
 
   /**

@@ -35,7 +35,7 @@ const privateRows = (sql: SqliteFile, prefix: string) =>
 
 /** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>
-  reading(home, { leaves: [], truths: [] }, (sql) => storedKnowledge(sql, wants))
+  reading(home, { leaves: [], truths: [], convictions: [] }, (sql) => storedKnowledge(sql, wants))
 
 /** For as short a time as can be: a node that starts meanwhile finds the directory in use. */
 function reading<T>(home: Home, nothing: T, read: (sql: SqliteFile) => T): T {

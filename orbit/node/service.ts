@@ -20,7 +20,7 @@ import {
   spanOf,
 } from '../rules/events.ts'
 import { type Genesis, rawCid } from '../rules/genesis.ts'
-import { encodeSettled, type SettledWindow } from '../rules/history.ts'
+import { encodeSettled, type SettledConviction, type SettledWindow } from '../rules/history.ts'
 import type { State } from '../rules/state.ts'
 import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
 import { isWitnessed } from '../rules/witness.ts'
@@ -32,7 +32,7 @@ import { certificatePath, readCertificateFile, writeCertificateFile } from './ce
 import { Certifier } from './certifier.ts'
 import { Coordinator } from './coordinator.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
-import { FraudProofs } from './fraud.ts'
+import { FraudProofs, fraudProofFiles, writeFraudProofFile } from './fraud.ts'
 import { HeldLeaves } from './held-leaves.ts'
 import type { Home } from './home.ts'
 import { KeptRounds } from './kept-rounds.ts'
@@ -169,6 +169,13 @@ export class Service {
       round: () => this.round() ?? 0,
       openEngine: () => cpuEngine(this.genesis.partition, 1),
       take: (settled, certificate) => this.take(settled, certificate),
+      convicted: () => this.state().convictions.map(({ account }) => account),
+      proofs: (but) =>
+        fraudProofFiles(
+          options.home.directory,
+          this.state().convictions.filter(({ account }) => !but.has(account)),
+        ),
+      convict: (conviction, proof) => this.convict(conviction, proof),
     })
     this.catchingUp = new Single(() => this.catchUpSettled(), failed('take a certified window from a peer'))
     this.auditing = new Single(
@@ -298,16 +305,23 @@ export class Service {
     for (const cid of before) if (!live.has(cid)) await this.node.blocks.delete(CID.parse(cid))
   }
 
-  /** Asks a peer for settled windows that are not here, when this node has been away. */
+  /** Asks a peer for what is over and not here: this node may be new, or have been away. */
   private async catchUpSettled(): Promise<void> {
-    const taken = await this.exchange.ask().catch((error) => {
+    const { windows, convictions } = await this.exchange.ask().catch((error) => {
       if (error instanceof RuleError) throw error
       // Gone, busy, or of another kind: the next one is asked in a minute.
-      return 0
+      return { windows: 0, convictions: 0 }
     })
-    if (taken === 0) return
-    this.events.emit('notice', { text: `${taken} certified window${taken > 1 ? 's' : ''} came from a peer, checked` })
-    void this.shelving.run()
+    const said = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
+    const came = [...said(windows, 'certified window'), ...said(convictions, 'fraud proof')]
+    if (came.length > 0) this.events.emit('notice', { text: `${came.join(' and ')} came from a peer, checked` })
+    if (windows > 0) void this.shelving.run()
+  }
+
+  private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {
+    writeFraudProofFile(this.home.directory, conviction, proof)
+    await this.learning.convict(conviction)
+    this.ledger.invalidate()
   }
 
   /** Windows whose certificate is here, ascending. */

@@ -7,7 +7,14 @@ import { openAnswer } from '../rules/batch.ts'
 import { equivocationsIn } from '../rules/coordinators.ts'
 import { beaconDocument, drawBody, statementDocument } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import { decodeSettled, encodeSettled, type History, type SettledWindow, settledAfter } from '../rules/history.ts'
+import {
+  decodeSettled,
+  encodeSettled,
+  type History,
+  isOver,
+  type SettledWindow,
+  settledAfter,
+} from '../rules/history.ts'
 import { type State, summaryOf } from '../rules/state.ts'
 import { open } from '../rules/statement.ts'
 import { certificatePath, readCertificateFile } from './certificates.ts'
@@ -69,8 +76,8 @@ export function overDraws(genesis: Genesis, documents: Iterable<unknown>, histor
   const proofs = new Set([...equivocationsIn(draws).values()].flatMap(({ proof }) => proof.map(bytesToHex)))
   for (const { body } of draws) {
     const { epoch, offers } = body
-    const isOver = settledAfter(genesis, epoch) < round && offers.every(({ window }) => history.has(BigInt(window)))
-    epochs.set(epoch, isOver && (epochs.get(epoch) ?? true))
+    const over = settledAfter(genesis, epoch) < round && offers.every(({ window }) => history.has(BigInt(window)))
+    epochs.set(epoch, over && (epochs.get(epoch) ?? true))
   }
   return (document: unknown): boolean => {
     const beacon = beaconDocument.safeParse(document)
@@ -81,8 +88,10 @@ export function overDraws(genesis: Genesis, documents: Iterable<unknown>, histor
 }
 
 /**
- * Takes a snapshot in: what it certifies is settled for this node from its first start on.
+ * Takes a snapshot in: what it certifies is settled for this node from its first start on. Windows that are not over are
+ * left to their documents, which may say more than the certificate.
  *
+ * @param round the newest round, by this machine's clock
  * @param onWindow hears how many windows were checked so far, and how many there are
  * @throws {RuleError} when anything in it does not hold; nothing of it is kept then
  */
@@ -90,6 +99,7 @@ export async function importSnapshot(
   home: Home,
   path: string,
   engine: Engine,
+  round: number,
   onWindow: (checked: number, of: number) => void,
 ): Promise<number> {
   // On disk, as they may be more than the memory; in their place when all of them hold.
@@ -97,7 +107,7 @@ export async function importSnapshot(
   rmSync(incoming, { recursive: true, force: true })
   mkdirSync(incoming)
   try {
-    return await takeIn(home, incoming, readSnapshot(path, home.genesis, engine), onWindow)
+    return await takeIn(home, incoming, readSnapshot(path, home.genesis, engine), round, onWindow)
   } finally {
     rmSync(incoming, { recursive: true, force: true })
   }
@@ -107,13 +117,16 @@ async function takeIn(
   home: Home,
   incoming: string,
   windows: AsyncIterable<SnapshotWindow>,
+  round: number,
   onWindow: (checked: number, of: number) => void,
 ): Promise<number> {
   const kept: SettledWindow[] = []
+  let checked = 0
   for await (const { settled, certificate, of } of windows) {
+    onWindow(++checked, of)
+    if (!isOver(home.genesis, settled, round)) continue
     kept.push(settled)
     writeFileSync(join(incoming, settled.window.toString()), certificate)
-    onWindow(kept.length, of)
   }
   // First the files: a certificate that nothing says is settled does no harm, the other way round it would be missing.
   for (const { window } of kept) {

@@ -333,6 +333,7 @@ function checkUnit(
     leaves: (cid) => blocks.get(cid),
     // Taken for true here; the caller is told which leaves that concerns.
     truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
+    convictions: [],
   }
   const settlement = settle(genesis, assignment, evidence, knowledge, () => true)
   if (settlement.status !== 'certified') {

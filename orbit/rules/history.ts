@@ -43,6 +43,10 @@ export const NO_HISTORY: History = new Map()
 export const settledAfter = (genesis: Genesis, epoch: number): number =>
   lastRound(genesis, epoch) + 3 * genesis.body.deadlineRounds
 
+/** Whether nothing more counts of any deal that a window was certified in. */
+export const isOver = (genesis: Genesis, { lastRound: last }: SettledWindow, round: number): boolean =>
+  settledAfter(genesis, last / genesis.body.epoch.rounds) < round
+
 /** One certified unit, as a settled window counts it. */
 export interface CountedUnit {
   readonly epoch: number
@@ -85,11 +89,19 @@ export function settledWindow(
 
 export const settledConviction = ({ reveals: _, claim: __, ...rest }: Conviction): SettledConviction => rest
 
+/** As it goes through dag-cbor. */
+const plainConviction = (conviction: SettledConviction) => ({ ...conviction, window: conviction.window.toString() })
+const convictionOf = (plain: any): SettledConviction => ({ ...plain, window: BigInt(plain.window) })
+
+export const encodeConviction = (conviction: SettledConviction): Uint8Array =>
+  dagCbor.encode(plainConviction(conviction))
+export const decodeConviction = (bytes: Uint8Array): SettledConviction => convictionOf(dagCbor.decode(bytes))
+
 /** As a node keeps it: dag-cbor. */
 export const encodeSettled = ({ window, units, lastRound, credits, convictions, ...sum }: SettledWindow): Uint8Array =>
   dagCbor.encode({
     ...{ window: window.toString(), units, lastRound, credits: [...credits] },
-    convictions: convictions.map((c) => ({ ...c, window: c.window.toString() })),
+    convictions: convictions.map(plainConviction),
     ...{ count: sum.count, checksum: checksumHex(sum.checksum), peak: peakText(sum.peak) },
   })
 
@@ -99,6 +111,6 @@ export function decodeSettled(bytes: Uint8Array): SettledWindow {
     ...{ window: BigInt(kept.window), units: kept.units, lastRound: kept.lastRound, count: kept.count },
     ...{ checksum: BigInt(`0x${kept.checksum}`), credits: new Map(kept.credits as [string, Credit][]) },
     peak: kept.peak && { n: BigInt(kept.peak.n), value: BigInt(kept.peak.value) },
-    convictions: kept.convictions.map((c: any) => ({ ...c, window: BigInt(c.window) })),
+    convictions: kept.convictions.map(convictionOf),
   }
 }

@@ -23,21 +23,24 @@ import type { Assignment } from './assignment.ts'
 import type { Commit, LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
 import { type ResultBody, resultKey } from './events.ts'
 import type { Genesis } from './genesis.ts'
+import type { SettledConviction } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Calls, commitDeadline, MAX_ESCALATIONS, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
 import { equalBytes, RuleError } from './statement.ts'
 
 export const leafKey = ({ window, unit, leaf }: LeafId): string => `${window}/${unit}/${leaf}`
 
-/** What a machine knows besides the documents: blocks that it has, and leaves that it has computed. */
+/** What a machine knows besides the documents: blocks that it has, leaves that it has computed, fraud proofs that hold. */
 export interface Knowledge {
   /** The leaf records that a CID names. */
   leaves(cid: string): Uint8Array | undefined
   /** The true record of a leaf: 64 bytes. */
   truth(leaf: LeafId): Uint8Array | undefined
+  /** What fraud proofs prove whose documents may be gone (fraud.ts). */
+  readonly convictions: readonly SettledConviction[]
 }
 
-export const NO_KNOWLEDGE: Knowledge = { leaves: () => undefined, truth: () => undefined }
+export const NO_KNOWLEDGE: Knowledge = { leaves: () => undefined, truth: () => undefined, convictions: [] }
 
 /** A leaf that would have to be computed. */
 export interface WantedLeaf extends LeafId {

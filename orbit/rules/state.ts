@@ -144,7 +144,7 @@ export function stateOf(
   const evidence = evidenceOf(documents.results)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
   const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
-  const before = [...history.values()].flatMap(({ convictions: all }) => all)
+  const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
   const convictions = convictionsOf(
     nodes,
     evidence,

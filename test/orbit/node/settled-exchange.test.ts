@@ -1,11 +1,18 @@
-/** Certificates of settled windows from a peer: what holds is taken, what does not is refused, and its sender shunned. */
+/** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Engine } from '../../../kernels/unit.ts'
 import { rangesOf, SettledExchange } from '../../../orbit/node/settled-exchange.ts'
 import type { SnapshotShelf } from '../../../orbit/node/snapshot-exchange.ts'
 import { withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
-import { type SettledWindow, settledAfter } from '../../../orbit/rules/history.ts'
-import { summaryOf } from '../../../orbit/rules/state.ts'
+import { readFraudProof, writeFraudProof } from '../../../orbit/rules/fraud.ts'
+import {
+  type SettledConviction,
+  type SettledWindow,
+  settledAfter,
+  settledConviction,
+} from '../../../orbit/rules/history.ts'
+import { NO_KNOWLEDGE } from '../../../orbit/rules/quorum.ts'
+import { stateOf, summaryOf } from '../../../orbit/rules/state.ts'
 import { Party } from '../rules/party.ts'
 import { Lab, until } from './nodes.ts'
 
@@ -14,17 +21,30 @@ setDefaultTimeout(60_000)
 const lab = new Lab()
 afterAll(() => lab.dispose())
 
-/** Three windows, each certified in a deal of its own. */
-const network = new Party({ accounts: 6 })
-for (const [i, epoch] of [2, 4, 6].entries()) network.answerAll(network.deal(epoch, 4, { from: 4 * i }))
+/** Three windows, each certified in a deal of its own; in the last an account lied, in one leaf of one unit. */
+const network = new Party({ accounts: 14 })
+for (const [i, epoch] of [2, 4].entries()) network.answerAll(network.deal(epoch, 4, { from: 4 * i }))
+const [disputed, ...others] = network.deal(6, 4, { from: 8 })
+network.answerAll(others)
+network.answer(disputed!, disputed!.quorum, [0, 1, 0])
+network.answer(disputed!, disputed!.reserve.slice(0, 2), [0, 0], 20)
+network.learn(disputed!, 2)
 const state = network.state()
+const [conviction] = state.convictions as [(typeof state.convictions)[0]]
 const windows = [...state.windows.keys()]
 const sources = {
   leaves: (cid: string) => network.blocks.get(cid),
   registration: (node: string) => network.registration(node),
 }
 const certificates = new Map(windows.map((window) => [window, withoutLeaves(writeCertificate(state, window, sources))]))
-const engine = { close: async () => {} } as Engine
+const proof = writeFraudProof(state, conviction, sources)
+/** What computing a leaf gives: the truth, unless a test wants to know what would be if the liar were right. */
+let variant = 0
+const engine = {
+  verifyLeaf: async ({ window, index }, leaf) => network.claim({ window, unit: index }, variant)[leaf]!,
+  close: async () => {},
+} as Engine
+const NOTHING = { windows: 0, convictions: 0 }
 const OVER = settledAfter(network.genesis, 6) + 1
 
 type Piece = { window: bigint; size: number; bytes: AsyncIterable<Uint8Array> }
@@ -46,14 +66,20 @@ const sending = (...pieces: (() => Piece)[]): typeof honest => ({
 })
 
 /** One node asks another that has these. */
-async function pair(shelf: typeof honest, { round = OVER, has = [] as bigint[] } = {}) {
+async function pair(shelf: typeof honest, { round = OVER, has = [] as bigint[], proofs = [] as Uint8Array[] } = {}) {
   const server = await lab.node({ networkId: network.genesis.networkId })
   const asker = await lab.node({ networkId: network.genesis.networkId, peers: server.addresses() })
   await until(() => asker.peers().length > 0, 'a connection', 20)
   const taken = new Map<bigint, SettledWindow>()
   const common = { genesis: network.genesis, openEngine: () => engine, signal: AbortSignal.timeout(60_000) }
-  const nothing = { certified: () => [], round: () => 0, take: async () => {} }
-  await new SettledExchange({ ...common, ...nothing, node: server, shelf }).serve()
+  const keepsNothing = { certified: () => [], round: () => 0, take: async () => {}, convict: async () => {} }
+  const server_ = { ...keepsNothing, node: server, shelf, convicted: () => [] }
+  const about = (bytes: Uint8Array) => readFraudProof(bytes).account
+  await new SettledExchange({
+    ...{ ...common, ...server_ },
+    proofs: (but) => proofs.filter((bytes) => but.size === 0 || !but.has(about(bytes))),
+  }).serve()
+  const convicted: SettledConviction[] = []
   const exchange = new SettledExchange({
     ...common,
     ...{ node: asker, shelf: sending(), round: () => round },
@@ -61,8 +87,13 @@ async function pair(shelf: typeof honest, { round = OVER, has = [] as bigint[] }
     take: async (settled) => {
       taken.set(settled.window, settled)
     },
+    convicted: () => convicted.map(({ account }) => account),
+    proofs: () => [],
+    convict: async (known) => {
+      convicted.push(known)
+    },
   })
-  return { exchange, taken }
+  return { exchange, taken, convicted }
 }
 
 const refusal = (exchange: SettledExchange) => exchange.ask().then(String, (error) => `${error.name}: ${error.message}`)
@@ -78,16 +109,16 @@ test('ranges have both ends in them', () => {
 
 test('what is missing comes, checked, and counts as it did where it was certified', async () => {
   const { exchange, taken } = await pair(honest, { has: [windows[1]!] })
-  expect(await exchange.ask()).toBe(2)
+  expect(await exchange.ask()).toEqual({ windows: 2, convictions: 0 })
   expect([...taken]).toEqual(
     [windows[0]!, windows[2]!].map((window) => [window, summaryOf(state, state.windows.get(window)!)]),
   )
-  expect(await exchange.ask()).toBe(0)
+  expect(await exchange.ask()).toEqual(NOTHING)
 })
 
 test('a window that is not over is left to its documents', async () => {
   const { exchange, taken } = await pair(honest, { round: settledAfter(network.genesis, 4) + 1 })
-  expect(await exchange.ask()).toBe(2)
+  expect(await exchange.ask()).toEqual({ windows: 2, convictions: 0 })
   expect([...taken.keys()]).toEqual(windows.slice(0, 2))
 })
 
@@ -109,9 +140,40 @@ for (const [what, shelf, why] of wrong) {
     const { exchange, taken } = await pair(shelf)
     expect(await refusal(exchange)).toMatch(why)
     expect(taken.size).toBe(0)
-    expect(await exchange.ask()).toBe(0)
+    expect(await exchange.ask()).toEqual(NOTHING)
   })
 }
+
+test('who is banned is known from the proof, as to those who had the documents', async () => {
+  const { exchange, convicted } = await pair(sending(), { proofs: [proof] })
+  expect(await exchange.ask()).toEqual({ windows: 0, convictions: 1 })
+  expect(convicted).toEqual([settledConviction(conviction)])
+  expect(await exchange.ask()).toEqual(NOTHING)
+  // With the registrations and nothing else.
+  const documents = { ...network.documents, pool: [], draws: [], results: [] }
+  const knowing = { ...NO_KNOWLEDGE, convictions: convicted }
+  const after = stateOf(network.genesis, network.unitsPerWindow, documents, knowing)
+  expect(after.accounts.filter(({ level }) => level === 'BANNED').map(({ account }) => account)).toEqual([
+    conviction.account,
+  ])
+})
+
+test('a proof with a byte changed, or of a leaf that was signed as it is, convicts nobody', async () => {
+  const spoilt = proof.slice()
+  spoilt[spoilt.length - 40]! ^= 1
+  const { exchange, convicted } = await pair(sending(), { proofs: [spoilt] })
+  expect(await refusal(exchange)).toMatch(/RuleError/)
+  expect(convicted).toEqual([])
+  expect(await exchange.ask()).toEqual(NOTHING)
+  const right = await pair(sending(), { proofs: [proof] })
+  variant = 1
+  try {
+    expect(await refusal(right.exchange)).toMatch(/RuleError: .*signed as it is/)
+  } finally {
+    variant = 0
+  }
+  expect(right.convicted).toEqual([])
+})
 
 test('what came before something wrong is kept', async () => {
   const { exchange, taken } = await pair(
@@ -134,5 +196,5 @@ test('who breaks off may be asked again', async () => {
   expect(await refusal(exchange)).toMatch(/^Error: the peer broke off/)
   expect(taken.size).toBe(0)
   sound = true
-  expect(await exchange.ask()).toBe(1)
+  expect(await exchange.ask()).toEqual({ windows: 1, convictions: 0 })
 })

@@ -346,6 +346,7 @@ export class Party {
   knowledge: Knowledge = {
     leaves: (cid) => this.blocks.get(cid),
     truth: (leaf) => this.truths.get(leafKey(leaf)),
+    convictions: [],
   }
 
   state(knowing = true): State {
