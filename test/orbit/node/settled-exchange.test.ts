@@ -1,6 +1,14 @@
 /** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Engine } from '../../../kernels/unit.ts'
+import { fraudProofPath } from '../../../orbit/node/fraud.ts'
+import { createHome, type Home } from '../../../orbit/node/home.ts'
+import { knowledgeOf } from '../../../orbit/node/knowledge.ts'
+import { readKnowledge } from '../../../orbit/node/offline.ts'
+import type { Single } from '../../../orbit/node/serial.ts'
+import { Service } from '../../../orbit/node/service.ts'
 import { rangesOf, SettledExchange } from '../../../orbit/node/settled-exchange.ts'
 import type { SnapshotShelf } from '../../../orbit/node/snapshot-exchange.ts'
 import { withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
@@ -197,4 +205,32 @@ test('who breaks off may be asked again', async () => {
   expect(taken.size).toBe(0)
   sound = true
   expect(await exchange.ask()).toEqual({ windows: 1, convictions: 0 })
+})
+
+test('two nodes: the one that was not there bans whom the other can prove a liar, and says so without any node running', async () => {
+  const homes = [1, 2].map((seed) =>
+    createHome({
+      ...{ directory: join(lab.directory(), 'home'), genesis: network.genesis, name: 'guest', peers: [] },
+      ...{ accountKey: new Uint8Array(32).fill(seed), nodeKey: new Uint8Array(32).fill(seed + 8) },
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+    }),
+  ) as [Home, Home]
+  const start = (home: Home, peers: string[] = []) => Service.start({ home, capacity: 0, peers })
+  const knowing = await start(homes[0])
+  // As after the documents are gone.
+  type Convict = { convict: (conviction: SettledConviction, proof: Uint8Array) => Promise<void> }
+  await (knowing as unknown as Convict).convict(settledConviction(conviction), proof)
+  const newcomer = await start(homes[1], knowing.node.addresses())
+  try {
+    await until(() => newcomer.node.peers().length > 0, 'a connection', 20)
+    expect(newcomer.state().convictions).toEqual([])
+    await (newcomer as unknown as { catchingUp: Single }).catchingUp.run()
+    expect(newcomer.state().convictions.map(({ account }) => account)).toEqual([conviction.account])
+  } finally {
+    await newcomer.stop()
+    await knowing.stop()
+  }
+  expect(readFileSync(fraudProofPath(homes[1].directory, conviction))).toEqual(Buffer.from(proof))
+  const { convictions } = knowledgeOf(readKnowledge(homes[1], { leaves: [], truths: [] }))
+  expect(convictions).toEqual([settledConviction(conviction)])
 })
