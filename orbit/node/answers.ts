@@ -128,6 +128,11 @@ export class Answers {
     return this.kept.has(dealtUnitKey(unit))
   }
 
+  /** Whether a result is kept whose leaves a CID names. */
+  isKept(cid: string): boolean {
+    return [...this.kept.values()].some(({ result }) => result.leaves === cid)
+  }
+
   /** Results that are not shown yet. */
   pending(): number {
     const { units } = this.options.state().evidence
@@ -250,8 +255,10 @@ export class Answers {
       if (lastRound(genesis, result.epoch) + seedRound(genesis, 1) >= round) continue
       this.kept.delete(key)
       this.readySince.delete(key)
-      this.shown.delete(key)
       await kv.delete(PREFIX + key)
     }
+    const isOver = (key: string) => lastRound(genesis, Number(key.split('/')[0])) < round
+    for (const key of this.shown) if (isOver(key)) this.shown.delete(key)
+    for (const known of this.late) if (isOver(known.slice(known.indexOf(' ') + 1))) this.late.delete(known)
   }
 }

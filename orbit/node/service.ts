@@ -1,10 +1,10 @@
 /**
  * A node of a network, composed at one place: storage and libp2p (open.ts), the beacon (beacon.ts), the documents and
  * the state that follows from them (ledger.ts). It registers and says that it is there (presence.ts), passes beacon rounds
- * on, seals draws if the genesis makes it a coordinator (coordinator.ts), and writes certificates (certifier.ts). What a unit's result is, is
+ * on, seals draws if the genesis makes it a coordinator (coordinator.ts), writes certificates (certifier.ts), and settles what
+ * is over (settling.ts). What a unit's result is, is
  * the worker's affair (worker.ts).
  */
-import { existsSync } from 'node:fs'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
@@ -20,19 +20,18 @@ import {
   spanOf,
 } from '../rules/events.ts'
 import { type Genesis, rawCid } from '../rules/genesis.ts'
-import { encodeSettled, type SettledConviction, type SettledWindow } from '../rules/history.ts'
+import { encodeSettled } from '../rules/history.ts'
 import type { State } from '../rules/state.ts'
-import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
+import { publicKeyOf, sign } from '../rules/statement.ts'
 import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
 import { firstRound, hearRounds, passOn } from './beacon-gossip.ts'
-import { certificatePath, readCertificateFile, writeCertificateFile } from './certificates.ts'
 import { Certifier } from './certifier.ts'
 import { Coordinator } from './coordinator.ts'
 import { Emitter, type ServiceEvents } from './events.ts'
-import { FraudProofs, fraudProofFiles, writeFraudProofFile } from './fraud.ts'
+import { FraudProofs } from './fraud.ts'
 import { HeldLeaves } from './held-leaves.ts'
 import type { Home } from './home.ts'
 import { KeptRounds } from './kept-rounds.ts'
@@ -41,9 +40,7 @@ import { Ledger } from './ledger.ts'
 import { type OrbitNode, openNode } from './open.ts'
 import { Presence } from './presence.ts'
 import { Single } from './serial.ts'
-import { historyOf, leavesNamed, SETTLED, settleable } from './settled.ts'
-import { SettledExchange } from './settled-exchange.ts'
-import { SnapshotShelf } from './snapshot-exchange.ts'
+import { Settling } from './settling.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
 
 const BLOCK_TIMEOUT = 20_000
@@ -76,19 +73,16 @@ export class Service {
   private readonly learning: Learning
   private readonly audits: Audits
   private readonly held: HeldLeaves
-  private readonly shelf: SnapshotShelf
   private readonly verdicts: Verdicts
   private readonly keptRounds: KeptRounds
   private readonly frauds: FraudProofs
   private readonly presence: Presence
   private readonly certifier: Certifier
   private readonly coordinator: Coordinator | null
-  /** Beside everything else: a large snapshot takes a while to write. */
-  private readonly shelving: Single
   private readonly auditing: Single
-  private readonly exchange: SettledExchange
-  private readonly catchingUp: Single
-  private hasAsked = false
+  private readonly settling: Settling
+  /** CIDs of leaves on their way to where answers.ts knows of them. */
+  private readonly submitting = new Set<string>()
   private auditedIn = -1
   /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
   private readonly learningAll: Single
@@ -130,7 +124,6 @@ export class Service {
       publish: (claims, drawnBy) => this.answers.audit(claims, drawnBy, this.round() ?? 0),
     })
     this.held = new HeldLeaves(this.genesis, node, this.nodeKey)
-    this.shelf = new SnapshotShelf(options.home.directory, this.genesis)
     this.frauds = new FraudProofs({
       ...{ directory: options.home.directory, state: () => ledger.state() },
       sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
@@ -161,23 +154,14 @@ export class Service {
     const failed = (what: string) => (error: Error) => {
       if (!this.stopping.signal.aborted) notice(`cannot ${what}: ${error.message}`)
     }
-    this.shelving = new Single(() => this.shelf.update(ledger.history.keys()), failed('write the snapshot'))
     this.learningAll = new Single(() => this.learnAll(), failed('check a leaf'))
-    this.exchange = new SettledExchange({
-      ...{ genesis: this.genesis, node, shelf: this.shelf, signal: this.stopping.signal },
-      certified: () => this.certifiedWindows(),
+    this.settling = new Settling({
+      ...{ directory: options.home.directory, genesis: this.genesis, node, ledger, learning: this.learning, notice },
       round: () => this.round() ?? 0,
+      isPending: (cid) => this.submitting.has(cid) || this.answers.isKept(cid),
       openEngine: () => cpuEngine(this.genesis.partition, 1),
-      take: (settled, certificate) => this.take(settled, certificate),
-      convicted: () => this.state().convictions.map(({ account }) => account),
-      proofs: (but) =>
-        fraudProofFiles(
-          options.home.directory,
-          this.state().convictions.filter(({ account }) => !but.has(account)),
-        ),
-      convict: (conviction, proof) => this.convict(conviction, proof),
+      signal: this.stopping.signal,
     })
-    this.catchingUp = new Single(() => this.catchUpSettled(), failed('take a certified window from a peer'))
     this.auditing = new Single(
       () => this.audits.run(this.state(), this.round() ?? 0, this.stopping.signal),
       failed('audit'),
@@ -220,12 +204,8 @@ export class Service {
     await this.learning.start()
     await this.verdicts.start()
     if (!this.coordinator) await this.keptRounds.start()
-    const settled = await this.node.kv.entries(SETTLED)
-    for (const [window, of] of historyOf(settled)) this.ledger.history.set(window, of)
+    await this.settling.start()
     await this.ledger.start(this.wallRound())
-    await this.shelf.serve(this.node)
-    await this.exchange.serve()
-    void this.shelving.run()
     await this.answers.start()
     await this.held.start()
     for (const draw of this.state().sealed.values()) this.verdicts.hear(draw)
@@ -281,62 +261,9 @@ export class Service {
     void this.learningAll.run()
     this.audit(round.round)
     // What a peer did not have when the window was certified, another may have by now.
-    if (round.round % RETRY_ROUNDS === 0) {
-      void this.certifier.update()
-      await this.settle(settleable(this.state(), round.round, this.home.directory))
-      void this.shelving.run()
-      await this.ledger.dropSpans(round.round)
-    }
-    if (round.round % RETRY_ROUNDS === 0 || (!this.hasAsked && this.node.peers().length > 0)) {
-      this.hasAsked = this.node.peers().length > 0
-      void this.catchingUp.run()
-    }
+    if (round.round % RETRY_ROUNDS === 0) void this.certifier.update()
+    await this.settling.onRound(round.round)
     await this.coordinator?.onRound(round)
-  }
-
-  /** What is over is remembered in a few bytes; its documents are forgotten, and the leaves of its results. */
-  private async settle(windows: readonly SettledWindow[]): Promise<void> {
-    if (windows.length === 0) return
-    for (const settled of windows) await this.node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
-    const before = leavesNamed(this.state())
-    this.ledger.settle(windows, this.round() ?? 0)
-    const live = leavesNamed(this.state())
-    this.learning.forget(live)
-    for (const cid of before) if (!live.has(cid)) await this.node.blocks.delete(CID.parse(cid))
-  }
-
-  /** Asks a peer for what is over and not here: this node may be new, or have been away. */
-  private async catchUpSettled(): Promise<void> {
-    const { windows, convictions } = await this.exchange.ask().catch((error) => {
-      if (error instanceof RuleError) throw error
-      // Gone, busy, or of another kind: the next one is asked in a minute.
-      return { windows: 0, convictions: 0 }
-    })
-    const said = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
-    const came = [...said(windows, 'certified window'), ...said(convictions, 'fraud proof')]
-    if (came.length > 0) this.events.emit('notice', { text: `${came.join(' and ')} came from a peer, checked` })
-    if (windows > 0) void this.shelving.run()
-  }
-
-  private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {
-    writeFraudProofFile(this.home.directory, conviction, proof)
-    await this.learning.convict(conviction)
-    this.ledger.invalidate()
-  }
-
-  /** Windows whose certificate is here, ascending. */
-  private certifiedWindows(): bigint[] {
-    const isHere = (window: bigint) => existsSync(certificatePath(this.home.directory, window))
-    return [...this.state().windows.values()]
-      .filter(({ complete, settled, window }) => settled || (complete && isHere(window)))
-      .map(({ window }) => window)
-  }
-
-  private async take(settled: SettledWindow, certificate: Uint8Array): Promise<void> {
-    const { directory } = this.home
-    // First the file: one that nothing says is settled does no harm, the other way round it would be missing.
-    if (!readCertificateFile(directory, settled.window)) writeCertificateFile(directory, settled.window, certificate)
-    await this.settle([settled])
   }
 
   /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
@@ -441,9 +368,15 @@ export class Service {
     const { epoch, unit } = result
     const dealt = this.state().draws.get(epoch)?.assignments
     const assignment = dealt?.find((of) => of.window === BigInt(result.window) && of.unit === unit)
-    if (assignment?.audited && assignment.quorum[0] === this.nodeKey) await this.held.keep(assignment, leaves)
-    else await this.node.blocks.put(leaves, 'raw')
-    await this.answers.keep({ ...result, leaves: rawCid(leaves).toString() }, this.round() ?? 0)
+    const cid = rawCid(leaves).toString()
+    this.submitting.add(cid)
+    try {
+      if (assignment?.audited && assignment.quorum[0] === this.nodeKey) await this.held.keep(assignment, leaves)
+      else await this.node.blocks.put(leaves, 'raw')
+      await this.answers.keep({ ...result, leaves: cid }, this.round() ?? 0)
+    } finally {
+      this.submitting.delete(cid)
+    }
   }
 
   /** Results of this node that are not shown yet. */
@@ -479,7 +412,7 @@ export class Service {
     if (this.stopped) return
     const last = this.beacon.current()
     this.stopping.abort()
-    const background = [this.learningAll, this.auditing, this.shelving, this.catchingUp, this.certifier]
+    const background = [this.learningAll, this.auditing, this.settling, this.certifier]
     await Promise.all(background.map((of) => of.settled()))
     await this.duty
     await this.presence.leave(last)

@@ -215,16 +215,17 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
       listen: ['/ip4/127.0.0.1/tcp/0'],
     }),
   ) as [Home, Home]
+  const settlingOf = <T>(service: Service) => (service as unknown as { settling: T }).settling
   const start = (home: Home, peers: string[] = []) => Service.start({ home, capacity: 0, peers })
   const knowing = await start(homes[0])
   // As after the documents are gone.
   type Convict = { convict: (conviction: SettledConviction, proof: Uint8Array) => Promise<void> }
-  await (knowing as unknown as Convict).convict(settledConviction(conviction), proof)
+  await settlingOf<Convict>(knowing).convict(settledConviction(conviction), proof)
   const newcomer = await start(homes[1], knowing.node.addresses())
   try {
     await until(() => newcomer.node.peers().length > 0, 'a connection', 20)
     expect(newcomer.state().convictions).toEqual([])
-    await (newcomer as unknown as { catchingUp: Single }).catchingUp.run()
+    await settlingOf<{ catchingUp: Single }>(newcomer).catchingUp.run()
     expect(newcomer.state().convictions.map(({ account }) => account)).toEqual([conviction.account])
   } finally {
     await newcomer.stop()
