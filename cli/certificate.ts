@@ -41,6 +41,7 @@ export const certificate = defineCommand({
     if (args.units !== undefined && args.out === undefined) {
       throw new UserError('--units makes a new file: say where to write it with --out FILE', EXIT.usage)
     }
+    if (args.out === '') throw new UserError('--out needs the name of a file', EXIT.usage)
     const bytes = args.units === undefined ? whole(home, window) : await some(home, window, unitsOf(args.units))
     if (args.out !== undefined) {
       if (existsSync(args.out)) throw new UserError(`${args.out} is there already: give another name`)

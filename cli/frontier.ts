@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { certificateFiles } from '../orbit/node/certificates.ts'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { parseCertificate } from '../orbit/rules/certificate-format.ts'
 import { frontierSentence, gapsOf } from '../orbit/rules/frontier.ts'
-import { rawCid } from '../orbit/rules/genesis.ts'
+import { type Genesis, rawCid } from '../orbit/rules/genesis.ts'
+import { equalBytes, RuleError } from '../orbit/rules/statement.ts'
 import { shared } from './command.ts'
 import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
@@ -18,20 +20,29 @@ export const frontier = defineCommand({
     const home = openHome(homeDirectory(args.data))
     const { state } = await readSource(home)
     const { genesis, frontier: reached } = state
-    const certificates = certificateFiles(home.directory).map(({ window, path }) => ({
-      window,
-      cid: rawCid(new Uint8Array(readFileSync(path))).toString(),
-      path,
-    }))
     const end = genesis.firstWindow + BigInt(reached.windows)
-    const under = certificates.filter(({ window }) => window < end)
+    const under = certificateFiles(home.directory).flatMap(({ window, path }) => {
+      const bytes = new Uint8Array(readFileSync(path))
+      return window >= genesis.firstWindow && window < end && isOf(genesis, window, bytes)
+        ? [{ window, cid: rawCid(bytes).toString(), path }]
+        : []
+    })
+    const missing: bigint[] = []
+    const here = new Set(under.map(({ window }) => window))
+    for (let window = genesis.firstWindow; window < end; window++) if (!here.has(window)) missing.push(window)
     const gaps = gapsOf(genesis, reached)
     const theorem = frontierSentence(genesis, reached)
     if (args.json) {
       const { citation, url } = genesis.body.baseline
       return printJson({
         ...{ theorem, network: genesis.networkId, below: reached.below, windows: reached.windows },
-        ...{ baseline: { below: genesis.baseline, citation, url }, certificates: under, beyond: reached.beyond, gaps },
+        ...{
+          baseline: { below: genesis.baseline, citation, url },
+          certificates: under,
+          missing,
+          beyond: reached.beyond,
+          gaps,
+        },
       })
     }
     const lines = [theorem, '', `network   ${genesis.networkId}`, `baseline  ${genesis.body.baseline.url}`]
@@ -45,8 +56,13 @@ export const frontier = defineCommand({
       )
       lines.push('', 'Check one: collatz verify FILE (`collatz certificate` says where they are)')
     }
-    if (under.length < reached.windows) {
-      lines.push('', `${reached.windows - under.length} of the certificates are not here yet`)
+    if (missing.length > 0) {
+      const some = `${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ', …' : ''}`
+      lines.push(
+        '',
+        `Not here, or not what it should be: the ${missing.length === 1 ? 'certificate' : 'certificates'} of ${some}.`,
+      )
+      lines.push('What is said above rests on them; the documents here say that they are certified.')
     }
     for (const { from, to } of gaps) {
       lines.push(
@@ -56,3 +72,14 @@ export const frontier = defineCommand({
     console.log(lines.join('\n'))
   },
 })
+
+/** Whether a file is a certificate of the whole window, in this network. `collatz verify FILE` checks all of it. */
+function isOf(genesis: Genesis, window: bigint, bytes: Uint8Array): boolean {
+  try {
+    const file = parseCertificate(bytes)
+    return file.scope === 'window' && file.window === window.toString() && equalBytes(file.genesis, genesis.bytes)
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}

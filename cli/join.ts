@@ -9,6 +9,7 @@ import { fetchSnapshot, snapshotPath } from '../orbit/node/snapshot-exchange.ts'
 import { roundAt } from '../orbit/rules/beacon.ts'
 import { readGenesis } from '../orbit/rules/genesis.ts'
 import { RuleError } from '../orbit/rules/statement.ts'
+import { plainText } from '../site/text.ts'
 import { EXIT, shared, UserError } from './command.ts'
 import { DEFAULT_LISTEN, defaultAccountName, listenAddresses, nameOf } from './init.ts'
 import { lateBar, printJson } from './print.ts'
@@ -66,7 +67,7 @@ export const join = defineCommand({
             })
           : 0
     if (args.json) return printJson({ windows, network: genesis.networkId, data: home.directory })
-    console.log(`Joined network ${genesis.networkId} (${genesis.body.name}).
+    console.log(`Joined network ${genesis.networkId} (${plainText(genesis.body.name, 64)}).
   data   ${home.directory} (back up account.key: it is you)${windows > 0 ? `\n  checked ${windows} certified ${windows === 1 ? 'window' : 'windows'}` : ''}
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },

@@ -1,6 +1,9 @@
 /** How things look in a terminal. */
 import cliProgress from 'cli-progress'
 import type { Peak } from '../kernels/unit.ts'
+import { plainText } from '../site/text.ts'
+
+const LONGEST_CELL = 500
 
 /** JSON for scripts: numbers of the mathematics as decimal strings. */
 export const printJson = (value: unknown): void =>
@@ -21,7 +24,8 @@ export function durationText(milliseconds: number): string {
 
 /** Left-aligned columns; numbers right-aligned. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [header, ...rows.map((row) => row.map(String))]
+  // Names are what strangers call themselves.
+  const cells = [header, ...rows.map((row) => row.map((cell) => plainText(String(cell), LONGEST_CELL)))]
   const widths = header.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)))
   const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'))
   return cells

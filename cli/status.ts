@@ -2,6 +2,7 @@ import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import { frontierSentence, frontierText } from '../orbit/rules/frontier.ts'
 import { unitsCertified } from '../orbit/rules/state.ts'
+import { plainText } from '../site/text.ts'
 import { shared } from './command.ts'
 import { printJson, rateText, table } from './print.ts'
 import { readSource, type Source } from './source.ts'
@@ -79,7 +80,7 @@ function statusText(source: Source): string {
   const lines = [
     frontierSentence(genesis, frontier),
     '',
-    `network   ${genesis.networkId} (${genesis.body.name}), N = ${genesis.body.replication}`,
+    `network   ${genesis.networkId} (${plainText(genesis.body.name, 64)}), N = ${genesis.body.replication}`,
     `beacon    ${beacon}`,
   ]
   const current = [...state.windows.values()].find((w) => !w.complete)

@@ -5,6 +5,7 @@ import { type Certified, readCertificate } from '../../orbit/rules/certificate.t
 import { checksumHex } from '../../orbit/rules/events.ts'
 import { powerText } from '../../orbit/rules/frontier.ts'
 import { RuleError } from '../../orbit/rules/statement.ts'
+import { plainText } from '../../site/text.ts'
 import { EXIT, UserError } from '../command.ts'
 import { peakText, printJson } from '../print.ts'
 
@@ -44,6 +45,9 @@ async function recompute(path: string, certificate: Certified, count: number): P
     chosen.push(...all.splice(at, 1))
   }
   if (chosen.length === 0) return chosen
+  if ((window + 1n) << BigInt(genesis.partition.bits) > 1n << 96n) {
+    throw new UserError(`${path}: no engine recomputes leaves beyond 2^96: --leaves 0 checks the signatures alone`)
+  }
   const engine = cpuEngine(genesis.partition)
   try {
     for (const { unit, leaf } of chosen) {
@@ -98,12 +102,12 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
   console.log(`VALID: ${path}
   says       ${complete ? `every n in [${start}, ${end}) converges if every smaller one does` : `every n of units ${[...units.keys()].join(', ')} of [${start}, ${end}) converges if every smaller one does`}
   window     ${window} of 2^${partition.bits} numbers, ${powerText(genesis.baseline)} + ${window - genesis.firstWindow} * 2^${partition.bits} onwards
-  network    ${genesis.networkId} (${body.name}), N = ${body.replication}, beacon ${body.beacon.source}
+  network    ${genesis.networkId} (${plainText(body.name, 64)}), N = ${body.replication}, beacon ${body.beacon.source}
   checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
              ${units.size} ${units.size === 1 ? 'unit' : 'units'}${complete ? ' that are the whole partition' : ''}, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'}, committed
              to before they were shown, and its Merkle root${audited.length > 0 ? `;\n             but ${audited.length === units.size ? 'all' : audited.length} of them with one result of a trusted account, and an audit by ${body.audit.auditors} others` : ''}
   hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? nothing : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}
-  by         ${accounts.map(({ name, account }) => `${name} (${account.slice(0, 12)})`).join(', ')}`)
+  by         ${accounts.map(({ name, account }) => `${plainText(name, 40)} (${account.slice(0, 12)})`).join(', ')}`)
 }

@@ -1,5 +1,5 @@
 /** The certificate files of a data directory: certificates/window-<w>.json, one a certified window. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeAtomically } from './home.ts'
 
@@ -20,6 +20,9 @@ export function writeCertificateFile(directory: string, window: bigint, bytes: U
   mkdirSync(dirname(file), { recursive: true })
   writeAtomically(file, bytes)
 }
+
+export const removeCertificateFile = (directory: string, window: bigint): void =>
+  rmSync(certificatePath(directory, window), { force: true })
 
 export function certificateFiles(directory: string): { window: bigint; name: string; path: string }[] {
   const folder = join(directory, 'certificates')

@@ -1,8 +1,12 @@
 /** Writes the certificate of each window that is certified, beside everything else a node does. */
 import { CID } from 'multiformats/cid'
+import { readCertificate, settledBy } from '../rules/certificate.ts'
 import { type CertificateSources, leavesNeeded, writeCertificate } from '../rules/certificate-writing.ts'
-import type { State, WindowState } from '../rules/state.ts'
-import { certificatePath, readCertificateFile, writeCertificateFile } from './certificates.ts'
+import { resultKey } from '../rules/events.ts'
+import { encodeSettled, type SettledWindow } from '../rules/history.ts'
+import { type State, summaryOf, type WindowState } from '../rules/state.ts'
+import { equalBytes, RuleError } from '../rules/statement.ts'
+import { certificatePath, readCertificateFile, removeCertificateFile, writeCertificateFile } from './certificates.ts'
 import type { OrbitNode } from './open.ts'
 
 const BLOCK_TIMEOUT = 20_000
@@ -19,8 +23,8 @@ export interface CertifierOptions {
 
 export class Certifier {
   private readonly options: CertifierOptions
-  /** Windows whose certificate is on disk. */
-  private readonly written = new Set<bigint>()
+  /** Windows whose certificate is on disk, with what it was written of. */
+  private readonly written = new Map<bigint, string>()
   private running: Promise<void> | null = null
   private again = false
 
@@ -52,16 +56,24 @@ export class Certifier {
     const { directory, state, signal, onError } = this.options
     for (const window of state().windows.values()) {
       if (signal.aborted) return
-      if (!window.complete || window.settled || this.written.has(window.window)) continue
+      if (window.settled) continue
+      if (!window.complete) {
+        // What was certified has been taken back: somebody was convicted.
+        if (this.written.delete(window.window)) removeCertificateFile(directory, window.window)
+        continue
+      }
+      const says = certifiedKey(window)
+      if (this.written.get(window.window) === says) continue
       try {
-        if (!readCertificateFile(directory, window.window)) await this.write(window)
-        this.written.add(window.window)
+        if (!isCertificateOf(state(), window, readCertificateFile(directory, window.window))) await this.write(window)
+        this.written.set(window.window, says)
       } catch (error) {
         if (!signal.aborted) onError(error as Error)
       }
     }
   }
 
+  /** @throws when its leaves can't be had */
   private async write({ window, certified }: WindowState): Promise<void> {
     const { directory, node, state, sources, signal, onWritten } = this.options
     const records = new Map<string, Uint8Array>()
@@ -70,10 +82,36 @@ export class Certifier {
     }
     // What was certified may have been taken back while the leaves were waited for.
     const now = state()
-    if (!now.windows.get(window)?.complete) return
+    if (!now.windows.get(window)?.complete) throw new Error(`window ${window} is not certified any more`)
     const leaves = (cid: string) => records.get(cid) ?? sources.leaves(cid)
     const bytes = writeCertificate(now, window, { ...sources, leaves })
     writeCertificateFile(directory, window, bytes)
     onWritten({ window, file: certificatePath(directory, window) })
   }
 }
+
+/** By which results its units are certified. */
+const certifiedKey = ({ certified }: WindowState): string =>
+  [...certified]
+    .sort(([a], [b]) => a - b)
+    .map(([unit, { assignment, results }]) => `${unit}:${assignment.epoch}:${resultKey(results[0]!.item.result)}`)
+    .join()
+
+/** Whether a file certifies what the state does: one from before may hold what has been taken back since. */
+export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null): boolean {
+  if (!file) return false
+  try {
+    return equalBytes(essence(settledBy(readCertificate(file))), essence(summaryOf(state, window)))
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}
+
+/** What is certified and who did it. Who was wrong about it besides is no part of a certificate. */
+const essence = (settled: SettledWindow): Uint8Array =>
+  encodeSettled({
+    ...settled,
+    convictions: [],
+    credits: new Map([...settled.credits].sort(([a], [b]) => (a < b ? -1 : 1))),
+  })

@@ -16,11 +16,12 @@ import {
   spanOf,
   statementDocument,
 } from '../rules/events.ts'
-import type { Genesis } from '../rules/genesis.ts'
+import { cidOf, type Genesis } from '../rules/genesis.ts'
 import { type SettledWindow, settledAfter } from '../rules/history.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../rules/quorum.ts'
 import { type State, stateOf } from '../rules/state.ts'
 import { open, type Statement } from '../rules/statement.ts'
+import { accountsOn } from '../rules/witness.ts'
 import type { DocumentStore } from './documents.ts'
 import { isOverAnswer, overDraws } from './settled.ts'
 
@@ -154,6 +155,23 @@ export class Ledger {
   hasRound(round: number): boolean {
     const { coordinators } = this.genesis.body
     return coordinators.some((writer) => this.get('draws', documentKey.beacon(writer, round)) !== undefined)
+  }
+
+  /** Whether a draw was published, and none of that coordinator for that epoch has more accounts on its roster. */
+  isPublished(cid: string): boolean {
+    const draws: Statement<DrawBody>[] = []
+    for (const document of this.of('draws')) {
+      const { success, data } = statementDocument.safeParse(document)
+      if (success) draws.push(open(data.statement, drawBody, 'the draw'))
+    }
+    const one = draws.find(({ bytes }) => cidOf(bytes).toString() === cid)
+    return (
+      one !== undefined &&
+      draws.every(
+        ({ signer, body }) =>
+          signer !== one.signer || body.epoch !== one.body.epoch || accountsOn(body) <= accountsOn(one.body),
+      )
+    )
   }
 
   get(database: string, key: string): unknown {

@@ -15,6 +15,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
 import { z } from 'zod'
 import type { Engine } from '../../kernels/unit.ts'
+import { readDealtDraws } from '../rules/certificate.ts'
 import type { Genesis } from '../rules/genesis.ts'
 import { isOver, type SettledConviction, type SettledWindow } from '../rules/history.ts'
 import { field, RuleError } from '../rules/statement.ts'
@@ -62,6 +63,8 @@ export interface SettledExchangeOptions {
   readonly convicted: () => readonly string[]
   /** The fraud proofs that lie here, but those of some accounts. */
   readonly proofs: (but: ReadonlySet<string>) => Iterable<Uint8Array>
+  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
+  readonly isDraw: (cid: string) => boolean
   readonly round: () => number
   readonly openEngine: () => Engine
   /** A window has been checked: keep it. */
@@ -174,7 +177,7 @@ export class SettledExchange {
     stalled: AbortController,
     taken: { windows: number; convictions: number },
   ): Promise<number> {
-    const { genesis, openEngine, certified, convicted, round, take, convict } = this.options
+    const { genesis, openEngine, certified, convicted, isDraw, round, take, convict } = this.options
     let timer = setTimeout(() => stalled.abort(), STALL_MS)
     const incoming = messages(stream, CHUNK)
     const next = async () => {
@@ -210,7 +213,8 @@ export class SettledExchange {
           taken.convictions++
         } else if (!certified().includes(BigInt(what))) {
           const settled = await readCertifiedWindow(what, file, genesis, engine)
-          if (!isOver(genesis, settled, round())) continue
+          // A draw that nobody published is nobody's word; one that is not here yet may be in a minute.
+          if (!isOver(genesis, settled, round()) || !readDealtDraws(file).every(({ cid }) => isDraw(cid))) continue
           await take(settled, file)
           taken.windows++
         }

@@ -18,6 +18,7 @@ import {
 import { type State, summaryOf } from '../rules/state.ts'
 import { open } from '../rules/statement.ts'
 import { certificatePath, readCertificateFile } from './certificates.ts'
+import { isCertificateOf } from './certifier.ts'
 import type { Home } from './home.ts'
 import { readSnapshot, type SnapshotWindow } from './snapshot.ts'
 import { SqliteFile } from './sqlite.ts'
@@ -38,7 +39,7 @@ export function settleable(state: State, round: number, directory: string): Sett
   }
   return [...state.windows.values()]
     .filter(({ complete, settled, window }) => complete && !settled && !dealtLater.has(window))
-    .filter(({ window }) => readCertificateFile(directory, window) !== null)
+    .filter((window) => isCertificateOf(state, window, readCertificateFile(directory, window.window)))
     .map((window) => summaryOf(state, window))
 }
 

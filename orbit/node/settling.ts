@@ -54,6 +54,7 @@ export class Settling {
       ...{ genesis, node, shelf: this.shelf, signal, round: options.round, openEngine: options.openEngine },
       certified: () => this.certifiedWindows(),
       take: (settled, certificate) => this.take(settled, certificate),
+      isDraw: (cid) => ledger.isPublished(cid),
       convicted: () => ledger.state().convictions.map(({ account }) => account),
       proofs: (but) =>
         fraudProofFiles(

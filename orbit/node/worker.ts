@@ -99,8 +99,16 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
   } finally {
     clearInterval(timer)
   }
-  for (const n of result.candidates) {
-    service.events.emit('notice', { text: `n = ${n} was not brought below itself within the exact engine's limits` })
+  if (result.candidates.length > 0) {
+    // A result has no place for it, and what is certified must converge: so the unit is not, by anybody.
+    for (const n of result.candidates) {
+      const text = `CANDIDATE: n = ${n} was not brought below itself. Its unit is given back uncertified; see \`collatz verify ${n}\``
+      service.events.emit('notice', { text })
+      await service.node.kv.put(`candidate/${n}`, dagCbor.encode([epoch, window.toString(), unit]))
+    }
+    await service.decline([assignment])
+    await service.node.kv.delete(checkpoint)
+    return
   }
   await service.submit(
     {

@@ -355,13 +355,13 @@ function checkUnit(
   const { result } = results[0]!.item
   if (!records) {
     if (contested.length > 0) throw new RuleError(`unit ${unit} is contested, and its leaves are left out`)
-    return { leaves: null, differing: [], results: results.slice(0, genesis.body.replication), wrong }
+    return { leaves: null, differing: [], results, wrong }
   }
   const leaves = readLeaves(genesis, unit, result, records)
   if (rawCid(records).toString() !== result.leaves)
     throw new RuleError(`unit ${unit} has leaves that are not those named`)
   const differing = differences(records, contested, counted, result)
-  return { leaves, differing, results: results.slice(0, genesis.body.replication), wrong }
+  return { leaves, differing, results, wrong }
 }
 
 /** The leaves where others signed something else. Blocks that nobody signed have no place in a certificate. */

@@ -5,9 +5,10 @@
  */
 import { type Assignment, deadlineRound, seedRound, unitKey } from './assignment.ts'
 import { type Commit, dealtUnitKey, type UnitEvidence } from './batch.ts'
+import { resultKey } from './events.ts'
 import { settledAfter } from './history.ts'
 import { declinesOf } from './quorum.ts'
-import { commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
+import { type Calls, commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
 import { isUnitCertified, type State } from './state.ts'
 import { isWitnessed } from './witness.ts'
 
@@ -16,8 +17,10 @@ const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), dec
 const evidenceFor = (state: State, assignment: Assignment): UnitEvidence =>
   state.evidence.units.get(dealtUnitKey(assignment)) ?? NOTHING_SAID
 
-const escalationsOf = (state: State, assignment: Assignment): number =>
-  state.settlements.get(dealtUnitKey(assignment))?.escalations ?? 0
+function callsOf(state: State, assignment: Assignment): Calls {
+  const escalations = state.settlements.get(dealtUnitKey(assignment))?.escalations ?? 0
+  return { declines: declinesOf(assignment, evidenceFor(state, assignment), escalations), escalations }
+}
 
 /** A node has answered when it is bound to a result, or has declined. */
 const answered = ({ commits, declines }: UnitEvidence, node: string): boolean => commits.has(node) || declines.has(node)
@@ -56,7 +59,7 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
   const { genesis } = state
   const N = genesis.body.replication
   const evidence = evidenceFor(state, assignment)
-  const calls = { declines: declinesOf(assignment, evidence), escalations: escalationsOf(state, assignment) }
+  const calls = callsOf(state, assignment)
   const may = (n: string) => mayAnswer(genesis, assignment, n, round, calls)
   if (!may(node)) return false
   const { epoch, quorum, reserve } = assignment
@@ -91,15 +94,14 @@ export function revealable(state: State, node: string, round: number): Revealabl
       const evidence = evidenceFor(state, assignment)
       const own = evidence.commits.get(node)
       if (!own || evidence.reveals.has(node)) continue
-      const escalations = escalationsOf(state, assignment)
-      const calls = { declines: declinesOf(assignment, evidence), escalations }
+      const calls = callsOf(state, assignment)
       const others: Commit[] = []
       for (const commit of evidence.commits.values()) {
         if (!commit || commit.node === node) continue
         if (mayAnswer(genesis, assignment, commit.node, commit.body.round, calls)) others.push(commit)
       }
       const alone = assignment.audited !== null && assignment.quorum[0] === node
-      const wanted = alone ? 1 : genesis.body.replication + escalations * SEATS_AN_ESCALATION
+      const wanted = alone ? 1 : genesis.body.replication + calls.escalations * SEATS_AN_ESCALATION
       if (others.length + 1 < wanted && round < commitDeadline(genesis, assignment.epoch)) continue
       list.push({ assignment, commit: own.cid, others })
     }
@@ -124,7 +126,8 @@ export function outstanding(state: State, round: number): { owed: Map<string, nu
 
 /**
  * Units in a row that each account missed or declined, newest first: a result shown ends the row, and so does registering
- * anew. No commit by the deadline is a miss, and no reveal by the last round. What is not due does not count, nor
+ * anew. No commit by the deadline is a miss, and no reveal by the last round, nor a reveal of something else than
+ * what was certified. What is not due does not count, nor
  * what is long over (history.ts). An account that is convicted counts as having missed all that it may: it is on no roster.
  */
 export function missesInARow(state: State, round: number): Map<string, number> {
@@ -141,8 +144,8 @@ export function missesInARow(state: State, round: number): Map<string, number> {
         const registration = state.nodes.get(node)
         if (!registration || registration.round > seedRound(state.genesis, epoch)) continue
         const missed = declines.has(node) || (commits.has(node) ? allOver : over)
-        if (reveals.has(node)) misses.set(registration.account, 0)
-        else if (missed && !isCertifiedElsewhere(state, assignment)) {
+        if (reveals.has(node) && !isContradicted(state, assignment, node)) misses.set(registration.account, 0)
+        else if ((missed || reveals.has(node)) && !isCertifiedElsewhere(state, assignment)) {
           misses.set(registration.account, (misses.get(registration.account) ?? 0) + 1)
         }
       }
@@ -150,6 +153,14 @@ export function missesInARow(state: State, round: number): Map<string, number> {
   }
   for (const { account } of state.convictions) misses.set(account, Math.max(missLimit, misses.get(account) ?? 0))
   return misses
+}
+
+/** What it showed is not what was certified: whoever hides the leaves of a lie can't be convicted of it, but has done nothing. */
+function isContradicted(state: State, assignment: Assignment, node: string): boolean {
+  const settlement = state.settlements.get(dealtUnitKey(assignment))
+  const [certified] = settlement?.status === 'certified' ? settlement.results : []
+  const own = evidenceFor(state, assignment).reveals.get(node)
+  return certified !== undefined && own !== undefined && resultKey(own.item.result) !== resultKey(certified.item.result)
 }
 
 /** A unit that another epoch's deal got certified is no miss: its nodes were spared the work (duties). */

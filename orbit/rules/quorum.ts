@@ -18,6 +18,7 @@
  * Everything here is a function of signed documents and of facts of mathematics: it comes out the same whatever came
  * first, and a fact that is learned later can only convict who was wrong all along.
  */
+import { LEAF_BYTES } from '../../kernels/result.ts'
 import { auditorsOf } from './adaptive.ts'
 import type { Assignment } from './assignment.ts'
 import type { Commit, LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
@@ -75,9 +76,18 @@ export interface Settlement {
   readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
 }
 
-/** How many of a unit's nodes have declined. */
-export const declinesOf = ({ quorum, reserve }: Assignment, evidence: UnitEvidence): number =>
-  [...quorum, ...reserve].filter((node) => evidence.declines.has(node)).length
+/**
+ * How many seats declines have set free: of the quorum, and of those of the reserve whose turn had come by that or by an
+ * escalation. Who was not called has no seat to give away.
+ */
+export function declinesOf({ quorum, reserve }: Assignment, evidence: UnitEvidence, escalations: number): number {
+  const called = escalations * SEATS_AN_ESCALATION
+  let declines = quorum.filter((node) => evidence.declines.has(node)).length
+  for (const [place, node] of reserve.entries()) {
+    if (place < declines + called && evidence.declines.has(node)) declines++
+  }
+  return declines
+}
 
 export function settle(
   genesis: Genesis,
@@ -89,19 +99,84 @@ export function settle(
   // Only those that are registered are heard: a false claim costs them their account.
   const claims = evidence.claims.filter(({ node }) => isAuditor(node))
   const N = genesis.body.replication
-  const declines = declinesOf(assignment, evidence)
   for (let escalations = 0; ; escalations++) {
+    const declines = declinesOf(assignment, evidence, escalations)
     const { counted, refused } = count(genesis, assignment, evidence, { declines, escalations })
     const decision = decide(genesis, assignment, counted, knowledge, claims)
     const full = escalations === 0 || counted.length >= N + escalations * SEATS_AN_ESCALATION
     // An audit that exposes the one result calls others, as a difference does.
     const isOpen = decision.differ || (assignment.audited !== null && decision.wrong.length > 0)
     if (isOpen && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
-    const { differ: _, ...rest } = decision
+    const { differ: _, ...rest } = doubt(genesis, assignment, decision, uncitedIn(evidence, refused), knowledge)
     // Whoever shows first is not refused for it: others may still cite him.
     if (rest.status === 'waiting') for (const [node, why] of refused) if (why === 'not-cited') refused.delete(node)
     return { ...rest, counted, refused, escalations }
   }
+}
+
+const uncitedIn = (evidence: UnitEvidence, refused: ReadonlyMap<string, Refusal>): Reveal[] =>
+  [...evidence.reveals.values()].filter(({ node }) => refused.get(node) === 'not-cited')
+
+/**
+ * A result whose commit nobody cites certifies nothing: it may have been copied. But it may also be the honest one, left out
+ * by those who agree on a lie. So if it says something else than what would be certified, and its leaves are here, the leaf
+ * where they part decides: whoever is wrong is convicted, and until that is known nothing is certified.
+ */
+function doubt(
+  genesis: Genesis,
+  assignment: Assignment,
+  decision: Decision,
+  uncited: readonly Reveal[],
+  knowledge: Knowledge,
+): Decision {
+  const [first] = decision.results
+  if (!first) return decision
+  const { wants } = decision
+  const wrong = [...decision.wrong]
+  const missing = { leaves: [...wants.leaves], truths: [...wants.truths] }
+  let isOpen = false
+  for (const reveal of uncited) {
+    const { result } = reveal.item
+    if (resultKey(result) === resultKey(first.item.result)) continue
+    const records = knowledge.leaves(result.leaves)
+    if (!records) {
+      missing.leaves.push(result.leaves)
+      continue
+    }
+    const convict = (reveals: readonly Reveal[], leaf: number | null) => {
+      for (const by of reveals) wrong.push({ node: by.node, reveal: by, leaf })
+    }
+    if (!addsUp(genesis, assignment, { key: '', reveals: [reveal], records })) {
+      convict([reveal], null)
+      continue
+    }
+    const certified = knowledge.leaves(first.item.result.leaves)
+    if (!certified) {
+      missing.leaves.push(first.item.result.leaves)
+      isOpen = true
+      continue
+    }
+    if (!addsUp(genesis, assignment, { key: '', reveals: decision.results, records: certified })) {
+      convict(decision.results, null)
+      isOpen = true
+      continue
+    }
+    const leaf = firstDifference([certified, records])!
+    const id: LeafId = { window: assignment.window, unit: assignment.unit, leaf }
+    const truth = knowledge.truth(id)
+    if (!truth) {
+      missing.truths.push({ ...id, claimants: null })
+      isOpen = true
+      continue
+    }
+    if (!equalBytes(recordAt(records, leaf), truth)) convict([reveal], leaf)
+    if (!equalBytes(recordAt(certified, leaf), truth)) {
+      convict(decision.results, leaf)
+      isOpen = true
+    }
+  }
+  const heard = { ...decision, wrong, wants: missing }
+  return isOpen ? { ...heard, status: 'disputed', results: [], auditors: [] } : heard
 }
 
 /** Which reveals count, given what has called the reserve. */
@@ -196,7 +271,11 @@ function decide(
     if (differ) standing = parted(standing, truthOf, convict)
     const unsettled = wants.truths.length
     for (const claim of claims) {
-      const denies = ({ records }: Group) => !!records && !equalBytes(recordAt(records, claim.leaf), claim.record)
+      const denies = ({ records }: Group) => {
+        const signed = records && recordAt(records, claim.leaf)
+        // What is said of a leaf that is none is said of nothing.
+        return signed?.length === LEAF_BYTES && !equalBytes(signed, claim.record)
+      }
       // A claim that says what was signed is no reason to compute anything; if it was computed, it convicts all the same.
       const truth = groups.some(denies) ? truthOf(claim.leaf, claim.node) : knowledge.truth(idOf(claim.leaf))
       if (!truth) continue

@@ -6,21 +6,27 @@
  * heartbeat is at most `freshRounds` old at R(e); and its account is not excluded. Its capacity is what that heartbeat
  * offers, less the seats that deals have given it since the heartbeat's round.
  */
+import * as dagCbor from '@ipld/dag-cbor'
 import type { Registration } from './admit.ts'
 import { seedRound } from './assignment.ts'
 import type { HeartbeatBody, RosterEntry } from './events.ts'
 import type { Genesis } from './genesis.ts'
 import type { State } from './state.ts'
+import { compareBytes } from './statement.ts'
 
 export const isFresh = (genesis: Genesis, heartbeat: { round: number }, round: number): boolean =>
   round - heartbeat.round <= genesis.body.freshRounds
+
+/** Of two that a node signed for one round, the same stands everywhere. */
+const isLower = (a: HeartbeatBody, b: HeartbeatBody): boolean => compareBytes(dagCbor.encode(a), dagCbor.encode(b)) < 0
 
 /** The newest heartbeat of each node. */
 export function newestHeartbeats(heartbeats: Iterable<HeartbeatBody>): Map<string, HeartbeatBody> {
   const newest = new Map<string, HeartbeatBody>()
   for (const heartbeat of heartbeats) {
     const known = newest.get(heartbeat.node)
-    if (!known || known.round < heartbeat.round) newest.set(heartbeat.node, heartbeat)
+    if (!known || known.round < heartbeat.round || (known.round === heartbeat.round && isLower(heartbeat, known)))
+      newest.set(heartbeat.node, heartbeat)
   }
   return newest
 }

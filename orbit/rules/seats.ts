@@ -13,8 +13,8 @@
  * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve; all of them are called
  * as soon as that one declines or is shown wrong, since N are wanted then.
  *
- * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods the unit is on
- * offer again in a new draw.
+ * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods nobody may
+ * commit any more, and the unit is on offer again in a new draw.
  *
  * Reveals. While others may still commit, a reveal would tell them what to copy. So one is made when commits of N
  * accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which leaves a period to the reserve.
@@ -59,6 +59,7 @@ export function mayAnswer(
   round: number,
   { declines, escalations }: Calls,
 ): boolean {
+  if (round > lastRound(genesis, assignment.epoch)) return false
   if (assignment.quorum.includes(node)) return true
   const place = assignment.reserve.indexOf(node)
   if (place === -1) return false

@@ -22,7 +22,7 @@ import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle, ty
 import { newestHeartbeats } from './roster.ts'
 import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { LEVELS, type Level, levelOf } from './trust.ts'
-import { isWitnessed, type Witnesses, witnessesIn } from './witness.ts'
+import { isWitnessed, type Witnesses, witnessesIn, witnessesOf } from './witness.ts'
 
 /** Documents that admit.ts has let in. */
 export interface Documents {
@@ -43,7 +43,7 @@ export interface DealtDraw {
 
 export interface CertifiedUnit {
   readonly assignment: Assignment
-  /** N that agree, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
+  /** All that agree, N or more, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
   readonly results: readonly Reveal[]
   readonly settlement: Settlement
 }
@@ -165,7 +165,7 @@ export function stateOf(
       if (!settlement) continue
       if (settlement.status === 'disputed') state.disputed.add(unit)
       if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
-      const results = certifying(genesis, nodes, settlement, convicted)
+      const results = certifying(nodes, settlement, convicted)
       if (results) state.certified.set(unit, { assignment, results, settlement })
     }
   }
@@ -216,8 +216,8 @@ function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<
 }
 
 /**
- * The draw of each epoch. Of several that which is witnessed, so that none sealed later can take its place; of those by whose
- * turn it was. An exposed coordinator's stand only if they are witnessed: after that no honest node witnesses any.
+ * The draw of each epoch. Of several that which most accounts witness, so that none sealed later, with a roster of a few who
+ * say so, can take its place; of those by whose turn it was. An exposed coordinator's stand only if they are witnessed: after that no honest node witnesses any.
  */
 function readDraws(genesis: Genesis, documents: Iterable<unknown>, witnesses: Witnesses) {
   const signatures = new Map<number, Uint8Array>()
@@ -232,10 +232,14 @@ function readDraws(genesis: Genesis, documents: Iterable<unknown>, witnesses: Wi
   const equivocations = equivocationsIn(statements)
   const { coordinators } = genesis.body
   const ordered = statements
-    .map((draw) => ({ draw, isWitnessed: isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString())) }))
+    .map((draw) => {
+      const of = witnesses.get(cidOf(draw.bytes).toString())
+      const stands = isWitnessed(draw.body, of)
+      return { draw, isWitnessed: stands, witnesses: stands ? witnessesOf(draw.body, of).length : 0 }
+    })
     .sort(
       (a, b) =>
-        Number(b.isWitnessed) - Number(a.isWitnessed) ||
+        b.witnesses - a.witnesses ||
         turnOf(coordinators, a.draw) - turnOf(coordinators, b.draw) ||
         compareBytes(a.draw.bytes, b.draw.bytes),
     )
@@ -278,21 +282,17 @@ function settleAll(
 }
 
 /**
- * N results that agree, one of them at least of an account that is not convicted; null when there is none. Where an audit
+ * The results that agree, N or more, one of them at least of an account that is not convicted; null when there is none. Where an audit
  * stands for the others, neither the one nor all of the auditors may be convicted.
  */
 function certifying(
-  genesis: Genesis,
   nodes: ReadonlyMap<string, Registration>,
   { results, auditors }: Settlement,
   convicted: ReadonlySet<string>,
 ): readonly Reveal[] | null {
   const isConvicted = ({ node }: { node: string }) => convicted.has(nodes.get(node)?.account ?? '')
   if (auditors.length > 0 && auditors.every((node) => isConvicted({ node }))) return null
-  const trusted = results.filter((result) => !isConvicted(result))
-  if (trusted.length === 0) return null
-  const chosen = new Set([...trusted, ...results.filter(isConvicted)].slice(0, genesis.body.replication))
-  return results.filter((result) => chosen.has(result))
+  return results.every(isConvicted) ? null : results
 }
 
 /** Counts why answers do not count. What is said about a deal that is not known yet waits. */

@@ -8,9 +8,9 @@
  */
 import type { Registration } from './admit.ts'
 import type { DrawBody, HeartbeatBody } from './events.ts'
-import type { Statement } from './statement.ts'
+import { compareBytes, type Statement } from './statement.ts'
 
-/** By CID of the draw, by account: the heartbeat that says so. Of several, the earliest by (round, bytes). */
+/** By CID of the draw, by account: the heartbeat that says so. Of several, the earliest by (round, node, bytes). */
 export type Witnesses = ReadonlyMap<string, ReadonlyMap<string, Statement<HeartbeatBody>>>
 
 export function witnessesIn(
@@ -32,7 +32,8 @@ export function witnessesIn(
 }
 
 const isBefore = (a: Statement<HeartbeatBody>, b: Statement<HeartbeatBody>): boolean =>
-  a.body.round - b.body.round < 0 || (a.body.round === b.body.round && a.signer < b.signer)
+  (a.body.round - b.body.round ||
+    (a.signer < b.signer ? -1 : a.signer > b.signer ? 1 : compareBytes(a.bytes, b.bytes))) < 0
 
 /** Accounts on the roster of a draw. */
 export const accountsOn = (draw: DrawBody): number => new Set(draw.roster.map(({ account }) => account)).size

@@ -259,6 +259,11 @@ describe('certificates', () => {
     isOneClearLine(await desk.run('certificate', window, '--units', '1'), /--out FILE/)
     isOneClearLine(await desk.run('certificate', window, '--units', '900', '--out', `${file}2`), /not certified yet/)
     isOneClearLine(await desk.run('certificate', '--units', '1', '--out', `${file}2`), /of which window/)
+    const nowhere = desk.path('nowhere', 'file')
+    isOneClearLine(
+      await desk.run('certificate', window, '--units', '1', '--out', nowhere),
+      /cannot use .*: there is no such/,
+    )
   })
 
   test('make the frontier a theorem, with their CIDs and what is missing', async () => {
@@ -270,9 +275,19 @@ describe('certificates', () => {
     expect(text).toStartWith('Every n below 2^71 + 2^28 = ')
     expect(text).toContain(genesis.body.baseline.citation)
     expect(text).toContain(rawCid(bytes).toString())
-    expect(text).not.toContain('not here yet')
+    expect(text).not.toContain('Not here')
     const said = JSON.parse(ok(await desk.run('frontier', '--json')))
     expect(said.certificates).toHaveLength(1)
     expect(said.gaps).toEqual([])
+    expect(said.missing).toEqual([])
+    // A theorem without its evidence says so.
+    writeFileSync(join(certificates, `window-${genesis.firstWindow}.json`), 'garbage')
+    expect(ok(await desk.run('frontier'))).toContain(
+      `Not here, or not what it should be: the certificate of ${genesis.firstWindow}.`,
+    )
+    expect(JSON.parse(ok(await desk.run('frontier', '--json')))).toMatchObject({
+      certificates: [],
+      missing: [genesis.firstWindow.toString()],
+    })
   })
 })

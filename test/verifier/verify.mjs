@@ -167,15 +167,17 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const blocks = new Map([...(leaves ? [leaves] : []), ...entry.contested].map((block) => [rawCid(block), block]))
   const wanted = genesis.cut[unit].leaves
 
-  // seats.ts: the reserve in order, as seats fall free: by declines, by differing results, or by deadlines that passed.
+  // seats.ts: the reserve in order, as seats fall free: by declines of those called, by differing results, or by deadlines that passed.
   const { deadlineRounds: deadline } = genesis
   const countedAfter = (escalations) => {
-    const called = free.length + 2 * escalations
+    const freed = free.reduce((n, seat) => n + (seat < first + n + 2 * escalations), 0)
+    const called = freed + 2 * escalations
     const atOnce = first + called + (audited && called > 0 ? N - 1 : 0)
     const may = (cid) => {
       const commit = [...bound.values()].find((c) => c?.id === cid)
       const seat = commit ? seats.indexOf(commit.signer) : -1
-      return seat >= 0 && (seat < atOnce || commit.round >= draw.seed + deadline * (1 + Math.floor((seat - first) / N)))
+      if (seat < 0 || commit.round > draw.seed + 3 * deadline) return false
+      return seat < atOnce || commit.round >= draw.seed + deadline * (1 + Math.floor((seat - first) / N))
     }
     const isOne = ({ node }) => audited && node === seats[0]
     // Commit before reveal: those of N accounts can be cited, or the time for commits is over.

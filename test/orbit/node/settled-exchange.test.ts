@@ -74,13 +74,22 @@ const sending = (...pieces: (() => Piece)[]): typeof honest => ({
 })
 
 /** One node asks another that has these. */
-async function pair(shelf: typeof honest, { round = OVER, has = [] as bigint[], proofs = [] as Uint8Array[] } = {}) {
+async function pair(
+  shelf: typeof honest,
+  { round = OVER, has = [] as bigint[], proofs = [] as Uint8Array[], isDraw = (_: string): boolean => true } = {},
+) {
   const server = await lab.node({ networkId: network.genesis.networkId })
   const asker = await lab.node({ networkId: network.genesis.networkId, peers: server.addresses() })
   await until(() => asker.peers().length > 0, 'a connection', 20)
   const taken = new Map<bigint, SettledWindow>()
   const common = { genesis: network.genesis, openEngine: () => engine, signal: AbortSignal.timeout(60_000) }
-  const keepsNothing = { certified: () => [], round: () => 0, take: async () => {}, convict: async () => {} }
+  const keepsNothing = {
+    certified: () => [],
+    isDraw: () => true,
+    round: () => 0,
+    take: async () => {},
+    convict: async () => {},
+  }
   const server_ = { ...keepsNothing, node: server, shelf, convicted: () => [] }
   const about = (bytes: Uint8Array) => readFraudProof(bytes).account
   await new SettledExchange({
@@ -96,7 +105,7 @@ async function pair(shelf: typeof honest, { round = OVER, has = [] as bigint[], 
       taken.set(settled.window, settled)
     },
     convicted: () => convicted.map(({ account }) => account),
-    proofs: () => [],
+    ...{ isDraw, proofs: () => [] },
     convict: async (known) => {
       convicted.push(known)
     },
@@ -128,6 +137,13 @@ test('a window that is not over is left to its documents', async () => {
   const { exchange, taken } = await pair(honest, { round: settledAfter(network.genesis, 4) + 1 })
   expect(await exchange.ask()).toEqual({ windows: 2, convictions: 0 })
   expect([...taken.keys()]).toEqual(windows.slice(0, 2))
+})
+
+test('a window whose draw nobody has published is not taken', async () => {
+  const [known] = [...state.draws.values()].map(({ cid }) => cid)
+  const { exchange, taken } = await pair(honest, { isDraw: (cid) => cid === known })
+  expect(await exchange.ask()).toEqual({ windows: 1, convictions: 0 })
+  expect([...taken.keys()]).toEqual([windows[0]!])
 })
 
 const [first, second] = windows as [bigint, bigint]

@@ -1,0 +1,171 @@
+/** Ways to get a lie certified, to void what is honest, or to make nodes disagree, and what becomes of them. */
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { cpuEngine } from '../../../kernels/cpu.ts'
+import { Learning } from '../../../orbit/node/knowledge.ts'
+import { type Assignment, deadlineRound } from '../../../orbit/rules/assignment.ts'
+import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
+import { missesInARow } from '../../../orbit/rules/duties.ts'
+import type { DrawBody } from '../../../orbit/rules/events.ts'
+import { drawBody } from '../../../orbit/rules/events.ts'
+import { cidOf } from '../../../orbit/rules/genesis.ts'
+import { lastRound } from '../../../orbit/rules/seats.ts'
+import { open, sign } from '../../../orbit/rules/statement.ts'
+import { Party } from './party.ts'
+
+setDefaultTimeout(60_000)
+
+const window = 1n << 43n
+const others = (commits: readonly string[], own: string) => new Map([[0, commits.filter((cid) => cid !== own)]])
+type Three = [string, string, string]
+
+/** Two of the quorum and one of the reserve agree on a lie and cite each other, not the honest third. */
+function leftOut(round: number) {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const [honest, ...liars] = unit.quorum as Three
+  const gang = [...liars, unit.reserve[0]!]
+  const lie = party.result(unit, party.claim(unit, 1))
+  const own = party.commit(honest, [party.result(unit, party.claim(unit))], 7)
+  const theirs = gang.map((node) => party.commit(node, [lie], round))
+  for (const [i, node] of gang.entries()) party.reveal(node, theirs[i]!, others(theirs, theirs[i]!), round + 1)
+  party.reveal(honest, own, others([own, ...theirs], own), round + 1)
+  return { party, unit, honest, gang }
+}
+
+test('an honest result that liars do not cite holds their lie up, and the leaf where they part convicts them', () => {
+  const { party, unit, honest, gang } = leftOut(deadlineRound(new Party({ accounts: 3 }).genesis, 2))
+  const open = party.settlement(unit, false)!
+  expect([open.status, open.wants.leaves.length > 0]).toEqual(['certified', true])
+  // Its leaves are here: until the leaf where they part is computed, nothing is certified.
+  const disputed = party.settlement(unit)!
+  expect([disputed.status, disputed.refused.get(honest)]).toEqual(['disputed', 'not-cited'])
+  expect(disputed.wants.truths.map(({ leaf }) => leaf)).toEqual([2])
+  party.learn(unit, 2)
+  const state = party.state()
+  expect(state.windows.get(unit.window)!.certified.size).toBe(0)
+  expect(state.convictions.map(({ node }) => node).sort()).toEqual([...gang].sort())
+})
+
+test('nobody who was not called gives a seat away', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.decline(unit.reserve[5]!, unit)
+  party.answer(unit, [...unit.quorum.slice(0, 2), unit.reserve[0]!])
+  expect(party.settlement(unit)!.refused.get(unit.reserve[0]!)).toBe('not-assigned')
+  party.decline(unit.quorum[2]!, unit)
+  expect(party.settlement(unit)!.status).toBe('certified')
+})
+
+test('who copies a result that was left out, and lies, convicts himself and holds nothing up', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.answer(unit, unit.quorum)
+  const late = deadlineRound(party.genesis, 2)
+  const spoiler = unit.reserve[0]!
+  const own = party.commit(spoiler, [party.result(unit, party.claim(unit, 1))], late)
+  const cites = party.documents.results.length
+  expect(cites).toBeGreaterThan(0)
+  party.reveal(spoiler, own, new Map([[0, []]]), lastRound(party.genesis, 2))
+  party.learn(unit, 2)
+  const state = party.state()
+  expect(state.windows.get(unit.window)!.certified.size).toBe(1)
+  expect(state.convictions.map(({ node }) => node)).toEqual([spoiler])
+})
+
+test('after the last round nobody takes a seat, and nobody loses what is his', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const [a, b, c] = unit.quorum as Three
+  const [replacement, late] = [unit.reserve[0]!, unit.reserve[4]!]
+  party.answer(unit, [a, b, replacement], [], deadlineRound(party.genesis, 2))
+  const unitsOf = (node: string) =>
+    party.state().accounts.find(({ account }) => account === party.member(node).account)!.units
+  expect([a, b, replacement].map(unitsOf)).toEqual([1, 1, 1])
+  const over = lastRound(party.genesis, 2)
+  for (const round of [over, over + 300]) {
+    const commits = [c, late].map((node) => party.commit(node, [party.result(unit, party.claim(unit))], round))
+    for (const [i, node] of [c, late].entries()) party.reveal(node, commits[i]!, others(commits, commits[i]!), round)
+    expect([a, b, replacement].map(unitsOf)).toEqual([1, 1, 1])
+  }
+})
+
+test('a result that is not what was certified is no work done, though its leaves are hidden', () => {
+  const party = new Party({ accounts: 20 })
+  const units = party.deal(2, 4)
+  const liar = units[0]!.quorum[0]!
+  let lies = 0
+  for (const unit of units) {
+    if (!unit.quorum.includes(liar)) {
+      party.answer(unit, unit.quorum)
+      continue
+    }
+    lies++
+    const nodes = [...unit.quorum, ...unit.reserve.slice(0, 2)]
+    const commits = nodes.map((node) => {
+      const lie = node === liar
+      return party.commit(node, [party.result(unit, party.claim(unit, lie ? 7 : 0), !lie)], 8)
+    })
+    for (const [i, node] of nodes.entries()) party.reveal(node, commits[i]!, others(commits, commits[i]!), 9)
+  }
+  const state = party.state()
+  expect(state.windows.get(window)!.certified.size).toBe(4)
+  expect(missesInARow(state, 9).get(party.member(liar).account)).toBe(lies)
+})
+
+test('a claim about a leaf that is none keeps nobody from looking into the others', async () => {
+  const party = new Party({ accounts: 20 })
+  const [unit, lied] = party.deal(2, 2) as [Assignment, Assignment]
+  party.answer(unit, unit.quorum)
+  party.answer(lied, lied.quorum, [1, 1, 1])
+  const seated = [...unit.quorum, ...lied.quorum]
+  const [troll, honest] = party.members.map(({ node }) => node).filter((node) => !seated.includes(node)) as Three
+  party.audit(troll, [[2, `${unit.window}`, unit.unit, 60000, new Uint8Array(64)]])
+  const truth = party.blocks.get(party.result(lied, party.claim(lied)).leaves)!
+  party.audit(honest, [[2, `${lied.window}`, lied.unit, 2, truth.slice(128, 192)]])
+  const state = party.state()
+  expect(state.wants.truths.map(({ unit: of, leaf }) => [of, leaf])).toEqual([[lied.unit, 2]])
+  const kv = { put: async () => {}, entries: async () => [] }
+  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  expect(await learning.learn(state, new AbortController().signal)).toBe(true)
+  expect(learning.truth({ window, unit: lied.unit, leaf: 2 })).toHaveLength(64)
+})
+
+test('a draw for a past epoch, witnessed by the few on its own roster, takes the place of none', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.answer(unit, unit.quorum)
+  const gang = party.members.slice(0, 3)
+  const roster = gang.map(({ node, account }) => ({ node, account, capacity: 1 }))
+  roster.sort((a, b) => (a.node < b.node ? -1 : 1))
+  const honest = (party.documents.draws[0] as { statement: Uint8Array }).statement
+  const { body } = open(honest, drawBody, 'the draw')
+  // Ground until it comes first among equals.
+  let forged: Uint8Array
+  let nonce = 0
+  do {
+    const draw: DrawBody = { ...body, roster, pool: [{ span: 0, heads: [`x${nonce++}`] }] }
+    forged = sign(draw, gang[0]!.nodeSecret).bytes
+  } while (Buffer.compare(forged, honest) >= 0)
+  party.documents.draws.push({ statement: forged })
+  for (const { node } of gang) party.beat(node, 6, { witnessed: [{ epoch: 2, draw: cidOf(forged).toString() }] })
+  const state = party.state()
+  expect(state.equivocations).toHaveLength(1)
+  expect(state.draws.get(2)!.cid).toBe(cidOf(honest).toString())
+  expect(state.windows.get(window)!.certified.size).toBe(1)
+})
+
+test('two heartbeats that a node signed for one round count alike whatever came first', () => {
+  const party = new Party({ accounts: 20 })
+  party.answerAll(party.deal(2, 4))
+  const { cid } = party.state().draws.get(2)!
+  for (const { node } of party.members) party.beat(node, 6, { capacity: 9, witnessed: [{ epoch: 2, draw: cid }] })
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string) => party.registration(node),
+  }
+  const written = () => Buffer.from(writeCertificate(party.state(), window, sources)).toString()
+  const [certificate, heartbeats] = [written(), party.state().heartbeats]
+  party.documents.pool.reverse()
+  expect(written()).toBe(certificate)
+  expect(party.state().heartbeats).toEqual(heartbeats)
+})
