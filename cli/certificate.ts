@@ -4,7 +4,7 @@ import { certificateFiles, certificatePath, readCertificateFile } from '../orbit
 import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
 import { openRegistration } from '../orbit/rules/admit.ts'
 import { writeCertificate } from '../orbit/rules/certificate-writing.ts'
-import { registrationDocument } from '../orbit/rules/events.ts'
+import { documentKey, registrationDocument } from '../orbit/rules/events.ts'
 import { EXIT, shared, UserError, wholeNumber } from './command.ts'
 import { numberOf } from './numbers.ts'
 import { printJson } from './print.ts'
@@ -81,11 +81,15 @@ async function some(home: Home, window: bigint, units: readonly number[]): Promi
   const counted = units.flatMap((unit) => state.windows.get(window)?.certified.get(unit)?.settlement.counted ?? [])
   const records = await readLeafRecords(home, [...new Set(counted.map(({ item }) => item.result.leaves))])
   const registrations = new Map(
-    documents.accounts.map((document) => [openRegistration(home.genesis, document).node, document]),
+    documents.accounts.map((document) => {
+      const { node, account } = openRegistration(home.genesis, document)
+      return [documentKey.registration(node, account), document]
+    }),
   )
   const sources = {
     leaves: (cid: string) => records.get(cid),
-    registration: (node: string) => registrationDocument.parse(registrations.get(node)),
+    registration: (node: string, account: string) =>
+      registrationDocument.parse(registrations.get(documentKey.registration(node, account))),
   }
   return writeCertificate(state, window, sources, units)
 }

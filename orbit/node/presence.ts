@@ -64,7 +64,7 @@ export class Presence {
       ...{ round: round.round, beacon: round.signature, nonce: await this.solve(account, round) },
     }
     const consent: ConsentBody = { type: 'consent', network, account, node }
-    await put(databaseName('accounts'), documentKey.registration(node), {
+    await put(databaseName('accounts'), documentKey.registration(node, account), {
       registration: sign(registration, home.accountKey).bytes,
       consent: sign(consent, home.nodeKey).bytes,
     })

@@ -126,14 +126,20 @@ export class Service {
     this.held = new HeldLeaves(this.genesis, node, this.nodeKey)
     this.frauds = new FraudProofs({
       ...{ directory: options.home.directory, state: () => ledger.state() },
-      sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
+      sources: {
+        leaves: (cid) => this.learning.leaves(cid),
+        registration: (node, account) => this.registrationOf(node, account),
+      },
       onError: (error) => this.events.emit('notice', { text: `cannot write a fraud proof: ${error.message}` }),
     })
     ledger.onAnswer = (document) => this.answers.saw(document)
     const notice = (text: string) => this.events.emit('notice', { text })
     this.certifier = new Certifier({
       ...{ directory: options.home.directory, node, state: () => ledger.state(), signal: this.stopping.signal },
-      sources: { leaves: (cid) => this.learning.leaves(cid), registration: (of) => this.registrationOf(of) },
+      sources: {
+        leaves: (cid) => this.learning.leaves(cid),
+        registration: (node, account) => this.registrationOf(node, account),
+      },
       onWritten: (certificate) => this.events.emit('certificate', certificate),
       onError: ({ message }) => notice(message),
     })
@@ -282,8 +288,8 @@ export class Service {
     }
   }
 
-  private registrationOf(node: string) {
-    return registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node)))
+  private registrationOf(node: string, account: string) {
+    return registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node, account)))
   }
 
   state(): State {

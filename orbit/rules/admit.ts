@@ -116,7 +116,7 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
     case 'accounts': {
       const registration = openRegistration(genesis, value)
       if (registration.node !== writer) throw new RuleError("a registration in another node's name")
-      keyIs(documentKey.registration(writer))
+      keyIs(documentKey.registration(writer, registration.account))
       return
     }
     case 'pool': {

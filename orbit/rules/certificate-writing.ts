@@ -14,7 +14,7 @@ import { witnessesNeeded, witnessesOf } from './witness.ts'
 export interface CertificateSources {
   /** The leaf records that a CID names, or undefined. */
   leaves(cid: string): Uint8Array | undefined
-  registration(node: string): z.infer<typeof registrationDocument>
+  registration(node: string, account: string): z.infer<typeof registrationDocument>
 }
 
 /** The CIDs of the leaves that a certificate of these units needs. */
@@ -60,13 +60,20 @@ export function writeCertificate(
       ...audits.flat().map(({ node }) => node),
     ]),
   ].sort()
+  // As whose it was dealt its units. An auditor need not be on any of the rosters.
+  const rosters = new Map(
+    epochs.flatMap((epoch) =>
+      state.draws.get(epoch)!.draw.body.roster.map(({ node, account }) => [node, account] as const),
+    ),
+  )
+  const accountAt = (node: string) => rosters.get(node) ?? state.nodes.get(node)?.account ?? ''
   const file: CertificateFile = {
     format: 'collatz-certificate',
     version: 3,
     scope: which === 'all' ? 'window' : 'units',
     genesis: state.genesis.bytes,
     window: window.toString(),
-    registrations: nodes.map((node) => sources.registration(node)),
+    registrations: nodes.map((node) => sources.registration(node, accountAt(node))),
     draws: epochs.map((epoch, i) => {
       const { draw, signature } = state.draws.get(epoch)!
       return { draw: draw.bytes, signature, witnesses: witnesses[i]!.map(({ bytes }) => bytes) }

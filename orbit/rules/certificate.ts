@@ -242,6 +242,10 @@ function checkWitnesses(
   if (heartbeats.length !== needed || heartbeats.some((heartbeat, i) => heartbeat !== found[i])) {
     throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster, each once`)
   }
+  const accounts = new Map(draw.body.roster.map(({ node, account }) => [node, account]))
+  if (found.some(({ signer }) => nodes.get(signer)?.account !== accounts.get(signer))) {
+    throw new RuleError(`the draw of epoch ${epoch} is witnessed by a node whose registration names another account`)
+  }
 }
 
 function readDraws(genesis: Genesis, file: CertificateFile, nodes: ReadonlyMap<string, Registration>) {

@@ -8,7 +8,6 @@
  *   claim          as an auditor it signed a leaf's record that is not the one that computing that leaf gives
  * The first needs the computation of one leaf, the others none. A proof of any of them is a file (fraud.ts).
  */
-import type { Registration } from './admit.ts'
 import type { Evidence, LeafClaim, Reveal } from './batch.ts'
 import { cidOf } from './genesis.ts'
 import type { Settlement } from './quorum.ts'
@@ -32,17 +31,18 @@ export interface Conviction {
 /**
  * One an account: of several, that of the earliest deal. Sorted by account.
  *
+ * @param accountAt whose a node was when the units of an epoch were dealt
  * @param before convictions of settled windows
  */
 export function convictionsOf(
-  nodes: ReadonlyMap<string, Registration>,
+  accountAt: (node: string, epoch: number) => string | undefined,
   evidence: Evidence,
   settlements: Iterable<Settlement>,
   before: readonly Conviction[] = [],
 ): Conviction[] {
   const found: Conviction[] = [...before]
   const add = (node: string, conviction: Omit<Conviction, 'account' | 'node' | 'evidence'>) => {
-    const account = nodes.get(node)?.account
+    const account = accountAt(node, conviction.epoch)
     if (account === undefined) return
     const signed = [...conviction.reveals, ...(conviction.claim ? [conviction.claim] : [])]
     const evidence = signed.map(({ statement }) => cidOf(statement.bytes).toString())

@@ -224,7 +224,8 @@ export const databaseName = (kind: DatabaseKind, span?: number): string =>
 export const spanOf = (epoch: number, perDatabase: number): number => Math.floor(epoch / perDatabase)
 
 export const documentKey = {
-  registration: (node: string) => `${node}/registration`,
+  /** By account as well: a node that another account takes for its own does not undo what it was. */
+  registration: (node: string, account: string) => `${node}/registration/${account}`,
   /** One an epoch stands. */
   heartbeat: (node: string, epoch: number) => `${node}/heartbeat/${epoch}`,
   /** By content, so that a coordinator that seals two draws for an epoch leaves both behind. */

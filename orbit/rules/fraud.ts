@@ -110,7 +110,7 @@ export interface FraudProof {
  * @throws {RuleError} when something that it takes is not here
  */
 export function writeFraudProof(state: State, conviction: Conviction, sources: CertificateSources): Uint8Array {
-  const { kind, node, window, unit, leaf, reveals, claim } = conviction
+  const { kind, account, node, window, unit, leaf, reveals, claim } = conviction
   const [first, second] = reveals
   const missing = (what: string) => new RuleError(`${what} of unit ${unit} of window ${window} is not here`)
   if (!first && !claim) throw missing('what was signed')
@@ -118,7 +118,7 @@ export function writeFraudProof(state: State, conviction: Conviction, sources: C
     format: 'collatz-fraud-proof',
     version: 1,
     genesis: state.genesis.bytes,
-    registration: sources.registration(node),
+    registration: sources.registration(node, account),
   }
   if (kind === 'claim') {
     if (!claim) throw missing('the audit')

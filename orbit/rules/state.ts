@@ -69,13 +69,28 @@ export function levelAmong({ accounts }: State, keys: readonly string[]): Level 
   return LEVELS[Math.min(...found.map((level) => LEVELS.indexOf(level)))] ?? 'UNTRUSTED'
 }
 
+/** By draw, whose the nodes on its roster were. */
+const rosters = new WeakMap<DrawBody, ReadonlyMap<string, string>>()
+
+/**
+ * Whose a node was when the units of an epoch were dealt. If another account takes it for its own later, what it did then
+ * is still the first one's.
+ */
+export function accountAt({ draws, nodes }: Pick<State, 'draws' | 'nodes'>, epoch: number, node: string) {
+  const body = draws.get(epoch)?.draw.body
+  if (body && !rosters.has(body)) {
+    rosters.set(body, new Map(body.roster.map((entry) => [entry.node, entry.account])))
+  }
+  return (body && rosters.get(body)!.get(node)) ?? nodes.get(node)?.account
+}
+
 /** What a complete window comes to, whether it is settled or not. */
 export function summaryOf(state: State, { window, settled, certified }: WindowState): SettledWindow {
   if (settled) return settled
   const units = [...certified.values()].map(({ assignment, results }) => ({
     epoch: assignment.epoch,
     result: results[0]!.item.result,
-    accounts: results.flatMap(({ node }) => state.nodes.get(node)?.account ?? []),
+    accounts: results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? []),
   }))
   const convictions = state.convictions.filter((c) => c.window === window).map(settledConviction)
   return settledWindow(state.genesis, window, units, convictions)
@@ -146,7 +161,7 @@ export function stateOf(
   const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
   const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
   const convictions = convictionsOf(
-    nodes,
+    (node, epoch) => accountAt({ draws, nodes }, epoch, node),
     evidence,
     settlements.values(),
     before.map((conviction) => ({ ...conviction, reveals: [], claim: null })),
@@ -165,7 +180,8 @@ export function stateOf(
       if (!settlement) continue
       if (settlement.status === 'disputed') state.disputed.add(unit)
       if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
-      const results = certifying(nodes, settlement, convicted)
+      const isConvicted = (node: string) => convicted.has(accountAt({ draws, nodes }, assignment.epoch, node) ?? '')
+      const results = certifying(settlement, isConvicted)
       if (results) state.certified.set(unit, { assignment, results, settlement })
     }
   }
@@ -201,16 +217,21 @@ export function stateOf(
         ),
       ),
     },
-    accounts: accountsOf(genesis, nodes, windows.values(), convicted, asOf(genesis, draws)),
+    accounts: accountsOf(genesis, { draws, nodes }, windows.values(), convicted, asOf(genesis, draws)),
     frontier: frontierOf(genesis, complete),
   }
 }
+
+/** Of the accounts that have taken a node for their own, the earliest; of equal ones, that of the lower key. */
+const isEarlier = (a: Registration, b: Registration): boolean =>
+  a.round < b.round || (a.round === b.round && a.account < b.account)
 
 function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<string, Registration> {
   const nodes = new Map<string, Registration>()
   for (const document of documents) {
     const registration = openRegistration(genesis, document)
-    nodes.set(registration.node, registration)
+    const known = nodes.get(registration.node)
+    if (!known || isEarlier(registration, known)) nodes.set(registration.node, registration)
   }
   return nodes
 }
@@ -286,13 +307,11 @@ function settleAll(
  * stands for the others, neither the one nor all of the auditors may be convicted.
  */
 function certifying(
-  nodes: ReadonlyMap<string, Registration>,
   { results, auditors }: Settlement,
-  convicted: ReadonlySet<string>,
+  isConvicted: (node: string) => boolean,
 ): readonly Reveal[] | null {
-  const isConvicted = ({ node }: { node: string }) => convicted.has(nodes.get(node)?.account ?? '')
-  if (auditors.length > 0 && auditors.every((node) => isConvicted({ node }))) return null
-  return results.every(isConvicted) ? null : results
+  if (auditors.length > 0 && auditors.every(isConvicted)) return null
+  return results.every(({ node }) => isConvicted(node)) ? null : results
 }
 
 /** Counts why answers do not count. What is said about a deal that is not known yet waits. */
@@ -335,13 +354,13 @@ function dealtDraw(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8
 
 function accountsOf(
   genesis: Genesis,
-  nodes: ReadonlyMap<string, Registration>,
+  state: Pick<State, 'draws' | 'nodes'>,
   windows: Iterable<WindowState>,
   convicted: ReadonlySet<string>,
   now: number,
 ): AccountState[] {
   const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] } & { nodes: string[] }>()
-  for (const { account, node, name } of [...nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1))) {
+  for (const { account, node, name } of [...state.nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1))) {
     const known = accounts.get(account)
     if (known) known.nodes.push(node)
     else {
@@ -366,7 +385,7 @@ function accountsOf(
     }
     for (const { assignment, results } of certified.values()) {
       for (const { node, item } of results) {
-        const account = accounts.get(nodes.get(node)?.account ?? '')
+        const account = accounts.get(accountAt(state, assignment.epoch, node) ?? '')
         if (!account) continue
         account.units++
         account.hardNumbers += item.result.count

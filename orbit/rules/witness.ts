@@ -6,26 +6,26 @@
  * are certified by nobody. So a coordinator that seals late, or leaves people out, needs half of its own roster to sign
  * what is false, and those have signed it.
  */
-import type { Registration } from './admit.ts'
 import type { DrawBody, HeartbeatBody } from './events.ts'
 import { compareBytes, type Statement } from './statement.ts'
 
-/** By CID of the draw, by account: the heartbeat that says so. Of several, the earliest by (round, node, bytes). */
+/** By CID of the draw, by node: the heartbeat that says so. Of several, the earliest by (round, bytes). */
 export type Witnesses = ReadonlyMap<string, ReadonlyMap<string, Statement<HeartbeatBody>>>
 
+/** @param nodes those that are registered */
 export function witnessesIn(
   heartbeats: Iterable<Statement<HeartbeatBody>>,
-  nodes: ReadonlyMap<string, Pick<Registration, 'account'>>,
+  nodes: ReadonlyMap<string, unknown>,
 ): Witnesses {
   const witnesses = new Map<string, Map<string, Statement<HeartbeatBody>>>()
   for (const heartbeat of heartbeats) {
-    const account = nodes.get(heartbeat.signer)?.account
-    if (account === undefined) continue
+    const { signer } = heartbeat
+    if (!nodes.has(signer)) continue
     for (const { draw } of heartbeat.body.witnessed) {
       const of = witnesses.get(draw) ?? new Map<string, Statement<HeartbeatBody>>()
       witnesses.set(draw, of)
-      const known = of.get(account)
-      if (!known || isBefore(heartbeat, known)) of.set(account, heartbeat)
+      const known = of.get(signer)
+      if (!known || isBefore(heartbeat, known)) of.set(signer, heartbeat)
     }
   }
   return witnesses
@@ -41,13 +41,18 @@ export const accountsOn = (draw: DrawBody): number => new Set(draw.roster.map(({
 /** How many accounts have to witness a draw. */
 export const witnessesNeeded = (draw: DrawBody): number => Math.floor(accountsOn(draw) / 2) + 1
 
-/** Those on the roster that witness it, in the order of their node keys. */
+/**
+ * Those on the roster that witness it, one an account, in the order of their node keys. Whose a node is, the roster says:
+ * if another account takes it for its own afterwards, that changes nothing.
+ */
 export function witnessesOf(draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
-  const nodes = new Map(draw.roster.map(({ node, account }) => [node, account]))
-  return [...(of ?? [])]
-    .filter(([account, { signer }]) => nodes.get(signer) === account)
-    .map(([, heartbeat]) => heartbeat)
-    .sort((a, b) => (a.signer < b.signer ? -1 : 1))
+  const first = new Map<string, Statement<HeartbeatBody>>()
+  for (const { node, account } of draw.roster) {
+    const heartbeat = of?.get(node)
+    const known = first.get(account)
+    if (heartbeat && (!known || isBefore(heartbeat, known))) first.set(account, heartbeat)
+  }
+  return [...first.values()].sort((a, b) => (a.signer < b.signer ? -1 : 1))
 }
 
 export const isWitnessed = (draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined): boolean =>

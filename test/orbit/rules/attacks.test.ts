@@ -3,14 +3,14 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../kernels/cpu.ts'
 import { Learning } from '../../../orbit/node/knowledge.ts'
 import { type Assignment, deadlineRound } from '../../../orbit/rules/assignment.ts'
+import { readCertificate } from '../../../orbit/rules/certificate.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
 import { missesInARow } from '../../../orbit/rules/duties.ts'
-import type { DrawBody } from '../../../orbit/rules/events.ts'
-import { drawBody } from '../../../orbit/rules/events.ts'
+import { type DrawBody, drawBody, registrationBody } from '../../../orbit/rules/events.ts'
 import { cidOf } from '../../../orbit/rules/genesis.ts'
 import { lastRound } from '../../../orbit/rules/seats.ts'
-import { open, sign } from '../../../orbit/rules/statement.ts'
-import { Party } from './party.ts'
+import { open, publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
+import { beaconAt, Party } from './party.ts'
 
 setDefaultTimeout(60_000)
 
@@ -169,3 +169,45 @@ test('two heartbeats that a node signed for one round count alike whatever came 
   expect(written()).toBe(certificate)
   expect(party.state().heartbeats).toEqual(heartbeats)
 })
+
+test('a node that lets another account take it for its own shifts no blame, and undoes no witness and no certificate', () => {
+  const party = new Party({ accounts: 5 })
+  const units = party.deal(2, 4)
+  const [lied, ...rest] = units as [Assignment, ...Assignment[]]
+  const [liar] = lied.quorum as Three
+  party.answerAll(rest)
+  party.answer(lied, lied.quorum, [1, 0, 0])
+  party.answer(lied, lied.reserve.slice(0, 2), [0, 0], 20)
+  party.learn(lied, 2)
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string) => party.registration(node),
+  }
+  const convictedIn = () => party.state().convictions.map(({ account }) => account)
+  const written = () => Buffer.from(writeCertificate(party.state(), window, sources)).toString()
+  const certificate = written()
+  expect(convictedIn()).toEqual([party.member(liar).account])
+
+  // To an account of a lower key, and with the same old round, so that it comes first.
+  for (const { node, account, nodeSecret } of party.members) {
+    let secret: Uint8Array
+    do secret = crypto.getRandomValues(new Uint8Array(32))
+    while (publicKeyOf(secret) >= account)
+    const throwaway = publicKeyOf(secret)
+    const { network } = open(envelope(party, node), registrationBody, 'it').body
+    const nonce = (party as unknown as { nonceOf(account: string): number }).nonceOf(throwaway)
+    const words = { type: 'registration', network, account: throwaway, node, name: 'x', round: 1, beacon: beaconAt(1) }
+    party.documents.accounts.push({
+      registration: sign({ ...words, nonce }, secret).bytes,
+      consent: sign({ type: 'consent', network, account: throwaway, node }, nodeSecret).bytes,
+    })
+  }
+  const state = party.state()
+  for (const { node, account } of party.members) expect(state.nodes.get(node)!.account).not.toBe(account)
+  expect(convictedIn()).toEqual([party.member(liar).account])
+  expect(state.windows.get(window)!.complete).toBe(true)
+  expect(written()).toBe(certificate)
+  expect(readCertificate(Buffer.from(certificate)).units.size).toBe(4)
+})
+
+const envelope = (party: Party, node: string): Uint8Array => party.registration(node).registration

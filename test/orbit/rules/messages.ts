@@ -132,7 +132,7 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
     {
       ...{ kind: 'registration', database: 'accounts', writer, value: { ...party.registration(writer) } },
       parts: [own('registration', accountSecret, registrationBody), own('consent', nodeSecret, consentBody)],
-      keyOf: () => documentKey.registration(writer),
+      keyOf: (body) => documentKey.registration(writer, String(body.account)),
     },
     {
       ...{ kind: 'heartbeat', database: 'pool-2', writer, value: signed(heartbeat), parts: statement(heartbeatBody) },
