@@ -91,7 +91,7 @@ ${table(
   ['share', 'accounts', ...LIES.map((lie) => `${percent(lie)} wrong`)],
   passing.map((p) => [percent(p.share), p.colluders, ...p.chances.map(({ chance }) => percent(chance))]),
 )}
-Once seen, it costs all of them their accounts.`
+Whoever is shown wrong by his own leaves loses his account. One who hides them is not shown wrong: his result does not\ncount, and it is a miss.`
     console.log(`${lies}${audit.adaptive ? alone : ''}
 
 Roster of epoch ${newest}: ${roster.length} nodes, ${tickets} tickets, N = ${replication}.

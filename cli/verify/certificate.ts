@@ -67,6 +67,15 @@ async function recompute(path: string, certificate: Certified, count: number): P
   return chosen
 }
 
+/** What is left to trust of the draws: that the coordinator and half of a roster were not in it together. */
+function drawsText({ draws }: Certified): string {
+  const coordinators = [...new Set(draws.map(({ coordinator }) => coordinator.slice(0, 12)))]
+  const sizes = draws.map(({ accounts }) => accounts)
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)]
+  const rosters = least === most ? `${least}` : `${least} to ${most}`
+  return `in ${draws.length} ${draws.length === 1 ? 'epoch' : 'epochs'} by ${coordinators.join(', ')} among ${rosters} ${most === 1 ? 'account' : 'accounts'}, more than half of whom had the draw in time`
+}
+
 function report(path: string, certificate: Certified, recomputed: readonly LeafId[], json: boolean): void {
   const { genesis, window, complete, count, checksum, peak, accounts, units, contested } = certificate
   const { partition, body } = genesis
@@ -83,6 +92,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
       end,
       complete,
       units: units.size,
+      draws: certificate.draws,
       audited: audited.length,
       leaves: [...units.values()].reduce((sum, { leaves }) => sum + (leaves?.length ?? 0), 0),
       contested: contested.map(({ unit, leaf }) => ({ unit, leaf })),
@@ -106,6 +116,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
   checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
              ${units.size} ${units.size === 1 ? 'unit' : 'units'}${complete ? ' that are the whole partition' : ''}, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'}, committed
              to before they were shown, and its Merkle root${audited.length > 0 ? `;\n             but ${audited.length === units.size ? 'all' : audited.length} of them with one result of a trusted account, and an audit by ${body.audit.auditors} others` : ''}
+  drawn      ${drawsText(certificate)}
   hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? nothing : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}

@@ -36,7 +36,7 @@ import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Knowledge, settle, type Wrong } from './quorum.ts'
 import type { DealtDraw } from './state.ts'
 import { open, RuleError, type Statement } from './statement.ts'
-import { witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
+import { accountsOn, witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
 /** What a certificate that holds up says. */
 export interface Certified {
   readonly genesis: Genesis
@@ -51,6 +51,8 @@ export interface Certified {
   /** Whose results are in it. */
   readonly accounts: readonly Registration[]
   readonly units: ReadonlyMap<number, CertifiedResult>
+  /** The draws that dealt its units: who sealed them, and how many accounts were on their rosters. */
+  readonly draws: readonly { readonly epoch: number; readonly coordinator: string; readonly accounts: number }[]
   /** Leaves on which somebody signed something else: whoever is not sure computes these. */
   readonly contested: readonly LeafId[]
 }
@@ -189,6 +191,9 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     peak: total.peak,
     accounts: [...nodes.values()].filter(({ node }) => signers.has(node)),
     units,
+    draws: draws.map(({ epoch, dealt }) => ({
+      ...{ epoch, coordinator: dealt.draw.signer, accounts: accountsOn(dealt.draw.body) },
+    })),
     contested,
   }
 }
