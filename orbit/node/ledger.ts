@@ -142,6 +142,7 @@ export class Ledger {
   /** The documents or what is known besides them changed. */
   invalidate(): void {
     this.cached = null
+    this.publishedDraws = null
     this.changed()
   }
 
@@ -157,21 +158,27 @@ export class Ledger {
     return coordinators.some((writer) => this.get('draws', documentKey.beacon(writer, round)) !== undefined)
   }
 
+  private publishedDraws: ReadonlySet<string> | null = null
+
   /** Whether a draw was published, and none of that coordinator for that epoch has more accounts on its roster. */
   isPublished(cid: string): boolean {
-    const draws: Statement<DrawBody>[] = []
+    this.publishedDraws ??= this.computePublished()
+    return this.publishedDraws.has(cid)
+  }
+
+  private computePublished(): ReadonlySet<string> {
+    const largest = new Map<string, { accounts: number; cids: string[] }>()
     for (const document of this.of('draws')) {
       const { success, data } = statementDocument.safeParse(document)
-      if (success) draws.push(open(data.statement, drawBody, 'the draw'))
+      if (!success) continue
+      const { signer, body, bytes } = open(data.statement, drawBody, 'the draw')
+      const key = `${signer}/${body.epoch}`
+      const [accounts, cid] = [accountsOn(body), cidOf(bytes).toString()]
+      const known = largest.get(key)
+      if (!known || accounts > known.accounts) largest.set(key, { accounts, cids: [cid] })
+      else if (accounts === known.accounts) known.cids.push(cid)
     }
-    const one = draws.find(({ bytes }) => cidOf(bytes).toString() === cid)
-    return (
-      one !== undefined &&
-      draws.every(
-        ({ signer, body }) =>
-          signer !== one.signer || body.epoch !== one.body.epoch || accountsOn(body) <= accountsOn(one.body),
-      )
-    )
+    return new Set([...largest.values()].flatMap(({ cids }) => cids))
   }
 
   get(database: string, key: string): unknown {

@@ -24,6 +24,8 @@ import { readSnapshot, type SnapshotWindow } from './snapshot.ts'
 import { SqliteFile } from './sqlite.ts'
 
 export const SETTLED = 'settled/'
+/** Windows from a snapshot whose draws have not been found among those published: how often they have been looked for. */
+export const UNCONFIRMED = 'unconfirmed/'
 
 /** From the rows of the node's private table. */
 export const historyOf = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<bigint, SettledWindow> =>
@@ -90,7 +92,8 @@ export function overDraws(genesis: Genesis, documents: Iterable<unknown>, histor
 
 /**
  * Takes a snapshot in: what it certifies is settled for this node from its first start on. Windows that are not over are
- * left to their documents, which may say more than the certificate.
+ * left to their documents, which may say more than the certificate. Whether the draws that they rest on were published
+ * will be seen when the node runs (settling.ts).
  *
  * @param round the newest round, by this machine's clock
  * @param onWindow hears how many windows were checked so far, and how many there are
@@ -140,6 +143,7 @@ async function takeIn(
     sql.transaction(() => {
       for (const settled of kept) {
         sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${SETTLED}${settled.window}`, encodeSettled(settled))
+        sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${UNCONFIRMED}${settled.window}`, new Uint8Array([0]))
       }
     })
   } finally {

@@ -6,21 +6,25 @@
 import { existsSync } from 'node:fs'
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../kernels/unit.ts'
+import { readDealtDraws } from '../rules/certificate.ts'
 import type { Genesis } from '../rules/genesis.ts'
 import { encodeSettled, type SettledConviction, type SettledWindow } from '../rules/history.ts'
 import { RuleError } from '../rules/statement.ts'
-import { certificatePath, readCertificateFile, writeCertificateFile } from './certificates.ts'
+import { certificatePath, readCertificateFile, removeCertificateFile, writeCertificateFile } from './certificates.ts'
 import { fraudProofFiles, writeFraudProofFile } from './fraud.ts'
 import type { Learning } from './knowledge.ts'
 import type { Ledger } from './ledger.ts'
 import type { OrbitNode } from './open.ts'
 import { Single } from './serial.ts'
-import { historyOf, leavesNamed, SETTLED, settleable } from './settled.ts'
+import { historyOf, leavesNamed, SETTLED, settleable, UNCONFIRMED } from './settled.ts'
 import { SettledExchange } from './settled-exchange.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 
 /** How often it looks for what is over, and asks a peer, in rounds. */
 const EVERY = 20
+/** How often the draws of a window from a snapshot are looked for, and how long at a time. */
+const TRIES = 10
+const CONFIRMING_MS = 500
 
 export interface SettlingOptions {
   readonly directory: string
@@ -88,6 +92,7 @@ export class Settling {
       await ledger.dropSpans(round)
     }
     const hasPeers = node.peers().length > 0
+    if (isTime && hasPeers) await this.confirm()
     if (isTime || (!this.hasAsked && hasPeers)) void this.catchingUp.run()
     this.hasAsked ||= hasPeers
   }
@@ -95,6 +100,32 @@ export class Settling {
   /** Resolves when nothing of it is under way. */
   async settled(): Promise<void> {
     await Promise.all([this.shelving.settled(), this.catchingUp.settled()])
+  }
+
+  /**
+   * A snapshot proves that nodes were dealt units by a draw and agreed; whether that draw was ever published it can't prove.
+   * The log of draws tells, once it is here. What is not in it after a while is not believed any more.
+   */
+  private async confirm(): Promise<void> {
+    const { directory, node, ledger, notice } = this.options
+    const began = performance.now()
+    for (const [key, [tries = 0]] of await node.kv.entries(UNCONFIRMED)) {
+      if (performance.now() - began > CONFIRMING_MS) return
+      const window = BigInt(key.slice(UNCONFIRMED.length))
+      const file = readCertificateFile(directory, window)
+      const isPublished = file !== null && readDealtDraws(file).every(({ cid }) => ledger.isPublished(cid))
+      if (!isPublished && tries + 1 < TRIES) {
+        await node.kv.put(key, new Uint8Array([tries + 1]))
+        continue
+      }
+      await node.kv.delete(key)
+      if (isPublished) continue
+      await node.kv.delete(`${SETTLED}${window}`)
+      ledger.history.delete(window)
+      ledger.invalidate()
+      removeCertificateFile(directory, window)
+      notice(`window ${window} of the snapshot rests on a draw that nobody published: it does not count any more`)
+    }
   }
 
   /** What is over is remembered in a few bytes; its documents are forgotten, and the leaves of its results. */

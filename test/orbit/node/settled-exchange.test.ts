@@ -6,10 +6,13 @@ import type { Engine } from '../../../kernels/unit.ts'
 import { fraudProofPath } from '../../../orbit/node/fraud.ts'
 import { createHome, type Home } from '../../../orbit/node/home.ts'
 import { knowledgeOf } from '../../../orbit/node/knowledge.ts'
-import { readKnowledge } from '../../../orbit/node/offline.ts'
+import type { Ledger } from '../../../orbit/node/ledger.ts'
+import { readHistory, readKnowledge } from '../../../orbit/node/offline.ts'
 import type { Single } from '../../../orbit/node/serial.ts'
 import { Service } from '../../../orbit/node/service.ts'
+import { importSnapshot } from '../../../orbit/node/settled.ts'
 import { rangesOf, SettledExchange } from '../../../orbit/node/settled-exchange.ts'
+import { writeSnapshot } from '../../../orbit/node/snapshot.ts'
 import type { SnapshotShelf } from '../../../orbit/node/snapshot-exchange.ts'
 import { withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
 import { readFraudProof, writeFraudProof } from '../../../orbit/rules/fraud.ts'
@@ -250,4 +253,31 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
   expect(readFileSync(fraudProofPath(homes[1].directory, conviction))).toEqual(Buffer.from(proof))
   const { convictions } = knowledgeOf(readKnowledge(homes[1], { leaves: [], truths: [] }))
   expect(convictions).toEqual([settledConviction(conviction)])
+})
+
+test('what a snapshot brought counts no more when its draw turns out to be nobody’s', async () => {
+  const home = createHome({
+    ...{ directory: join(lab.directory(), 'home'), genesis: network.genesis, name: 'guest', peers: [] },
+    ...{ accountKey: new Uint8Array(32).fill(3), nodeKey: new Uint8Array(32).fill(4) },
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+  })
+  const file = join(lab.directory(), 'snapshot.car')
+  await writeSnapshot(file, network.genesis, windows, (window) => certificates.get(window)!)
+  expect(await importSnapshot(home, file, engine, OVER, () => {})).toBe(3)
+  const service = await Service.start({ home, capacity: 0 })
+  try {
+    const { ledger, settling } = service as unknown as { ledger: Ledger; settling: { confirm: () => Promise<void> } }
+    expect(service.state().frontier.windows).toBe(3)
+    // The draws of the first and the last window were published.
+    const published = [2, 6].map((epoch) => state.draws.get(epoch)!.cid)
+    ledger.isPublished = (cid) => published.includes(cid)
+    for (let i = 0; i < 9; i++) await settling.confirm()
+    expect(service.state().frontier.windows).toBe(3)
+    await settling.confirm()
+    expect(service.state().frontier).toMatchObject({ windows: 1, beyond: [windows[2]!] })
+    expect(await service.node.kv.entries('unconfirmed/')).toEqual([])
+  } finally {
+    await service.stop()
+  }
+  expect([...readHistory(home).keys()]).toEqual([windows[0]!, windows[2]!])
 })
