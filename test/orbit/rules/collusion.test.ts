@@ -4,9 +4,11 @@
  */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { type Assignment, seedRound } from '../../../orbit/rules/assignment.ts'
+import { auditOf, detectionChance } from '../../../orbit/rules/audit.ts'
+import { randomnessOf } from '../../../orbit/rules/beacon.ts'
 import { revealable } from '../../../orbit/rules/duties.ts'
 import type { State } from '../../../orbit/rules/state.ts'
-import { Party } from './party.ts'
+import { beaconAt, Party } from './party.ts'
 
 setDefaultTimeout(120_000)
 
@@ -66,7 +68,43 @@ describe('lying where the whole quorum is theirs', () => {
     expect(state.convictions).toEqual([])
   })
 
-  test('is exposed by audits, unit by unit, until nothing false is left and all who signed are banned', () => {
+  test('is met by audits that a later round draws, as often as arithmetic says, and costs all three their accounts', () => {
+    const wrong = falseUnits(party.state())
+    const { leaves, auditors } = party.genesis.body.audit
+    const { roster } = party.state().draws.get(EPOCH)!.draw.body
+    const later = randomnessOf(beaconAt(seedRound(party.genesis, EPOCH + 5)))
+    const found = wrong.filter(({ assignment }) => {
+      const { epoch, window, unit, quorum } = assignment
+      const signers = quorum.map((node) => party.member(node).account)
+      const drawn = auditOf(
+        party.genesis,
+        { epoch, window, unit, leaves: 4, signers, level: 'UNTRUSTED' },
+        roster,
+        later,
+      )!
+      expect([drawn.leaves.length, drawn.auditors.length]).toEqual([leaves, auditors])
+      // The lie is in leaf 2. Colluders say nothing.
+      const honest = drawn.auditors.filter((node) => !colluders.has(node))
+      if (!drawn.leaves.includes(2)) return false
+      const record = party.blocks.get(party.result(assignment, party.claim(assignment)).leaves)!.slice(2 * 64, 3 * 64)
+      for (const node of honest) party.audit(node, [[epoch, window.toString(), unit, 2, record]])
+      party.learn(assignment, 2)
+      return honest.length > 0
+    })
+    // Both auditors are colluders with chance 2/17 * 1/16.
+    const [low, high] = interval(wrong.length, detectionChance(4, 1, leaves) * (1 - (2 / 17) * (1 / 16)))
+    expect(found.length).toBeGreaterThanOrEqual(low)
+    expect(found.length).toBeLessThanOrEqual(high)
+    expect(found.length).toBeGreaterThan(0)
+    const banned = new Set(party.state().convictions.map(({ node }) => node))
+    expect(banned).toEqual(new Set(found.flatMap(({ assignment }) => assignment.quorum)))
+    // And with the accounts all that they certified among themselves.
+    for (const { assignment } of falseUnits(party.state())) {
+      expect(assignment.quorum.every((node) => banned.has(node))).toBe(false)
+    }
+  })
+
+  test('and what is left goes with the next that meets it, until nothing false is left and all who signed are banned', () => {
     const auditor = party.members[19]!.node
     const wrong = falseUnits(party.state())
     const claims = wrong.map(({ assignment }) => {
@@ -81,12 +119,11 @@ describe('lying where the whole quorum is theirs', () => {
         Uint8Array,
       ]
     })
-    party.audit(auditor, claims)
+    if (claims.length > 0) party.audit(auditor, claims)
     const state = party.state()
     expect(falseUnits(state)).toEqual([])
     const banned = new Set(state.accounts.filter(({ level }) => level === 'BANNED').flatMap(({ nodes }) => nodes))
-    const signed = new Set(wrong.flatMap(({ assignment }) => assignment.quorum))
-    expect(banned).toEqual(signed)
+    expect(banned).toEqual(new Set(assignments.filter(isTheirs).flatMap(({ quorum }) => quorum)))
     for (const node of banned) expect(colluders.has(node)).toBe(true)
   })
 })
