@@ -3,7 +3,7 @@
  * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
  */
 import { unitKey } from './assignment.ts'
-import { missesInARow, outstanding } from './duties.ts'
+import { contradicted, missesInARow, outstanding } from './duties.ts'
 import type { DrawBody, HeartbeatBody } from './events.ts'
 import { rosterAt } from './roster.ts'
 import { isUnitCertified, type State } from './state.ts'
@@ -18,10 +18,16 @@ export interface CitedPool {
   readonly heartbeats: readonly HeartbeatBody[]
 }
 
-/** Accounts whose single result may certify a unit, together with an audit. Ascending. */
+/**
+ * Accounts whose single result may certify a unit, together with an audit. Ascending. Whoever has shown something else than
+ * what was certified is none of them until that is settled: he may hide the leaves that would convict him.
+ */
 export function trustedAt(state: State): string[] {
   if (!state.genesis.body.audit.adaptive) return []
-  return state.accounts.flatMap(({ account, level }) => (isTrusted(level) ? [account] : [])).sort()
+  const doubtful = contradicted(state)
+  return state.accounts
+    .flatMap(({ account, level }) => (isTrusted(level) && !doubtful.has(account) ? [account] : []))
+    .sort()
 }
 
 /** Accounts that are dealt nothing: they have missed too much in a row, or are convicted. Ascending. */

@@ -9,7 +9,7 @@ import { resultKey } from './events.ts'
 import { settledAfter } from './history.ts'
 import { declinesOf } from './quorum.ts'
 import { type Calls, commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
-import { isUnitCertified, type State } from './state.ts'
+import { accountAt, isUnitCertified, type State } from './state.ts'
 import { isWitnessed } from './witness.ts'
 
 const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
@@ -161,6 +161,21 @@ function isContradicted(state: State, assignment: Assignment, node: string): boo
   const [certified] = settlement?.status === 'certified' ? settlement.results : []
   const own = evidenceFor(state, assignment).reveals.get(node)
   return certified !== undefined && own !== undefined && resultKey(own.item.result) !== resultKey(certified.item.result)
+}
+
+/** Accounts that have shown something else than what was certified, in deals that are not settled. */
+export function contradicted(state: State): Set<string> {
+  const accounts = new Set<string>()
+  for (const { assignments } of state.draws.values()) {
+    for (const assignment of assignments) {
+      if (state.settlements.get(dealtUnitKey(assignment))?.status !== 'certified') continue
+      for (const node of evidenceFor(state, assignment).reveals.keys()) {
+        const account = accountAt(state, assignment.epoch, node)
+        if (account !== undefined && isContradicted(state, assignment, node)) accounts.add(account)
+      }
+    }
+  }
+  return accounts
 }
 
 /** A unit that another epoch's deal got certified is no miss: its nodes were spared the work (duties). */

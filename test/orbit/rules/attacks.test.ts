@@ -5,6 +5,7 @@ import { Learning } from '../../../orbit/node/knowledge.ts'
 import { type Assignment, deadlineRound } from '../../../orbit/rules/assignment.ts'
 import { readCertificate } from '../../../orbit/rules/certificate.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
+import { trustedAt } from '../../../orbit/rules/draw.ts'
 import { missesInARow } from '../../../orbit/rules/duties.ts'
 import { type DrawBody, drawBody, registrationBody } from '../../../orbit/rules/events.ts'
 import { cidOf } from '../../../orbit/rules/genesis.ts'
@@ -110,6 +111,28 @@ test('a result that is not what was certified is no work done, though its leaves
   const state = party.state()
   expect(state.windows.get(window)!.certified.size).toBe(4)
   expect(missesInARow(state, 9).get(party.member(liar).account)).toBe(lies)
+})
+
+test('a trusted account that shows a lie and hides its leaves is not trusted on', () => {
+  const trust = { verified: 1, trusted: 1, elite: 100, idleRounds: 1000 }
+  const party = new Party({ accounts: 8, changes: { trust, audit: { leaves: 2, auditors: 2, adaptive: true } } })
+  party.answerAll(party.deal(2, 8))
+  const before = trustedAt(party.state())
+  expect(before.length).toBeGreaterThan(3)
+  const [unit] = party.deal(4, 1, { from: 8, trusted: before }) as [Assignment]
+  const [one] = unit.quorum as Three
+  const lie = party.commit(one, [party.result(unit, party.claim(unit, 1), false)], 12)
+  party.reveal(one, lie, new Map([[0, []]]), 12)
+  expect(trustedAt(party.state())).toEqual(before)
+  // The audit does not certify it, so the others are called.
+  const called = unit.reserve.slice(0, 3)
+  party.answer(unit, called, [], deadlineRound(party.genesis, 4))
+  party.learn(unit, 2)
+  const state = party.state()
+  const { status, results } = party.settlement(unit)!
+  expect([status, state.convictions.length, results.map(({ node }) => node)]).toEqual(['certified', 0, called])
+  expect(trustedAt(state)).not.toContain(party.member(one).account)
+  expect(missesInARow(state, 13).get(party.member(one).account)).toBe(1)
 })
 
 test('a claim about a leaf that is none keeps nobody from looking into the others', async () => {
