@@ -2,8 +2,9 @@
  * Coordinators seal draws; this is what keeps them honest in doing so.
  *
  * Turns. In epoch e the coordinators come in the order of the genesis, rotated by e: if several seal a draw, the one that is
- * witnessed stands (witness.ts), and of those the one whose turn comes first. Each later one may seal only when the ones before it have been silent for its share of
- * the epoch (mayStepIn), so one that is gone costs the network a part of an epoch.
+ * witnessed stands (witness.ts), of those the one with the most accounts on its roster, and of those the one whose turn comes
+ * first. Each later one may seal only when the ones before it have been silent for its share of the epoch (mayStepIn), so
+ * one that is gone costs the network a part of an epoch.
  *
  * Equivocation. Two different draws that one coordinator signed for one epoch prove that it tried to choose between
  * them. The two statements are the proof; whoever has them needs nothing else. No honest node witnesses any draw of its

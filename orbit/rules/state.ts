@@ -22,7 +22,7 @@ import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle, ty
 import { newestHeartbeats } from './roster.ts'
 import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
 import { LEVELS, type Level, levelOf } from './trust.ts'
-import { isWitnessed, type Witnesses, witnessesIn, witnessesOf } from './witness.ts'
+import { accountsOn, isWitnessed, type Witnesses, witnessesIn } from './witness.ts'
 
 /** Documents that admit.ts has let in. */
 export interface Documents {
@@ -237,8 +237,8 @@ function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<
 }
 
 /**
- * The draw of each epoch. Of several that which most accounts witness, so that none sealed later, with a roster of a few who
- * say so, can take its place; of those by whose turn it was. An exposed coordinator's stand only if they are witnessed: after that no honest node witnesses any.
+ * The draw of each epoch. Of several that which is witnessed, and of those that with the most accounts on its roster, so that
+ * none sealed later, with a roster of a few who say so, can take its place; of those by whose turn it was. An exposed coordinator's stand only if they are witnessed: after that no honest node witnesses any.
  */
 function readDraws(genesis: Genesis, documents: Iterable<unknown>, witnesses: Witnesses) {
   const signatures = new Map<number, Uint8Array>()
@@ -254,13 +254,12 @@ function readDraws(genesis: Genesis, documents: Iterable<unknown>, witnesses: Wi
   const { coordinators } = genesis.body
   const ordered = statements
     .map((draw) => {
-      const of = witnesses.get(cidOf(draw.bytes).toString())
-      const stands = isWitnessed(draw.body, of)
-      return { draw, isWitnessed: stands, witnesses: stands ? witnessesOf(draw.body, of).length : 0 }
+      const stands = isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString()))
+      return { draw, isWitnessed: stands, witnessedOf: stands ? accountsOn(draw.body) : 0 }
     })
     .sort(
       (a, b) =>
-        b.witnesses - a.witnesses ||
+        b.witnessedOf - a.witnessedOf ||
         turnOf(coordinators, a.draw) - turnOf(coordinators, b.draw) ||
         compareBytes(a.draw.bytes, b.draw.bytes),
     )

@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import { checkEquivocation, mayStepIn, turnOf } from '../../../orbit/rules/coordinators.ts'
 import type { DrawBody } from '../../../orbit/rules/events.ts'
+import { cidOf } from '../../../orbit/rules/genesis.ts'
 import { RuleError, sign } from '../../../orbit/rules/statement.ts'
 import { miniature } from './miniature.ts'
 import { Party } from './party.ts'
@@ -61,6 +62,14 @@ test('a draw sealed afterwards by the one whose turn it was takes nothing from t
     // Party's draws are the first one's; in one of two epochs the turn is the second's.
     const late = sign({ ...draw.body, offers: [{ ...draw.body.offers[0]!, to: 1 }] }, secretOf(coordinators[1]!))
     two.documents.draws.push({ statement: late.bytes })
+    expect(two.state().draws.get(epoch)!.draw.bytes).toEqual(draw.bytes)
+    // Nor does one with a roster of its own people, who all say that they had it in time.
+    const own = two.members.slice(0, 2).map(({ node, account }) => ({ node, account, capacity: 4 }))
+    const roster = own.sort((a, b) => (a.node < b.node ? -1 : 1))
+    const small = sign({ ...draw.body, roster }, secretOf(coordinators[1]!))
+    two.documents.draws.push({ statement: small.bytes })
+    const witnessed = [{ epoch, draw: cidOf(small.bytes).toString() }]
+    for (const { node } of own) two.beat(node, epoch * 3, { witnessed })
     expect(two.state().draws.get(epoch)!.draw.bytes).toEqual(draw.bytes)
   }
 })
