@@ -5,7 +5,7 @@ import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
 import { openRegistration } from '../orbit/rules/admit.ts'
 import { writeCertificate } from '../orbit/rules/certificate-writing.ts'
 import { documentKey, registrationDocument } from '../orbit/rules/events.ts'
-import { EXIT, shared, UserError, wholeNumber } from './command.ts'
+import { EXIT, shared, UserError, unitsOf } from './command.ts'
 import { numberOf } from './numbers.ts'
 import { printJson } from './print.ts'
 import { readLeafRecords, readSource } from './source.ts'
@@ -57,14 +57,12 @@ function windowOf({ genesis }: Home, text: string): bigint {
   const window = numberOf('the window', text)
   if (window < genesis.firstWindow || window >= 1n << 96n) {
     throw new UserError(
-      `window ${text} is out of range: this network's windows begin at ${genesis.firstWindow}`,
+      `window ${text} is out of range: this network's windows are ${genesis.firstWindow} to 2^96 - 1`,
       EXIT.usage,
     )
   }
   return window
 }
-
-const unitsOf = (text: string): number[] => text.split(',').map((unit) => wholeNumber('--units', unit.trim(), 0, 65535))
 
 function whole(home: Home, window: bigint): Uint8Array {
   const bytes = readCertificateFile(home.directory, window)

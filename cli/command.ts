@@ -15,8 +15,8 @@ export class UserError extends Error {
   }
 }
 
-/** Exit codes, after sysexits.h where it has one. */
-export const EXIT = { usage: 64, refused: 65, interrupted: 130 } as const
+/** Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a counterexample. */
+export const EXIT = { candidate: 3, usage: 64, refused: 65, interrupted: 130 } as const
 
 /** Flags that many commands share. */
 export const shared = {
@@ -48,27 +48,59 @@ export async function dispatch(root: CommandDef<any>, argv: readonly string[]): 
     }
     const helpAt = rest.findIndex((argument) => argument === '--help' || argument === '-h')
     if (helpAt !== -1 && !rest.slice(0, helpAt).includes('--')) {
-      console.log(await renderUsage(command, parent))
+      // citty puts the parent's name before the command's: the whole way to it.
+      const way = path.split(' ').slice(0, -1).join(' ')
+      console.log(await renderUsage(command, parent && { ...parent, meta: { name: way } }))
       return
     }
     const args = (command.args ?? {}) as ArgsDef
     const positionals = Object.values(args).filter((arg) => arg.type === 'positional').length
     if (Object.keys(children).length > 0 && positionals === 0) {
       if (name !== undefined && !name.startsWith('-')) {
-        throw new UserError(`unknown command "${path} ${name}": see \`${path} --help\``, EXIT.usage)
+        const meant = nearest(name, Object.keys(children))
+        const guess = meant === null ? '' : `did you mean "${path} ${meant}"? `
+        throw new UserError(`unknown command "${path} ${name}": ${guess}see \`${path} --help\``, EXIT.usage)
       }
       if (!command.run) {
         console.log(await renderUsage(command, parent))
         throw new UserError(`\`${path}\` needs one of its commands`, EXIT.usage)
       }
     }
-    checkArguments(path, args, positionals, rest)
+    checkArguments(path, args, positionals, rest, Object.keys(children))
     await runCommand({ ...command, subCommands: undefined } as CommandDef<any>, { rawArgs: rest })
     return
   }
 }
 
-function checkArguments(path: string, args: ArgsDef, positionals: number, rest: readonly string[]): void {
+/** Of some words, the one that takes fewest slips of the finger to what was typed, two at most; null if none does. */
+function nearest(typed: string, words: readonly string[]): string | null {
+  const [best] = words.map((word) => ({ word, slips: slips(typed, word) })).sort((a, b) => a.slips - b.slips)
+  return best && best.slips <= Math.min(2, best.word.length / 2) ? best.word : null
+}
+
+/** Letters to add, drop, change or swap with their neighbour. */
+function slips(a: string, b: string): number {
+  const d = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array(b.length).fill(0)] as number[])
+  for (let j = 1; j <= b.length; j++) d[0]![j] = j
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const changed = d[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swapped = isSwap ? d[i - 2]![j - 2]! + 1 : changed
+      d[i]![j] = Math.min(d[i - 1]![j]! + 1, d[i]![j - 1]! + 1, changed, swapped)
+    }
+  }
+  return d[a.length]![b.length]!
+}
+
+/** @param children commands below it: the first argument may be one of them with a slip of the finger */
+function checkArguments(
+  path: string,
+  args: ArgsDef,
+  positionals: number,
+  rest: readonly string[],
+  children: readonly string[],
+): void {
   const options: Record<string, { type: 'boolean' | 'string' }> = {}
   for (const [name, arg] of Object.entries(args)) {
     if (arg.type === 'positional') continue
@@ -94,7 +126,9 @@ function checkArguments(path: string, args: ArgsDef, positionals: number, rest: 
   }
   const extra = given[positionals]
   if (extra !== undefined) {
-    throw new UserError(`unexpected argument "${extra}": see \`${path} --help\``, EXIT.usage)
+    const meant = nearest(given[0]!, children)
+    const guess = meant === null ? '' : `did you mean "${path} ${meant}"? `
+    throw new UserError(`unexpected argument "${extra}": ${guess}see \`${path} --help\``, EXIT.usage)
   }
 }
 
@@ -107,6 +141,10 @@ export function wholeNumber(flag: string, text: string, low: number, high: numbe
   return value
 }
 
+/** The value of a flag --units: `3` or `3,17`. @throws {UserError} */
+export const unitsOf = (text: string): number[] =>
+  text.split(',').map((unit) => wholeNumber('--units', unit.trim(), 0, 65535))
+
 /** A signal that fires at the first Ctrl-C (or SIGTERM); a second one ends the program at once. */
 export function interruptible(): AbortSignal {
   const controller = new AbortController()
@@ -117,6 +155,12 @@ export function interruptible(): AbortSignal {
   process.on('SIGINT', handler)
   process.on('SIGTERM', handler)
   return controller.signal
+}
+
+/** Resolves when the signal fires, or at once if it has. */
+export function fired(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** What was typed, to be typed again. */

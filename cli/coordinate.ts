@@ -23,7 +23,7 @@ export const coordinate = defineCommand({
           `${coordinators.map((key) => key.slice(0, 12)).join(', ')}. Take part with \`collatz work\``,
       )
     }
-    await runNode(home, args.listen)
+    await runNode(home, args.listen, { sealed: true, json: Boolean(args.json) })
   },
 })
 

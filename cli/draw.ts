@@ -1,55 +1,38 @@
 import { defineCommand } from 'citty'
 import { readCertificateFile } from '../orbit/node/certificates.ts'
 import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
-import { assign, deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
+import { deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
 import { readDealtDraws } from '../orbit/rules/certificate.ts'
-import { type DealtDraw, isUnitCertified, type State } from '../orbit/rules/state.ts'
-import { equalBytes } from '../orbit/rules/statement.ts'
+import type { DealtDraw } from '../orbit/rules/dealt.ts'
+import { isUnitCertified, type State } from '../orbit/rules/state.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../orbit/rules/witness.ts'
 import { shared, UserError, wholeNumber } from './command.ts'
 import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
 
-const epoch = { type: 'positional', description: 'epoch of the draw (default: the newest)', required: false } as const
+export const epochArg = {
+  type: 'positional',
+  description: 'epoch of the draw (default: the newest)',
+  required: false,
+} as const
 
 export const draw = defineCommand({
   meta: { name: 'draw', description: 'who was dealt which units in an epoch' },
-  args: { epoch, ...shared },
+  args: { epoch: epochArg, ...shared },
   async run({ args }) {
     const home = openHome(homeDirectory(args.data))
     const { state } = await readSource(home)
     const dealt = pick(home, state, args.epoch)
-    if (args.json) printJson(drawOf(state, dealt))
+    if (args.json) printJson(drawOf(state, dealt, witnesses(state, dealt)))
     else console.log(drawText(state, dealt))
   },
 })
 
-export const verifyDraw = defineCommand({
-  meta: { name: 'draw', description: 'recompute the deal of an epoch, offline, from what is stored' },
-  args: { epoch, ...shared },
-  async run({ args }) {
-    const home = openHome(homeDirectory(args.data))
-    const { state } = await readSource(home)
-    const dealt = pick(home, state, args.epoch)
-    // Once more from the two things that matter, the sealed draw and the beacon's signature, and from nothing cached.
-    const again = assign(state.genesis, dealt.draw.body, dealt.signature.slice())
-    const same =
-      equalBytes(new TextEncoder().encode(text(again)), new TextEncoder().encode(text(dealt.assignments))) &&
-      again.length > 0
-    if (!same)
-      throw new UserError(
-        `the deal of epoch ${dealt.draw.body.epoch} does not follow from its draw and its beacon round`,
-      )
-    if (args.json) return printJson({ valid: true, ...drawOf(state, dealt) })
-    console.log(`VALID: the deal of epoch ${dealt.draw.body.epoch} follows from the draw that coordinator ${dealt.draw.signer.slice(0, 12)}
-sealed and from beacon round ${seedRound(state.genesis, dealt.draw.body.epoch)}, whose signature holds.
-
-${drawText(state, dealt)}`)
-  },
-})
-
-const text = (assignments: DealtDraw['assignments']): string =>
-  assignments.map(({ window, unit, quorum }) => `${window}/${unit}: ${quorum.join(' ')}`).join('\n')
+interface Witnesses {
+  readonly accounts: number
+  readonly needed: number
+  readonly of: number
+}
 
 function pick(home: Home, state: State, given: string | undefined): DealtDraw {
   const newest = Math.max(...state.draws.keys())
@@ -66,11 +49,11 @@ function pick(home: Home, state: State, given: string | undefined): DealtDraw {
 }
 
 /** The draw of an epoch that is over: its documents are gone, but the certificates that rest on it have it. */
-function settledDraw({ directory }: Home, { genesis, windows }: State, epoch: number): DealtDraw | undefined {
+export function settledDraw({ directory }: Home, { genesis, windows }: State, epoch: number): DealtDraw | undefined {
   const round = seedRound(genesis, epoch)
   const candidates = [...windows.values()]
-    .filter(({ settled }) => settled !== null && settled.lastRound >= round)
-    .sort((a, b) => a.settled!.lastRound - b.settled!.lastRound)
+    .filter(({ settled }) => settled !== null && settled.dealtAt >= round)
+    .sort((a, b) => a.settled!.dealtAt - b.settled!.dealtAt)
   for (const { window } of candidates) {
     const bytes = readCertificateFile(directory, window)
     const found = bytes && readDealtDraws(bytes).find(({ draw: { body } }) => body.epoch === epoch)
@@ -83,13 +66,13 @@ function settledDraw({ directory }: Home, { genesis, windows }: State, epoch: nu
  * How many accounts of the roster say that they had the draw before its beacon round, and how many have to. Of an epoch that
  * is over, the certificate has as many as are needed.
  */
-const witnesses = (state: State, { draw: { body }, cid }: DealtDraw) => ({
+const witnesses = (state: State, { draw: { body }, cid }: DealtDraw): Witnesses => ({
   accounts: state.draws.has(body.epoch) ? witnessesOf(body, state.witnesses.get(cid)).length : witnessesNeeded(body),
   needed: witnessesNeeded(body),
   of: accountsOn(body),
 })
 
-function drawOf(state: State, dealt: DealtDraw) {
+export function drawOf(state: State, dealt: DealtDraw, seen: Witnesses) {
   const { draw, signature, assignments } = dealt
   const { body, signer } = draw
   return {
@@ -99,7 +82,8 @@ function drawOf(state: State, dealt: DealtDraw) {
     pool: body.pool,
     excluded: body.excluded,
     trusted: body.trusted,
-    witnesses: witnesses(state, dealt),
+    allowances: body.allowances,
+    witnesses: seen,
     beacon: { round: seedRound(state.genesis, body.epoch), signature: Buffer.from(signature).toString('hex') },
     deadlineRound: deadlineRound(state.genesis, body.epoch),
     roster: body.roster,

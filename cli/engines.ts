@@ -1,13 +1,15 @@
 /** Which engine a command uses, and what happens when it fails. */
-import { isFast } from '../kernels/cpu.ts'
 import { createExactEngine } from '../kernels/exact.ts'
-import type { Engine, Partition, Unit, UnitResult, VerifyOptions } from '../kernels/unit.ts'
+import { whyNot } from '../kernels/limits.ts'
+import type { Engine, Partition, StageCounts, Unit, UnitResult, VerifyOptions } from '../kernels/unit.ts'
 import { openWasmEngine } from '../kernels/wasm/engine.ts'
-import { leastHardSteps } from '../kernels/wasm/kernel.ts'
+import { DeviceLost, GpuFault, NoGpu } from '../kernels/webgpu/errors.ts'
 import { openWebgpuEngine } from '../kernels/webgpu/open.ts'
+import { LEAST_DUTY } from '../kernels/webgpu/runner.ts'
 import { adapterKey } from '../kernels/webgpu/tune.ts'
 import { EXIT, UserError } from './command.ts'
 import { rememberedSettings } from './gpu-settings.ts'
+import { lateBar, note } from './print.ts'
 
 export type EngineChoice = 'auto' | Engine['name']
 
@@ -20,7 +22,7 @@ export const engineArgs = {
   cpu: { type: 'string', description: 'cores to use (default: all)', valueHint: 'N' },
   'gpu-duty': {
     type: 'string',
-    description: 'share of the time that the GPU may be busy, 0 to 1 (default 1)',
+    description: 'share of the time that the GPU may be busy, 0.01 to 1 (default 1)',
     valueHint: 'SHARE',
   },
 } as const
@@ -45,8 +47,8 @@ export function engineOptions(args: {
     throw new UserError(`--engine is "${engine}": give auto, wasm, webgpu or exact`, EXIT.usage)
   }
   const gpuDuty = Number(args['gpu-duty'] ?? 1)
-  if (!(gpuDuty > 0 && gpuDuty <= 1)) {
-    throw new UserError(`--gpu-duty is "${args['gpu-duty']}": give a share above 0 and up to 1`, EXIT.usage)
+  if (!(gpuDuty >= LEAST_DUTY && gpuDuty <= 1)) {
+    throw new UserError(`--gpu-duty is "${args['gpu-duty']}": give a share from ${LEAST_DUTY} to 1`, EXIT.usage)
   }
   const workers = args.cpu === undefined ? navigator.hardwareConcurrency : Number(args.cpu)
   if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
@@ -56,10 +58,12 @@ export function engineOptions(args: {
 }
 
 /**
- * The engine asked for. `auto` takes the GPU where there is a real one and falls back to the CPU with no word; asked for
- * by name, a missing GPU is an error. A GPU that is lost on the way is replaced by wasm, with one line.
+ * The engine asked for. `auto` takes the fastest that can do it and starts: the GPU where there is a real one, else wasm, else
+ * exact. A GPU that is there but cannot be used, and the slow engine, are worth a line to `notice`. Asked for by name, an
+ * engine that cannot do it is an error. A GPU that is lost on the way is replaced by wasm, with one line.
  *
- * @throws {UserError | NoGpu | GpuFault}
+ * @throws {UserError} saying what to use instead
+ * @throws {WorkerError} when the wasm engine cannot start or computes a known answer wrongly
  */
 export async function openEngine(
   { engine, workers, gpuDuty, data }: EngineOptions,
@@ -67,32 +71,49 @@ export async function openEngine(
   notice: (line: string) => void,
 ): Promise<Engine> {
   if (engine === 'exact') return createExactEngine()
-  if (!isFast(partition)) {
-    if (engine === 'auto') return createExactEngine()
-    throw new UserError(
-      `the ${engine} engine does the map 3n+1 with at least ${leastHardSteps(partition.bits)} hard steps for windows of ` +
-        `2^${partition.bits}: use --engine exact for others`,
-      EXIT.usage,
-    )
+  if (engine === 'auto') {
+    const refusal = whyNot('wasm', partition)
+    if (refusal) {
+      notice(`${refusal.reason}: going on with the exact engine, which is slow.`)
+      return createExactEngine()
+    }
+  } else {
+    const refusal = whyNot(engine, partition)
+    if (refusal) throw new UserError(`${refusal.reason}; ${refusal.instead}`, EXIT.usage)
   }
-  if (engine === 'wasm') return openWasmEngine({ workers })
+  if (engine !== 'wasm' && whyNot('webgpu', partition) === null) {
+    try {
+      return new Replaceable(await openGpu(gpuDuty, data), () => openWasmEngine({ workers }), notice)
+    } catch (error) {
+      if (!(error instanceof NoGpu || error instanceof GpuFault || error instanceof DeviceLost)) throw error
+      if (engine === 'webgpu') throw new UserError(`${error.message}; use --engine wasm`)
+      if (!(error instanceof NoGpu) || error.refused) notice(`${error.message}: going on with the CPU (wasm engine).`)
+    }
+  }
+  return openWasmEngine({ workers })
+}
+
+/** As openEngine(), with a bar where that takes long, as a GPU's first start may. Notices go to stderr. */
+export async function openShown(options: EngineOptions, partition: Partition): Promise<Engine> {
+  const bar = lateBar('starting')
+  const notice = (line: string) => {
+    bar.hide()
+    note(line)
+  }
   try {
-    const gpu = await openGpu(gpuDuty, data)
-    return new Replaceable(gpu, () => openWasmEngine({ workers }), notice)
-  } catch (error) {
-    if (engine === 'webgpu' || (error as Error).name !== 'NoGpu') throw error
-    return openWasmEngine({ workers })
+    return await openEngine(options, partition, notice)
+  } finally {
+    bar.stop()
   }
 }
 
 /** With the sizes that were tuned for this adapter and driver, if any were. */
-async function openGpu(gpuDuty: number, data: string | undefined): Promise<Engine> {
-  const options = { gpuDuty, allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1' }
-  const gpu = await openWebgpuEngine(options)
-  const settings = rememberedSettings(data)[adapterKey(gpu.adapter)]
-  if (!settings) return gpu
-  await gpu.close()
-  return openWebgpuEngine({ ...options, settings })
+function openGpu(gpuDuty: number, data: string | undefined): Promise<Engine> {
+  return openWebgpuEngine({
+    gpuDuty,
+    allowSoftware: process.env.COLLATZ_SOFTWARE_GPU === '1',
+    settings: (adapter) => rememberedSettings(data)[adapterKey(adapter)],
+  })
 }
 
 /** A GPU engine that is replaced when its device is lost: the unit goes on where it was. */
@@ -100,6 +121,10 @@ export class Replaceable implements Engine {
   private engine: Engine
   private readonly substitute: () => Promise<Engine>
   private readonly notice: (line: string) => void
+  /** Begun by the first unit that finds the device lost; all that were under way wait for the same one. */
+  private replacement: Promise<void> | undefined
+  /** What the lost engine had counted. */
+  private before: StageCounts = {}
 
   constructor(engine: Engine, substitute: () => Promise<Engine>, notice: (line: string) => void) {
     this.engine = engine
@@ -109,6 +134,20 @@ export class Replaceable implements Engine {
 
   get name(): Engine['name'] {
     return this.engine.name
+  }
+
+  /** Of both engines, once one has replaced the other. */
+  get counters(): StageCounts {
+    const counters: Record<string, number> = { ...this.before }
+    for (const [stage, left] of Object.entries(this.engine.counters ?? {})) {
+      counters[stage] = (counters[stage] ?? 0) + left
+    }
+    return counters
+  }
+
+  /** Of the GPU; undefined once it is lost, as what it did is then no share of the time. */
+  get gpuMs(): number | undefined {
+    return this.engine.gpuMs
   }
 
   async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
@@ -134,14 +173,21 @@ export class Replaceable implements Engine {
     }
   }
 
-  private async replace(error: unknown): Promise<void> {
-    if ((error as Error).name !== 'DeviceLost') throw error
-    this.notice('The GPU was lost: going on with the CPU (wasm engine).')
-    await this.engine.close().catch(() => {})
-    this.engine = await this.substitute()
+  private replace(error: unknown): Promise<void> {
+    if ((error as Error).name !== 'DeviceLost') return Promise.reject(error)
+    this.replacement ??= (async () => {
+      this.notice('The GPU was lost: going on with the CPU (wasm engine).')
+      const lost = this.engine
+      await lost.close().catch(() => {})
+      this.engine = await this.substitute()
+      this.before = lost.counters ?? {}
+    })()
+    return this.replacement
   }
 
-  close(): Promise<void> {
-    return this.engine.close()
+  /** Also of a substitute that is still being opened. */
+  async close(): Promise<void> {
+    await this.replacement?.catch(() => {})
+    await this.engine.close()
   }
 }

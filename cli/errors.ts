@@ -8,6 +8,8 @@ const EXPLAINED = new Set([
   'RuleError',
   'NodeError',
   'DataDirectoryInUse',
+  'DatabaseClosed',
+  'DocumentRefused',
   'DataDirectoryUnreadable',
   'DatabaseDamaged',
   'PortInUse',

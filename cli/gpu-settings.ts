@@ -1,19 +1,22 @@
 /** The batch and table sizes that `collatz bench --tune` found best, by adapter and driver. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Settings } from '../kernels/webgpu/settings.ts'
-import { homeDirectory, writeAtomically } from '../orbit/node/home.ts'
+import { isSettings, type Settings } from '../kernels/webgpu/settings.ts'
+import { homeDirectory } from '../orbit/node/home.ts'
+import { writeAtomically } from '../orbit/node/writing.ts'
 
 const path = (data: string | undefined) => join(homeDirectory(data), 'gpu.json')
 
+/** Written by nobody but us, and worth a minute of tuning: what is damaged or out of range is left out. */
 export function rememberedSettings(data: string | undefined): Record<string, Settings> {
-  if (!existsSync(path(data))) return {}
+  let written: unknown
   try {
-    return JSON.parse(readFileSync(path(data), 'utf8'))
+    written = JSON.parse(readFileSync(path(data), 'utf8'))
   } catch {
-    // Written by nobody but us, and worth a minute of tuning: begun anew.
     return {}
   }
+  const entries = typeof written === 'object' && written !== null ? Object.entries(written) : []
+  return Object.fromEntries(entries.filter((entry): entry is [string, Settings] => isSettings(entry[1])))
 }
 
 export function rememberSettings(data: string | undefined, key: string, settings: Settings): void {

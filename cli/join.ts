@@ -11,8 +11,16 @@ import { readGenesis } from '../orbit/rules/genesis.ts'
 import { RuleError } from '../orbit/rules/statement.ts'
 import { plainText } from '../site/text.ts'
 import { EXIT, shared, UserError } from './command.ts'
-import { DEFAULT_LISTEN, defaultAccountName, listenAddresses, nameOf } from './init.ts'
-import { lateBar, printJson } from './print.ts'
+import {
+  DEFAULT_LISTEN,
+  defaultAccountName,
+  listenAddresses,
+  nameOf,
+  refuseRelays,
+  relaysArg,
+  relayUrls,
+} from './init.ts'
+import { lateBar, note, printJson } from './print.ts'
 
 const FETCH_TIMEOUT = 20_000
 const LARGEST_GENESIS = 1 << 20
@@ -29,6 +37,7 @@ export const join = defineCommand({
       description: 'a CAR file of what is certified already (it is checked)',
       valueHint: 'FILE',
     },
+    relays: relaysArg,
     listen: { type: 'string', description: 'multiaddrs to listen on, separated by commas', valueHint: 'ADDRS' },
     ...shared,
   },
@@ -38,6 +47,7 @@ export const join = defineCommand({
     if (args.snapshot !== undefined && !(existsSync(args.snapshot) && statSync(args.snapshot).isFile())) {
       throw new UserError(`there is no file ${args.snapshot}: give a snapshot, or leave --snapshot out`)
     }
+    const relays = relayUrls(args.relays)
     const remote = args.from.startsWith('/') && !existsSync(args.from)
     const bytes = remote
       ? await fetchGenesis(args.from, { signal: AbortSignal.timeout(FETCH_TIMEOUT) })
@@ -49,12 +59,14 @@ export const join = defineCommand({
         EXIT.refused,
       )
     }
+    if (genesis.body.beacon.source === 'local') refuseRelays(relays)
     const home = adopt(directory, genesis, {
       account: nameOf('--name', args.name ?? defaultAccountName(), 40),
       listen:
         args.listen === undefined && genesis.body.beacon.source === 'drand'
           ? DEFAULT_LISTEN
           : listenAddresses(args.listen, true),
+      relays,
       peers: [...(remote ? [args.from] : []), ...(args.peer?.split(',').filter(Boolean) ?? [])],
     })
     const windows =
@@ -62,7 +74,7 @@ export const join = defineCommand({
         ? await takeIn(home, args.snapshot)
         : remote
           ? await takeFrom(home, args.from).catch((error: Error) => {
-              console.error(`collatz: ${error.message}`)
+              note(`collatz: ${error.message}`)
               return 0
             })
           : 0

@@ -67,12 +67,12 @@ const root = defineCommand({
 })
 
 // A user's mistake is one line on stderr; anything else says that it is ours.
-dispatch(root as never, process.argv.slice(2)).then(
-  () => process.exit(process.exitCode ?? 0),
-  (error) => {
-    const { line, exitCode } = explain(error)
-    console.error(`collatz: ${line}`)
-    if (process.env.COLLATZ_DEBUG) console.error(error)
-    process.exit(exitCode)
-  },
-)
+const fail = (error: unknown) => {
+  const { line, exitCode } = explain(error)
+  console.error(`collatz: ${line}`)
+  if (process.env.COLLATZ_DEBUG) console.error(error)
+  process.exit(exitCode)
+}
+process.on('unhandledRejection', fail)
+process.on('uncaughtException', fail)
+dispatch(root as never, process.argv.slice(2)).then(() => process.exit(process.exitCode ?? 0), fail)

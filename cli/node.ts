@@ -1,8 +1,10 @@
 import { defineCommand } from 'citty'
 import { type Home, homeDirectory, openHome } from '../orbit/node/home.ts'
+import type { Service } from '../orbit/node/service.ts'
 import { frontierSentence } from '../orbit/rules/frontier.ts'
-import { interruptible, shared } from './command.ts'
-import { startNode } from './running.ts'
+import { fired, interruptible, shared } from './command.ts'
+import { note, printJsonLine } from './print.ts'
+import { noBeacon, startNode, WAIT_NOTICE_MS } from './running.ts'
 
 export const node = defineCommand({
   meta: {
@@ -18,25 +20,54 @@ export const node = defineCommand({
   },
 })
 
+export interface RunNode {
+  /** Say which draws it seals. */
+  readonly sealed?: boolean
+  /** Events as lines of JSON, and nothing else, on stdout. */
+  readonly json?: boolean
+}
+
 /** Keeps a node running until Ctrl-C, and says when the frontier moves. */
-export async function runNode(home: Home, addresses: string | undefined): Promise<void> {
+export async function runNode(home: Home, addresses: string | undefined, options: RunNode = {}): Promise<void> {
+  const { sealed = false, json = false } = options
   const signal = interruptible()
   const listen = addresses?.split(',').filter(Boolean)
-  const running = await startNode({ home, ...(listen ? { listen } : {}) })
+  const { service, stop } = await startNode({ home, ...(listen ? { listen } : {}) })
   try {
-    console.log(`Node of network ${home.genesis.networkId}. Others join with:`)
-    for (const address of running.service.node.addresses()) console.log(`  collatz join ${address}`)
-    let shown = ''
-    const show = () => {
-      const sentence = frontierSentence(home.genesis, running.service.state().frontier)
-      if (sentence !== shown) console.log(sentence)
-      shown = sentence
+    sayStart(service, json)
+    if (!json) sayFrontier(service)
+    service.events.on('notice', ({ text }) => note(text))
+    const waiting = setTimeout(() => service.round() === null && note(noBeacon(service)), WAIT_NOTICE_MS)
+    signal.addEventListener('abort', () => clearTimeout(waiting))
+    if (sealed) {
+      service.events.on('sealed', (draw) => {
+        if (json) return printJsonLine({ event: 'sealed', ...draw })
+        const { epoch, units, nodes } = draw
+        console.log(`Sealed the draw of epoch ${epoch}: ${units} units for ${nodes} ${nodes === 1 ? 'node' : 'nodes'}.`)
+      })
     }
-    show()
-    running.service.events.on('change', show)
-    running.service.events.on('notice', ({ text }) => console.error(text))
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+    await fired(signal)
   } finally {
-    await running.stop()
+    await stop()
   }
+}
+
+const join = (address: string): string => `  collatz join ${address}`
+
+function sayStart({ genesis, node, nodeKey }: Service, json: boolean): void {
+  const { networkId } = genesis
+  const addresses = node.addresses()
+  if (json) printJsonLine({ event: 'started', network: networkId, node: nodeKey, addresses })
+  else console.log([`Node of network ${networkId}. Others join with:`, ...addresses.map(join)].join('\n'))
+}
+
+function sayFrontier(service: Service): void {
+  let shown = ''
+  const show = () => {
+    const sentence = frontierSentence(service.genesis, service.state().frontier)
+    if (sentence !== shown) console.log(sentence)
+    shown = sentence
+  }
+  show()
+  service.events.on('change', show)
 }

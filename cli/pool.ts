@@ -1,12 +1,28 @@
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
+import { allowancesAt } from '../orbit/rules/allowance.ts'
+import { seedRound } from '../orbit/rules/assignment.ts'
 import { roundAt } from '../orbit/rules/beacon.ts'
-import { excludedAt } from '../orbit/rules/draw.ts'
-import { missesInARow, outstanding } from '../orbit/rules/duties.ts'
-import { isFresh, rosterAt } from '../orbit/rules/roster.ts'
+import { sealingLead } from '../orbit/rules/coordinators.ts'
+import { excludedAt, nextEpoch } from '../orbit/rules/draw.ts'
+import { missBalance, outstanding } from '../orbit/rules/duties.ts'
+import { isFresh, limitsAt, rosterAt } from '../orbit/rules/roster.ts'
+import type { State } from '../orbit/rules/state.ts'
 import { shared } from './command.ts'
 import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
+
+/** The roster of the next draw, if it were sealed now; and how many tickets each account may have in it. */
+export function nextRoster(state: State, round: number) {
+  const { genesis } = state
+  const epoch = nextEpoch(genesis, round)
+  const allowances = allowancesAt(state)
+  const excluded = new Set(excludedAt(state, round))
+  // Who is there now would be on the roster if the draw were sealed now: it is, a while before its round.
+  const at = Math.min(seedRound(genesis, epoch), round + sealingLead(genesis))
+  const roster = rosterAt(state, state.heartbeats.values(), excluded, epoch, allowances, at)
+  return { epoch, roster, limitOf: limitsAt(state, epoch, allowances) }
+}
 
 export const pool = defineCommand({
   meta: { name: 'pool', description: 'registered nodes, which of them are fresh, and what they owe' },
@@ -16,22 +32,23 @@ export const pool = defineCommand({
     const { state, live } = await readSource(home)
     const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
     const { owed } = outstanding(state, round)
-    const misses = missesInARow(state, round)
-    const next = Math.floor(round / home.genesis.body.epoch.rounds) + 1
-    const roster = rosterAt(state, state.heartbeats.values(), new Set(excludedAt(state, round)), next)
-    const eligible = new Set(roster.map((entry) => entry.node))
+    const misses = missBalance(state, round)
+    const { epoch: next, roster, limitOf } = nextRoster(state, round)
+    const tickets = new Map(roster.map((entry) => [entry.node, entry.capacity]))
     const nodes = [...state.nodes.values()].map(({ node, account, name }) => {
       const heartbeat = state.heartbeats.get(node)
       return {
         node,
         account,
         name,
-        lastRound: heartbeat?.round ?? null,
+        heartbeatRound: heartbeat?.round ?? null,
         fresh: heartbeat !== undefined && isFresh(home.genesis, heartbeat, round),
         capacity: heartbeat?.capacity ?? 0,
         owed: owed.get(node) ?? 0,
         missed: misses.get(account) ?? 0,
-        eligible: eligible.has(node),
+        allowance: limitOf(account),
+        tickets: tickets.get(node) ?? 0,
+        eligible: tickets.has(node),
       }
     })
     if (args.json) return printJson({ round, nextEpoch: next, nodes })
@@ -40,16 +57,17 @@ export const pool = defineCommand({
       n.name,
       n.account.slice(0, 12),
       n.node.slice(0, 12),
-      n.lastRound ?? 'never',
+      n.heartbeatRound ?? 'never',
       n.fresh ? 'fresh' : 'stale',
       n.capacity,
       n.owed,
       n.missed,
-      n.eligible ? 'yes' : 'no',
+      n.allowance,
+      n.tickets,
     ])
     console.log(`beacon round ${round}; the next draw is of epoch ${next}\n`)
     console.log(
-      table(['name', 'account', 'node', 'last round', 'state', 'takes', 'owes', 'missed', 'in next draw'], rows),
+      table(['name', 'account', 'node', 'last round', 'state', 'takes', 'owes', 'missed', 'allowed', 'tickets'], rows),
     )
   },
 })

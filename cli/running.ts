@@ -4,6 +4,7 @@ import { type Control, serveControl } from '../orbit/node/control.ts'
 import { Service, type ServiceOptions } from '../orbit/node/service.ts'
 import { fetchSite, publishSite } from './leaderboard/publishing.ts'
 import type { Live, SourceDump } from './source.ts'
+import { statusOf } from './status.ts'
 
 export interface RunningNode {
   readonly service: Service
@@ -22,6 +23,12 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
         history: service.history(),
         live: liveOf(service, meter),
       }),
+      // As text: dag-cbor would put its fields in another order.
+      status: () =>
+        JSON.stringify(
+          statusOf({ state: service.state(), unitsPerWindow: service.unitsPerWindow, live: liveOf(service, meter) }),
+        ),
+      drawFiles: (input) => service.node.drawFiles(service.genesis, input as number),
       leaves: (input) => service.leafRecords(input as string[]),
       publish: (input) => publishSite(service, input as string),
       decline: () => declineAll(service),
@@ -43,6 +50,11 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
   }
 }
 
+/** After this long without a beacon round, or without a unit, say what is being waited for. */
+export const WAIT_NOTICE_MS = 20_000
+export const noBeacon = (service: Service): string =>
+  `Waiting for the beacon: ${service.beaconTrouble() ?? 'no round has come yet'}. Is this machine online?`
+
 /** Gives back all that this node owes. @returns how many units */
 export async function declineAll(service: Service): Promise<number> {
   const owed = service.owed()
@@ -51,7 +63,7 @@ export async function declineAll(service: Service): Promise<number> {
   return owed.length
 }
 
-/** How fast this run is: numbers of finished units by the time they took. */
+/** How fast this run is: numbers of finished units that no checkpoint had, by the time they took. */
 class Meter {
   working: Live['working'] = null
   private milliseconds = 0
@@ -63,10 +75,10 @@ class Meter {
     this.numbersPerUnit = 2 ** partition.bits / classes(partition).length
     service.events.on('started', ({ assignment }) => this.at(assignment, 0))
     service.events.on('progress', ({ assignment, fraction }) => this.at(assignment, fraction))
-    service.events.on('finished', ({ milliseconds }) => {
+    service.events.on('finished', ({ share, milliseconds }) => {
       this.working = null
       this.milliseconds += milliseconds
-      this.units++
+      this.units += share
     })
   }
 

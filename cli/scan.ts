@@ -5,13 +5,15 @@ import { hardNumbersIn, recordSteps, walkedRecords } from '../kernels/records.ts
 import type { Engine } from '../kernels/unit.ts'
 import { GREATEST_HARD_STEPS, Kernel, leastHardSteps } from '../kernels/wasm/kernel.ts'
 import { loadKernel } from '../kernels/wasm/spawn.ts'
-import { type FoundNumber, ScanCheckpoint, type ScanState } from './checkpoints.ts'
+import { type FoundNumber, ScanCheckpoint } from './checkpoints.ts'
 import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from './command.ts'
-import { engineArgs, engineOptions, openEngine } from './engines.ts'
+import { engineArgs, engineOptions, openShown } from './engines.ts'
 import { numberOf } from './numbers.ts'
-import { lateBar, printJson } from './print.ts'
+import { lateBar, note, printJson } from './print.ts'
 
-const MOST_BITS = 40
+/** Some seconds of work each, so that a stop loses no more: a count alone, and a count with a list. */
+const RECORD_BITS = 38
+const LIST_BITS = 34
 const SAVE_MS = 5_000
 const WALKED = 1n << BigInt(LEAST_CHUNK_BITS)
 
@@ -35,52 +37,47 @@ export const scan = defineCommand({
         ? 320
         : wholeNumber('--hard-steps', args['hard-steps'], least, GREATEST_HARD_STEPS)
     const recordsOnly = Boolean(args.records)
-    const mostBits = recordsOnly ? MOST_BITS : Math.min(MOST_BITS, LEAST_CHUNK_BITS + hardSteps - least)
+    const mostBits = recordsOnly ? RECORD_BITS : Math.min(LIST_BITS, LEAST_CHUNK_BITS + hardSteps - least)
     const quiet = Boolean(args.json)
     const signal = interruptible()
     const options = engineOptions(args)
-    const engine = await openEngine(options, cutOf(LEAST_CHUNK_BITS, hardSteps), console.error)
+    const engine = await openShown(options, cutOf(LEAST_CHUNK_BITS, hardSteps))
     const { start, end } = padded(from, to)
-    const checkpoint = new ScanCheckpoint(
-      args.data,
-      `${start}-${end}-${recordsOnly ? 'records' : hardSteps}`,
-      console.error,
-    )
-    let state: ScanState = checkpoint.read() ?? { at: start, records: [], hardNumbers: [] }
-    if (state.at > start) console.error(`Going on from ${state.at}.`)
+    const name = `${start}-${end}-${recordsOnly ? 'records' : hardSteps}`
+    const checkpoint = new ScanCheckpoint(args.data, name, start, console.error)
+    const { state } = checkpoint
+    if (state.at > start) note(`Going on from ${state.at}.`)
     const search = { engine, kernel: new Kernel(await loadKernel()), hardSteps, recordsOnly, signal }
     const bar = lateBar('scan')
     let saved = performance.now()
     try {
       for (const chunk of chunks(from, to, mostBits)) {
         if (startOf(chunk) < state.at) continue
-        const share = (fraction: number) =>
+        const share = (fraction: number, doing: string) =>
           bar.update(
             (Number(startOf(chunk) - start) + fraction * 2 ** chunk.bits) / Number(end - start),
-            `at ${startOf(chunk)}`,
+            `${doing} from ${startOf(chunk)}`,
           )
-        share(0)
         const found = await scanChunk(search, chunk, state.records.at(-1)?.peak ?? 0n, share)
-        if (!quiet) {
+        if (!quiet && found.records.length + found.hardNumbers.length > 0) {
           bar.hide()
-          printFound(found)
+          printFound(found, start === 0n)
         }
-        state = {
-          at: endOf(chunk),
-          records: [...state.records, ...found.records],
-          hardNumbers: [...state.hardNumbers, ...found.hardNumbers],
-        }
+        state.at = endOf(chunk)
+        for (const record of found.records) state.records.push(record)
+        for (const hard of found.hardNumbers) state.hardNumbers.push(hard)
         if (performance.now() - saved > SAVE_MS) {
-          checkpoint.save(state)
+          checkpoint.save()
           saved = performance.now()
         }
       }
       checkpoint.remove()
     } catch (error) {
+      const kept = checkpoint.save()
       if (!signal.aborted) throw error
       bar.stop()
       throw new UserError(
-        checkpoint.save(state)
+        kept
           ? `stopped at ${state.at}; what is done is kept. Go on with the same command: ${sameCommand()}`
           : `stopped at ${state.at}; nothing is kept`,
         EXIT.interrupted,
@@ -89,15 +86,21 @@ export const scan = defineCommand({
       bar.stop()
       await engine.close()
     }
+    const candidates = state.hardNumbers.filter(({ sigma }) => sigma === null).map(({ n }) => n)
+    if (candidates.length > 0) process.exitCode = EXIT.candidate
     if (quiet) {
       const records = state.records.map(({ n, peak }) => ({ n, value: peak }))
       const hard = { hardSteps, hardNumbers: state.hardNumbers }
-      return printJson({ from: start, to: end, fromZero: start === 0n, records, ...(recordsOnly ? {} : hard) })
+      const range = { from: start, to: end, fromZero: start === 0n }
+      return printJson({ ...range, records, candidates, ...(recordsOnly ? {} : hard) })
     }
     const { length } = state.records
-    const kind = start === 0n ? 'path records' : `numbers that climb higher than all from ${start} on`
+    const kind =
+      start === 0n
+        ? 'path records'
+        : `hard numbers that climb higher than those before them from ${start} on (any path record of the range is among them)`
     console.log(
-      `Scanned [${start}, ${end}): ${recordsOnly ? '' : `${state.hardNumbers.length} hard numbers at S0 = ${hardSteps}, `}${length} ${kind}.`,
+      `Scanned [${start}, ${end}): ${recordsOnly ? '' : `${state.hardNumbers.length} hard ${state.hardNumbers.length === 1 ? 'number' : 'numbers'} at S0 = ${hardSteps}, `}${length} ${kind}.`,
     )
   },
 })
@@ -121,7 +124,7 @@ async function scanChunk(
   { engine, kernel, hardSteps, recordsOnly, signal }: Search,
   chunk: Chunk,
   highest: bigint,
-  share: (fraction: number) => void,
+  share: (fraction: number, doing: string) => void,
 ): Promise<Found> {
   const { bits, window } = chunk
   const passes = recordsOnly ? 1 : 2
@@ -129,9 +132,10 @@ async function scanChunk(
     hardNumbersIn(engine, kernel, cutOf(bits, steps), window, {
       ...(above === undefined ? {} : { above }),
       signal,
-      onProgress: ({ fraction }) => share((index + fraction) / passes),
+      onProgress: ({ fraction, doing }) => share((index + fraction) / passes, doing),
     })
-  const climbers = window === 0n ? [...walkedRecords(WALKED)] : await pass(0, recordSteps(chunk), highest)
+  const resistant = window === 0n ? [] : await pass(0, recordSteps(chunk), highest)
+  const climbers = window === 0n ? [...walkedRecords(WALKED)] : resistant
   const records: FoundNumber[] = []
   let top = highest
   for (const { n, peak } of climbers) {
@@ -139,12 +143,16 @@ async function scanChunk(
     top = peak
     records.push({ n, sigma: null, peak })
   }
-  return { records, hardNumbers: recordsOnly ? [] : await pass(1, hardSteps) }
+  // What no rule drops is said whatever was asked for.
+  const hardNumbers = recordsOnly ? resistant.filter(({ sigma }) => sigma === null) : await pass(1, hardSteps)
+  return { records, hardNumbers }
 }
 
-function printFound({ records, hardNumbers }: Found): void {
+/** @param fromZero else a number may climb higher than those before it in the range and be no path record */
+function printFound({ records, hardNumbers }: Found, fromZero: boolean): void {
+  const word = fromZero ? 'record ' : 'climber'
   const lines = [
-    ...records.map(({ n, peak }) => ({ n, line: `record  ${n}  climbs to ${peak}` })),
+    ...records.map(({ n, peak }) => ({ n, line: `${word} ${n}  climbs to ${peak}` })),
     ...hardNumbers.map(({ n, sigma, peak }) => ({ n, line: `hard    ${n}  ${hardText(sigma, peak)}` })),
   ]
   for (const { line } of lines.sort((a, b) => (a.n < b.n ? -1 : a.n > b.n ? 1 : 0))) console.log(line)

@@ -7,7 +7,7 @@ import { openWasmEngine } from '../kernels/wasm/engine.ts'
 import { openWebgpuEngine } from '../kernels/webgpu/open.ts'
 import { checksumHex } from '../orbit/rules/events.ts'
 import { shared, UserError } from './command.ts'
-import { durationText, printJson, table } from './print.ts'
+import { durationText, lateBar, printJson, table } from './print.ts'
 
 interface KnownWindow {
   readonly bits: number
@@ -29,6 +29,9 @@ const SMALL: readonly KnownWindow[] = [
   { bits: 20, window: 0n, hardSteps: 80, count: 209, checksum: 'ba45e5d9cb449fc2' },
   { bits: 20, window: 1n << 51n, hardSteps: 80, count: 200, checksum: '0e664e96a271f7af' },
 ]
+
+/** Where there is a GPU. */
+const MOST_CHECKS = 3 + SMALL.length + 2 * WINDOWS.length
 
 interface Check {
   readonly name: string
@@ -62,8 +65,18 @@ export const selftest = defineCommand({
 })
 
 async function runChecks(): Promise<Check[]> {
+  const bar = lateBar('selftest')
+  try {
+    return await checksOf((done, name) => bar.update(done / MOST_CHECKS, name))
+  } finally {
+    bar.stop()
+  }
+}
+
+async function checksOf(onCheck: (done: number, name: string) => void): Promise<Check[]> {
   const checks: Check[] = []
   const check = async (name: string, expected: string, find: () => Promise<string> | string) => {
+    onCheck(checks.length, name)
     const began = performance.now()
     let detail: string
     try {

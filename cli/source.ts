@@ -5,13 +5,14 @@
 
 import { classes } from '../kernels/partition.ts'
 import { askNode } from '../orbit/node/control.ts'
+import { type DrawFiles, readDrawFiles } from '../orbit/node/draw-files.ts'
 import type { Home } from '../orbit/node/home.ts'
 import { type KnowledgeDump, knowledgeOf } from '../orbit/node/knowledge.ts'
 import { readDocuments, readHistory, readKnowledge } from '../orbit/node/offline.ts'
 import { DataDirectoryInUse } from '../orbit/node/sqlite.ts'
 import type { Verdict } from '../orbit/node/verdicts.ts'
 import type { DatabaseKind } from '../orbit/rules/events.ts'
-import { decodeSettled } from '../orbit/rules/history.ts'
+import { decodeSettled, type History } from '../orbit/rules/history.ts'
 import { type State, stateOf } from '../orbit/rules/state.ts'
 
 /** What a running node hands out. */
@@ -39,33 +40,70 @@ export interface Live {
   readonly refused: Readonly<Record<string, number>>
 }
 
-export interface Source {
-  readonly state: State
-  /** What the state was computed from. */
+/** The documents, and what makes a state of them: also of some of them alone. */
+export interface Papers {
   readonly documents: Readonly<Record<DatabaseKind, readonly unknown[]>>
+  readonly history: History
   readonly unitsPerWindow: number
   /** null: no node is running on this data directory. */
   readonly live: Live | null
+  stateOf(documents: Papers['documents'], history: History): State
 }
 
-export async function readSource(home: Home): Promise<Source> {
+export interface Source extends Papers {
+  readonly state: State
+}
+
+const withState = (papers: Papers): Source => ({
+  ...papers,
+  state: papers.stateOf(papers.documents, papers.history),
+})
+
+export const readSource = async (home: Home): Promise<Source> => withState(await readPapers(home))
+
+export async function readPapers(home: Home): Promise<Papers> {
+  const stored = storedPapers(home)
+  if (stored) return stored
   const { genesis } = home
   const unitsPerWindow = classes(genesis.partition).length
+  const { documents, knowledge, history: settled, live } = await askNode<SourceDump>(home.directory, 'source')
+  const known = knowledgeOf(knowledge)
+  const history = new Map(settled.map(decodeSettled).map((window) => [window.window, window]))
+  return {
+    ...{ documents, history, unitsPerWindow, live },
+    stateOf: (some, windows) => stateOf(genesis, unitsPerWindow, some, known, windows),
+  }
+}
+
+/** From the files alone. @returns null when a node runs on the directory: ask it */
+export function readStored(home: Home): Source | null {
+  const papers = storedPapers(home)
+  return papers && withState(papers)
+}
+
+function storedPapers(home: Home): Papers | null {
   try {
-    const documents = readDocuments(home)
-    return { state: storedState(home, unitsPerWindow, documents), documents, unitsPerWindow, live: null }
+    const unitsPerWindow = classes(home.genesis.partition).length
+    const stateOf: Papers['stateOf'] = (some, history) => storedState(home, unitsPerWindow, some, history)
+    return { documents: readDocuments(home), history: readHistory(home), unitsPerWindow, live: null, stateOf }
+  } catch (error) {
+    if (error instanceof DataDirectoryInUse) return null
+    throw error
+  }
+}
+
+/** What lies here about the draw of an epoch, on disk. */
+export async function readDraw(home: Home, epoch: number): Promise<DrawFiles> {
+  try {
+    return readDrawFiles(home.directory, home.genesis, epoch)
   } catch (error) {
     if (!(error instanceof DataDirectoryInUse)) throw error
   }
-  const { documents, knowledge, history, live } = await askNode<SourceDump>(home.directory, 'source')
-  const settled = new Map(history.map(decodeSettled).map((window) => [window.window, window]))
-  const state = stateOf(genesis, unitsPerWindow, documents, knowledgeOf(knowledge), settled)
-  return { state, documents, unitsPerWindow, live }
+  return askNode<DrawFiles>(home.directory, 'drawFiles', epoch)
 }
 
 /** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
-function storedState(home: Home, unitsPerWindow: number, documents: ReturnType<typeof readDocuments>): State {
-  const history = readHistory(home)
+function storedState(home: Home, unitsPerWindow: number, documents: Papers['documents'], history: History): State {
   const leaves: (readonly [string, Uint8Array])[] = []
   const truths: (readonly [string, Uint8Array])[] = []
   const { convictions } = readKnowledge(home, { leaves: [], truths: [] })

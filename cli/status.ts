@@ -1,25 +1,34 @@
 import { defineCommand } from 'citty'
+import { askNode } from '../orbit/node/control.ts'
+import type { Home } from '../orbit/node/home.ts'
 import { homeDirectory, openHome } from '../orbit/node/home.ts'
 import { frontierSentence, frontierText } from '../orbit/rules/frontier.ts'
 import { unitsCertified } from '../orbit/rules/state.ts'
 import { plainText } from '../site/text.ts'
 import { shared } from './command.ts'
 import { printJson, rateText, table } from './print.ts'
-import { readSource, type Source } from './source.ts'
+import { readStored, type Source } from './source.ts'
 
 export const status = defineCommand({
   meta: { name: 'status', description: 'network, frontier, windows, units, peers, rate: all from signed documents' },
   args: { ...shared },
   async run({ args }) {
-    const home = openHome(homeDirectory(args.data))
-    const source = await readSource(home)
-    if (args.json) return printJson(statusOf(source))
-    console.log(statusText(source))
+    const view = await readStatus(openHome(homeDirectory(args.data)))
+    if (args.json) return printJson(view)
+    console.log(statusText(view))
   },
 })
 
+/** A running node has its state from the same documents already, and checks none of them twice. */
+async function readStatus(home: Home): Promise<Status> {
+  const stored = readStored(home)
+  return stored ? statusOf(stored) : JSON.parse(await askNode<string>(home.directory, 'status'))
+}
+
+export type Status = ReturnType<typeof statusOf>
+
 /** The same for scripts. Numbers of the mathematics are decimal strings. */
-export function statusOf({ state, unitsPerWindow, live }: Source) {
+export function statusOf({ state, unitsPerWindow, live }: Pick<Source, 'state' | 'unitsPerWindow' | 'live'>) {
   const { genesis, frontier } = state
   const { body } = genesis
   return {
@@ -29,20 +38,21 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
       map: body.partition.map,
       replication: body.replication,
       beacon: body.beacon.source,
+      beaconChain: body.beacon.hash,
       beaconRound: live?.round ?? null,
       genesis_timestamp: body.genesis_timestamp,
       windowBits: body.partition.bits,
       unitsPerWindow,
     },
     frontier: {
-      below: frontier.below,
+      below: frontier.below.toString(),
       text: frontierText(genesis, frontier),
       sentence: frontierSentence(genesis, frontier),
       windows: frontier.windows,
-      beyond: frontier.beyond,
+      beyond: frontier.beyond.map(String),
     },
     windows: [...state.windows.values()].map((w) => ({
-      window: w.window,
+      window: w.window.toString(),
       units: unitsPerWindow,
       certified: unitsCertified(w),
       disputed: w.disputed.size,
@@ -54,7 +64,7 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
       refused: state.refused,
     },
     convictions: state.convictions.map(({ account, node, kind, epoch, window, unit, leaf }) => ({
-      ...{ account, node, kind, epoch, window, unit, leaf },
+      ...{ account, node, kind, epoch, window: window.toString(), unit, leaf },
     })),
     equivocations: state.equivocations.map(({ coordinator, epoch }) => ({ coordinator, epoch })),
     accounts: state.accounts,
@@ -70,49 +80,46 @@ export function statusOf({ state, unitsPerWindow, live }: Source) {
   }
 }
 
-function statusText(source: Source): string {
-  const { state, unitsPerWindow, live } = source
-  const { genesis, frontier } = state
+function statusText({ network, frontier, windows, units, draws, node, ...rest }: Status): string {
   const beacon =
-    genesis.body.beacon.source === 'local'
+    network.beacon === 'local'
       ? 'local: signed by the founder alone, who is trusted not to rig draws'
-      : `drand quicknet (chain ${genesis.body.beacon.hash.slice(0, 16)}…)`
+      : `drand quicknet (chain ${network.beaconChain.slice(0, 16)}…)`
   const lines = [
-    frontierSentence(genesis, frontier),
+    frontier.sentence,
     '',
-    `network   ${genesis.networkId} (${plainText(genesis.body.name, 64)}), N = ${genesis.body.replication}`,
+    `network   ${network.id} (${plainText(network.name, 64)}), N = ${network.replication}`,
     `beacon    ${beacon}`,
   ]
-  const current = [...state.windows.values()].find((w) => !w.complete)
+  const current = windows.find((w) => !w.complete)
   if (current) {
-    const working = live?.working ? `, unit ${live.working.unit} at ${Math.floor(live.working.fraction * 100)} %` : ''
-    lines.push(`window    ${current.window}: ${unitsCertified(current)} of ${unitsPerWindow} units certified${working}`)
-    if (current.disputed.size > 0) lines.push(`          ${current.disputed.size} units in dispute`)
+    const working = node?.working ? `, unit ${node.working.unit} at ${Math.floor(node.working.fraction * 100)} %` : ''
+    lines.push(`window    ${current.window}: ${current.certified} of ${current.units} units certified${working}`)
+    if (current.disputed > 0) lines.push(`          ${current.disputed} units in dispute`)
   }
   if (frontier.beyond.length > 0)
     lines.push(`beyond    ${frontier.beyond.length} certified windows wait for a gap to close`)
-  for (const { coordinator, epoch } of state.equivocations) {
+  for (const { coordinator, epoch } of rest.equivocations) {
     lines.push(
       `FRAUD     coordinator ${coordinator.slice(0, 12)} sealed two draws for epoch ${epoch}: none of its draws stands since`,
     )
   }
-  const refused = Object.entries(state.refused).map(([reason, n]) => `, ${n} refused as ${reason}`)
-  lines.push(`units     ${statusOf(source).units.certified} certified${refused.join('')}`)
-  for (const { account, kind, window, unit, leaf } of state.convictions) {
+  const refused = Object.entries(units.refused).map(([reason, n]) => `, ${n} refused as ${reason}`)
+  lines.push(`units     ${units.certified} certified${refused.join('')}`)
+  for (const { account, kind, window, unit, leaf } of rest.convictions) {
     const where = leaf === null ? '' : `, leaf ${leaf}`
     lines.push(`BANNED    account ${account.slice(0, 12)}: ${kind}, unit ${unit} of window ${window}${where}`)
   }
-  if (live) {
-    const bad = live.verdicts.filter(({ fault }) => fault !== null)
-    lines.push(`draws     ${live.verdicts.length - bad.length} witnessed, ${bad.length} refused`)
-    for (const { epoch, fault } of bad.slice(0, 3)) lines.push(`          epoch ${epoch}: ${fault}`)
-    const { peers } = live
+  if (node && draws) {
+    lines.push(`draws     ${draws.witnessed} witnessed, ${draws.refused.length} refused`)
+    for (const { epoch, fault } of draws.refused.slice(0, 3)) lines.push(`          epoch ${epoch}: ${fault}`)
+    const { peers } = rest
     lines.push(`node      running, ${peers.length} ${peers.length === 1 ? 'peer' : 'peers'}`)
-    lines.push(...live.addresses.map((address) => `          ${address}`))
-    if (live.rate !== null) lines.push(`rate      ${rateText(live.rate)}`)
+    lines.push(...node.addresses.map((address) => `          ${address}`))
+    if (rest.rate !== null) lines.push(`rate      ${rateText(rest.rate)}`)
   } else lines.push('node      not running (`collatz work` starts it)')
-  if (state.accounts.length > 0) {
-    const rows = state.accounts.map((a) => [a.name, a.account.slice(0, 12), a.level, a.units, a.hardNumbers])
+  if (rest.accounts.length > 0) {
+    const rows = rest.accounts.map((a) => [a.name, a.account.slice(0, 12), a.level, a.units, a.hardNumbers])
     lines.push('', table(['account', 'key', 'level', 'units', 'hard numbers'], rows))
   }
   return lines.join('\n')

@@ -62,6 +62,31 @@ interface ExactLeaf {
   readonly candidates: readonly bigint[]
 }
 
+/**
+ * The hard numbers of a class in a window, in depth-first order, with returns to the event loop on the way.
+ *
+ * @param onSlice hears how many survivors were looked at
+ * @throws the signal's reason
+ */
+export async function* hardNumbersBySlice(
+  leaf: ClassState,
+  window: bigint,
+  partition: Partition,
+  signal?: AbortSignal,
+  onSlice?: (survivors: number) => void,
+): AsyncGenerator<HardNumber> {
+  let seen = 0
+  for (const n of survivorsOf(leaf, window, partition)) {
+    if (++seen % SLICE === 0) {
+      await new Promise((resolve) => setTimeout(resolve))
+      signal?.throwIfAborted()
+      onSlice?.(seen)
+    }
+    const hard = hardOf(n, partition)
+    if (hard) yield hard
+  }
+}
+
 async function computeLeaf(
   leaf: ClassState,
   { partition, window }: Unit,
@@ -70,15 +95,8 @@ async function computeLeaf(
 ): Promise<ExactLeaf> {
   let summary = EMPTY
   const candidates: bigint[] = []
-  let seen = 0
-  for (const n of survivorsOf(leaf, window, partition)) {
-    if (++seen % SLICE === 0) {
-      await new Promise((resolve) => setTimeout(resolve))
-      signal?.throwIfAborted()
-      onSlice(seen)
-    }
-    const hard = hardOf(n, partition)
-    if (!hard) continue
+  for await (const hard of hardNumbersBySlice(leaf, window, partition, signal, onSlice)) {
+    const { n } = hard
     summary = merge(summary, hardNumber(n, hard.sigma, hard.peak))
     if (hard.candidate) candidates.push(n)
   }

@@ -56,6 +56,10 @@ export function limitsFor(n: bigint): Limits {
   return { steps: Math.max(LIMITS.steps, 40 * bits), bits: Math.max(LIMITS.bits, 8 * bits) }
 }
 
+/** Told every few thousand steps of a walk, which take a second where numbers are long: steps so far, and the value. */
+export type OnSteps = (steps: number, value: bigint) => void
+export const STEPS_A_TELLING = 4096
+
 export interface Cycle {
   /** Its smallest element. */
   readonly start: bigint
@@ -135,7 +139,12 @@ export function describeCycle(member: bigint, length: number, map: MapName = '3n
  * @param n at least 1
  * @throws {RangeError} when n is less than 1
  */
-export function trajectory(n: bigint, map: MapName = '3n+1', limits: Limits = limitsFor(n)): Trajectory {
+export function trajectory(
+  n: bigint,
+  map: MapName = '3n+1',
+  limits: Limits = limitsFor(n),
+  onSteps?: OnSteps,
+): Trajectory {
   if (n < 1n) throw new RangeError(`no trajectory from ${n}: give a number of at least 1`)
   const { factor, addend } = shortcutMap(map)
   const tooLarge = 1n << BigInt(limits.bits)
@@ -157,6 +166,7 @@ export function trajectory(n: bigint, map: MapName = '3n+1', limits: Limits = li
         oddSteps++
       } else value >>= 1n
       steps++
+      if (onSteps && steps % STEPS_A_TELLING === 0) onSteps(steps, value)
       if (glide === null && value < n) glide = steps
       const length = finder.see(value)
       if (length > 0) return { ...soFar(), end: { kind: 'cycle', cycle: describeCycle(value, length, map) } as const }

@@ -25,17 +25,40 @@ export interface NumberReport {
   readonly candidate: boolean
 }
 
+/** Shares of the time where all three take long, as for 2^66438 - 1. */
+const SHARES = { trajectory: 0.55, sigma: 0.15, witness: 0.3 }
+
 /**
  * Reports on n.
  *
  * @param n at least 1. Cost grows with the square of its length: 10,000 bits take 0.15 s.
+ * @param onProgress told now and then what share of the work is done, 0 to 1; never for small numbers
  * @throws {RangeError} when n is less than 1
  */
-export function reportNumber(n: bigint, map: MapName = '3n+1', limits: Limits = limitsFor(n)): NumberReport {
-  const walked = trajectory(n, map, limits)
-  const verdict = sigma(n, map, limits)
+export function reportNumber(
+  n: bigint,
+  map: MapName = '3n+1',
+  limits: Limits = limitsFor(n),
+  onProgress: (fraction: number) => void = () => {},
+): NumberReport {
+  let longest = 0
+  const walked = trajectory(n, map, limits, (_, value) => {
+    const length = bitLength(value)
+    longest = Math.max(longest, length)
+    // It shrinks at an even pace, and a step costs as much as the number is long.
+    onProgress(SHARES.trajectory * (1 - (length / longest) ** 2))
+  })
+  const upTo = walked.glide ?? walked.steps
+  const verdict = sigma(n, map, limits, (steps) =>
+    onProgress(SHARES.trajectory + SHARES.sigma * Math.min(1, steps / upTo)),
+  )
   const converges = walked.end.kind === 'cycle' && walked.end.cycle.trivial
-  const checked = (named: Witness | null) => (named && checkWitness(named, map) ? named : null)
+  const checked = (named: Witness | null) => {
+    if (!named) return null
+    const total = named.stepsOfN + named.stepsOfSmaller
+    const tell = (steps: number) => onProgress(1 - SHARES.witness * (1 - steps / total))
+    return checkWitness(named, map, tell) ? named : null
+  }
   const witness = checked(verdict.kind === 'fired' ? witnessOf(n, verdict) : null)
   const preimage = checked(preimageOf(n, map))
   return {

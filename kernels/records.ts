@@ -11,15 +11,15 @@
  *  - elsewhere S0 is far below what records have: for chunks of 2^j numbers, which start at 2^j or above (chunks.ts), it is
  *    j + 58 below 2^28 and j + 118 from there on. Of the published records above 2^20 (the tables are complete to beyond
  *    2^60) those below 2^28 have sigma >= j + 77, the others sigma >= j + 150; test/kernels/records.test.ts computes that
- *    for those up to 2^50;
+ *    for all those below 2^50;
  *  - below 2^20 every number is walked.
  */
 import type { Chunk } from './chunks.ts'
-import { type HardNumber, hardNumbersOf } from './exact.ts'
+import { type HardNumber, hardNumbersBySlice } from './exact.ts'
 import { listHardNumbers } from './list.ts'
 import { step } from './map.ts'
 import { classes, leavesOf } from './partition.ts'
-import type { Engine, Partition, Progress } from './unit.ts'
+import type { Engine, Partition } from './unit.ts'
 import { type Kernel, leastHardSteps } from './wasm/kernel.ts'
 
 export interface PathRecord {
@@ -55,7 +55,13 @@ export interface ListOptions {
   /** Only hard numbers that climb above this. */
   readonly above?: bigint
   readonly signal?: AbortSignal
-  readonly onProgress?: (progress: Pick<Progress, 'fraction'>) => void
+  readonly onProgress?: (progress: ListProgress) => void
+}
+
+export interface ListProgress {
+  /** Of counting and listing together, 0 to 1. */
+  readonly fraction: number
+  readonly doing: 'counting' | 'listing'
 }
 
 /**
@@ -74,22 +80,29 @@ export async function hardNumbersIn(
 ): Promise<HardNumber[]> {
   const found: HardNumber[] = []
   const units = classes(partition).length
+  // A list of all takes about as long as the count; a list of few next to nothing.
+  const listing = above === undefined ? 0.5 : 0.1
   for (let index = 0; index < units; index++) {
+    const report = (done: number, doing: ListProgress['doing']) =>
+      onProgress?.({ fraction: (index + done) / units, doing })
     const result = await engine.verify(
       { partition, window, index },
       {
         ...(signal ? { signal } : {}),
-        onProgress: ({ fraction }) => onProgress?.({ fraction: (index + fraction) / units }),
+        onProgress: ({ fraction }) => report((1 - listing) * fraction, 'counting'),
       },
     )
     const states = leavesOf(partition, index)
     for (const [i, leaf] of result.leaves.entries()) {
+      report(1 - listing + (listing * i) / states.length, 'listing')
       if (leaf.count === 0) continue
       // Where a number resists all rules, its leaf is looked at whatever its peak.
       if (above !== undefined && result.candidates.length === 0 && (leaf.peak?.value ?? 0n) <= above) continue
       const listed =
         engine.name === 'exact'
-          ? [...hardNumbersOf(states[i]!, window, partition)].filter((hard) => hard.peak > (above ?? -1n))
+          ? (await Array.fromAsync(hardNumbersBySlice(states[i]!, window, partition, signal))).filter(
+              ({ sigma, peak }) => sigma === null || peak > (above ?? -1n),
+            )
           : listHardNumbers(kernel, partition, window, states[i]!, above)
       if (above === undefined && listed.length !== leaf.count) {
         throw new Error(

@@ -6,7 +6,16 @@
  * candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops
  * there: the number is on or before a cycle that no rule leads out of.
  */
-import { type Cycle, CycleFinder, describeCycle, LIMITS, type Limits, shortcutMap } from './map.ts'
+import {
+  type Cycle,
+  CycleFinder,
+  describeCycle,
+  LIMITS,
+  type Limits,
+  type OnSteps,
+  STEPS_A_TELLING,
+  shortcutMap,
+} from './map.ts'
 import { minOdds, type Rule } from './rules.ts'
 import type { MapName } from './unit.ts'
 
@@ -46,7 +55,7 @@ export interface Open {
  * @param n at least 0
  * @throws {RangeError} when n is negative
  */
-export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS): Fired | Open {
+export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS, onSteps?: OnSteps): Fired | Open {
   if (n < 0n) throw new RangeError(`sigma is defined for 0 and up, not for ${n}`)
   const { factor, addend } = shortcutMap(map)
   const allRules = map === '3n+1'
@@ -85,6 +94,7 @@ export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS)
       else if (allRules && evens === 2 && armed) rule = 'O'
       if (rule) return { kind: 'fired', rule, step, odds, image: value, peak, runStart, runLength }
     }
+    if (onSteps && step % STEPS_A_TELLING === 0) onSteps(step, value)
     if (value < n) below = true
     const length = finder.see(value)
     if (length > 0) {

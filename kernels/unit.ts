@@ -93,9 +93,16 @@ export interface VerifyOptions {
   readonly onLeaf?: (index: number, leaf: HardSummary) => void
 }
 
+/** Nodes or numbers that an engine had left at each of its stages since it was opened, by stage, in their order. */
+export type StageCounts = Readonly<Record<string, number>>
+
 /** An engine computes units. All engines return equal results. */
 export interface Engine {
   readonly name: 'exact' | 'wasm' | 'webgpu'
+  /** A copy of what is counted so far; the exact engine has no stages. A stage may join later, when a GPU is replaced. */
+  readonly counters?: StageCounts
+  /** Milliseconds that the GPU computed since it was opened, by its own clock. Only where there is a GPU that tells. */
+  readonly gpuMs?: number | undefined
   /** @throws {DOMException} AbortError when the signal fires; leaves reported by onLeaf stay valid. */
   verify(unit: Unit, options?: VerifyOptions): Promise<UnitResult>
   /** One leaf alone: what an auditor recomputes. */

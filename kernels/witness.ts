@@ -17,7 +17,7 @@
  * 3, and real exceptions: the cycles of 13 and 17 have 3 odd steps in 7, and 125 < 128. They are in EXCEPTIONS, and
  * are candidates of the first unit of their window, as no class holds them (directCandidates).
  */
-import { shortcutMap, step } from './map.ts'
+import { type OnSteps, STEPS_A_TELLING, shortcutMap, step } from './map.ts'
 import { type Rule, ruleP } from './rules.ts'
 import type { Fired } from './sigma.ts'
 import type { MapName, Unit } from './unit.ts'
@@ -60,11 +60,15 @@ export function preimageOf(n: bigint, map: MapName = '3n+1'): Witness | null {
 }
 
 /** Whether the witness holds, by walking both trajectories. */
-export function checkWitness(witness: Witness, map: MapName = '3n+1'): boolean {
+export function checkWitness(witness: Witness, map: MapName = '3n+1', onSteps?: OnSteps): boolean {
   const { n, smaller, stepsOfN, stepsOfSmaller } = witness
+  let walked = 0
   const after = (start: bigint, steps: number) => {
     let value = start
-    for (let i = 0; i < steps; i++) value = step(value, map)
+    for (let i = 0; i < steps; i++) {
+      value = step(value, map)
+      if (onSteps && ++walked % STEPS_A_TELLING === 0) onSteps(walked, value)
+    }
     return value
   }
   return smaller >= 1n && smaller < n && after(n, stepsOfN) === after(smaller, stepsOfSmaller)

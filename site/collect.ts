@@ -4,7 +4,7 @@ import { expectedHard } from '../kernels/expected.ts'
 import { classes } from '../kernels/partition.ts'
 import { gapsOf } from '../orbit/rules/frontier.ts'
 import { rawCid } from '../orbit/rules/genesis.ts'
-import { type State, summaryOf, unitsCertified } from '../orbit/rules/state.ts'
+import { type State, summaryOf, unitsCertified, type WindowState } from '../orbit/rules/state.ts'
 import type { SiteData, SiteWindow } from './data.ts'
 
 export interface SiteExtras {
@@ -24,8 +24,12 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
   const newestHeartbeat = (nodes: readonly string[]) =>
     Math.max(0, ...nodes.map((node) => state.heartbeats.get(node)?.round ?? 0))
 
-  const windows = [...state.windows.values()].map((window): SiteWindow => {
-    const { count: hardCount, peak, lastRound } = summaryOf(state, window)
+  const gaps: bigint[] = []
+  for (const { from, to } of gapsOf(genesis, frontier)) for (let w = from; w <= to; w++) gaps.push(w)
+  const isShown = (window: WindowState) => unitsCertified(window) > 0 || gaps.includes(window.window)
+  const shown = [...state.windows.values()].filter(isShown)
+  const windows = shown.map((window): SiteWindow => {
+    const { count: hardCount, peak, dealtAt } = summaryOf(state, window)
     const certificate = window.complete ? extras.certificates.get(window.window) : undefined
     return {
       index: window.window,
@@ -38,11 +42,9 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       certificate: certificate
         ? { file: certificate.name, cid: rawCid(certificate.bytes).toString(), bytes: certificate.bytes.length }
         : null,
-      certifiedAtRound: window.complete ? lastRound : null,
+      dealtAtRound: window.complete ? dealtAt : null,
     }
   })
-  const gaps: bigint[] = []
-  for (const { from, to } of gapsOf(genesis, frontier)) for (let w = from; w <= to; w++) gaps.push(w)
   return {
     network: {
       id: genesis.networkId,
@@ -71,7 +73,7 @@ export function siteDataOf(state: State, extras: SiteExtras): SiteData {
       hardNumbers: account.hardNumbers,
       level: account.level,
       nodes: account.nodes.length,
-      lastRound: Math.max(account.lastRound ?? 0, newestHeartbeat(account.nodes)) || null,
+      seenAtRound: Math.max(account.dealtAt ?? 0, newestHeartbeat(account.nodes)) || null,
     })),
     asOf: extras.asOf,
   }

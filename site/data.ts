@@ -54,8 +54,8 @@ export interface SiteWindow {
   readonly peak: Peak | null
   /** `file` is its name under certificates/, `bytes` its length. */
   readonly certificate: { readonly file: string; readonly cid: string; readonly bytes: number } | null
-  /** Beacon round in which the window's last unit was certified. */
-  readonly certifiedAtRound: number | null
+  /** Beacon round that dealt the last of its units; null while not all are certified. */
+  readonly dealtAtRound: number | null
 }
 
 export interface SiteAccount {
@@ -71,7 +71,7 @@ export interface SiteAccount {
   readonly level: Level
   readonly nodes: number
   /** Beacon round of its newest heartbeat or result. */
-  readonly lastRound: number | null
+  readonly seenAtRound: number | null
 }
 
 export interface SiteData {
@@ -163,7 +163,7 @@ function checkWindow(window: SiteWindow): SiteWindow {
   demand(window.unitsDone <= window.unitsTotal, `${at}.unitsDone`, window.unitsDone, `at most ${window.unitsTotal}`)
   demand(window.expectedHard >= 0, `${at}.expectedHard`, window.expectedHard, '0 or more')
   demand(window.expectedSd >= 0, `${at}.expectedSd`, window.expectedSd, '0 or more')
-  if (window.certifiedAtRound !== null) count(window.certifiedAtRound, `${at}.certifiedAtRound`)
+  if (window.dealtAtRound !== null) count(window.dealtAtRound, `${at}.dealtAtRound`)
   const { certificate, peak } = window
   if (certificate !== null) {
     demand(FILE_NAME.test(certificate.file), `${at}.certificate.file`, certificate.file, 'a plain file name')
@@ -180,7 +180,7 @@ function checkWindow(window: SiteWindow): SiteWindow {
     expectedSd: window.expectedSd,
     peak: peak === null ? null : { n: peak.n, value: peak.value },
     certificate: certificate && { file: certificate.file, cid: certificate.cid, bytes: certificate.bytes },
-    certifiedAtRound: window.certifiedAtRound,
+    dealtAtRound: window.dealtAtRound,
   }
 }
 
@@ -190,16 +190,16 @@ function checkAccount(account: SiteAccount): SiteAccount {
   for (const field of ['units', 'hardNumbers', 'nodes'] as const) count(account[field], `${at}.${field}`)
   demand(account.numbers >= 0n, `${at}.numbers`, account.numbers, '0 or more')
   demand(LEVELS.includes(account.level), `${at}.level`, account.level, LEVELS.join(', '))
-  if (account.lastRound !== null) count(account.lastRound, `${at}.lastRound`)
+  if (account.seenAtRound !== null) count(account.seenAtRound, `${at}.seenAtRound`)
   return {
     key: account.key,
-    name: (account.name !== null && plainText(account.name, 32)) || null,
+    name: (account.name !== null && plainText(account.name, 40)) || null,
     units: account.units,
     numbers: account.numbers,
     hardNumbers: account.hardNumbers,
     level: account.level,
     nodes: account.nodes,
-    lastRound: account.lastRound,
+    seenAtRound: account.seenAtRound,
   }
 }
 

@@ -145,6 +145,9 @@ export async function serveSite(dir: string, options: ServeOptions): Promise<Sit
     if (code === 'EADDRINUSE') {
       throw new PortInUse(`port ${port} on ${hostname} is in use by another program; choose another with --port`)
     }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new PortInUse(`${hostname} is not an address of this machine; choose another with --host`)
+    }
     if (code === 'EACCES')
       throw new PortInUse(`port ${port} may not be opened by this user; choose one above 1023 with --port`)
     throw error

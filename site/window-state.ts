@@ -4,7 +4,7 @@ import type { SiteData, SiteWindow } from './data.ts'
 export type WindowState = 'certified' | 'working' | 'open'
 
 export function windowState(window: SiteWindow): WindowState {
-  if (window.certificate !== null || window.certifiedAtRound !== null) return 'certified'
+  if (window.certificate !== null || window.dealtAtRound !== null) return 'certified'
   return window.unitsDone > 0 ? 'working' : 'open'
 }
 

@@ -4,11 +4,13 @@ import { certificatePath } from '../../orbit/node/certificates.ts'
 import { fraudProofPath } from '../../orbit/node/fraud.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home.ts'
 import { type AccountHistory, accountHistory, accountsNamed } from '../../orbit/rules/account.ts'
+import type { AccountState } from '../../orbit/rules/accounts.ts'
+import { allowanceFor } from '../../orbit/rules/allowance.ts'
 import { roundAt } from '../../orbit/rules/beacon.ts'
 import type { Conviction } from '../../orbit/rules/convictions.ts'
-import { missesInARow } from '../../orbit/rules/duties.ts'
+import { missBalance } from '../../orbit/rules/duties.ts'
 import type { Genesis } from '../../orbit/rules/genesis.ts'
-import type { AccountState, State } from '../../orbit/rules/state.ts'
+import type { State } from '../../orbit/rules/state.ts'
 import { publicKeyOf } from '../../orbit/rules/statement.ts'
 import { plainText } from '../../site/text.ts'
 import { shared, UserError } from '../command.ts'
@@ -38,7 +40,7 @@ export const show = defineCommand({
     const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
     const shown: Shown = {
       ...{ ...accountHistory(state, found), own: found.account === own },
-      missesInARow: missesInARow(state, round).get(found.account) ?? 0,
+      missBalance: missBalance(state, round).get(found.account) ?? 0,
       directory: home.directory,
     }
     if (args.json) printJson(json(shown))
@@ -48,7 +50,8 @@ export const show = defineCommand({
 
 interface Shown extends AccountHistory {
   readonly own: boolean
-  readonly missesInARow: number
+  /** Units missed or declined, less those shown (duties.ts). */
+  readonly missBalance: number
   /** The data directory. */
   readonly directory: string
 }
@@ -79,11 +82,11 @@ function pick(state: State, given: string): AccountState {
 const present = (path: string): string | null => (existsSync(path) ? path : null)
 
 function json(account: Shown) {
-  const { conviction, directory, settled, missesInARow: misses, ...rest } = account
+  const { conviction, directory, settled, missBalance: behind, ...rest } = account
   return {
     ...rest,
     // A banned account is on no roster: nothing is asked of it.
-    missesInARow: conviction ? null : misses,
+    missBalance: conviction ? null : behind,
     settled: settled.map((credit) => ({
       ...credit,
       certificate: present(certificatePath(directory, credit.window)),
@@ -101,8 +104,8 @@ function json(account: Shown) {
 }
 
 function text(genesis: Genesis, account: Shown, all: boolean): string {
-  const { units, hardNumbers, lastRound, nodes, conviction, directory, certified, settled } = account
-  const last = lastRound === null ? '' : `; the newest was dealt at beacon round ${lastRound}`
+  const { units, hardNumbers, dealtAt, nodes, conviction, directory, certified, settled } = account
+  const last = dealtAt === null ? '' : `; the newest was dealt at beacon round ${dealtAt}`
   const certificateOf = (window: bigint) => present(certificatePath(directory, window)) ?? 'not on this disk'
   const lines = [
     `account   ${account.names.map((name) => plainText(name, 40)).join(', ')}${account.own ? ' (your own)' : ''}`,
@@ -111,7 +114,17 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
     `units     ${units} certified, ${hardNumbers} hard numbers${last}`,
   ]
   if (!conviction) {
-    lines.push(`misses    ${account.missesInARow} in a row; at ${genesis.body.missLimit} it must register again`)
+    lines.push(
+      `misses    ${account.missBalance} more than results shown; at ${genesis.body.missLimit} it is dealt nothing until it registers again, as \`collatz work\` does by itself`,
+    )
+  }
+  if (!conviction) {
+    const { newcomer } = genesis.body.allowance
+    lines.push(
+      account.best > 0
+        ? `dealt     up to ${allowanceFor(account.best)} units an epoch, as its best epoch of late had ${account.best}; ${newcomer} a deadline in any case`
+        : `dealt     up to ${newcomer} units a deadline, until one of them is certified`,
+    )
   }
   for (const { node, name, round } of nodes) {
     lines.push(`node      ${node}, registered at beacon round ${round} as ${plainText(name, 40)}`)

@@ -26,6 +26,15 @@ export const build = defineCommand({
   },
 })
 
+const LOOPBACK = /^\/(ip4\/127\.|ip6\/::1\/|dns\w*\/localhost\/)/
+const PRIVATE = /^\/(ip4\/(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|ip6\/(fe80|f[cd][0-9a-f]{2}):)/i
+
+/** Of a node's addresses the one that most others can reach: a public one, else one of the local network. */
+export function widestAddress(addresses: readonly string[]): string | null {
+  const reach = (address: string) => (LOOPBACK.test(address) ? 2 : PRIVATE.test(address) ? 1 : 0)
+  return [...addresses].sort((a, b) => reach(a) - reach(b))[0] ?? null
+}
+
 export async function buildSite(home: Home, out: string) {
   const { state, live } = await readSource(home)
   const certificates = new Map(
@@ -37,7 +46,7 @@ export async function buildSite(home: Home, out: string) {
   const now = Date.now()
   const data = siteDataOf(state, {
     certificates,
-    join: live?.addresses[0] ?? null,
+    join: live ? widestAddress(live.addresses) : null,
     asOf: { round: live?.round ?? roundAt(home.genesis.chain, Math.floor(now / 1000)), time: now },
   })
   return renderSite(data, out, {

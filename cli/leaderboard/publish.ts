@@ -5,8 +5,8 @@ import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/control.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home.ts'
 import { DataDirectoryInUse } from '../../orbit/node/sqlite.ts'
-import { interruptible, shared } from '../command.ts'
-import { printJson } from '../print.ts'
+import { fired, interruptible, shared } from '../command.ts'
+import { note, printJson } from '../print.ts'
 import { type RunningNode, startNode } from '../running.ts'
 import { buildSite } from './build.ts'
 import { type Published, publishSite } from './publishing.ts'
@@ -53,6 +53,6 @@ async function ownNode(home: Home): Promise<RunningNode | null> {
 
 function stayed(): Promise<void> {
   const signal = interruptible()
-  console.error('Serving it until Ctrl-C: a page is there as long as a node that has it is.')
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+  note('Serving it until Ctrl-C: a page is there as long as a node that has it is.')
+  return fired(signal)
 }

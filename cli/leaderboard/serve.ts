@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../../orbit/node/home.ts'
 import { serveSite } from '../../site/serve.ts'
-import { interruptible, shared, wholeNumber } from '../command.ts'
+import { fired, interruptible, shared, wholeNumber } from '../command.ts'
 import { buildSite } from './build.ts'
 
 export const serve = defineCommand({
@@ -24,7 +24,7 @@ export const serve = defineCommand({
       if (own) await buildSite(openHome(homeDirectory(args.data)), dir)
       const server = await serveSite(dir, { port, hostname: args.host ?? '127.0.0.1' })
       console.log(`The page is at ${server.url} (Ctrl-C to stop).`)
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+      await fired(signal)
       await server.stop()
     } finally {
       if (own) rmSync(own, { recursive: true, force: true })

@@ -1,18 +1,23 @@
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { sameSummary } from '../../kernels/result.ts'
-import { type Certified, readCertificate } from '../../orbit/rules/certificate.ts'
+import { type Certified, type CertifiedResult, readCertificate } from '../../orbit/rules/certificate.ts'
 import { checksumHex } from '../../orbit/rules/events.ts'
 import { powerText } from '../../orbit/rules/frontier.ts'
 import { RuleError } from '../../orbit/rules/statement.ts'
 import { plainText } from '../../site/text.ts'
 import { EXIT, UserError } from '../command.ts'
-import { peakText, printJson } from '../print.ts'
+import { lateBar, peakText, printJson } from '../print.ts'
 
 export async function verifyCertificate(
   path: string,
   bytes: Uint8Array,
-  options: { leaves: number; network?: string | undefined; json?: boolean | undefined },
+  options: {
+    leaves: number
+    units: readonly number[]
+    network?: string | undefined
+    json?: boolean | undefined
+  },
 ): Promise<void> {
   let certificate: Certified
   try {
@@ -25,7 +30,7 @@ export async function verifyCertificate(
   if (options.network !== undefined && options.network !== genesis.networkId) {
     throw new UserError(`NOT VALID: ${path} is of network ${genesis.networkId}, not ${options.network}`, EXIT.refused)
   }
-  const recomputed = await recompute(path, certificate, options.leaves)
+  const recomputed = await recompute(path, certificate, options)
   report(path, certificate, recomputed, Boolean(options.json))
 }
 
@@ -34,23 +39,49 @@ interface LeafId {
   readonly leaf: number
 }
 
-/** Computes leaves that are drawn here and now, so that no signer could know which. */
-async function recompute(path: string, certificate: Certified, count: number): Promise<LeafId[]> {
-  const { genesis, window, units } = certificate
-  const all: LeafId[] = [...units].flatMap(([unit, { leaves }]) => (leaves ?? []).map((_, leaf) => ({ unit, leaf })))
-  // Where somebody signed something else there is something to decide.
-  const chosen: LeafId[] = certificate.contested.map(({ unit, leaf }) => ({ unit, leaf }))
-  while (chosen.length < count + certificate.contested.length && all.length > 0) {
-    const at = crypto.getRandomValues(new Uint32Array(1))[0]! % all.length
-    chosen.push(...all.splice(at, 1))
+/** So many of them, drawn here and now, so that no signer could know which. */
+function drawnOf(leaves: readonly LeafId[], count: number): LeafId[] {
+  const left = [...leaves]
+  const drawn: LeafId[] = []
+  while (drawn.length < count && left.length > 0) {
+    const at = crypto.getRandomValues(new Uint32Array(1))[0]! % left.length
+    drawn.push(...left.splice(at, 1))
   }
+  return drawn
+}
+
+/** Those that are contested, those of the units that were asked for, some of all, and some of where somebody is missing. */
+function chosenLeaves(certificate: Certified, count: number, whole: readonly number[]): LeafId[] {
+  const of = ([unit, { leaves }]: [number, CertifiedResult]) => (leaves ?? []).map((_, leaf) => ({ unit, leaf }))
+  const units = [...certificate.units]
+  const silent = units.filter(([, unit]) => unit.silent.length > 0)
+  const chosen: LeafId[] = [
+    ...certificate.contested.map(({ unit, leaf }) => ({ unit, leaf })),
+    ...units.filter(([unit]) => whole.includes(unit)).flatMap(of),
+    ...drawnOf(units.flatMap(of), count),
+    ...drawnOf(silent.flatMap(of), count),
+  ]
+  return [...new Map(chosen.map((id) => [`${id.unit} ${id.leaf}`, id])).values()]
+}
+
+async function recompute(
+  path: string,
+  certificate: Certified,
+  { leaves: count, units: whole }: { leaves: number; units: readonly number[] },
+): Promise<LeafId[]> {
+  const { genesis, window, units } = certificate
+  const missing = whole.find((unit) => !units.get(unit)?.leaves)
+  if (missing !== undefined) throw new UserError(`${path} has no leaves of unit ${missing}`)
+  const chosen = chosenLeaves(certificate, count, whole)
   if (chosen.length === 0) return chosen
   if ((window + 1n) << BigInt(genesis.partition.bits) > 1n << 96n) {
     throw new UserError(`${path}: no engine recomputes leaves beyond 2^96: --leaves 0 checks the signatures alone`)
   }
   const engine = cpuEngine(genesis.partition)
+  const bar = lateBar('leaves')
   try {
-    for (const { unit, leaf } of chosen) {
+    for (const [i, { unit, leaf }] of chosen.entries()) {
+      bar.update(i / chosen.length, `leaf ${leaf} of unit ${unit}`)
       const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
       const signed = units.get(unit)!.leaves![leaf]!
       if (sameSummary(own, signed)) continue
@@ -62,6 +93,7 @@ async function recompute(path: string, certificate: Certified, count: number): P
       )
     }
   } finally {
+    bar.stop()
     await engine.close()
   }
   return chosen
@@ -76,6 +108,21 @@ function drawsText({ draws }: Certified): string {
   return `in ${draws.length} ${draws.length === 1 ? 'epoch' : 'epochs'} by ${coordinators.join(', ')} among ${rosters} ${most === 1 ? 'account' : 'accounts'}, more than half of whom had the draw in time`
 }
 
+const LISTED = 20
+
+function listText(all: readonly unknown[]): string {
+  const more = all.length - LISTED
+  return all.slice(0, LISTED).join(', ') + (more > 0 ? ` and ${more} more (--json lists them)` : '')
+}
+
+const leavesText = (leaves: readonly LeafId[]) =>
+  listText(leaves.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`))
+
+/** What a file can't show is what was left out of it. */
+const silentText = (units: readonly number[]) =>
+  `  silent     units ${listText(units)}: somebody whose turn it was is in the file with neither a result nor a decline.
+             If you don't trust where you have the file from, compute these yourself: --units ${units.slice(0, LISTED).join(',')}`
+
 function report(path: string, certificate: Certified, recomputed: readonly LeafId[], json: boolean): void {
   const { genesis, window, complete, count, checksum, peak, accounts, units, contested } = certificate
   const { partition, body } = genesis
@@ -83,6 +130,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
   const end = (window + 1n) << BigInt(partition.bits)
   const expected = expectedHard(partition)
   const audited = [...units].filter(([, unit]) => unit.accounts.length < body.replication).map(([unit]) => unit)
+  const silent = [...units].filter(([, unit]) => unit.silent.length > 0).map(([unit]) => unit)
   if (json) {
     printJson({
       valid: true,
@@ -96,6 +144,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
       audited: audited.length,
       leaves: [...units.values()].reduce((sum, { leaves }) => sum + (leaves?.length ?? 0), 0),
       contested: contested.map(({ unit, leaf }) => ({ unit, leaf })),
+      silent,
       count,
       checksum: checksumHex(checksum),
       peak,
@@ -114,11 +163,11 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
   window     ${window} of 2^${partition.bits} numbers, ${powerText(genesis.baseline)} + ${window - genesis.firstWindow} * 2^${partition.bits} onwards
   network    ${genesis.networkId} (${plainText(body.name, 64)}), N = ${body.replication}, beacon ${body.beacon.source}
   checked    genesis, ${accounts.length} ${accounts.length === 1 ? 'registration' : 'registrations'}, draws, beacon signatures and the deal;
-             ${units.size} ${units.size === 1 ? 'unit' : 'units'}${complete ? ' that are the whole partition' : ''}, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'}, committed
+             ${units.size} ${units.size === 1 ? 'unit' : 'units'}${complete ? ' (the whole partition)' : ''}, each with ${body.replication} equal signed ${body.replication === 1 ? 'result' : 'results'}, committed
              to before they were shown, and its Merkle root${audited.length > 0 ? `;\n             but ${audited.length === units.size ? 'all' : audited.length} of them with one result of a trusted account, and an audit by ${body.audit.auditors} others` : ''}
   drawn      ${drawsText(certificate)}
-  hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
+${silent.length > 0 ? `${silentText(silent)}\n` : ''}  hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
-  recomputed ${recomputed.length === 0 ? nothing : recomputed.map(({ unit, leaf }) => `leaf ${leaf} of unit ${unit}`).join(', ')}${recomputed.length > 0 ? ', equal to the bit' : ''}
+  recomputed ${recomputed.length === 0 ? nothing : leavesText(recomputed)}${recomputed.length > 0 ? ', equal to the bit' : ''}
   by         ${accounts.map(({ name, account }) => `${plainText(name, 40)} (${account.slice(0, 12)})`).join(', ')}`)
 }

@@ -6,7 +6,7 @@ import { type FraudProof, readFraudProof } from '../../orbit/rules/fraud.ts'
 import { equalBytes, RuleError } from '../../orbit/rules/statement.ts'
 import { plainText } from '../../site/text.ts'
 import { EXIT, UserError } from '../command.ts'
-import { peakText, printJson } from '../print.ts'
+import { lateBar, peakText, printJson } from '../print.ts'
 
 /** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */
 export const isFraudProof = (bytes: Uint8Array): boolean =>
@@ -41,9 +41,11 @@ async function recompute({ genesis, window, unit, leaf }: FraudProof): Promise<H
   if (leaf === null) return null
   const { partition } = genesis
   const engine = cpuEngine(partition)
+  const bar = lateBar(`leaf ${leaf} of unit ${unit}`)
   try {
     return await engine.verifyLeaf({ partition, window, index: unit }, leaf)
   } finally {
+    bar.stop()
     await engine.close()
   }
 }

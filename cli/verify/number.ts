@@ -1,6 +1,6 @@
 import { type NumberReport, reportNumber } from '../../kernels/number.ts'
 import { EXIT, UserError } from '../command.ts'
-import { printJson } from '../print.ts'
+import { lateBar, printJson } from '../print.ts'
 
 const RULE_TEXT = {
   D: 'descent: as many halvings outweigh the odd steps',
@@ -11,7 +11,14 @@ const RULE_TEXT = {
 
 export function verifyNumber(n: bigint, json: boolean): void {
   if (n < 1n) throw new UserError('the conjecture is about n >= 1: give a positive whole number', EXIT.usage)
-  const report = reportNumber(n)
+  const bar = lateBar('trajectory')
+  let report: NumberReport
+  try {
+    report = reportNumber(n, '3n+1', undefined, (fraction) => bar.update(fraction, ''))
+  } finally {
+    bar.stop()
+  }
+  if (report.candidate) process.exitCode = EXIT.candidate
   if (json) printJson(report)
   else console.log(reportText(report))
 }

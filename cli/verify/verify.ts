@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
-import { EXIT, shared, UserError, wholeNumber } from '../command.ts'
-import { verifyDraw } from '../draw.ts'
+import { EXIT, shared, UserError, unitsOf, wholeNumber } from '../command.ts'
 import { isNumber, numberOf } from '../numbers.ts'
 import { verifyCertificate } from './certificate.ts'
+import { verifyDraw } from './draw.ts'
 import { isFraudProof, verifyFraud } from './fraud.ts'
 import { verifyNumber } from './number.ts'
 import { verifyWindow } from './window.ts'
@@ -25,18 +25,33 @@ export const verify = defineCommand({
       description: 'leaves of a certificate to recompute, drawn at random here (default 1)',
       valueHint: 'K',
     },
+    units: {
+      type: 'string',
+      description: 'units of a certificate to recompute whole, separated by commas',
+      valueHint: 'U,U',
+    },
     network: { type: 'string', description: 'refuse a file of any network but this one', valueHint: 'ID' },
     json: shared.json,
   },
   subCommands: { window: verifyWindow, draw: verifyDraw },
   async run({ args }) {
-    if (isNumber(args.what)) return verifyNumber(numberOf('the number', args.what), Boolean(args.json))
+    if (isNumber(args.what)) {
+      const stray = ['leaves', 'units', 'network'].find((flag) => args[flag as 'leaves'] !== undefined)
+      if (stray) throw new UserError(`--${stray} is for files, and ${args.what} is a number`, EXIT.usage)
+      return verifyNumber(numberOf('the number', args.what), Boolean(args.json))
+    }
     const leaves = args.leaves === undefined ? 1 : wholeNumber('--leaves', args.leaves, 0, 1_000_000)
     const { network, json } = args
     const bytes = readFile(args.what)
-    if (!isFraudProof(bytes)) return verifyCertificate(args.what, bytes, { leaves, network, json })
-    if (args.leaves !== undefined) {
-      throw new UserError('--leaves is for certificates: a fraud proof names its leaf', EXIT.usage)
+    if (!isFraudProof(bytes))
+      return verifyCertificate(args.what, bytes, {
+        leaves,
+        units: args.units === undefined ? [] : unitsOf(args.units),
+        network,
+        json,
+      })
+    if (args.leaves !== undefined || args.units !== undefined) {
+      throw new UserError('--leaves and --units are for certificates: a fraud proof names its leaf', EXIT.usage)
     }
     await verifyFraud(args.what, bytes, { network, json })
   },

@@ -7,7 +7,7 @@ import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
 import { checksumHex, peakText as peakJson } from '../../orbit/rules/events.ts'
 import { Checkpoint } from '../checkpoints.ts'
 import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from '../command.ts'
-import { engineArgs, engineOptions, openEngine } from '../engines.ts'
+import { engineArgs, engineOptions, openShown } from '../engines.ts'
 import { numberOf } from '../numbers.ts'
 import { durationText, lateBar, peakText, printJson, rateText } from '../print.ts'
 
@@ -21,7 +21,11 @@ export const windowArgs = {
 } as const
 
 export const verifyWindow = defineCommand({
-  meta: { name: 'window', description: 'verify the window [W*2^BITS, (W+1)*2^BITS) here and now; needs no network' },
+  meta: {
+    name: 'window',
+    description:
+      'verify the window [W*2^BITS, (W+1)*2^BITS) here and now; needs no network. Exit code 3: a candidate was found',
+  },
   args: { window: { type: 'positional', description: 'W', required: true }, ...windowArgs },
   async run({ args }) {
     const bits = args.bits === undefined ? 40 : wholeNumber('--bits', args.bits, 20, 71)
@@ -30,31 +34,29 @@ export const verifyWindow = defineCommand({
     const partition = cutOf(bits, hardSteps)
     const window = windowNumber(args.window, bits)
     const signal = interruptible()
-    const engine = await openEngine(engineOptions(args), partition, (line) => console.error(line))
+    const engine = await openShown(engineOptions(args), partition)
     const began = performance.now()
     try {
-      const { summary, candidates, known } = await computeWindow(engine, partition, window, args.data, signal)
+      const found = await computeWindow(engine, partition, window, args.data, signal)
       const seconds = (performance.now() - began) / 1000
-      if (args.json) {
-        const { mean, standardDeviation } = expectedHard(partition)
-        return printJson({
-          window,
-          bits,
-          hardSteps,
-          count: summary.count,
-          checksum: checksumHex(summary.checksum),
-          peak: peakJson(summary.peak),
-          candidates,
-          expected: mean,
-          standardDeviation,
-          seconds,
-          engine: engine.name,
-          leavesFromCheckpoint: known,
-        })
-      }
-      console.log(report(partition, window, summary, engine.name, seconds, known))
-      for (const n of candidates)
-        console.log(`CANDIDATE: ${n} was not brought below itself; see \`collatz verify ${n}\``)
+      const { text, exitCode } = report(partition, window, found, engine.name, seconds)
+      process.exitCode = exitCode
+      if (!args.json) return console.log(text)
+      const { mean, standardDeviation } = expectedHard(partition)
+      printJson({
+        window,
+        bits,
+        hardSteps,
+        count: found.summary.count,
+        checksum: checksumHex(found.summary.checksum),
+        peak: peakJson(found.summary.peak),
+        candidates: found.candidates,
+        expected: mean,
+        standardDeviation,
+        seconds,
+        engine: engine.name,
+        leavesFromCheckpoint: found.known,
+      })
     } finally {
       await engine.close()
     }
@@ -73,6 +75,14 @@ export function windowNumber(text: string, bits: number): bigint {
   return window
 }
 
+export interface WindowResult {
+  readonly summary: HardSummary
+  /** Numbers that no rule drops and that were not brought below themselves. */
+  readonly candidates: readonly bigint[]
+  /** Leaves that came from a checkpoint. */
+  readonly known: number
+}
+
 /** All units of a window, with progress, from a checkpoint if there is one. */
 export async function computeWindow(
   engine: Engine,
@@ -80,27 +90,26 @@ export async function computeWindow(
   window: bigint,
   data: string | undefined,
   signal: AbortSignal,
-): Promise<{ summary: HardSummary; candidates: bigint[]; known: number }> {
+): Promise<WindowResult> {
   const units = classes(partition)
   const weights = units.map((state) => Number(weightOf(state, partition)))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   const checkpoint = new Checkpoint(data, partition, window, console.error)
-  const known = checkpoint.leaves
+  const { known } = checkpoint
   const bar = lateBar(`window ${window}`)
   const timer = setInterval(() => checkpoint.save(), SAVE_MS)
-  let summary = EMPTY
+  let summary: HardSummary = EMPTY
   const candidates: bigint[] = []
   let before = 0
   try {
     for (const [index, weight] of weights.entries()) {
       signal.throwIfAborted()
-      const leaves = checkpoint.of(index)
       const result = await engine.verify(
         { partition, window, index },
         {
           signal,
-          done: new Map(leaves),
-          onLeaf: (leaf, value) => leaves.set(leaf, value),
+          done: checkpoint.of(index),
+          onLeaf: (leaf, value) => checkpoint.add(index, leaf, value),
           onProgress: ({ fraction }) =>
             bar.update((before + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
         },
@@ -126,21 +135,28 @@ export async function computeWindow(
   }
 }
 
-function report(
+/** What a window came to: a theorem, unless there are candidates. */
+export function report(
   partition: Partition,
   window: bigint,
-  summary: HardSummary,
+  { summary, candidates, known }: WindowResult,
   engine: string,
   seconds: number,
-  known: number,
-): string {
+): { text: string; exitCode: number } {
   const { bits, hardSteps } = partition
   const expected = expectedHard(partition)
-  const size = 1n << BigInt(bits)
+  const [start, end] = [window << BigInt(bits), (window + 1n) << BigInt(bits)]
   const rate = known > 0 ? '(resumed)' : rateText(2 ** bits / seconds)
-  return `Every n in [${window * size}, ${(window + 1n) * size}) converges if every smaller one does.
+  const shown =
+    candidates.length > 0
+      ? candidates.map((n) => `CANDIDATE: ${n} was not brought below itself; see \`collatz verify ${n}\``)
+      : start === 0n
+        ? [`Every n in [1, ${end}) converges.`]
+        : [`Every n in [${start}, ${end}) converges if every smaller one does.`]
+  const text = `${shown.join('\n')}
   hard       ${summary.count} numbers at S0 = ${hardSteps} (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}, ${deviations(summary.count, expected).toFixed(1)} standard deviations off)
   checksum   ${checksumHex(summary.checksum)}
   peak       ${peakText(summary.peak)}
   engine     ${engine}, ${durationText(seconds * 1000)}, ${rate}`
+  return { text, exitCode: candidates.length > 0 ? EXIT.candidate : 0 }
 }

@@ -4,10 +4,11 @@
  * Equal to the bit to the exact engine; some 10^11 numbers a second and core. Windows of 2^20 to 2^71 numbers below
  * 2^96.
  */
+import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
 import { hardNumber, merge, summarize } from '../result.ts'
 import { isCandidate, sigma } from '../sigma.ts'
-import type { ClassState, Engine, HardSummary, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import type { ClassState, Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
 import { assertSupported, type Counters, type LeafJob } from './kernel.ts'
 import { type Platform, Pool } from './pool.ts'
 import { loadKernel, spawnWorker } from './spawn.ts'
@@ -21,8 +22,7 @@ export interface WasmOptions {
 
 export class WasmEngine implements Engine {
   readonly name = 'wasm'
-  /** How many numbers were left at each stage, over all leaves of this engine. */
-  readonly counters: Counters = { nodes: 0, leaves: 0, candidates: 0, wide: 0, exact: 0 }
+  readonly #counters: Counters = { nodes: 0, leaves: 0, candidates: 0, wide: 0, exact: 0 }
   readonly #pool: Pool
 
   /** @throws {RangeError} when the number of workers is not a whole number from 1 */
@@ -31,6 +31,11 @@ export class WasmEngine implements Engine {
       throw new RangeError(`The wasm engine takes a whole number of workers from 1, not ${workers}`)
     }
     this.#pool = new Pool(platform ?? { spawn: spawnWorker, module: loadKernel }, workers)
+  }
+
+  /** How many were left at each stage, over all leaves of this engine. */
+  get counters(): StageCounts & Counters {
+    return { ...this.#counters }
   }
 
   /**
@@ -115,7 +120,7 @@ export class WasmEngine implements Engine {
   ): Promise<{ summary: HardSummary; news: bigint[] }> {
     const job: LeafJob = { bits: partition.bits, window, hardSteps: partition.hardSteps, state }
     const { summary, handedOver, counters } = await this.#pool.run(job, { signal, first })
-    for (const key of Object.keys(counters) as (keyof Counters)[]) this.counters[key] += counters[key]
+    for (const key of Object.keys(counters) as (keyof Counters)[]) this.#counters[key] += counters[key]
     const news: bigint[] = []
     const decided: HardSummary[] = []
     for (const n of handedOver) {
@@ -141,10 +146,6 @@ export async function openWasmEngine(options: WasmOptions = {}): Promise<WasmEng
 }
 
 function assertUnit({ partition, window }: Unit): void {
-  if (partition.map !== '3n+1') {
-    throw new RangeError(
-      `The wasm engine knows the map 3n+1, not ${partition.map}: use the exact engine (--engine exact)`,
-    )
-  }
+  assertCan('wasm', partition)
   assertSupported({ bits: partition.bits, window, hardSteps: partition.hardSteps })
 }

@@ -4,6 +4,7 @@
  * It has no threads and no I/O, and runs where WebAssembly runs. Tables for a window's size (some 40 ms) and for a
  * window (microseconds) are kept between leaves.
  */
+import { OPEN_BITS } from '../partition.ts'
 import type { ClassState, HardSummary } from '../unit.ts'
 
 /** A leaf of a unit: plain data, so that it can be posted to a worker. */
@@ -14,7 +15,7 @@ export interface LeafJob {
   readonly window: bigint
   /** S0, at least bits + 58. */
   readonly hardSteps: number
-  /** depth from bits - 61 to bits - 7. */
+  /** Of a depth from bits - MOST_OPEN_BITS to bits - OPEN_BITS, as partition.ts cuts it. */
   readonly state: ClassState
 }
 
@@ -71,6 +72,9 @@ export const GREATEST_HARD_STEPS = 4000
 /** Numbers are below 2^LIMIT_BITS: beyond, the value at a tree leaf could leave 128 bits. */
 export const LIMIT_BITS = 96
 
+/** Bits that a leaf may leave open: the packed bits of a node of the tree hold 54, and the last 7 are looked up. */
+export const MOST_OPEN_BITS = 61
+
 /** @throws {RangeError} saying what this engine cannot do, and what can. */
 export function assertSupported(job: { bits: number; window: bigint; hardSteps: number }): void {
   const { bits, window, hardSteps } = job
@@ -110,9 +114,11 @@ export class Kernel {
   start(job: LeafJob): void {
     assertSupported(job)
     const { bits, window, state } = job
-    if (state.depth < bits - 61 || state.depth > bits - 7 || state.depth < 0) {
+    const least = Math.max(0, bits - MOST_OPEN_BITS)
+    // One bit deeper, at bits = 71, the tree's bits would be shifted by 64: assembly/jumps.ts, settle().
+    if (!Number.isInteger(state.depth) || state.depth < least || state.depth > bits - OPEN_BITS) {
       throw new RangeError(
-        `A leaf of a window of 2^${bits} numbers fixes ${bits - 61} to ${bits - 7} bits, not ${state.depth}`,
+        `A leaf of a window of 2^${bits} numbers fixes ${least} to ${bits - OPEN_BITS} bits, not ${state.depth}`,
       )
     }
     if (bits !== this.#bits) this.exports.size(bits)

@@ -7,7 +7,7 @@
  * freed memory and the process dies after some hundred maps.
  */
 import { join } from 'node:path'
-import { NoGpu } from './errors.ts'
+import { NoGpu, said } from './errors.ts'
 import { requireVulkan } from './vulkan.ts'
 import { extract } from './windows.ts'
 
@@ -48,7 +48,7 @@ async function library(): Promise<Dawn> {
     ])
     return extracted(dawn.default, dxc.default, fxc.default)
   }
-  throw new NoGpu(`WebGPU is not built for ${process.platform}-${process.arch}`)
+  throw new NoGpu(`WebGPU is not built for ${process.platform}-${process.arch}`, false)
 }
 
 async function extracted(dawn: string, dxc: string, fxc: string): Promise<Dawn> {
@@ -75,6 +75,6 @@ export async function dawn(): Promise<GPU> {
     return pinned.collatzDawn
   } catch (error) {
     if (error instanceof NoGpu) throw error
-    throw new NoGpu(`The WebGPU library cannot be loaded: ${(error as Error).message.split('\n')[0]}`)
+    throw new NoGpu(`The WebGPU library cannot be loaded: ${said((error as Error).message)}`)
   }
 }

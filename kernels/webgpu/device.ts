@@ -3,7 +3,7 @@
  * are kept and thrown at the next batch (WebGPU itself reports them to a listener and carries on), and a lost device is
  * an error of its own.
  */
-import { DeviceLost, GpuFault, NoGpu } from './errors.ts'
+import { DeviceLost, GpuFault, NoGpu, said } from './errors.ts'
 
 /** What is known of the adapter. */
 export interface AdapterDescription {
@@ -20,8 +20,10 @@ export interface AdapterDescription {
 export interface Device {
   readonly gpu: GPUDevice
   readonly adapter: AdapterDescription
-  /** Rejects, with DeviceLost, when the device is lost; never resolves. */
-  readonly lost: Promise<never>
+  /** Waits, but not for a device that is lost: rejects with DeviceLost as soon as it is, or was before. */
+  orLost<T>(work: Promise<T>): Promise<T>
+  /** What is behind a call that failed: that the device is lost, if it says so within a second; else the error given. */
+  lostOr(error: Error): Promise<Error>
   /** Throws what went wrong since it was opened, if anything. */
   check(): void
   close(): void
@@ -68,27 +70,49 @@ export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise
   const device = await adapter
     .requestDevice({ requiredFeatures: timestamps ? ['timestamp-query'] : [], requiredLimits })
     .catch((error: Error) => {
-      throw new NoGpu(`The GPU ${described.description} gives no device: ${error.message.split('\n')[0]}`)
+      throw new NoGpu(`The GPU ${described.description} gives no device: ${said(error.message)}`)
     })
   return watch(device, described)
 }
 
+/** How long after a failed call a lost device may take to say so. */
+const LOST_MS = 1000
+
 function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
   let failure: Error | undefined
   gpu.addEventListener('uncapturederror', (event) => {
-    failure ??= new GpuFault(`The GPU refused a command: ${event.error.message.split('\n')[0]}`)
+    failure ??= new GpuFault(`The GPU refused a command: ${said(event.error.message)}`)
   })
-  const lost = gpu.lost.then((info) => {
-    const why = info.message.split('\n')[0] || info.reason
+  // A set, not one promise that every wait is raced against: that would keep something of each for as long as it lives.
+  const waiting = new Set<(reason: Error) => void>()
+  let lost = false
+  gpu.lost.then((info) => {
+    const why = said(info.message) || info.reason
     failure ??= new DeviceLost(`The GPU ${adapter.description} was lost${why ? ` (${why})` : ''}`)
-    throw failure
+    lost = true
+    for (const reject of waiting) reject(failure)
   })
-  // Raced against every wait; between batches nobody listens, and that must not end the process.
-  lost.catch(() => {})
+  const orLost = <T>(work: Promise<T>): Promise<T> => {
+    if (lost) {
+      // What is asked of a device that is lost fails as well, and nobody else hears of it.
+      work.catch(() => {})
+      return Promise.reject(failure)
+    }
+    return new Promise((resolve, reject) => {
+      waiting.add(reject)
+      work.then(resolve, reject).finally(() => waiting.delete(reject))
+    })
+  }
   return {
     gpu,
     adapter,
-    lost,
+    orLost,
+    // A device that goes away may fail what is under way before it says that it is lost.
+    lostOr: (error) =>
+      orLost(new Promise((resolve) => setTimeout(resolve, LOST_MS))).then(
+        () => failure ?? error,
+        (reason: Error) => reason,
+      ),
     check() {
       if (failure) throw failure
     },
@@ -110,16 +134,18 @@ export async function compile(
   entryPoint: string,
   layout: GPUPipelineLayout,
 ): Promise<GPUComputePipeline> {
+  // What is wrong with it is asked for below: the device is still good, for a shader of other settings.
+  device.gpu.pushErrorScope('validation')
   const module = device.gpu.createShaderModule({ code, label: entryPoint })
+  await device.gpu.popErrorScope()
   const { messages } = await module.getCompilationInfo()
   const error = messages.find(({ type }) => type === 'error')
   if (error) {
-    const [what] = error.message.split('\n')
-    throw new GpuFault(`The shader ${entryPoint} does not compile here: line ${error.lineNum}: ${what}`)
+    throw new GpuFault(`The shader ${entryPoint} does not compile here: line ${error.lineNum}: ${said(error.message)}`)
   }
   try {
     return await device.gpu.createComputePipelineAsync({ layout, compute: { module, entryPoint } })
   } catch (reason) {
-    throw new GpuFault(`The shader ${entryPoint} makes no pipeline here: ${(reason as Error).message.split('\n')[0]}`)
+    throw new GpuFault(`The shader ${entryPoint} makes no pipeline here: ${said((reason as Error).message)}`)
   }
 }

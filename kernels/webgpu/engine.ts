@@ -5,25 +5,25 @@
  * (finish.ts), so that the GPU's word is needed for nothing else. It runs wherever there is a WebGPU: in Bun through
  * Dawn (open.ts), in a browser through navigator.gpu.
  */
+import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
 import { sameSummary, summarize } from '../result.ts'
-import type { Engine, HardSummary, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import type { Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
-import { DeviceLost, GpuFault } from './errors.ts'
+import { DeviceLost, GpuFault, said } from './errors.ts'
 import { LeafSum } from './finish.ts'
 import { knownAnswers } from './known-answers.ts'
 import { Pipeline } from './pipeline.ts'
-import { PLANT_STEPS } from './plants.ts'
-import { type GpuCounters, Runner, type Task } from './runner.ts'
+import { type GpuCounters, LEAST_DUTY, Runner, type Task } from './runner.ts'
 import { checkSettings, DEFAULTS, type Settings, SOFTWARE } from './settings.ts'
 
 export interface WebgpuOptions {
   /** Take a software adapter too. It is slower than the wasm engine: for tests. Default false. */
   readonly allowSoftware?: boolean
-  /** Share of the time that the GPU may work, above 0 to 1. Default 1. */
+  /** Share of the time that the GPU may work, LEAST_DUTY to 1. Default 1. */
   readonly gpuDuty?: number
-  /** What differs from the defaults; tune.ts measures what is best. */
-  readonly settings?: Partial<Settings>
+  /** What differs from the defaults; tune.ts measures what is best, for an adapter. */
+  readonly settings?: Partial<Settings> | ((adapter: AdapterDescription) => Partial<Settings> | undefined)
 }
 
 /** What a leaf came to, with the numbers that have no place in its record. */
@@ -57,26 +57,35 @@ export class WebgpuEngine implements Engine {
    * @throws {RangeError} when an option is out of range
    */
   static async open(gpu: GPU, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
-    const { gpuDuty = 1 } = options
-    if (!(gpuDuty > 0 && gpuDuty <= 1))
-      throw new RangeError(`The GPU's duty must be above 0 and at most 1, not ${gpuDuty}`)
+    const { gpuDuty = 1, settings: wanted } = options
+    if (!(gpuDuty >= LEAST_DUTY && gpuDuty <= 1)) {
+      throw new RangeError(`The GPU's duty must be from ${LEAST_DUTY} to 1, not ${gpuDuty}`)
+    }
     const device = await openDevice(gpu, options)
     try {
-      const settings = { ...(device.adapter.software ? SOFTWARE : DEFAULTS), ...options.settings }
+      const { adapter } = device
+      const own = typeof wanted === 'function' ? wanted(adapter) : wanted
+      const settings = { ...(adapter.software ? SOFTWARE : DEFAULTS), ...own }
       checkSettings(settings)
       const pipeline = await Pipeline.open(device, settings)
       const engine = new WebgpuEngine(device, new Runner(device, pipeline, settings, gpuDuty), settings)
       await engine.#selfTest()
       return engine
     } catch (error) {
+      const cause = isOurs(error) ? error : await device.lostOr(faultOf(device.adapter, error))
       device.close()
-      throw error
+      throw cause
     }
   }
 
-  /** How many numbers were left at each stage since the engine was opened. */
-  get counters(): Readonly<GpuCounters> {
-    return this.#runner.counters
+  get counters(): StageCounts & Omit<GpuCounters, 'gpuMs'> {
+    const { gpuMs: _, ...counters } = this.#runner.counters
+    return counters
+  }
+
+  /** undefined where the adapter does not tell. */
+  get gpuMs(): number | undefined {
+    return this.adapter.timestamps ? this.#runner.counters.gpuMs : undefined
   }
 
   /**
@@ -184,16 +193,17 @@ export class WebgpuEngine implements Engine {
   }
 }
 
+const isOurs = (error: unknown): boolean =>
+  error instanceof GpuFault || error instanceof DeviceLost || error instanceof RangeError
+
+/** Whatever else a driver throws at a shader or a buffer. */
+const faultOf = ({ description }: AdapterDescription, error: unknown): GpuFault =>
+  new GpuFault(`The GPU ${description} cannot be set up: ${said((error as Error).message)}`)
+
 /** @throws {RangeError} saying what this engine cannot do, and what can */
-function assertUnit({ partition: { map, bits, hardSteps }, window }: Unit): void {
-  const instead = 'use the exact engine (--engine exact)'
-  if (map !== '3n+1') throw new RangeError(`The webgpu engine knows the map 3n+1, not ${map}: ${instead}`)
-  if (hardSteps < bits + 58 || hardSteps > PLANT_STEPS) {
-    throw new RangeError(
-      `The webgpu engine takes ${bits + 58} to ${PLANT_STEPS} hard steps for windows of 2^${bits}, not ${hardSteps}: ${instead}`,
-    )
-  }
-  if (window < 0n || (window + 1n) << BigInt(bits) > 1n << 128n) {
-    throw new RangeError(`window ${window} of 2^${bits} numbers does not lie between 0 and 2^128`)
+function assertUnit({ partition, window }: Unit): void {
+  assertCan('webgpu', partition)
+  if (window < 0n || (window + 1n) << BigInt(partition.bits) > 1n << 128n) {
+    throw new RangeError(`window ${window} of 2^${partition.bits} numbers does not lie between 0 and 2^128`)
   }
 }

@@ -3,6 +3,13 @@
 /** There is no GPU to use, and why: take the `wasm` engine. */
 export class NoGpu extends Error {
   override readonly name = 'NoGpu'
+  /** There is a driver or an adapter, which is of no use: worth a word to an owner who expects it to be used. */
+  readonly refused: boolean
+
+  constructor(message: string, refused = true) {
+    super(message)
+    this.refused = refused
+  }
 }
 
 /** The GPU went away in the middle of a unit (driver reset, sleep, unplugged): restart the unit on the `wasm` engine. */
@@ -14,3 +21,6 @@ export class DeviceLost extends Error {
 export class GpuFault extends Error {
   override readonly name = 'GpuFault'
 }
+
+/** The first line of what a platform says, so that it fits into a sentence of ours. */
+export const said = (message: string): string => message.split('\n')[0]!.replace(/\.$/, '')

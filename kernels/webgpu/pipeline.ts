@@ -8,7 +8,7 @@ import { minOdds } from '../rules.ts'
 import { type Batch, GROUP_ROOM, GROUP_WORDS, SEED_ROOM, SEED_WORDS, tableStart } from './batch.ts'
 import { compile, type Device } from './device.ts'
 import { type Windows, windows } from './dip.ts'
-import { GpuFault } from './errors.ts'
+import { GpuFault, said } from './errors.ts'
 import type { Settings } from './settings.ts'
 import { deepSource, filterSource } from './shaders.ts'
 import type { Slice } from './slices.ts'
@@ -161,10 +161,18 @@ export class Pipeline {
       compile(device, filterSource(settings), 'filterKernel', filterLayout!),
       compile(device, deepSource(settings), 'deepKernel', deepLayout!),
     ])
+    // Beyond a limit of the adapter it is a validation error; both are of these settings, not of the device.
+    device.gpu.pushErrorScope('validation')
     device.gpu.pushErrorScope('out-of-memory')
     const pipeline = new Pipeline(device, settings, layouts, pipelines)
-    const refused = await device.gpu.popErrorScope()
-    if (refused) throw new GpuFault(`The GPU has no memory for these settings: ${refused.message.split('\n')[0]}`)
+    const scopes = [device.gpu.popErrorScope(), device.gpu.popErrorScope()]
+    const refused = (await Promise.all(scopes)).find((error) => error !== null)
+    if (refused) {
+      pipeline.close()
+      throw new GpuFault(
+        `The GPU has no memory for these sizes (\`collatz bench --tune\` looks for others): ${said(refused.message)}`,
+      )
+    }
     device.check()
     return pipeline
   }
@@ -237,9 +245,10 @@ export class Pipeline {
    */
   async read(slot: Slot, slices: readonly Slice[]): Promise<Outcome> {
     const { readback } = slot
-    await Promise.race([readback.mapAsync(MAP_READ), this.#device.lost]).catch((error: Error) => {
-      this.#device.check()
-      throw new GpuFault(`The GPU's answer cannot be read: ${error.message.split('\n')[0]}`)
+    await this.#device.orLost(readback.mapAsync(MAP_READ)).catch(async (error: Error) => {
+      throw await this.#device.lostOr(
+        new GpuFault(`The GPU's answer cannot be read: ${said(error.message) || error.name}`),
+      )
     })
     this.#device.check()
     const header = readback.getMappedRange(0, HEADER_BYTES)

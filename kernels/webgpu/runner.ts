@@ -58,7 +58,36 @@ const PLANT_LEAF = -1
 const FIRST_CLASSES = 2 ** 12
 /** A batch is at most so many times the last one: the rate of a small batch says little about a large one. */
 const GROWTH = 16
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+/** The least duty: less than a hundredth of the time is no use of a GPU, and a rest of hours looks like a fault. */
+export const LEAST_DUTY = 0.01
+
+/** Leaves the GPU to others for so many milliseconds, or until the signal fires. */
+export function rest(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const over = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', over)
+      resolve()
+    }
+    const timer = setTimeout(over, ms)
+    signal?.addEventListener('abort', over)
+  })
+}
+
+/**
+ * How many classes the next batch is to have: what the settings' batchMs, below 200 ms, is enough for at the rate that was
+ * measured, and no more than fit. A batch ends with the seed that reaches it.
+ *
+ * @param rate classes a millisecond; 0 before any was measured
+ * @param last classes of the last batch
+ * @param sliceClasses classes whose survivors fit at once
+ */
+export function batchClasses(batchMs: number, rate: number, last: number, sliceClasses: number): number {
+  const wanted = rate * batchMs || FIRST_CLASSES
+  return Math.max(1, Math.min(wanted, GROWTH * last, SLICE_ROOM * sliceClasses))
+}
 
 export class Runner {
   readonly counters: GpuCounters = {
@@ -82,7 +111,7 @@ export class Runner {
   #roomPerClass = 2
   #turn = 0
 
-  /** @param duty share of the time that the GPU works, above 0 to 1 */
+  /** @param duty share of the time that the GPU works, LEAST_DUTY to 1 */
   constructor(device: Device, pipeline: Pipeline, settings: Settings, duty: number) {
     this.#device = device
     this.#pipeline = pipeline
@@ -116,7 +145,7 @@ export class Runner {
           const busy = performance.now() - Math.max(submitted, free)
           free = performance.now()
           this.#deliver(batch, planted, outcomes, sink)
-          if (this.#duty < 1) await pause((busy * (1 - this.#duty)) / this.#duty)
+          if (this.#duty < 1) await this.#device.orLost(rest((busy * (1 - this.#duty)) / this.#duty, signal))
         })
         next = signal?.aborted ? { done: true, value: undefined } : feed.next()
       } else {
@@ -159,8 +188,7 @@ export class Runner {
   }
 
   #batchClasses(): number {
-    const wanted = this.#rate * this.#settings.batchMs || FIRST_CLASSES
-    return Math.max(1, Math.min(wanted, GROWTH * this.#lastClasses, SLICE_ROOM * this.#sliceClasses()))
+    return batchClasses(this.#settings.batchMs, this.#rate, this.#lastClasses, this.#sliceClasses())
   }
 
   #sliceClasses(): number {
@@ -201,7 +229,7 @@ export class Runner {
   async #await(slot: Pipeline['slots'][number], slices: readonly Slice[], since: number): Promise<Outcome> {
     const classes = slices.reduce((sum, slice) => sum + slice.classes, 0)
     const expected = this.#rate === 0 ? 0 : (0.9 * classes) / this.#rate - (performance.now() - since)
-    if (expected >= 1) await pause(expected)
+    if (expected >= 1) await sleep(expected)
     const outcome = await this.#pipeline.read(slot, slices)
     const rate = classes / (outcome.gpuMs ?? performance.now() - since)
     // Up at once, because larger batches run better; down by halves, because a slow one may be an accident.

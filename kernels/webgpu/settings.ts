@@ -12,7 +12,7 @@ export interface Settings {
   readonly survivorRoom: number
   /** Numbers that a batch may send back, 8 bytes each. At least 64. */
   readonly resultRoom: number
-  /** How long a batch is to take, in milliseconds: below 200, or a desktop stutters. */
+  /** How long a batch is to take, in milliseconds: 1 to 199, or a desktop stutters. */
   readonly batchMs: number
 }
 
@@ -50,8 +50,19 @@ export function checkSettings(settings: Settings): void {
   within('patterns', settings.threads, 65_536)
   within('survivorRoom', 64, 2 ** 26)
   within('resultRoom', 64, 2 ** 22)
-  within('batchMs', 1, 200)
+  within('batchMs', 1, 199)
   if (![32, 64, 128].includes(settings.threads) || settings.patterns % settings.threads !== 0) {
     throw new RangeError('The GPU setting threads must be 32, 64 or 128, and patterns a multiple of it')
+  }
+}
+
+/** Whether a value read from a file is settings that can be used. */
+export function isSettings(value: unknown): value is Settings {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    checkSettings(value as Settings)
+    return true
+  } catch {
+    return false
   }
 }

@@ -57,7 +57,7 @@ export function adapterKey({ vendor, architecture, device, description }: Adapte
 }
 
 /**
- * @throws {NoGpu} when there is no GPU to use @throws {DeviceLost}
+ * @throws {NoGpu} when there is no GPU to use @throws {GpuFault} when no settings run on it @throws {DeviceLost}
  * @throws the signal's reason
  */
 export async function tune(gpu: GPU, options: TuneOptions = {}): Promise<Tuning> {
@@ -78,6 +78,11 @@ export async function tune(gpu: GPU, options: TuneOptions = {}): Promise<Tuning>
         const trial = await measure({ ...best.settings, [name]: value })
         if (trial.rate > GAIN * best.rate) best = trial
       }
+    }
+    if (best.rate === 0) {
+      throw new GpuFault(
+        `The GPU ${device.adapter.description} runs with none of the sizes that were tried: use --engine wasm`,
+      )
     }
     return { key: adapterKey(device.adapter), settings: best.settings, trials }
   } finally {

@@ -6,6 +6,9 @@
  * A batch goes out when the node has nothing left to compute, or when something in it is from an earlier epoch. Nothing is
  * ever committed to twice: what a commit names is looked up among the documents, and those are on disk when put()
  * resolves.
+ *
+ * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What came when is known to
+ * this node alone, so it is kept on disk: a restart makes no copy look honest.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { merkleRoot } from '../../kernels/result.ts'
@@ -17,7 +20,8 @@ import {
   dealtUnitKey,
   itemsOf,
   openAnswer,
-  openCommit,
+  partsOf,
+  recordOf,
   type SaltedResult,
 } from '../rules/batch.ts'
 import { type Revealable, revealable } from '../rules/duties.ts'
@@ -29,16 +33,15 @@ import {
   MAX_CITES,
   MAX_COMMITTED,
   MAX_PARTS,
-  MAX_REVEALED,
   type ResultBody,
   type RevealBody,
   resultBody,
   spanOf,
 } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import { lastRound } from '../rules/seats.ts'
+import { commitDeadline, lastRound } from '../rules/seats.ts'
 import type { State } from '../rules/state.ts'
-import { sign } from '../rules/statement.ts'
+import { equalBytes, sign } from '../rules/statement.ts'
 import type { BeaconRound } from './beacon.ts'
 import type { OrbitNode } from './open.ts'
 
@@ -57,6 +60,7 @@ interface Kept extends SaltedResult {
 }
 
 const PREFIX = 'answer/'
+const LATE = 'late/'
 const LAST_COMMIT = 'last-commit'
 const LAST_REVEAL = 'last-reveal'
 
@@ -67,9 +71,14 @@ export class Answers {
   private readonly last: Record<string, number> = { [LAST_COMMIT]: -1, [LAST_REVEAL]: -1 }
   /** By dealtUnitKey, the epoch in which it could first be revealed. */
   private readonly readySince = new Map<string, number>()
-  /** Units of which a result has been shown, by dealtUnitKey; and commits that came when one had, by CID and unit. */
-  private readonly shown = new Set<string>()
-  private readonly late = new Set<string>()
+  /** By dealtUnitKey, CIDs of the reveals that have come. */
+  private readonly shown = new Map<string, Set<string>>()
+  /** By dealtUnitKey and CID, of commits that came after reveals of that unit: the CIDs of those. */
+  private readonly late = new Map<string, readonly string[]>()
+  /** The newest round that it has heard of. */
+  private now = 0
+  /** Resolves when all of `late` is on disk. */
+  private written: Promise<unknown> = Promise.resolve()
 
   constructor(options: AnswersOptions) {
     this.options = options
@@ -80,6 +89,9 @@ export class Answers {
     for (const [, bytes] of await kv.entries(PREFIX)) {
       const [result, salt, since] = dagCbor.decode<[unknown, Uint8Array, number]>(bytes)
       this.remember({ result: resultBody.parse(result), salt, since })
+    }
+    for (const [key, bytes] of await kv.entries(LATE)) {
+      this.late.set(key.slice(LATE.length), dagCbor.decode<string[]>(bytes))
     }
     for (const name of [LAST_COMMIT, LAST_REVEAL]) {
       const bytes = await kv.get(name)
@@ -100,27 +112,49 @@ export class Answers {
   }
 
   /**
-   * Hears of answers in the order in which they come. Whoever commits when a result has been shown may have copied it:
-   * such a commit is not cited, unless its node was called only then.
+   * Hears of answers in the order in which they come.
+   *
+   * @param isOld it was on disk when the node started: what came before it is known since then
    */
-  saw(document: unknown): void {
+  saw(document: unknown, isOld: boolean): void {
     const answer = openAnswer(document)
-    if (answer.type === 'reveal') for (const { item } of answer.reveals) this.shown.add(dealtUnitKey(item.result))
-    if (answer.type !== 'commit') return
+    if (answer.type === 'reveal') {
+      for (const { cid, item } of answer.reveals) {
+        const key = dealtUnitKey(item.result)
+        this.shown.set(key, (this.shown.get(key) ?? new Set()).add(cid))
+      }
+    }
+    if (answer.type !== 'commit' || isOld) return
     const { cid, body } = answer.commit
     for (const [epoch, window, unit] of body.units) {
       const key = dealtUnitKey({ epoch, window, unit })
-      if (this.shown.has(key)) this.late.add(`${cid} ${key}`)
+      const before = this.shown.get(key)
+      if (!before || this.late.has(`${key} ${cid}`)) continue
+      this.late.set(`${key} ${cid}`, [...before])
+      // A disk that refuses says so of what matters more; until a restart this is known all the same.
+      const written = this.options.kv.put(`${LATE}${key} ${cid}`, dagCbor.encode([...before])).catch(() => {})
+      this.written = Promise.all([this.written, written])
     }
   }
 
-  /** The commits that a reveal of a unit cites. */
-  private citesOf({ assignment, others }: Revealable): string[] {
+  /**
+   * The commits that a reveal of a unit cites: none that came when a result had been shown, but for the first of a node of the
+   * reserve, which may have been called only then. A node's only one that such a result cites itself was there before it: news
+   * came to this node in another order. Of each node one before any of a second, so that nobody crowds others out.
+   */
+  private citesOf({ assignment, others, shown, cited }: Revealable): Commit[] {
     const key = dealtUnitKey(assignment)
-    return others
-      .filter(({ cid, node }) => !this.late.has(`${cid} ${key}`) || assignment.reserve.includes(node))
-      .map(({ cid }) => cid)
-      .slice(0, MAX_CITES)
+    const isOnly = ({ node }: Commit) => others.filter((commit) => commit.node === node).length === 1
+    const isLate = (commit: Commit) =>
+      (this.late.get(`${key} ${commit.cid}`)?.some((before) => shown.has(before)) ?? false) &&
+      !(cited.has(commit.cid) && isOnly(commit))
+    const inTime = others.filter((commit) => !isLate(commit))
+    const isCalled = ({ node }: Commit) =>
+      assignment.reserve.includes(node) && !inTime.some((commit) => commit.node === node)
+    const byNode = Map.groupBy([...inTime, ...others.filter((c) => isLate(c) && isCalled(c))], ({ node }) => node)
+    const most = Math.max(0, ...[...byNode.values()].map(({ length }) => length))
+    const turns = Array.from({ length: most }, (_, i) => [...byNode.values()].flatMap((own) => own[i] ?? []))
+    return turns.flat().slice(0, MAX_CITES)
   }
 
   /** Whether a result of this unit is here, committed to or not. */
@@ -128,15 +162,20 @@ export class Answers {
     return this.kept.has(dealtUnitKey(unit))
   }
 
-  /** Whether a result is kept whose leaves a CID names. */
+  /** Whether a result is kept whose leaves a CID names, and whose time is not over. */
   isKept(cid: string): boolean {
-    return [...this.kept.values()].some(({ result }) => result.leaves === cid)
+    const { genesis } = this.options
+    const isOver = (epoch: number) => lastRound(genesis, epoch) + seedRound(genesis, 1) < this.now
+    return [...this.kept.values()].some(({ result }) => result.leaves === cid && !isOver(result.epoch))
   }
 
-  /** Results that are not shown yet. */
+  /** Results that are not shown yet, and may be. */
   pending(): number {
-    const { units } = this.options.state().evidence
-    return [...this.kept.keys()].filter((key) => !units.get(key)?.reveals.has(this.options.node)).length
+    const { genesis, node, state } = this.options
+    const { units } = state().evidence
+    return [...this.kept].filter(
+      ([key, { result }]) => lastRound(genesis, result.epoch) >= this.now && !units.get(key)?.reveals.has(node),
+    ).length
   }
 
   private epochOf(round: number): number {
@@ -149,6 +188,7 @@ export class Answers {
    * @param idle nothing is left for this node to compute
    */
   async flush(round: BeaconRound, idle: boolean): Promise<void> {
+    this.now = round.round
     await this.commit(round, idle)
     await this.reveal(round, idle)
     await this.forget(round.round)
@@ -178,7 +218,10 @@ export class Answers {
     const { node, state } = this.options
     const batch = this.epochOf(round.round)
     if (this.last[LAST_REVEAL]! >= batch) return
-    const ready = revealable(state(), node, round.round).filter(({ assignment }) => this.has(assignment))
+    const ready = revealable(state(), node, round.round)
+      .filter(({ assignment }) => this.has(assignment))
+      .map((unit) => ({ ...unit, cites: this.citesOf(unit) }))
+      .filter((unit) => this.isSound(unit, unit.cites, round.round))
     for (const { assignment } of ready) {
       const key = dealtUnitKey(assignment)
       if (!this.readySince.has(key)) this.readySince.set(key, batch)
@@ -186,15 +229,24 @@ export class Answers {
     const waited = ready.some(({ assignment }) => this.readySince.get(dealtUnitKey(assignment))! < batch)
     if (ready.length === 0 || !(waited || (idle && ready.length === this.pending()))) return
     const byCommit = new Map<string, Map<string, readonly string[]>>()
-    for (const revealed of ready) {
-      const units = byCommit.get(revealed.commit) ?? new Map()
-      byCommit.set(revealed.commit, units.set(dealtUnitKey(revealed.assignment), this.citesOf(revealed)))
+    for (const { assignment, commits, cites } of ready) {
+      for (const cid of commits) {
+        const units = byCommit.get(cid) ?? new Map()
+        const cited = cites.map((commit) => commit.cid)
+        byCommit.set(cid, units.set(dealtUnitKey(assignment), cited))
+      }
     }
     const items = [...byCommit].flatMap(([cid, cites]) => this.items(cid, cites))
     await this.mark(LAST_REVEAL, batch)
-    for (let part = 0; part * MAX_REVEALED < items.length && part < MAX_PARTS; part++) {
-      await this.show(round, batch, part, items.slice(part * MAX_REVEALED, (part + 1) * MAX_REVEALED))
-    }
+    for (const [part, some] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, some)
+  }
+
+  /** Whether a reveal that cites these commits would count (counting.ts): if not yet, it waits. */
+  private isSound({ assignment }: Revealable, cites: readonly Commit[], round: number): boolean {
+    const { genesis, node } = this.options
+    if (assignment.audited && assignment.quorum[0] === node) return true
+    const nodes = new Set(cites.map((commit) => commit.node)).size
+    return 1 + nodes >= genesis.body.replication || round >= commitDeadline(genesis, assignment.epoch)
   }
 
   private async show(round: BeaconRound, batch: number, part: number, items: Uint8Array[]): Promise<void> {
@@ -215,14 +267,16 @@ export class Answers {
     const results = keys.map((key) => this.kept.get(key))
     // A result that is gone from this disk can't be shown any more, nor can those bound to it.
     if (results.some((result) => !result)) return []
+    const records = (results as Kept[]).map((result) => recordOf(this.options.node, result))
+    if (!equalBytes(merkleRoot(records), commit.body.root)) return []
     const which = new Map(keys.flatMap((key, index) => (cites.has(key) ? [[index, cites.get(key)!] as const] : [])))
     return itemsOf(cid, this.options.node, results as Kept[], which)
   }
 
   private commitNamed(cid: string): Commit | null {
     for (const { commits } of this.options.state().evidence.units.values()) {
-      const commit = commits.get(this.options.node)
-      if (commit?.cid === cid) return openCommit(commit.statement.bytes)
+      const commit = commits.get(this.options.node)?.find((own) => own.cid === cid)
+      if (commit) return commit
     }
     return null
   }
@@ -251,14 +305,21 @@ export class Answers {
   private async forget(round: number): Promise<void> {
     const { genesis, kv } = this.options
     for (const [key, { result }] of this.kept) {
-      // With all that was committed to beside it, since proofs are made of it; hence an epoch as a whole.
-      if (lastRound(genesis, result.epoch) + seedRound(genesis, 1) >= round) continue
+      // Only when all is over that was committed to beside it, since proofs are made of it: that may have been dealt as late
+      // as this one's time ended.
+      const over = lastRound(genesis, result.epoch) + lastRound(genesis, 0) + 2 * seedRound(genesis, 1)
+      if (over >= round) continue
       this.kept.delete(key)
       this.readySince.delete(key)
       await kv.delete(PREFIX + key)
     }
     const isOver = (key: string) => lastRound(genesis, Number(key.split('/')[0])) < round
-    for (const key of this.shown) if (isOver(key)) this.shown.delete(key)
-    for (const known of this.late) if (isOver(known.slice(known.indexOf(' ') + 1))) this.late.delete(known)
+    for (const key of this.shown.keys()) if (isOver(key)) this.shown.delete(key)
+    await this.written
+    for (const known of this.late.keys()) {
+      if (!isOver(known)) continue
+      this.late.delete(known)
+      await kv.delete(LATE + known)
+    }
   }
 }

@@ -2,20 +2,24 @@
  * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the
  * work.
  *
- * Of units that N agree on it tells everybody where it finds another record than was certified. Of units that one result and
+ * Of units that N agree on it tells everybody where it finds another record than was certified. If their leaves can't be had, it
+ * asks again every epoch, and a deadline after the audit was drawn it says what it found, so that they must be shown
+ * (quorum.ts). Of units that one result and
  * an audit certify it says what it found, whatever that is, and without having seen the leaves; but only if the result
  * was here before the beacon round that drew them.
  */
 import { leavesOf } from '../../kernels/partition.ts'
 import { encodeLeaf } from '../../kernels/result.ts'
 import type { Engine } from '../../kernels/unit.ts'
+import { levelAmong } from '../rules/accounts.ts'
 import { certifyingAudit } from '../rules/adaptive.ts'
 import { type Assignment, deadlineRound, seedRound } from '../rules/assignment.ts'
 import { auditOf, certifyingEpoch } from '../rules/audit.ts'
 import { dealtUnitKey } from '../rules/batch.ts'
+import { accountAt } from '../rules/dealt.ts'
 import { type AuditBody, MAX_AUDITED } from '../rules/events.ts'
 import { recordAt } from '../rules/leaves.ts'
-import { type CertifiedUnit, levelAmong, type State } from '../rules/state.ts'
+import type { CertifiedUnit, State } from '../rules/state.ts'
 import { equalBytes } from '../rules/statement.ts'
 import type { BeaconRound } from './beacon.ts'
 
@@ -34,6 +38,8 @@ export interface AuditsOptions {
 
 /** An audit that names this node. */
 interface Due {
+  /** What is done when it is. */
+  readonly key: string
   readonly assignment: Assignment
   readonly leaves: readonly number[]
   readonly drawnBy: BeaconRound
@@ -45,6 +51,7 @@ export class Audits {
   private readonly options: AuditsOptions
   /** The epoch that draws the audit, by dealtUnitKey and number of results: the first to begin after they were here. */
   private readonly drawnIn = new Map<string, number>()
+  /** Audits that are done, or that name others, by the same. */
   private readonly seen = new Set<string>()
 
   constructor(options: AuditsOptions) {
@@ -64,7 +71,12 @@ export class Audits {
     if (!this.drawnIn.has(key)) this.drawnIn.set(key, next)
   }
 
-  /** Does what is due. @param round the newest beacon round */
+  /**
+   * Does what is due: what can't be done now is due the next time.
+   *
+   * @param round the newest beacon round
+   * @throws what kept an engine from computing a leaf, when all else is done
+   */
   async run(state: State, round: number, signal: AbortSignal): Promise<void> {
     const due: Due[] = []
     for (const unit of awaiting(state)) due.push(...(await this.certifying(state, unit.assignment, round)))
@@ -74,18 +86,22 @@ export class Audits {
     if (due.length === 0) return
     const engine = this.options.openEngine()
     const byRound = new Map<number, { drawnBy: BeaconRound; claims: Claims }>()
+    const done: string[] = []
+    let failure: unknown
     try {
-      for (const { assignment, leaves, drawnBy, against } of due) {
-        const records = against === null ? null : await this.options.leaves(against)
-        if (against !== null && !records) continue
-        const { epoch, window, unit: index } = assignment
-        for (const leaf of leaves) {
-          const own = await engine.verifyLeaf({ partition: state.genesis.partition, window, index }, leaf, { signal })
-          const record = encodeLeaf(own)
-          if (records && equalBytes(record, recordAt(records, leaf))) continue
-          const of = byRound.get(drawnBy.round) ?? { drawnBy, claims: [] }
-          byRound.set(drawnBy.round, of)
-          of.claims.push([epoch, window.toString(), index, leaf, record])
+      for (const one of due) {
+        const records = one.against === null ? null : await this.options.leaves(one.against)
+        const mayWait = round < one.drawnBy.round + state.genesis.body.deadlineRounds
+        if (one.against !== null && !records && mayWait) continue
+        try {
+          const claims = await this.compute(state, one, records, engine, signal)
+          const of = byRound.get(one.drawnBy.round) ?? { drawnBy: one.drawnBy, claims: [] }
+          byRound.set(one.drawnBy.round, of)
+          of.claims.push(...claims)
+          done.push(one.key)
+        } catch (error) {
+          if (signal.aborted) throw error
+          failure = error
         }
       }
     } finally {
@@ -96,7 +112,26 @@ export class Audits {
         await this.options.publish(claims.slice(at, at + MAX_AUDITED), drawnBy)
       }
     }
+    for (const key of done) this.seen.add(key)
     this.forget(state)
+    if (failure) throw failure
+  }
+
+  /** What this node says of the leaves: those that are not as in `records`, or all of them. */
+  private async compute(
+    { genesis: { partition } }: State,
+    { assignment: { epoch, window, unit }, leaves }: Due,
+    records: Uint8Array | null,
+    engine: Engine,
+    signal: AbortSignal,
+  ): Promise<Claims> {
+    const claims: Claims = []
+    for (const leaf of leaves) {
+      const record = encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, { signal }))
+      if (records && equalBytes(record, recordAt(records, leaf))) continue
+      claims.push([epoch, window.toString(), unit, leaf, record])
+    }
+    return claims
   }
 
   /** Units that one result certifies once this node has said what it finds, each once. */
@@ -110,10 +145,12 @@ export class Audits {
     if (round >= deadlineRound(genesis, assignment.epoch)) return []
     const drawnBy = await this.options.beacon(seedRound(genesis, epoch))
     if (!drawnBy) return []
-    this.seen.add(key)
     const audit = certifyingAudit(genesis, assignment, drawnBy.signature)
-    if (!audit?.auditors.includes(this.options.node)) return []
-    return [{ assignment, leaves: audit.leaves, drawnBy, against: null }]
+    if (audit?.auditors.includes(this.options.node)) {
+      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: null }]
+    }
+    this.seen.add(key)
+    return []
   }
 
   /** The leaves that this node is to compute of a certified unit, once. */
@@ -129,16 +166,18 @@ export class Audits {
     const draw = state.draws.get(assignment.epoch)
     const drawnBy = draw && (await this.options.beacon(seedRound(genesis, epoch)))
     if (!drawnBy) return []
-    this.seen.add(key)
-    const signers = results.flatMap(({ node }) => state.nodes.get(node)?.account ?? [])
+    const signers = results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? [])
     const audited = {
       ...{ epoch: assignment.epoch, window: assignment.window, unit: assignment.unit, signers },
       leaves: leavesOf(genesis.partition, assignment.unit).length,
       level: levelAmong(state, signers),
     }
     const audit = auditOf(genesis, audited, draw.draw.body.roster, drawnBy.randomness)
-    if (!audit?.auditors.includes(this.options.node)) return []
-    return [{ assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.result.leaves }]
+    if (audit?.auditors.includes(this.options.node)) {
+      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.result.leaves }]
+    }
+    this.seen.add(key)
+    return []
   }
 
   private isDone(state: State, unit: string, key: string): boolean {

@@ -6,9 +6,10 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { type ChainClient, fetchBeacon } from 'drand-client'
 import { z } from 'zod'
-import { type ChainInfo, randomnessOf } from '../rules/beacon.ts'
+import { type ChainInfo, QUICKNET_RELAYS, randomnessOf } from '../rules/beacon.ts'
 import type { BeaconSource } from './beacon.ts'
 import { FetchingSource, type Supplier } from './beacon-fetch.ts'
+import { AddressError } from './ports.ts'
 
 const MAX_ANSWER = 4096
 
@@ -17,6 +18,31 @@ const answer = z.object({
   randomness: z.string().regex(/^[0-9a-f]{64}$/),
   signature: z.string().regex(/^[0-9a-f]{96}$/),
 })
+
+/**
+ * What somebody gives as a relay: https://HOST, or http, with a path if the relay has one. The chain's hash need not be named.
+ *
+ * @throws {AddressError}
+ */
+export function relayUrl(text: string): string {
+  const url = URL.parse(text)
+  const isPlain = url && !url.search && !url.hash && !url.username && !url.password
+  if (!isPlain || !['https:', 'http:'].includes(url.protocol)) {
+    throw new AddressError(`"${text}" is not the URL of a drand relay (such as https://api.drand.sh)`)
+  }
+  return url.href.replace(/\/+$/, '')
+}
+
+/**
+ * Where a chain's rounds are asked for: at the relays that a node's owner names, else at quicknet's usual ones.
+ *
+ * @throws {AddressError}
+ */
+export function relaysOf({ hash }: ChainInfo, own: readonly string[] | undefined): readonly string[] {
+  if (!own) return QUICKNET_RELAYS
+  const urls = own.map(relayUrl).map((url) => (url.endsWith(`/${hash}`) ? url : `${url}/${hash}`))
+  return [...new Set(urls)]
+}
 
 /**
  * @param options.urls one or more: a relay and the chain's hash, as QUICKNET_RELAYS has them
@@ -38,6 +64,7 @@ function supplierAt(baseUrl: string, chain: ChainInfo): Supplier {
     schemeID: chain.scheme,
     metadata: { beaconID: chain.beaconId },
   }
+  const { host } = new URL(baseUrl)
   return async (round, signal) => {
     const get = (wanted: number) => getRound(`${baseUrl}/public/${wanted}`, wanted, signal)
     const client: ChainClient = {
@@ -49,10 +76,14 @@ function supplierAt(baseUrl: string, chain: ChainInfo): Supplier {
     try {
       return hexToBytes((await fetchBeacon(client, round)).signature)
     } catch (error) {
-      throw new Error(`${baseUrl}: ${(error as Error).message}`, { cause: error })
+      throw new Error(`${host}: ${said(error as Error)}`, { cause: error })
     }
   }
 }
+
+/** The system's code says as much as the sentences around it. */
+const said = ({ code, message }: NodeJS.ErrnoException): string =>
+  typeof code === 'string' ? code : message.replace(/\.$/, '')
 
 /** What is plainly wrong is told apart here, because drand-client prints to the console when it finds it. */
 async function getRound(url: string, round: number, signal: AbortSignal) {

@@ -1,8 +1,11 @@
 /**
  * Beacon rounds by gossip. Who has them from their source passes each on; who only hears them need not, gossip does.
- * A round proves itself, so it does not matter who sent it.
+ * A round proves itself, so it does not matter who sent it. Checking one takes a pairing: what can't be news is
+ * not checked, and who sends a wrong one has done so before long for the last time (shun.ts).
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { z } from 'zod'
+import { field } from '../rules/statement.ts'
 import type { BeaconRound, BeaconSource } from './beacon.ts'
 import type { Topic } from './open.ts'
 
@@ -15,13 +18,22 @@ export class BeaconSilent extends Error {
 /** Hands the source what peers pass on. */
 export const hearRounds = (topic: Topic, beacon: BeaconSource): Promise<void> =>
   topic.subscribe((bytes) => {
-    try {
-      const [round, signature] = dagCbor.decode<[number, Uint8Array]>(bytes)
-      beacon.accept(round, signature)
-    } catch {
-      // Not a beacon round: whoever sent it, it is worth nothing.
-    }
+    const said = message.safeParse(decoded(bytes))
+    if (!said.success) return 'wrong'
+    const [round, signature] = said.data
+    if (round < (beacon.current()?.round ?? 0)) return 'drop'
+    return beacon.accept(round, signature) ? 'pass on' : 'wrong'
   })
+
+const message = z.tuple([field.count, field.bytes(48)])
+
+function decoded(bytes: Uint8Array): unknown {
+  try {
+    return dagCbor.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
 
 export async function passOn(topic: Topic, { round, signature }: BeaconRound): Promise<void> {
   // Nobody there to hear it is no fault.

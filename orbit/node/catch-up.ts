@@ -8,8 +8,8 @@
  * with after < Lamport time <= upTo, parents before children. Who lacks little lacks the newest, so the asker begins
  * near the top of what it has and goes down in steps that grow fourfold, until all heads hang together.
  *
- * Nothing a peer sends is stored before it is judged as an entry (access.ts); nothing is served but joined entries of
- * open databases. A peer that is slow, silent or lies costs seconds of waiting, and nobody waits for it but its own turn.
+ * Nothing a peer sends is stored before it is judged as an entry (access.ts), or stays unless it was joined; nothing is
+ * served but joined entries of open databases. A peer that is slow, silent or lies costs seconds of waiting, and nobody waits for it but its own turn.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
@@ -32,6 +32,8 @@ const FIRST_STEP = 32
 /** Rows read at a time while serving; entries or bytes taken at a time while asking. */
 const PAGE = 256
 const BATCH_BYTES = 4 << 20
+/** Entries that a peer may send at one turn and that can't be joined. */
+const MAX_LOOSE = 20_000
 /** A peer may keep us waiting so long, and for each entry it has sent a little longer: 50 entries a second. */
 const PATIENCE_MS = 10_000
 const PATIENCE_PER_ENTRY_MS = 20
@@ -173,13 +175,23 @@ export class CatchUp {
 
   private async catchUp(database: Database, peer: PeerId): Promise<void> {
     const { log } = database
+    const loose = new Set<string>()
+    try {
+      await this.catchUpWith(database, peer, loose)
+    } finally {
+      await log.discard(loose)
+    }
+  }
+
+  private async catchUpWith(database: Database, peer: PeerId, loose: Set<string>): Promise<void> {
+    const { log } = database
     const missing = (heads: readonly string[]) => heads.some((hash) => !log.has(hash))
-    let { heads } = await this.fetch(database, peer, EVERYTHING, EVERYTHING)
+    let { heads } = await this.fetch(database, peer, EVERYTHING, EVERYTHING, loose)
     let upTo = EVERYTHING
     let step = FIRST_STEP
     while (!database.closing.signal.aborted && missing(heads) && upTo > 0) {
       const after = Math.max(0, Math.min(upTo, log.time()) - step)
-      const answer = await this.fetch(database, peer, after, upTo)
+      const answer = await this.fetch(database, peer, after, upTo, loose)
       if (upTo === EVERYTHING) heads = answer.heads
       for (const head of heads) {
         const block = log.has(head) ? undefined : entryBlock(this.sql, head)
@@ -191,7 +203,13 @@ export class CatchUp {
   }
 
   /** @throws when the peer breaks off, is too slow, or sends what is no entry of this database */
-  private async fetch(database: Database, peer: PeerId, after: number, upTo: number): Promise<{ heads: string[] }> {
+  private async fetch(
+    database: Database,
+    peer: PeerId,
+    after: number,
+    upTo: number,
+    loose: Set<string>,
+  ): Promise<{ heads: string[] }> {
     const stalled = new AbortController()
     const signal = AbortSignal.any([stalled.signal, database.closing.signal])
     const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), database.closing.signal])
@@ -210,7 +228,7 @@ export class CatchUp {
       let bytes = 0
       let last = { time: after, hash: LAST_HASH }
       const flush = async () => {
-        await this.take(database, batch, blocks)
+        await this.take(database, batch, blocks, loose)
         batch = []
         blocks = []
         bytes = 0
@@ -243,13 +261,23 @@ export class CatchUp {
   }
 
   /** Stores judged entries, and joins those that no other of them builds on: they bring the others along. */
-  private async take(database: Database, batch: readonly LogEntry[], blocks: readonly [string, Uint8Array][]) {
+  private async take(
+    { log }: Database,
+    batch: readonly LogEntry[],
+    blocks: readonly [string, Uint8Array][],
+    loose: Set<string>,
+  ) {
     if (batch.length === 0) return
     storeEntries(this.sql, blocks)
     const parents = new Set(batch.flatMap(({ next }) => next))
+    let guests = 0
     for (const entry of batch) {
-      if (!parents.has(entry.hash)) await database.log.offer(entry)
+      if (!parents.has(entry.hash) && (await log.offer(entry)) === 'guest') guests++
     }
+    // What nobody pays for may lie on top of what somebody has paid for.
+    if (guests > 0) for (const entry of batch) if (log.isPaid(entry)) await log.offer(entry)
+    for (const { hash } of batch) if (!log.has(hash)) loose.add(hash)
+    if (loose.size > MAX_LOOSE) throw new Error('a peer sent what hangs together with nothing')
     await breathe()
   }
 

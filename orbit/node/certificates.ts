@@ -1,7 +1,7 @@
 /** The certificate files of a data directory: certificates/window-<w>.json, one a certified window. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { writeAtomically } from './home.ts'
+import { writeAtomically } from './writing.ts'
 
 const fileName = (window: bigint): string => `window-${window}.json`
 

@@ -24,6 +24,8 @@ export interface CertifierOptions {
 export class Certifier {
   private readonly options: CertifierOptions
   /** Windows whose certificate is on disk, with what it was written of. */
+  /** Why certificates could not be written, since one was. */
+  private readonly failed = new Set<string>()
   private readonly written = new Map<bigint, string>()
   private running: Promise<void> | null = null
   private again = false
@@ -67,8 +69,14 @@ export class Certifier {
       try {
         if (!isCertificateOf(state(), window, readCertificateFile(directory, window.window))) await this.write(window)
         this.written.set(window.window, says)
+        this.failed.clear()
       } catch (error) {
-        if (!signal.aborted) onError(error as Error)
+        const { message } = error as Error
+        // It is tried again and again: what is said once is enough, until one is written.
+        if (!signal.aborted && !this.failed.has(message)) {
+          onError(new Error(`cannot write the certificate of window ${window.window}: ${message}`))
+        }
+        this.failed.add(message)
       }
     }
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
-import { writeAtomically } from './home.ts'
+import { writeAtomically } from './writing.ts'
 
 /** The running node could not be asked, or said no. */
 export class ControlError extends Error {

@@ -7,11 +7,12 @@ import * as dagCbor from '@ipld/dag-cbor'
 import type { PeerId } from '@libp2p/interface'
 import { Database as OrbitDatabase } from '@orbitdb/core'
 import type { Judge } from './access.ts'
-import { entryBlock, entryStorage, indexStorage } from './entries.ts'
-import { type LogEntry, multihashOf } from './entry.ts'
+import { deleteEntries, entryBlock, entryStorage, indexStorage } from './entries.ts'
+import type { LogEntry } from './entry.ts'
 import { gossipEntries, type PubSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
-import { GuardedLog, type OrbitLog } from './log.ts'
+import { GuardedLog, type HeadOrder, type OrbitLog, type Payments } from './log.ts'
+import type { Quota } from './quota.ts'
 import { breathe } from './serial.ts'
 import type { SqliteFile } from './sqlite.ts'
 import { sqliteStorage } from './storage.ts'
@@ -27,21 +28,24 @@ export interface DocumentStore {
   /**
    * Resolves when the document is on disk.
    *
+   * @param order which heads of the log it ties up; without it, by chance
    * @throws {DocumentRefused} when this node's own access rules refuse it
    */
-  put(key: string, value: unknown): Promise<void>
+  put(key: string, value: unknown, order?: HeadOrder): Promise<void>
   get(key: string): unknown
   /** In the order of the keys. */
   all(prefix?: string): Document[]
   count(): number
-  /** Hashes of the log's heads. */
-  heads(): Promise<string[]>
+  /** Hashes of the log's heads; without an order, newest first. */
+  heads(order?: HeadOrder): Promise<string[]>
   /** The values of all entries under these heads, also of those since replaced; null when a head is not here yet. */
   under(heads: readonly string[]): Promise<unknown[] | null>
   /** Hears of documents that are new or changed, once they are on disk. @returns a function that stops it */
   on(event: 'update', handler: (documents: readonly Document[]) => void): () => void
   /** Deletes documents that are not needed here any more. Their entries stay in the log, and they do not come back. */
   forget(keys: readonly string[]): void
+  /** More may be paid for than before (quota.ts): takes in what waited for that. */
+  reconsider(): Promise<void>
   /** What was begun is done, and nothing more comes in. Opening it again gives what it held. */
   close(): Promise<void>
   /** Closes it and deletes its documents and its entries' blocks. */
@@ -59,6 +63,9 @@ export interface DocumentsOptions {
   readonly identity: Identity
   readonly judge: Judge
   readonly refuse: (reason: string) => void
+  readonly quota: Quota
+  /** A peer has sent what is wrong. */
+  readonly blame: (peer: PeerId) => void
   /** A peer has this database too. */
   readonly meet: (address: string, peer: PeerId) => void
 }
@@ -68,7 +75,7 @@ export const DOCUMENTS_TYPE = 'collatz-documents'
 /** An OrbitDB database type: what orbitdb.open calls with the address that the name comes to. */
 export function documentsDatabase(options: DocumentsOptions) {
   return async (parameters: { address: string; name: string }) => {
-    const { sql, judge, identity, refuse, meet } = options
+    const { sql, judge, identity, refuse, quota, blame, meet } = options
     const { address, name } = parameters
     const projection = new Projection(sql, address, name)
     const base = await OrbitDatabase({
@@ -82,14 +89,15 @@ export function documentsDatabase(options: DocumentsOptions) {
       syncAutomatically: false,
     })
     const log: GuardedLog = new GuardedLog({
-      ...{ address, sql, identity, refuse, log: base.log as OrbitLog },
+      ...{ address, sql, identity, refuse, quota, log: base.log as OrbitLog },
       judge: (entry) => judge.judge(entry),
-      project: (entries) => projection.take(entries),
+      project: (entries, payments) => projection.take(entries, payments),
     })
     await log.mend()
     const gossip = gossipEntries(options.pubsub, {
       log,
       judge: (entry) => judge.judge(entry),
+      blame,
       meet: (peer) => meet(address, peer),
     })
     const close = async () => {
@@ -100,8 +108,8 @@ export function documentsDatabase(options: DocumentsOptions) {
     const store: DocumentStore = {
       name,
       address,
-      put: async (key, value) => {
-        const { hash } = await log.append(key, value)
+      put: async (key, value, order) => {
+        const { hash } = await log.append(key, value, order)
         await gossip.publish(entryBlock(sql, hash)!)
         await breathe()
       },
@@ -110,8 +118,9 @@ export function documentsDatabase(options: DocumentsOptions) {
       count: () => projection.count(),
       forget: (keys) => projection.forget(keys),
       under: async (heads) => (await log.past(heads))?.map(({ payload }) => payload.value) ?? null,
-      heads: async () => (await log.heads()).map(({ hash }) => hash),
+      heads: async (order = (heads) => heads) => order(await log.heads()).map(({ hash }) => hash),
       on: (_, handler) => projection.on(handler),
+      reconsider: () => log.reconsider(),
       close,
       drop: async () => {
         await close()
@@ -137,7 +146,7 @@ class Projection {
     sql.run('INSERT OR IGNORE INTO databases VALUES(?, ?)', address, name.split('/').at(-1)!.split('-')[0]!)
   }
 
-  take(entries: readonly LogEntry[]): void {
+  take(entries: readonly LogEntry[], payments: Payments): void {
     const { sql, address } = this
     const changed = new Map<string, unknown>()
     sql.transaction(() => {
@@ -149,6 +158,13 @@ class Projection {
         )
         if (changes > 0) changed.set(payload.key, payload.value)
         sql.run('INSERT OR IGNORE INTO entries VALUES(?, ?, ?)', address, hash, clock.time)
+      }
+      for (const [payer, { entries: count, bytes }] of payments) {
+        sql.run(
+          `INSERT INTO payments VALUES(?1, ?2, ?3, ?4) ON CONFLICT(db, payer) DO UPDATE
+            SET entries = entries + ?3, bytes = bytes + ?4`,
+          ...[address, payer, count, bytes],
+        )
       }
     })
     if (changed.size === 0) return
@@ -189,10 +205,12 @@ class Projection {
   drop(): void {
     const { sql, address } = this
     sql.transaction(() => {
-      for (const { hash } of sql.all<{ hash: string }>('SELECT hash FROM entries WHERE db = ?', address)) {
-        sql.run('DELETE FROM blocks WHERE k = ?', multihashOf(hash))
-      }
-      for (const table of ['documents', 'entries']) sql.run(`DELETE FROM ${table} WHERE db = ?`, address)
+      const entries = sql.all<{ hash: string }>('SELECT hash FROM entries WHERE db = ?', address)
+      deleteEntries(
+        sql,
+        entries.map(({ hash }) => hash),
+      )
+      for (const table of ['documents', 'entries', 'payments']) sql.run(`DELETE FROM ${table} WHERE db = ?`, address)
       sql.run('DELETE FROM databases WHERE address = ?', address)
       sql.run('DELETE FROM storage WHERE s = ?', `${this.name}/heads`)
     })

@@ -27,6 +27,12 @@ export function storeEntries(sql: SqliteFile, blocks: Iterable<readonly [hash: s
   })
 }
 
+export function deleteEntries(sql: SqliteFile, hashes: Iterable<string>): void {
+  sql.transaction(() => {
+    for (const hash of hashes) sql.run('DELETE FROM blocks WHERE k = ?', multihashOf(hash))
+  })
+}
+
 export const entryStorage = (sql: SqliteFile) => ({
   ...nothing,
   get: async (hash: string) => entryBlock(sql, hash),

@@ -52,6 +52,9 @@ export function decodeEntry(block: Uint8Array, hash = hashOf(block)): LogEntry {
   return { ...value, hash } as unknown as LogEntry
 }
 
+/** The block that an entry of the right form was read from. */
+export const blockOf = ({ hash: _, ...block }: LogEntry): Uint8Array => dagCbor.encode(block)
+
 const fieldsOf = (value: unknown): string =>
   value !== null && typeof value === 'object' ? Object.keys(value).sort().join(' ') : ''
 

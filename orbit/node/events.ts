@@ -11,8 +11,8 @@ export interface ServiceEvents {
   /** A unit that the deal asks of this node was begun (with so many leaves known from a checkpoint). */
   started: { assignment: Assignment; resumed: number }
   progress: { assignment: Assignment; fraction: number }
-  /** Its result is signed and stored. */
-  finished: { assignment: Assignment; count: number; milliseconds: number }
+  /** Its result is signed and stored. The share of it, 0 to 1, that no checkpoint had was computed in that time. */
+  finished: { assignment: Assignment; count: number; share: number; milliseconds: number }
   /** A window's certificate was written. */
   certificate: { window: bigint; file: string }
   /** Something that its owner should know, in one line. */

@@ -4,7 +4,7 @@ import { localChain, localSecret, QUICKNET } from '../rules/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../rules/genesis.ts'
 import { priceOf } from '../rules/puzzle.ts'
 import { publicKeyOf, RuleError, sign } from '../rules/statement.ts'
-import { createHome, type Home, prepareKeys } from './home.ts'
+import { createHome, type Home, type NewHome, prepareKeys } from './home.ts'
 
 /** Barina's limit. Above it everything is ours to show. */
 const BASELINE = {
@@ -24,8 +24,12 @@ export interface Founding {
   readonly bits?: number
   /** N. */
   readonly replication?: number
+  /** Beacon rounds from one draw to the next. */
+  readonly epochRounds?: number
   /** Beacon rounds until a unit passes to the reserve. */
   readonly deadlineRounds?: number
+  /** Units of an epoch that an account is dealt before it has shown any work. */
+  readonly newcomer?: number
   /** One result of a trusted account and an audit certify a unit. */
   readonly adaptive?: boolean
   /** Accepted units from which an account is TRUSTED. */
@@ -33,7 +37,12 @@ export interface Founding {
   /** Node keys that may seal draws besides the founder's. */
   readonly coordinators?: readonly string[]
   readonly listen: readonly string[]
+  /** drand relays to ask instead of quicknet's usual ones. */
+  readonly relays?: readonly string[] | undefined
 }
+
+/** Seconds. Pools and results lie in a database for each hour. */
+const HOUR = 3600
 
 /**
  * Makes keys, genesis and data directory.
@@ -54,7 +63,7 @@ export function found(founding: Founding): Home {
   }
   const chain = local ? localChain(beaconKey, Math.floor(now / 1000) - 10, 1) : QUICKNET
   const trusted = founding.trusted ?? 100
-  const rounds = local ? 3 : 1200
+  const rounds = founding.epochRounds ?? (local ? 3 : 1200)
   const body: GenesisBody = {
     type: 'genesis',
     version: 1,
@@ -62,9 +71,14 @@ export function found(founding: Founding): Home {
     baseline: BASELINE,
     partition: cutOf(bits),
     replication: founding.replication ?? (local ? 1 : 3),
-    epoch: { rounds, perDatabase: local ? 1200 : 1 },
+    epoch: { rounds, perDatabase: Math.max(1, Math.floor(HOUR / (chain.period * rounds))) },
     freshRounds: Math.ceil(300 / chain.period),
     deadlineRounds: founding.deadlineRounds ?? (local ? 900 : 24 * rounds),
+    // A local network's accounts are its founder's own: they need not show first what they can do.
+    allowance: {
+      newcomer: founding.newcomer ?? (local ? 4096 : 32),
+      rounds: Math.ceil((7 * 24 * HOUR) / chain.period),
+    },
     missLimit: 64,
     beacon: { source: local ? 'local' : 'drand', ...chain },
     coordinators: [...new Set([node, ...(founding.coordinators ?? [])])],
@@ -77,7 +91,7 @@ export function found(founding: Founding): Home {
       verified: Math.min(10, trusted),
       trusted,
       elite: Math.max(1000, trusted),
-      idleRounds: Math.ceil((90 * 86_400) / chain.period),
+      idleRounds: Math.ceil((90 * 24 * HOUR) / chain.period),
     },
     vote: { deadlineRounds: 14 * 24 * 1200 },
     genesis_timestamp: now,
@@ -92,6 +106,7 @@ export function found(founding: Founding): Home {
     ...(local ? { beaconKey } : {}),
     listen: founding.listen,
     peers: [],
+    relays: founding.relays,
   })
 }
 
@@ -99,7 +114,7 @@ export function found(founding: Founding): Home {
 export function adopt(
   directory: string,
   genesis: Genesis,
-  options: { account: string; listen: readonly string[]; peers: readonly string[] },
+  options: Pick<NewHome, 'listen' | 'peers' | 'relays'> & { account: string },
 ): Home {
   return createHome({
     directory,
@@ -108,5 +123,6 @@ export function adopt(
     ...prepareKeys(directory),
     listen: options.listen,
     peers: options.peers,
+    relays: options.relays,
   })
 }

@@ -13,7 +13,7 @@ import type { Genesis } from '../rules/genesis.ts'
 import type { SettledConviction } from '../rules/history.ts'
 import type { State } from '../rules/state.ts'
 import { equalBytes, RuleError } from '../rules/statement.ts'
-import { writeAtomically } from './home.ts'
+import { writeAtomically } from './writing.ts'
 
 /** Changes come in bursts; one look is enough for all of a burst. */
 const BURST_MS = 500

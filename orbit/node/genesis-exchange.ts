@@ -45,7 +45,7 @@ export async function fetchGenesis(address: string, { signal }: { signal: AbortS
   } catch (error) {
     const why = signal.aborted ? 'no answer in time' : (error as Error).message
     throw new GenesisUnavailable(
-      `cannot get the genesis from ${address}: ${why}. Is the node running, and the address right?`,
+      `cannot get the genesis from ${address}: ${why.replace(/\.$/, '')}. Is the node running, and the address right?`,
     )
   }
 }

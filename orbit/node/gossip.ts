@@ -4,7 +4,7 @@
  */
 import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
-import { decodeEntry, type LogEntry, MAX_ENTRY } from './entry.ts'
+import { decodeEntry, envelopeFault, type LogEntry, MAX_ENTRY } from './entry.ts'
 import type { GuardedLog } from './log.ts'
 
 interface Message {
@@ -31,20 +31,31 @@ export interface Gossip {
 interface Options {
   readonly log: GuardedLog
   readonly judge: (entry: LogEntry) => string | null
+  /** A peer has sent what is wrong. */
+  readonly blame: (peer: PeerId) => void
   /** A peer has this database too. */
   readonly meet: (peer: PeerId) => void
 }
 
-export function gossipEntries(pubsub: PubSub, { log, judge, meet }: Options): Gossip {
+export function gossipEntries(pubsub: PubSub, { log, judge, blame, meet }: Options): Gossip {
   const topic = log.address
 
-  const validate = (_: PeerId, { data }: Message): TopicValidatorResult => {
+  const reject = (peer: PeerId): TopicValidatorResult => {
+    blame(peer)
+    return TopicValidatorResult.Reject
+  }
+  const validate = (peer: PeerId, { data }: Message): TopicValidatorResult => {
     try {
-      if (data.length > MAX_ENTRY) return TopicValidatorResult.Reject
+      if (data.length > MAX_ENTRY) return reject(peer)
       const entry = decodeEntry(data)
-      return entry.id === topic && judge(entry) === null ? TopicValidatorResult.Accept : TopicValidatorResult.Reject
+      // What nobody pays for goes no further, and costs nobody the check of a signature.
+      if (entry.id === topic && envelopeFault(entry) === null && !log.isPaid(entry)) {
+        log.invite(entry)
+        return TopicValidatorResult.Ignore
+      }
+      return entry.id === topic && judge(entry) === null ? TopicValidatorResult.Accept : reject(peer)
     } catch {
-      return TopicValidatorResult.Reject
+      return reject(peer)
     }
   }
   const onMessage = ({ detail }: { detail: Message }) => {

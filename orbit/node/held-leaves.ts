@@ -57,12 +57,12 @@ export class HeldLeaves {
 
   private isAudited(state: State, key: string, { epoch, window, unit }: DealtUnit): boolean {
     const evidence = state.evidence.units.get(key)
-    const own = evidence?.reveals.get(this.self)
+    const own = evidence?.reveals.get(this.self) ?? []
     const assignment = state.draws
       .get(epoch)
       ?.assignments.find((dealt) => dealt.window === BigInt(window) && dealt.unit === unit)
-    if (!own || !assignment) return false
-    const claims = evidence!.claims.filter(({ node }) => state.nodes.has(node))
-    return auditorsOf(this.genesis, assignment, own, claims, null).length > 0
+    if (!assignment) return false
+    const claims = evidence?.claims.filter(({ node }) => state.nodes.has(node)) ?? []
+    return own.some((reveal) => auditorsOf(this.genesis, assignment, reveal, claims, null).length > 0)
   }
 }

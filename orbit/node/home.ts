@@ -4,21 +4,23 @@
  *   genesis.cbor     the signed genesis block, as adopted
  *   account.key      the account's Ed25519 seed, 64 hex digits: who you are; back it up
  *   node.key         the node's Ed25519 seed: this machine
+ *   last-sealed      only of a coordinator: the newest epoch that it has sealed a draw for; keep it with the key
  *   beacon.key       only on a founder's node with a local beacon: its BLS secret
- *   config.json      name, addresses to listen on, peers to dial
+ *   config.json      name, addresses to listen on, peers to dial, drand relays to ask (if its owner names any)
  *   node.sqlite      blocks, databases, checkpoints
  *   certificates/    one file a certified window
  *   fraud/           one file a convicted account
  *
  * A directory belongs to one network for good: its id is written down when the genesis is adopted.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import { type Genesis, readGenesis } from '../rules/genesis.ts'
+import { writeAtomically } from './writing.ts'
 
 /** Something about the data directory that its owner can mend. */
 export class HomeError extends Error {
@@ -31,6 +33,8 @@ const configFile = z.strictObject({
   name: z.string().min(1).max(40),
   listen: z.array(z.string()),
   peers: z.array(z.string()),
+  /** URLs of the drand relays that are asked instead of the chain's usual ones (beacon-drand.ts). */
+  relays: z.array(z.string()).min(1).optional(),
 })
 export type HomeConfig = z.infer<typeof configFile>
 
@@ -44,21 +48,15 @@ export interface Home {
   readonly beaconKey: Uint8Array | null
 }
 
-/** --data, else COLLATZ_HOME, else ~/.collatz. */
-export const homeDirectory = (flag?: string): string =>
-  resolve(flag ?? process.env.COLLATZ_HOME ?? join(homedir(), '.collatz'))
+/** --data, else COLLATZ_HOME, else ~/.collatz. @throws {HomeError} when --data is empty: a shell's unset variable */
+export function homeDirectory(flag?: string): string {
+  if (flag === '') throw new HomeError('--data is empty: name a directory, or leave it out')
+  return resolve(flag ?? (process.env.COLLATZ_HOME || join(homedir(), '.collatz')))
+}
 
 const file = (directory: string, name: string) => join(directory, name)
 
 export const isHome = (directory: string): boolean => existsSync(file(directory, 'config.json'))
-
-/** Writes so that a crash leaves the old file or the new one, never half. */
-export function writeAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
-  const draft = `${path}.${process.pid}.tmp`
-  writeFileSync(draft, content, { mode })
-  chmodSync(draft, mode)
-  renameSync(draft, path)
-}
 
 function guarded<T>(directory: string, action: () => T): T {
   try {
@@ -83,6 +81,7 @@ export interface NewHome {
   readonly beaconKey?: Uint8Array
   readonly listen: readonly string[]
   readonly peers: readonly string[]
+  readonly relays?: readonly string[] | undefined
 }
 
 /** @throws {HomeError} when the directory already belongs to a network */
@@ -102,6 +101,7 @@ export function createHome(home: NewHome): Home {
       name: home.name,
       listen: [...home.listen],
       peers: [...home.peers],
+      ...(home.relays ? { relays: [...home.relays] } : {}),
     }
     // Last: a directory without it is not a home yet, so an interrupted init can be repeated.
     writeAtomically(file(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)

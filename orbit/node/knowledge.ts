@@ -64,6 +64,8 @@ export class Learning implements Knowledge {
   private readonly facts = new Map<string, Uint8Array>()
   /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */
   private readonly asked = new Map<string, { at: number; wait: number }>()
+  /** Likewise, by leafKey, of leaves that could not be computed. */
+  private readonly failed = new Map<string, { at: number; wait: number }>()
   convictions: readonly SettledConviction[] = []
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
@@ -108,7 +110,8 @@ export class Learning implements Knowledge {
   }
 
   /**
-   * Learns what the state wants to know: blocks first, then leaves, each computed once.
+   * Learns what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed now is
+   * tried again later, and keeps nobody from the rest.
    *
    * @returns whether something is known now that was not
    */
@@ -116,12 +119,21 @@ export class Learning implements Knowledge {
     const now = performance.now()
     const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid)?.at ?? 0))
     const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
-    const unknown = wants.truths.filter((leaf) => !this.facts.has(leafKey(leaf)))
+    const unknown = wants.truths.filter((leaf) => {
+      const key = leafKey(leaf)
+      return !this.facts.has(key) && now >= (this.failed.get(key)?.at ?? 0)
+    })
     const parted = unknown.filter(({ claimants }) => claimants === null)
-    // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into.
-    const next = parted.length > 0 ? parted : unknown.slice(0, 1)
-    if (next.length > 0) await this.compute(next, signal)
-    return got.some(Boolean) || next.length > 0
+    // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into. And nothing
+    // while blocks come in: a claim may turn out to say what they do.
+    const next = parted.length > 0 ? parted : got.some(Boolean) ? [] : unknown.slice(0, 1)
+    const isLearned = next.length > 0 && (await this.compute(next, signal))
+    return got.some(Boolean) || isLearned
+  }
+
+  private later(of: Map<string, { at: number; wait: number }>, key: string): void {
+    const wait = Math.min(ASK_AGAIN_MS.most, 2 * (of.get(key)?.wait ?? ASK_AGAIN_MS.first / 2))
+    of.set(key, { at: performance.now() + wait, wait })
   }
 
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
@@ -131,23 +143,35 @@ export class Learning implements Knowledge {
       return true
     } catch {
       // Nobody has it now; leaves that wait for an audit are handed out soon after it (held-leaves.ts).
-      const wait = Math.min(ASK_AGAIN_MS.most, 2 * (this.asked.get(cid)?.wait ?? ASK_AGAIN_MS.first / 2))
-      this.asked.set(cid, { at: performance.now() + wait, wait })
+      this.later(this.asked, cid)
       return false
     }
   }
 
-  private async compute(leaves: readonly LeafId[], signal: AbortSignal): Promise<void> {
+  /** @returns whether any of them is known now */
+  private async compute(leaves: readonly LeafId[], signal: AbortSignal): Promise<boolean> {
     const engine = this.openEngine()
+    let isLearned = false
     try {
       for (const leaf of leaves) {
         const unit = { partition: this.genesis.partition, window: leaf.window, index: leaf.unit }
-        const record = encodeLeaf(await engine.verifyLeaf(unit, leaf.leaf, { signal }))
-        this.facts.set(leafKey(leaf), record)
-        await this.node.kv.put(TRUTHS + leafKey(leaf), record)
+        const key = leafKey(leaf)
+        const record = await engine.verifyLeaf(unit, leaf.leaf, { signal }).then(encodeLeaf, (error: unknown) => {
+          if (signal.aborted) throw error
+          return null
+        })
+        if (!record) {
+          this.later(this.failed, key)
+          continue
+        }
+        this.facts.set(key, record)
+        this.failed.delete(key)
+        await this.node.kv.put(TRUTHS + key, record)
+        isLearned = true
       }
     } finally {
       await engine.close()
     }
+    return isLearned
   }
 }

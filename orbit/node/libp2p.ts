@@ -15,6 +15,7 @@ import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import type { Libp2pOptions } from 'libp2p'
+import type { Shunned } from './shun.ts'
 import { abortableTcp } from './tcp.ts'
 
 /** Bun's node:crypto has no ChaCha20-Poly1305: Noise fails on frames of 1,200 bytes or more unless given a pure one. */
@@ -54,6 +55,7 @@ export function libp2pOptions(options: {
   networkId: string
   nodeKey: Uint8Array
   listen: readonly string[]
+  shunned?: Shunned
 }): Libp2pOptions {
   return {
     privateKey: libp2pKey(options.nodeKey),
@@ -63,7 +65,11 @@ export function libp2pOptions(options: {
     // A paused stream takes in one window more, and libp2p breaks it off at 4 MiB unread.
     streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 2 << 20 } })],
     // Test and private networks live on loopback and private addresses.
-    connectionGater: { denyDialMultiaddr: () => false },
+    connectionGater: {
+      denyDialMultiaddr: () => false,
+      denyDialPeer: (peer) => options.shunned?.has(peer) ?? false,
+      denyInboundEncryptedConnection: (peer) => options.shunned?.has(peer) ?? false,
+    },
     // A university, a household or a test has many nodes behind one address; libp2p's own limit is five a second.
     connectionManager: { inboundConnectionThreshold: 100, maxIncomingPendingConnections: 100 },
     services: {

@@ -3,12 +3,15 @@
  * own and of others. What comes through it is admitted (access.ts), connected, since its parents are here, and has the
  * Lamport clock that its parents give it, one more than their greatest; otherwise one entry could push everybody's clock
  * to where no number follows. Nobody is waited for: an entry whose parents are not here yet is put aside, and
- * catch-up.ts is told that something is missing.
+ * catch-up.ts is told that something is missing. Nor is one joined by itself that nobody pays for (quota.ts): it is a
+ * guest, which somebody else may bring along.
  */
 import { Entry } from '@orbitdb/core'
-import { entryBlock, joinedTime } from './entries.ts'
-import { decodeEntry, type LogEntry, MAX_PARENTS } from './entry.ts'
+import { Aside } from './aside.ts'
+import { deleteEntries, entryBlock, joinedTime, storeEntries } from './entries.ts'
+import { blockOf, decodeEntry, envelopeFault, type LogEntry, MAX_PARENTS } from './entry.ts'
 import type { Identity } from './identity.ts'
+import type { Quota } from './quota.ts'
 import { breathe, Serial } from './serial.ts'
 import type { SqliteFile } from './sqlite.ts'
 
@@ -23,7 +26,13 @@ export interface OrbitLog {
   joinEntry(entry: LogEntry): Promise<boolean>
 }
 
-export type Outcome = 'joined' | 'known' | 'refused' | 'incomplete'
+/** Of heads, newest first: those that matter most first. */
+export type HeadOrder = (heads: readonly LogEntry[]) => readonly LogEntry[]
+
+export type Outcome = 'joined' | 'known' | 'refused' | 'incomplete' | 'guest'
+
+/** By who pays: for how many entries, and for how many bytes. */
+export type Payments = ReadonlyMap<string, { readonly entries: number; readonly bytes: number }>
 
 export interface LogOptions {
   readonly address: string
@@ -32,13 +41,16 @@ export interface LogOptions {
   readonly identity: Identity
   /** null to let an entry in, else the reason. */
   readonly judge: (entry: LogEntry) => string | null
-  /** Takes in entries that have just been joined, children before parents, in one transaction. */
-  readonly project: (entries: readonly LogEntry[]) => void
+  /** Takes in entries that have just been joined, children before parents, and who pays for them, in one transaction. */
+  readonly project: (entries: readonly LogEntry[], payments: Payments) => void
   readonly refuse: (reason: string) => void
+  readonly quota: Quota
 }
 
 /** Entries put aside because a parent is missing. A later exchange of heads brings those that were pushed out. */
-const MAX_ASIDE = 1024
+const MOST_ASIDE = { items: 1024, bytes: 32 << 20 }
+/** Likewise entries that nobody pays for: they are of the unknown. */
+const MOST_GUESTS = { items: 128, bytes: 8 << 20 }
 /** Entries looked at between two rests, so that the rest of the node keeps breathing. */
 const BREATH = 64
 
@@ -51,8 +63,9 @@ export class GuardedLog {
   private readonly join: (entry: LogEntry) => Promise<boolean>
   /** OrbitDB's own queues let an append run into a join and lose a head: here both stand in one. */
   private readonly serial = new Serial()
-  private readonly aside = new Map<string, { entry: LogEntry; missing: readonly string[] }>()
+  private readonly aside = new Aside<{ entry: LogEntry; missing: readonly string[] }>(MOST_ASIDE)
   private readonly wanting = new Set<() => void>()
+  private readonly guests = new Aside<LogEntry>(MOST_GUESTS)
 
   constructor(options: LogOptions) {
     this.options = options
@@ -136,13 +149,14 @@ export class GuardedLog {
   /**
    * Writes a document. When it resolves, the entry is on disk and joined.
    *
+   * @param order which heads become its parents: the first MAX_PARENTS
    * @throws {DocumentRefused}
    */
-  async append(key: string, value: unknown): Promise<LogEntry> {
+  async append(key: string, value: unknown, order: HeadOrder = chosen): Promise<LogEntry> {
     return this.serial.run(async () => {
       const { identity, judge, address } = this.options
-      const parents = chosen(await this.heads())
-      const clock = { id: identity.publicKey, time: 1 + (parents[0]?.clock.time ?? 0) }
+      const parents = order(await this.heads()).slice(0, MAX_PARENTS)
+      const clock = { id: identity.publicKey, time: 1 + Math.max(0, ...parents.map((parent) => parent.clock.time)) }
       const payload = { op: 'PUT' as const, key, value }
       const next = parents.map(({ hash }) => hash)
       const unnamed = await Entry.create(identity, address, payload, undefined, clock, next, [])
@@ -151,7 +165,7 @@ export class GuardedLog {
       const reason = judge(entry)
       if (reason !== null) throw new DocumentRefused(`the document ${key} is refused: ${reason}`)
       await this.join(entry)
-      this.options.project([entry])
+      this.options.project([entry], new Map())
       return entry
     })
   }
@@ -166,8 +180,39 @@ export class GuardedLog {
     }
   }
 
+  /** Whether somebody pays for one more entry of this writer. Of an entry whose form is right. */
+  isPaid(entry: LogEntry): boolean {
+    const by = this.options.quota.payer(entry)
+    return by !== null && this.hasRoom(by, { entries: 1, bytes: blockOf(entry).length })
+  }
+
+  /** Whether there is room for more of somebody's. */
+  private hasRoom(payer: string, more: { entries: number; bytes: number }): boolean {
+    const { quota } = this.options
+    const limit = quota.limit(payer)
+    const paid = this.sql.get<{ entries: number; bytes: number }>(
+      'SELECT entries, bytes FROM payments WHERE db = ? AND payer = ?',
+      ...[this.address, payer],
+    ) ?? { entries: 0, bytes: 0 }
+    return paid.entries + more.entries <= limit && paid.bytes + more.bytes <= limit * quota.entryBytes
+  }
+
+  /** Puts an entry by that nobody pays for yet. */
+  invite(entry: LogEntry): void {
+    this.guests.put(entry.hash, entry, blockOf(entry).length)
+  }
+
+  /** Somebody has registered, or time has passed: takes the guests that are paid for by now. */
+  async reconsider(): Promise<void> {
+    for (const [, entry] of this.guests.entries()) if (this.isPaid(entry)) await this.offer(entry)
+  }
+
   private async take(entry: LogEntry): Promise<Outcome> {
     if (this.has(entry.hash)) return 'known'
+    if (envelopeFault(entry) === null && !this.isPaid(entry)) {
+      this.invite(entry)
+      return 'guest'
+    }
     const walk = await this.walk(entry)
     if ('refused' in walk) return 'refused'
     if ('missing' in walk) {
@@ -179,8 +224,15 @@ export class GuardedLog {
       this.options.refuse(reason)
       return 'refused'
     }
+    const payments = this.paymentsFor(walk.fresh)
+    const by = this.options.quota.payer(entry)!
+    if (!this.hasRoom(by, payments.get(by)!)) {
+      this.invite(entry)
+      return 'guest'
+    }
+    this.admitGuests(walk.fresh)
     await this.join(entry)
-    this.options.project([...walk.fresh.values()])
+    this.options.project([...walk.fresh.values()], payments)
     await this.takeUp(walk.fresh)
     return 'joined'
   }
@@ -202,11 +254,39 @@ export class GuardedLog {
       for (const hash of child.next) {
         if (fresh.has(hash) || this.has(hash)) continue
         const block = entryBlock(this.sql, hash)
-        if (block) wave.push(decodeEntry(block, hash))
+        const parent = block ? decodeEntry(block, hash) : this.guests.get(hash)
+        if (parent) wave.push(parent)
         else missing.push(hash)
       }
     }
     return missing.length > 0 ? { missing } : { fresh }
+  }
+
+  /**
+   * Who pays for so many of these entries, the first of which builds on all others: each writer for its own, and for those
+   * of nobody whoever built on them.
+   */
+  private paymentsFor(fresh: ReadonlyMap<string, LogEntry>): Payments {
+    const { payer } = this.options.quota
+    const payments = new Map<string, { entries: number; bytes: number }>()
+    const hosts = new Map<string, string>()
+    for (const [hash, entry] of fresh) {
+      const by = payer(entry) ?? hosts.get(hash)!
+      const { entries, bytes } = payments.get(by) ?? { entries: 0, bytes: 0 }
+      payments.set(by, { entries: entries + 1, bytes: bytes + blockOf(entry).length })
+      for (const parent of entry.next) if (!hosts.has(parent)) hosts.set(parent, by)
+    }
+    return payments
+  }
+
+  /** OrbitDB reads an entry's parents from the disk. */
+  private admitGuests(fresh: ReadonlyMap<string, LogEntry>): void {
+    const guests = [...fresh.keys()].flatMap((hash) => this.guests.get(hash) ?? [])
+    storeEntries(
+      this.sql,
+      guests.map((guest) => [guest.hash, blockOf(guest)] as const),
+    )
+    for (const { hash } of guests) this.guests.delete(hash)
   }
 
   private clockFault(fresh: ReadonlyMap<string, LogEntry>): string | null {
@@ -216,18 +296,26 @@ export class GuardedLog {
   }
 
   private putAside(entry: LogEntry, missing: readonly string[]): void {
-    this.aside.delete(entry.hash)
-    this.aside.set(entry.hash, { entry, missing })
-    if (this.aside.size > MAX_ASIDE) this.aside.delete(this.aside.keys().next().value!)
+    this.aside.put(entry.hash, { entry, missing }, blockOf(entry).length)
   }
 
   /** Gossip knows no order: what waited for the entries just joined is taken now. */
   private async takeUp(joined: ReadonlyMap<string, LogEntry>): Promise<void> {
     for (const hash of joined.keys()) this.aside.delete(hash)
-    for (const [hash, { entry, missing }] of this.aside) {
+    for (const [hash, { entry, missing }] of this.aside.entries()) {
       if (!missing.some((parent) => joined.has(parent)) || !this.aside.delete(hash)) continue
       await this.take(entry)
     }
+  }
+
+  /** Deletes the blocks of those that have not been joined: not while something is being joined that may build on them. */
+  async discard(hashes: Iterable<string>): Promise<void> {
+    await this.serial.run(async () =>
+      deleteEntries(
+        this.sql,
+        [...hashes].filter((hash) => !this.has(hash)),
+      ),
+    )
   }
 
   /** After a crash between the log and its projection: takes in what is joined and not projected. */
@@ -244,12 +332,13 @@ export class GuardedLog {
         if (block) wave.push(decodeEntry(block, hash))
       }
     }
-    if (fresh.size > 0) this.options.project([...fresh.values()])
+    if (fresh.size > 0) this.options.project([...fresh.values()], new Map())
   }
 
   /** Nothing is under way when it resolves, and nothing is taken afterwards. */
   async close(): Promise<void> {
     this.aside.clear()
+    this.guests.clear()
     this.wanting.clear()
     await this.serial.close()
   }

@@ -5,24 +5,28 @@
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
 import * as dagCbor from '@ipld/dag-cbor'
-import type { ServiceMap, Stream } from '@libp2p/interface'
+import { TopicValidatorResult } from '@libp2p/gossipsub'
+import type { PeerId, ServiceMap, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
 import type { CID } from 'multiformats/cid'
-import { cidOf, rawCid } from '../rules/genesis.ts'
+import { cidOf, type Genesis, rawCid } from '../rules/genesis.ts'
 import { type Admit, Judge } from './access.ts'
 import { SqliteBlockstore } from './blockstore.ts'
 import { CatchUp } from './catch-up.ts'
 import { SqliteDatastore } from './datastore.ts'
 import { DOCUMENTS_TYPE, type DocumentStore, documentsDatabase, type OpenedDatabase } from './documents.ts'
+import { type DrawFiles, drawFiles } from './draw-files.ts'
 import { serveGenesis } from './genesis-exchange.ts'
 import type { PubSub } from './gossip.ts'
 import { nodeIdentity } from './identity.ts'
 import { libp2pOptions } from './libp2p.ts'
 import { assertFreePort, PortInUse, parseAddress } from './ports.ts'
 import { Publishing } from './publishing.ts'
-import { keepDialling } from './redial.ts'
+import { NO_QUOTA, type Quota } from './quota.ts'
+import { keepCompany, keepDialling, keepTalking } from './redial.ts'
+import { Shunned } from './shun.ts'
 import { SqliteFile } from './sqlite.ts'
 
 export { AddressError, PortInUse } from './ports.ts'
@@ -39,14 +43,19 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   readonly peers: readonly string[]
   readonly admit: Admit
+  /** Who pays for entries of a database; without it anybody may write any number. */
+  readonly quota?: (database: string) => Quota
 }
 
 export interface Topic {
   /** Resolves when it is sent to whoever listens now; nobody listening is no error. */
   publish(bytes: Uint8Array): Promise<void>
-  /** Hears what others publish. Bytes of anybody: whoever listens checks them. */
-  subscribe(handler: (bytes: Uint8Array) => void): Promise<void>
+  /** Hears what others publish. Bytes of anybody: whoever listens checks them, and says what becomes of them. */
+  subscribe(handler: (bytes: Uint8Array) => Heard): Promise<void>
 }
+
+/** A message is for others as well, for nobody, or such that nobody should have sent it (shun.ts). */
+export type Heard = 'pass on' | 'drop' | 'wrong'
 
 export interface OrbitNode {
   readonly peerId: string
@@ -79,6 +88,8 @@ export interface OrbitNode {
     /** Those whose key begins with a prefix, in the order of the keys. */
     entries(prefix: string): Promise<(readonly [key: string, value: Uint8Array])[]>
   }
+  /** What lies on disk about the draw of an epoch. */
+  drawFiles(genesis: Genesis, epoch: number): DrawFiles
   /** Adds a folder as UnixFS. @returns its CID, the same for the same files on every machine */
   publishDirectory(directory: string): Promise<CID>
   /** Points the name that belongs to the key `key`, made at its first use, at a CID. @returns the IPNS name */
@@ -133,6 +144,7 @@ async function compose(
   stops: (() => unknown)[],
 ): Promise<Omit<OrbitNode, 'stop'>> {
   const { networkId } = options
+  const shunned = new Shunned()
   const helia = withBitswap(
     withLibp2pLight(
       createHeliaLight({
@@ -140,12 +152,13 @@ async function compose(
         datastore: new SqliteDatastore(sql),
         codecs: [dagCbor],
       }),
-      libp2pOptions(options),
+      libp2pOptions({ ...options, shunned }),
     ),
   ) as HeliaWithLibp2p<ServiceMap>
   stops.push(() => helia.stop())
   await helia.start()
   const { libp2p } = helia
+  shunned.hangUp = (peer) => void libp2p.hangUp(peer).catch(() => {})
   const pubsub = libp2p.services.pubsub as unknown as PubSub
   const refusals: Record<string, number> = {}
   const refuse = (reason: string) => {
@@ -166,12 +179,16 @@ async function compose(
   })
   const databases = new OpenDatabases(orbitdb, networkId, catchUp, (name) => {
     const judge = new Judge(name, options.admit, refuse)
+    const quota = options.quota?.(name) ?? NO_QUOTA
+    const blame = (peer: PeerId) => shunned.blame(peer)
     const meet: CatchUp['meet'] = (address, peer) => catchUp.meet(address, peer)
-    return { judge, Database: documentsDatabase({ sql, pubsub, identity, judge, refuse, meet }) }
+    return { judge, Database: documentsDatabase({ sql, pubsub, identity, judge, refuse, quota, blame, meet }) }
   })
   stops.push(() => orbitdb.stop())
   stops.push(() => catchUp.stop())
   stops.push(keepDialling(libp2p, peers))
+  stops.push(keepCompany(libp2p))
+  stops.push(keepTalking(libp2p))
   const publishing = new Publishing(helia as never)
   stops.push(() => publishing.stop())
   return {
@@ -209,7 +226,7 @@ async function compose(
       if (!connection) throw new Error(`not connected to ${peer}`)
       return connection.newStream(protocol, { signal })
     },
-    topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`),
+    topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`, shunned),
     kv: {
       put: async (key, value) => {
         if (sql.isOpen) sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', key, value)
@@ -227,6 +244,7 @@ async function compose(
           )
           .map(({ k, v }) => [k, new Uint8Array(v)] as const),
     },
+    drawFiles: (genesis, epoch) => drawFiles(sql, genesis, epoch),
     publishDirectory: (directory) => publishing.publishDirectory(directory),
     publishName: (key, cid) => publishing.publishName(key, cid),
     resolveName: (name, timeoutMs) => publishing.resolveName(name, timeoutMs),
@@ -239,14 +257,22 @@ async function compose(
 const after = (prefix: string): string =>
   prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
 
-function topicOf(pubsub: PubSub, topic: string): Topic {
+const RESULTS = {
+  'pass on': TopicValidatorResult.Accept,
+  drop: TopicValidatorResult.Ignore,
+  wrong: TopicValidatorResult.Reject,
+} as const satisfies Record<Heard, TopicValidatorResult>
+
+function topicOf(pubsub: PubSub, topic: string, shunned: Shunned): Topic {
   return {
     publish: async (bytes) => {
       await pubsub.publish(topic, bytes)
     },
     subscribe: async (handler) => {
-      pubsub.addEventListener('message', ({ detail }: { detail: { topic: string; data: Uint8Array } }) => {
-        if (detail.topic === topic) handler(detail.data)
+      pubsub.topicValidators.set(topic, (peer, { data }) => {
+        const heard = handler(data)
+        if (heard === 'wrong') shunned.blame(peer)
+        return RESULTS[heard]
       })
       pubsub.subscribe(topic)
     },

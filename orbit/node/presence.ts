@@ -2,6 +2,9 @@
  * What a node says of itself: once that its account takes it for its own, with the puzzle that this costs; and again and
  * again that it is there, how much room for work it has, and which draws it had in time.
  */
+
+import { beatRounds } from '../rules/coordinators.ts'
+import { missBalance } from '../rules/duties.ts'
 import {
   type ConsentBody,
   databaseName,
@@ -36,7 +39,11 @@ export class Presence {
   /** Units this node is ready to owe at a time; 0: it takes no work. */
   capacity: number
   private last: HeartbeatBody | null = null
+  /** The newest round that it has looked at. */
+  private seen: number | null = null
   private registering: Promise<void> | null = null
+  /** The epoch in which misses were last counted. */
+  private lookedIn = -1
 
   constructor(options: PresenceOptions, capacity: number) {
     this.options = options
@@ -44,19 +51,40 @@ export class Presence {
     this.node = publicKeyOf(options.home.nodeKey)
   }
 
-  /** Registers the node unless it is. Not to be awaited by what others wait for: the puzzle may take minutes. */
+  /** Registers the node if that is due. Not to be awaited by what others wait for: the puzzle may take minutes. */
   register(round: BeaconRound): Promise<void> {
-    this.registering ??= this.registerNow(round).catch((error: Error) => {
-      this.registering = null
-      if (!this.options.signal.aborted) this.options.notice(`cannot register: ${error.message}`)
-    })
+    if (!this.registering && !this.isDue(round.round)) return Promise.resolve()
+    this.registering ??= this.registerNow(round)
+      .catch((error: Error) => {
+        if (!this.options.signal.aborted) this.options.notice(`cannot register: ${error.message}`)
+      })
+      .finally(() => {
+        this.registering = null
+      })
     return this.registering
   }
 
+  /** It is not registered, or its account has missed so much that it is dealt nothing until it registers again. */
+  private isDue(round: number): boolean {
+    const { home, state, notice } = this.options
+    const { epoch, missLimit } = home.genesis.body
+    if (!state().nodes.has(this.node)) return true
+    const current = Math.floor(round / epoch.rounds)
+    if (this.capacity === 0 || this.lookedIn === current) return false
+    this.lookedIn = current
+    const account = publicKeyOf(home.accountKey)
+    if (state().convictions.some((conviction) => conviction.account === account)) return false
+    const behind = missBalance(state(), round).get(account) ?? 0
+    if (behind < missLimit) return false
+    notice(
+      `Your account has missed ${behind} units more than it has shown, so it is dealt nothing: registering it again.`,
+    )
+    return true
+  }
+
   private async registerNow(round: BeaconRound): Promise<void> {
-    const { home, state, put } = this.options
+    const { home, put } = this.options
     const { node } = this
-    if (state().nodes.has(node)) return
     const { networkId: network } = home.genesis
     const account = publicKeyOf(home.accountKey)
     const registration: RegistrationBody = {
@@ -85,28 +113,48 @@ export class Presence {
    */
   async beat(round: BeaconRound): Promise<void> {
     const { last, node } = this
-    if (!last && this.capacity === 0) return
-    const { home, state, owed, engines, put } = this.options
+    // Before it is registered nobody takes its word in (quota.ts).
+    if ((!last && this.capacity === 0) || !this.options.state().nodes.has(node)) return
+    const { home, state, owed } = this.options
     const { genesis } = home
-    const { rounds, perDatabase } = genesis.body.epoch
-    const epochOf = (r: number) => Math.floor(r / rounds)
+    const epochOf = (r: number) => Math.floor(r / genesis.body.epoch.rounds)
     const epoch = epochOf(round.round)
     const capacity = Math.max(0, this.capacity - owed(round.round))
     const witnessed = this.options.witnessed()
-    const isStale = !last || round.round - last.round > 0.4 * genesis.body.freshRounds
+    // Rounds may come by twos and threes (beacon-fetch.ts): it is due if it would be overdue with the next.
+    const stride = this.seen === null ? 0 : round.round - this.seen
+    this.seen = round.round
+    const isStale = !last || round.round - last.round + stride > beatRounds(genesis)
     const isNews =
       !last ||
-      last.capacity - seatsSince(state(), node, last.round, Number.POSITIVE_INFINITY) !== capacity ||
+      last.capacity - seatsSince(state(), node, last.round, epoch + 1) !== capacity ||
       last.witnessed.at(-1)?.draw !== witnessed.at(-1)?.draw
     const leaves = this.capacity === 0 && last?.capacity !== 0
     const saysNews = isNews && last !== null && epochOf(last.round) < epoch
-    if (!(isStale && this.capacity > 0) && !leaves && !saysNews) return
+    if ((isStale && this.capacity > 0) || leaves || saysNews) await this.say(round)
+  }
+
+  /** A heartbeat, due or not. */
+  async say(round: BeaconRound): Promise<void> {
+    const { home, owed, engines, put } = this.options
+    const { genesis } = home
+    const { rounds, perDatabase } = genesis.body.epoch
+    const epoch = Math.floor(round.round / rounds)
     const body: HeartbeatBody = {
-      ...{ type: 'heartbeat', network: genesis.networkId, node, round: round.round, beacon: round.signature },
-      ...{ capacity, engines: [...engines], witnessed },
+      ...{
+        type: 'heartbeat',
+        network: genesis.networkId,
+        node: this.node,
+        round: round.round,
+        beacon: round.signature,
+      },
+      capacity: Math.max(0, this.capacity - owed(round.round)),
+      ...{ engines: [...engines], witnessed: this.options.witnessed() },
     }
     const statement = sign(body, home.nodeKey).bytes
-    await put(databaseName('pool', spanOf(epoch, perDatabase)), documentKey.heartbeat(node, epoch), { statement })
+    await put(databaseName('pool', spanOf(epoch, perDatabase)), documentKey.heartbeat(this.node, epoch, body), {
+      statement,
+    })
     this.last = body
   }
 

@@ -1,5 +1,8 @@
-/** Keeps a node connected to the peers it was told of: dials them, and again whenever they are gone, restarted or late. */
-import type { Libp2p } from '@libp2p/interface'
+/**
+ * Keeps a node connected to the peers it was told of: dials them, and again whenever they are gone, restarted or late; and
+ * keeps the streams open on which it is heard.
+ */
+import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 const FIRST_MS = 1_000
@@ -49,4 +52,70 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
     stopping.abort()
     for (const timer of timers) clearTimeout(timer)
   }
+}
+
+/** How often a node looks whether it is alone. */
+const ALONE_MS = 3_000
+
+/**
+ * A node that is alone dials whom it knew, also from before it was restarted: a founder was told of nobody, and where its port
+ * has changed nobody finds it either.
+ *
+ * @returns a function that stops it
+ */
+export function keepCompany(libp2p: Libp2p): () => void {
+  const stopping = new AbortController()
+  let looking = false
+  const look = async () => {
+    if (looking || libp2p.getConnections().length > 0) return
+    looking = true
+    try {
+      for (const { id, addresses } of await libp2p.peerStore.all()) {
+        if (stopping.signal.aborted || addresses.length === 0) continue
+        const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(DIAL_MS)])
+        await libp2p.dial(id, { signal }).catch(() => {})
+      }
+    } catch {
+      // The store is closing: the node stops.
+    } finally {
+      looking = false
+    }
+  }
+  const timer = setInterval(() => void look(), ALONE_MS)
+  return () => {
+    stopping.abort()
+    clearInterval(timer)
+  }
+}
+
+/** How often a node looks whether it can be heard. */
+const TALK_MS = 3_000
+
+/** What gossipsub keeps to itself. */
+interface Talking {
+  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  onPeerConnected(peer: PeerId, connection: Connection): void
+}
+
+/**
+ * gossipsub opens its stream to a peer when that connects, and never again: if a busy machine is too late for it, or the
+ * connection that carried it closes while a second one stays, the peer hears nothing more of this node for as long as they
+ * are connected, neither beacon nor documents. So whoever is connected and has none is met again.
+ *
+ * @returns a function that stops it
+ */
+export function keepTalking(libp2p: Libp2p): () => void {
+  const pubsub = libp2p.services.pubsub as Talking
+  const silent = new Set<string>()
+  const timer = setInterval(() => {
+    const connections = libp2p.getConnections().filter(({ status, limits }) => status === 'open' && !limits)
+    const missing = connections.filter(({ remotePeer }) => !pubsub.streamsOutbound.has(remotePeer.toString()))
+    // Whoever has just connected is being met.
+    for (const connection of missing) {
+      if (silent.has(connection.id)) pubsub.onPeerConnected(connection.remotePeer, connection)
+    }
+    silent.clear()
+    for (const { id } of missing) silent.add(id)
+  }, TALK_MS)
+  return () => clearInterval(timer)
 }

@@ -9,7 +9,7 @@ import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import type { Assignment } from '../rules/assignment.ts'
-import { QUICKNET_RELAYS, roundAt } from '../rules/beacon.ts'
+import { roundAt } from '../rules/beacon.ts'
 import { duties } from '../rules/duties.ts'
 import {
   type DeclineBody,
@@ -27,6 +27,7 @@ import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
+import { relaysOf } from './beacon-drand.ts'
 import { firstRound, hearRounds, passOn } from './beacon-gossip.ts'
 import { Certifier } from './certifier.ts'
 import { Coordinator } from './coordinator.ts'
@@ -132,7 +133,7 @@ export class Service {
       },
       onError: (error) => this.events.emit('notice', { text: `cannot write a fraud proof: ${error.message}` }),
     })
-    ledger.onAnswer = (document) => this.answers.saw(document)
+    ledger.onAnswer = (document, isOld) => this.answers.saw(document, isOld)
     const notice = (text: string) => this.events.emit('notice', { text })
     this.certifier = new Certifier({
       ...{ directory: options.home.directory, node, state: () => ledger.state(), signal: this.stopping.signal },
@@ -153,8 +154,11 @@ export class Service {
     this.coordinator = !this.genesis.body.coordinators.includes(this.nodeKey)
       ? null
       : new Coordinator({
-          ...{ genesis: this.genesis, secret: options.home.nodeKey, ledger, beacon },
+          ...{ genesis: this.genesis, directory: options.home.directory, secret: options.home.nodeKey, ledger, beacon },
           wallRound: () => this.wallRound(),
+          hasDraw: (epoch) => this.verdicts.hasDraw(epoch),
+          say: (round) => this.presence.say(round),
+          signal: this.stopping.signal,
           onSealed: (sealed) => this.events.emit('sealed', sealed),
         })
     const failed = (what: string) => (error: Error) => {
@@ -192,6 +196,7 @@ export class Service {
       listen: [...(options.listen ?? home.config.listen)],
       peers: [...home.config.peers, ...(options.peers ?? [])],
       admit: ledger.admit,
+      quota: ledger.quota,
     })
     try {
       service = new Service(options, node, ledger, beaconOf(home))
@@ -329,6 +334,11 @@ export class Service {
     return this.beacon.current()?.round ?? null
   }
 
+  /** Why no newer round can be had, in a sentence; null when all is well. */
+  beaconTrouble(): string | null {
+    return this.beacon.trouble()
+  }
+
   /** Resolves when the first round is here. @throws {BeaconSilent} when none comes in a minute */
   async firstRound(): Promise<number> {
     return (await firstRound(this.beacon)).round
@@ -342,6 +352,11 @@ export class Service {
   /** Offers at most so many units from the next round on. */
   limitCapacity(units: number): void {
     this.presence.capacity = Math.min(this.presence.capacity, units)
+  }
+
+  /** Units that it offers to owe at a time; 0: it takes none. */
+  get capacity(): number {
+    return this.presence.capacity
   }
 
   /** Offers so many units from the next round on. */
@@ -421,6 +436,7 @@ export class Service {
     const background = [this.learningAll, this.auditing, this.settling, this.certifier]
     await Promise.all(background.map((of) => of.settled()))
     await this.duty
+    await this.coordinator?.settled()
     await this.presence.leave(last)
     this.stopped = true
     for (const cleanup of this.cleanups) cleanup()
@@ -433,7 +449,7 @@ export class Service {
 
 function beaconOf(home: Home): BeaconSource {
   const { chain, body } = home.genesis
-  if (body.beacon.source === 'drand') return drandSource({ chain, urls: QUICKNET_RELAYS })
+  if (body.beacon.source === 'drand') return drandSource({ chain, urls: relaysOf(chain, home.config.relays) })
   if (home.beaconKey) return localSource({ chain, secret: home.beaconKey })
   return relaySource({ chain })
 }

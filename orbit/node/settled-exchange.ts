@@ -9,15 +9,15 @@
  * bytes in messages of up to 64 KiB. All are checked like any others, a leaf that decides is computed: the peer is believed
  * nothing.
  *
- * Only windows that are over are taken: about the others the documents may say more than the certificate.
+ * Only windows that are over are taken: about the others the documents may say more than the certificate. Nor is one taken of
+ * which all accounts behind some unit are banned here.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
 import { z } from 'zod'
 import type { Engine } from '../../kernels/unit.ts'
-import { readDealtDraws } from '../rules/certificate.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import { isOver, type SettledConviction, type SettledWindow } from '../rules/history.ts'
+import { falls, isOver, type SettledConviction, type SettledWindow } from '../rules/history.ts'
 import { field, RuleError } from '../rules/statement.ts'
 import { checkFraudProof } from './fraud.ts'
 import type { OrbitNode } from './open.ts'
@@ -212,9 +212,11 @@ export class SettledExchange {
           await convict(conviction, file)
           taken.convictions++
         } else if (!certified().includes(BigInt(what))) {
-          const settled = await readCertifiedWindow(what, file, genesis, engine)
+          const { settled, draws } = await readCertifiedWindow(what, file, genesis, engine)
           // A draw that nobody published is nobody's word; one that is not here yet may be in a minute.
-          if (!isOver(genesis, settled, round()) || !readDealtDraws(file).every(({ cid }) => isDraw(cid))) continue
+          if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) continue
+          // Who is banned here the sender need not know yet.
+          if (falls(settled, new Set(convicted()))) continue
           await take(settled, file)
           taken.windows++
         }

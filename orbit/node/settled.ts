@@ -1,31 +1,30 @@
 /** Settled windows on disk, and which documents nobody needs any more because of them (rules: history.ts). */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Engine } from '../../kernels/unit.ts'
 import { openAnswer } from '../rules/batch.ts'
 import { equivocationsIn } from '../rules/coordinators.ts'
 import { beaconDocument, drawBody, statementDocument } from '../rules/events.ts'
 import type { Genesis } from '../rules/genesis.ts'
-import {
-  decodeSettled,
-  encodeSettled,
-  type History,
-  isOver,
-  type SettledWindow,
-  settledAfter,
-} from '../rules/history.ts'
+import { decodeSettled, encodeSettled, isOver, type SettledWindow, settledAfter } from '../rules/history.ts'
 import { type State, summaryOf } from '../rules/state.ts'
 import { open } from '../rules/statement.ts'
 import { certificatePath, readCertificateFile } from './certificates.ts'
 import { isCertificateOf } from './certifier.ts'
 import type { Home } from './home.ts'
-import { readSnapshot, type SnapshotWindow } from './snapshot.ts'
+import { type CheckedWindow, readSnapshot, type SnapshotWindow } from './snapshot.ts'
 import { SqliteFile } from './sqlite.ts'
+import { syncFolder, writeWhole } from './writing.ts'
 
 export const SETTLED = 'settled/'
-/** Windows from a snapshot whose draws have not been found among those published: how often they have been looked for. */
+/** Windows from a snapshot whose draws have not all been found among those published. */
 export const UNCONFIRMED = 'unconfirmed/'
+
+/** The CIDs of the draws. */
+const encodeUnconfirmed = (draws: readonly string[]): Uint8Array => dagCbor.encode([...draws])
+export const decodeUnconfirmed = (bytes: Uint8Array): string[] => dagCbor.decode(bytes)
 
 /** From the rows of the node's private table. */
 export const historyOf = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<bigint, SettledWindow> =>
@@ -49,44 +48,52 @@ export function settleable(state: State, round: number, directory: string): Sett
 export function leavesNamed({ evidence }: State): Set<string> {
   const named = new Set<string>()
   for (const { reveals } of evidence.units.values()) {
-    for (const { item } of reveals.values()) named.add(item.result.leaves)
+    for (const { item } of [...reveals.values()].flat()) named.add(item.result.leaves)
   }
   return named
 }
 
-/** Whether an answer is about settled windows alone. */
-export function isOverAnswer(document: unknown, history: History): boolean {
+/** CIDs of the leaves of the results that an answer shows. */
+export function leavesIn(document: unknown): string[] {
   const answer = openAnswer(document)
-  const windows =
+  return answer.type === 'reveal' ? answer.reveals.map(({ item }) => item.result.leaves) : []
+}
+
+/** A unit of a deal. */
+export interface OverUnit {
+  readonly epoch: number
+  readonly window: bigint
+}
+
+/** Whether an answer is about units alone that are over. */
+export function isOverAnswer(document: unknown, isOver: (unit: OverUnit) => boolean): boolean {
+  const answer = openAnswer(document)
+  const unit = ({ epoch, window }: { epoch: number; window: string }) => ({ epoch, window: BigInt(window) })
+  const units =
     answer.type === 'commit'
-      ? answer.commit.body.units.map(([, window]) => BigInt(window))
+      ? answer.commit.body.units.map(([epoch, window]) => unit({ epoch, window }))
       : answer.type === 'reveal'
-        ? answer.reveals.map(({ item }) => BigInt(item.result.window))
+        ? answer.reveals.map(({ item }) => unit(item.result))
         : answer.type === 'audit'
-          ? answer.claims.map(({ window }) => window)
-          : [BigInt(answer.decline.body.window)]
-  return windows.every((window) => history.has(window))
+          ? answer.claims
+          : [unit(answer.decline.body)]
+  return units.every(isOver)
 }
 
 /**
- * Whether a draw, or the beacon round of one, is of an epoch that is over and offered settled windows alone. What proves
- * that a coordinator sealed two is kept.
+ * Whether a draw, or the beacon round of one, is of an epoch that is over. What proves that a coordinator sealed two is kept.
  */
-export function overDraws(genesis: Genesis, documents: Iterable<unknown>, history: History, round: number) {
-  const epochs = new Map<number, boolean>()
+export function overDraws(genesis: Genesis, documents: Iterable<unknown>, isOver: (epoch: number) => boolean) {
+  const epochs = new Set<number>()
   const drawIn = (document: unknown) => open(statementDocument.parse(document).statement, drawBody, 'the draw')
   const draws = [...documents].filter((document) => !beaconDocument.safeParse(document).success).map(drawIn)
   const proofs = new Set([...equivocationsIn(draws).values()].flatMap(({ proof }) => proof.map(bytesToHex)))
-  for (const { body } of draws) {
-    const { epoch, offers } = body
-    const over = settledAfter(genesis, epoch) < round && offers.every(({ window }) => history.has(BigInt(window)))
-    epochs.set(epoch, over && (epochs.get(epoch) ?? true))
-  }
+  for (const { body } of draws) if (isOver(body.epoch)) epochs.add(body.epoch)
   return (document: unknown): boolean => {
     const beacon = beaconDocument.safeParse(document)
-    if (beacon.success) return epochs.get(beacon.data.round / genesis.body.epoch.rounds) ?? false
+    if (beacon.success) return epochs.has(beacon.data.round / genesis.body.epoch.rounds)
     const { body, bytes } = drawIn(document)
-    return (epochs.get(body.epoch) ?? false) && !proofs.has(bytesToHex(bytes))
+    return epochs.has(body.epoch) && !proofs.has(bytesToHex(bytes))
   }
 }
 
@@ -124,26 +131,31 @@ async function takeIn(
   round: number,
   onWindow: (checked: number, of: number) => void,
 ): Promise<number> {
-  const kept: SettledWindow[] = []
+  const kept: CheckedWindow[] = []
   let checked = 0
-  for await (const { settled, certificate, of } of windows) {
+  for await (const { settled, draws, certificate, of } of windows) {
     onWindow(++checked, of)
     if (!isOver(home.genesis, settled, round)) continue
-    kept.push(settled)
-    writeFileSync(join(incoming, settled.window.toString()), certificate)
+    kept.push({ settled, draws })
+    writeWhole(join(incoming, settled.window.toString()), certificate)
   }
   // First the files: a certificate that nothing says is settled does no harm, the other way round it would be missing.
-  for (const { window } of kept) {
-    const file = certificatePath(home.directory, window)
+  for (const { settled } of kept) {
+    const file = certificatePath(home.directory, settled.window)
     mkdirSync(dirname(file), { recursive: true })
-    renameSync(join(incoming, window.toString()), file)
+    renameSync(join(incoming, settled.window.toString()), file)
   }
+  if (kept.length > 0) syncFolder(dirname(certificatePath(home.directory, 0n)))
   const sql = new SqliteFile(home.directory)
   try {
     sql.transaction(() => {
-      for (const settled of kept) {
+      for (const { settled, draws } of kept) {
         sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${SETTLED}${settled.window}`, encodeSettled(settled))
-        sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${UNCONFIRMED}${settled.window}`, new Uint8Array([0]))
+        sql.run(
+          'INSERT OR REPLACE INTO private VALUES(?, ?)',
+          `${UNCONFIRMED}${settled.window}`,
+          encodeUnconfirmed(draws),
+        )
       }
     })
   } finally {

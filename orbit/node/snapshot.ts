@@ -8,7 +8,7 @@
  * other certificate, computes the leaves that are contested, and believes nothing else that the file says.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
-import { type FileHandle, open, rename } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CarBlockIterator, CarIndexer, CarWriter } from '@ipld/car'
@@ -109,19 +109,32 @@ async function write(
   const root = cidOf(head)
   const { writer, out } = CarWriter.create([root])
   const unfinished = `${path}.part`
-  const written = pipeline(Readable.from(out), createWriteStream(unfinished))
-  await writer.put({ cid: root, bytes: head })
-  for (const [i, window] of windows.entries()) {
-    await writer.put({ cid: blocks[i]![1], bytes: await blockOf(window) })
+  const put = async () => {
+    await writer.put({ cid: root, bytes: head })
+    for (const [i, window] of windows.entries()) {
+      await writer.put({ cid: blocks[i]![1], bytes: await blockOf(window) })
+    }
+    await writer.close()
   }
-  await writer.close()
-  await written
-  await rename(unfinished, path)
+  try {
+    // Both at once: where the disk is full, nobody takes what is put any more.
+    await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished))])
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
   return { root, windows: windows.length }
 }
 
-export interface SnapshotWindow {
+/** What a certificate that holds says of a window that is settled. */
+export interface CheckedWindow {
   readonly settled: SettledWindow
+  /** CIDs of the draws that dealt its units. Whether those were published it can't prove. */
+  readonly draws: readonly string[]
+}
+
+export interface SnapshotWindow extends CheckedWindow {
   /** The certificate, as it came. */
   readonly certificate: Uint8Array
   /** How many windows the snapshot has. */
@@ -149,8 +162,8 @@ export async function* readSnapshot(path: string, genesis: Genesis, engine: Engi
     const next = wanted[at++]
     if (!next || String(next[1]) !== cid.toString())
       throw new RuleError('the snapshot has blocks that its root does not list')
-    const settled = await readCertifiedWindow(next[0], bytes, genesis, engine)
-    yield { settled, certificate: bytes, of: wanted.length }
+    const checked = await readCertifiedWindow(next[0], bytes, genesis, engine)
+    yield { ...checked, certificate: bytes, of: wanted.length }
   }
   if (at !== (wanted?.length ?? -1)) throw new RuleError('the snapshot ends too early')
 }
@@ -183,7 +196,7 @@ export async function readCertifiedWindow(
   bytes: Uint8Array,
   genesis: Genesis,
   engine: Engine,
-): Promise<SettledWindow> {
+): Promise<CheckedWindow> {
   const certified = readCertificate(bytes)
   if (!equalBytes(certified.genesis.bytes, genesis.bytes) || certified.window.toString() !== window) {
     throw new RuleError(`what should be the certificate of window ${window} is about something else`)
@@ -195,5 +208,5 @@ export async function readCertifiedWindow(
       throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
     }
   }
-  return settledBy(certified)
+  return { settled: settledBy(certified), draws: certified.draws.map(({ cid }) => cid) }
 }

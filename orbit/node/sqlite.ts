@@ -46,7 +46,10 @@ export class DatabaseClosed extends Error {
   }
 }
 
-/** `entries` is the log's index (which entries have been joined) in the order in which peers ask for them. */
+/**
+ * `entries` is the log's index (which entries have been joined) in the order in which peers ask for them; `payments` says who
+ * pays for how many of them, and for how many bytes (quota.ts).
+ */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS blocks(k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS datastore(k TEXT PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
@@ -56,6 +59,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS documents(db TEXT, key TEXT, time INTEGER NOT NULL, hash TEXT NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY(db, key)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS entries(db TEXT, hash TEXT, time INTEGER NOT NULL, PRIMARY KEY(db, hash)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS payments(db TEXT, payer TEXT, entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY(db, payer)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS entries_by_time ON entries(db, time, hash);`
 
 /** Small, and without them nothing works: checked whole at every start, however large the rest is. */

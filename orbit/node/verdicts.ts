@@ -1,9 +1,13 @@
 /**
  * What this node makes of each draw (rules: draw-check.ts): whether it reached the node in time, whether it holds, and what
  * it therefore witnesses. A verdict stands once it is given; it is on disk, so that a node that starts again says the same.
+ *
+ * Of draws for epochs that are long over or far ahead there is none, nor of a third one of a coordinator for an epoch: two
+ * expose it. So nobody can crowd out the others' verdicts, and their witnesses with them.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { seedRound } from '../rules/assignment.ts'
+import { graceRounds, stepRounds, turnRound } from '../rules/coordinators.ts'
 import { type DrawFault, drawFault, mayMend } from '../rules/draw-check.ts'
 import { type DrawBody, type HeartbeatBody, MAX_WITNESSED } from '../rules/events.ts'
 import { cidOf, type Genesis } from '../rules/genesis.ts'
@@ -15,6 +19,8 @@ export interface Verdict {
   readonly epoch: number
   /** CID of the draw. */
   readonly draw: string
+  /** The coordinator that sealed it. */
+  readonly signer: string
   /** Why it is refused; null: it is accepted. */
   readonly fault: DrawFault | null
 }
@@ -29,9 +35,13 @@ export interface VerdictsOptions {
   readonly round: () => number
 }
 
-const PREFIX = 'verdict/'
+export const PREFIX = 'verdict/'
 /** Verdicts that are kept. */
 const KEPT = 256
+/** Draws of one coordinator for one epoch that are looked at. */
+const LOOKED_AT = 2
+/** How many epochs before the present one, and after it, draws are looked at. */
+const EPOCHS = { before: 1, after: 2 }
 
 export class Verdicts {
   private readonly options: VerdictsOptions
@@ -40,6 +50,8 @@ export class Verdicts {
   /** The round at which this node began to listen: it can't tell when earlier draws were sealed. */
   private since = Number.POSITIVE_INFINITY
   private readonly open = new Map<string, { draw: Statement<DrawBody>; arrived: number }>()
+  /** What the documents came to of late, newest first, and the round at which that was. */
+  private recent: { readonly round: number; readonly state: State }[] = []
 
   constructor(options: VerdictsOptions) {
     this.options = options
@@ -48,36 +60,68 @@ export class Verdicts {
   async start(): Promise<void> {
     this.since = this.options.round()
     for (const [key, bytes] of await this.options.kv.entries(PREFIX)) {
-      const [epoch, fault] = dagCbor.decode<[number, DrawFault | null]>(bytes)
+      const [epoch, fault, signer = ''] = dagCbor.decode<[number, DrawFault | null, string?]>(bytes)
       const draw = key.slice(PREFIX.length)
-      this.given.set(draw, { epoch, draw, fault })
+      this.given.set(draw, { epoch, draw, signer, fault })
     }
   }
 
   /** A draw came in, now. */
   hear(draw: Statement<DrawBody>): void {
+    const { genesis } = this.options
+    const { epoch } = draw.body
     const cid = cidOf(draw.bytes).toString()
     if (this.given.has(cid) || this.open.has(cid)) return
-    if (seedRound(this.options.genesis, draw.body.epoch) <= this.since + this.options.genesis.body.epoch.rounds) {
+    const now = this.options.round()
+    const present = Math.floor(now / genesis.body.epoch.rounds)
+    if (epoch < present - EPOCHS.before || epoch > present + EPOCHS.after) return
+    if (seedRound(genesis, epoch) <= this.since + genesis.body.epoch.rounds) {
       // Unless it is still to come, it is history to a node that has just started.
-      if (this.options.round() >= seedRound(this.options.genesis, draw.body.epoch)) return
+      if (now >= seedRound(genesis, epoch)) return
     }
-    this.open.set(cid, { draw, arrived: this.options.round() })
+    if (this.countOf(draw.signer, epoch) >= LOOKED_AT) return
+    this.open.set(cid, { draw, arrived: now })
+  }
+
+  /** Draws of a coordinator for an epoch that were looked at. */
+  private countOf(signer: string, epoch: number): number {
+    const given = [...this.given.values()].filter((verdict) => verdict.signer === signer && verdict.epoch === epoch)
+    const open = [...this.open.values()].filter(({ draw }) => draw.signer === signer && draw.body.epoch === epoch)
+    return given.length + open.length
+  }
+
+  /** The state of now, and of when news that others may not have had yet were not here: of a grace ago, and of two. */
+  private states(): [State, ...State[]] {
+    const now = this.options.round()
+    const state = this.options.state()
+    if (this.isToRemember()) {
+      this.recent = [{ round: now, state }, ...this.recent.slice(0, 1)]
+    }
+    return [state, ...this.recent.map((of) => of.state).filter((of) => of !== state)]
+  }
+
+  /** Whether the state of now is to be kept, for when it is a grace ago. */
+  private isToRemember(): boolean {
+    const [newest] = this.recent
+    return !newest || this.options.round() - newest.round >= graceRounds(this.options.genesis)
   }
 
   /** Gives the verdicts that can be given. @returns whether there was one */
   async judge(): Promise<boolean> {
-    const { genesis, state, known, cited, round, kv } = this.options
+    const { genesis, known, cited, round, kv } = this.options
     let any = false
+    // The state of a large network takes a while to compute.
+    if (this.open.size === 0 && !this.isToRemember()) return false
+    const states = this.states()
     for (const [cid, { draw, arrived }] of this.open) {
       const now = round()
       const { epoch, pool } = draw.body
-      const fault = drawFault(draw, { state: state(), arrived, round: now, cited: await cited(pool), known: known() })
+      const fault = drawFault(draw, { states, arrived, round: now, cited: await cited(pool), known: known() })
       // What is on its way has until the beacon round.
       if (mayMend(fault) && now < seedRound(genesis, epoch)) continue
       this.open.delete(cid)
-      this.given.set(cid, { epoch, draw: cid, fault })
-      await kv.put(PREFIX + cid, dagCbor.encode([epoch, fault]))
+      this.given.set(cid, { epoch, draw: cid, signer: draw.signer, fault })
+      await kv.put(PREFIX + cid, dagCbor.encode([epoch, fault, draw.signer]))
       any = true
     }
     for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - KEPT))) {
@@ -89,6 +133,20 @@ export class Verdicts {
 
   accepts(cid: string): boolean {
     return this.given.get(cid)?.fault === null
+  }
+
+  /**
+   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or it waits, in its turn, for what may
+   * be on its way, and has not waited for as long as a turn lasts.
+   */
+  hasDraw(epoch: number): boolean {
+    const { genesis, round } = this.options
+    if ([...this.given.values()].some((verdict) => verdict.epoch === epoch && verdict.fault === null)) return true
+    return [...this.open.values()].some(({ draw, arrived }) => {
+      if (draw.body.epoch !== epoch) return false
+      const turn = turnRound(genesis, draw)
+      return round() >= turn && round() < Math.max(arrived, turn) + stepRounds(genesis)
+    })
   }
 
   /** Newest epoch first. */

@@ -3,10 +3,11 @@
  * every two seconds, signs, stores.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
+import { encodeLeaf } from '../../kernels/result.ts'
 import type { Engine, HardSummary } from '../../kernels/unit.ts'
 import type { Assignment } from '../rules/assignment.ts'
 import { checksumHex, peakText } from '../rules/events.ts'
+import { sealLeaves, unsealLeaves } from './checkpoint.ts'
 import type { Service } from './service.ts'
 import { sleep } from './sleep.ts'
 
@@ -75,13 +76,25 @@ function anything(service: Service, signal: AbortSignal): Promise<void> {
 async function compute(service: Service, engine: Engine, assignment: Assignment, signal: AbortSignal): Promise<void> {
   const { window, unit, epoch } = assignment
   const checkpoint = `checkpoint/${window}/${unit}`
-  const leaves = await readCheckpoint(service, checkpoint)
-  service.events.emit('started', { assignment, resumed: leaves.size })
-  const save = () =>
-    service.node.kv.put(checkpoint, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
+  const leaves = await readCheckpoint(service, checkpoint, `unit ${unit} of window ${window}`)
+  const resumed = leaves.size
+  service.events.emit('started', { assignment, resumed })
+  let saved = resumed
+  const save = async () => {
+    const { size } = leaves
+    if (size === saved) return
+    await service.node.kv.put(checkpoint, sealLeaves(checkpoint, leaves))
+    saved = size
+  }
   const known = new Map(leaves)
   const started = performance.now()
-  const timer = setInterval(() => void save(), CHECKPOINT_MS)
+  let unsaved = false
+  const failed = (error: Error) => {
+    if (!unsaved)
+      service.events.emit('notice', { text: `cannot keep a checkpoint, so a stop loses work: ${error.message}` })
+    unsaved = true
+  }
+  const timer = setInterval(() => void save().catch(failed), CHECKPOINT_MS)
   let result: Awaited<ReturnType<Engine['verify']>>
   try {
     result = await engine.verify(
@@ -94,7 +107,7 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
       },
     )
   } catch (error) {
-    await save()
+    await save().catch(failed)
     throw error
   } finally {
     clearInterval(timer)
@@ -123,13 +136,22 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
     new Uint8Array(Buffer.concat(result.leaves.map(encodeLeaf))),
   )
   await service.node.kv.delete(checkpoint)
-  service.events.emit('finished', { assignment, count: result.count, milliseconds: performance.now() - started })
+  const { count } = result
+  const share = 1 - resumed / result.leaves.length
+  service.events.emit('finished', { assignment, count, share, milliseconds: performance.now() - started })
   // The certificate of a window that this unit completes is written before the next unit is begun.
   await service.settled()
 }
 
-async function readCheckpoint(service: Service, key: string): Promise<Map<number, HardSummary>> {
-  const bytes = await service.node.kv.get(key)
+/** The leaves that are known. A checkpoint that is not as this program left it is dropped: its owner would sign for it. */
+async function readCheckpoint(service: Service, key: string, of: string): Promise<Map<number, HardSummary>> {
+  const { kv } = service.node
+  const bytes = await kv.get(key)
   if (!bytes) return new Map()
-  return new Map(dagCbor.decode<[number, Uint8Array][]>(bytes).map(([i, record]) => [i, decodeLeaf(record)]))
+  const leaves = unsealLeaves(key, bytes)
+  if (leaves) return leaves
+  await kv.delete(key)
+  const text = `The checkpoint of ${of} was damaged, or is of another version of collatz: it is not used, and the unit begins anew.`
+  service.events.emit('notice', { text })
+  return new Map()
 }

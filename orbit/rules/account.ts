@@ -4,12 +4,15 @@
  *
  * Of a settled window (history.ts) the documents are gone: there the evidence is the window's certificate.
  */
+
+import type { AccountState } from './accounts.ts'
 import type { Registration } from './admit.ts'
 import { dealtUnitKey } from './batch.ts'
 import type { Conviction } from './convictions.ts'
+import { accountAt, asOf } from './dealt.ts'
 import { cidOf } from './genesis.ts'
 import type { Credit } from './history.ts'
-import { type AccountState, asOf, type State } from './state.ts'
+import type { State } from './state.ts'
 import { type Level, type Standing, standingOf } from './trust.ts'
 
 export interface CreditedUnit {
@@ -51,14 +54,19 @@ export interface AccountHistory extends Omit<AccountState, 'nodes'> {
 /** The accounts that a name or a key means; a key may be cut to 8 digits or more. */
 export function accountsNamed(state: State, nameOrKey: string): AccountState[] {
   const isKey = /^[0-9a-f]{8,64}$/.test(nameOrKey)
-  const named = new Set([...state.nodes.values()].filter(({ name }) => name === nameOrKey).map((node) => node.account))
+  const named = new Set<string>()
+  for (const of of state.registered.values()) {
+    for (const { name, account } of of.values()) if (name === nameOrKey) named.add(account)
+  }
   return state.accounts.filter(({ account }) => named.has(account) || (isKey && account.startsWith(nameOrKey)))
 }
 
 /** @param account one of state.accounts */
 export function accountHistory(state: State, account: AccountState): AccountHistory {
   const { genesis } = state
-  const nodes = account.nodes.map((node) => state.nodes.get(node)!).sort((a, b) => a.round - b.round)
+  const nodes = account.nodes
+    .map((node) => state.registered.get(node)!.get(account.account)!)
+    .sort((a, b) => a.round - b.round)
   const certified: CreditedUnit[] = []
   const settled: CreditedWindow[] = []
   for (const window of state.windows.values()) {
@@ -69,8 +77,8 @@ export function accountHistory(state: State, account: AccountState): AccountHist
       const certifying = claims.filter(({ node }) => settlement.auditors.includes(node))
       const audits = [...new Set(certifying.map(({ statement }) => cidOf(statement.bytes).toString()))].sort()
       for (const { node, item, statement } of results) {
-        if (!account.nodes.includes(node)) continue
         const { epoch, unit } = assignment
+        if (accountAt(state, epoch, node) !== account.account) continue
         certified.push({
           ...{ epoch, window: window.window, unit, hardNumbers: item.result.count, node },
           ...{ draw: state.draws.get(epoch)!.cid, commit: item.commit, reveal: cidOf(statement.bytes).toString() },
@@ -79,7 +87,7 @@ export function accountHistory(state: State, account: AccountState): AccountHist
       }
     }
   }
-  const idle = account.lastRound === null ? null : Math.max(0, asOf(genesis, state.draws) - account.lastRound)
+  const idle = account.dealtAt === null ? null : Math.max(0, asOf(genesis, state.draws) - account.dealtAt)
   const { earned, dropped } = standingOf(genesis, account.units, idle ?? 0)
   const { verified, trusted, elite } = genesis.body.trust
   const rising = { VERIFIED: verified, TRUSTED: trusted, ELITE: elite } as const
@@ -93,6 +101,6 @@ export function accountHistory(state: State, account: AccountState): AccountHist
     certified: certified.sort(
       (a, b) => b.epoch - a.epoch || (a.window === b.window ? b.unit - a.unit : a.window > b.window ? -1 : 1),
     ),
-    settled: settled.sort((a, b) => b.lastRound - a.lastRound || (a.window > b.window ? -1 : 1)),
+    settled: settled.sort((a, b) => b.dealtAt - a.dealtAt || (a.window > b.window ? -1 : 1)),
   }
 }

@@ -14,6 +14,7 @@ import {
   documentKey,
   drawBody,
   heartbeatBody,
+  MAX_ANSWER_BYTES,
   registrationBody,
   registrationDocument,
   spanOf,
@@ -23,7 +24,7 @@ import { cidOf, type Genesis } from './genesis.ts'
 import { verifyPuzzle } from './puzzle.ts'
 import { open, RuleError } from './statement.ts'
 
-const MAX_BYTES = { accounts: 2048, pool: 8192, draws: 131_072, results: 196_608 } as const
+const MAX_BYTES = { accounts: 2048, pool: 8192, draws: 262_144, results: MAX_ANSWER_BYTES } as const
 
 export interface Registration {
   readonly account: string
@@ -128,7 +129,7 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
         throw new RuleError('a heartbeat of other epochs than this database holds')
       }
       verifyRound(genesis.chain, body.round, body.beacon)
-      keyIs(documentKey.heartbeat(writer, epoch))
+      keyIs(documentKey.heartbeat(writer, epoch, body))
       return
     }
     case 'draws': {

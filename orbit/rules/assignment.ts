@@ -3,6 +3,7 @@
  * computes this alone and gets the same.
  */
 import { classes } from '../../kernels/partition.ts'
+import { limitFor, ticketsOf } from './allowance.ts'
 import { verifyRound } from './beacon.ts'
 import { deal } from './deal.ts'
 import type { DrawBody } from './events.ts'
@@ -54,6 +55,18 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
   }
   if (draw.trusted.length > 0 && !genesis.body.audit.adaptive) {
     throw new RuleError('a draw that trusts accounts, in a network where N must agree')
+  }
+  const allowed = new Map<string, number>()
+  for (const [i, { account, units }] of draw.allowances.entries()) {
+    if (i > 0 && draw.allowances[i - 1]!.account >= account)
+      throw new RuleError('a draw whose allowances are not sorted')
+    allowed.set(account, units)
+  }
+  for (const [account, tickets] of ticketsOf(draw.roster)) {
+    // How many seats a newcomer was dealt before, the draw alone does not say (draw-check.ts looks at that).
+    if (tickets > limitFor(genesis, allowed.get(account) ?? 0, 0)) {
+      throw new RuleError('a draw in which an account has more tickets than it is allowed')
+    }
   }
   const units: UnitId[] = []
   const seen = new Set<string>()

@@ -8,14 +8,14 @@
  *            results: not what their signers say of when they showed them, or they could choose among old rounds.
  * rank(x).   SHA-256( seed || utf8(x) ), compared as bytes.
  * Whether.   A unit is audited if the first 4 bytes of rank("audit"), big endian, are 0 mod 2^l: l is 0, 1, 2 or 3 if the
- *            lowest level among its signers' accounts is UNTRUSTED, VERIFIED, TRUSTED or ELITE. Levels decide this and
- *            the vote, and nothing else.
+ *            lowest level among its signers' accounts is UNTRUSTED, VERIFIED, TRUSTED or ELITE. Levels decide this, and
+ *            where replication is adaptive whose one result may do.
  * Auditors.  Of the accounts on the draw's roster that have no result in the unit, the `auditors` of the lowest
  *            rank(account), each with its node of the lowest key.
  * Leaves.    The `leaves` ones of the lowest rank("leaf " i), i in decimal.
  *
- * Where an auditor finds another record than was certified, he signs it (events.ts); everybody then computes that leaf, and
- * whoever is wrong is convicted (quorum.ts). Audits that find nothing leave no trace, but for one kind:
+ * Where an auditor finds another record than was certified, or can't get the leaves to compare, he signs what he found
+ * (events.ts); everybody then computes that leaf, and whoever is wrong is convicted (quorum.ts). Audits that find nothing leave no trace, but for one kind:
  *
  * Adaptive replication (genesis.audit.adaptive). Where the draw lists one of a unit's N as TRUSTED or better, that one's
  * result certifies the unit together with an audit, which always takes place and is always signed. Here everybody must

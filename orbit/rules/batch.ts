@@ -11,6 +11,9 @@
  *
  * So one unit's result travels alone, in a certificate or in a proof of fraud: the commit, the item, the reveal, and two
  * inclusion proofs of some hundred bytes.
+ *
+ * Evidence only grows. A node may commit to a unit more than once, and show more than one result: nothing that it says later
+ * takes back what it has said, and each result is judged on the commit that it names.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { inclusionProofs, merkleRoot, verifyInclusion } from '../../kernels/result.ts'
@@ -21,6 +24,8 @@ import {
   type CommitBody,
   commitBody,
   type DeclineBody,
+  MAX_ANSWER_BYTES,
+  MAX_REVEALED,
   type ResultBody,
   type RevealBody,
   type RevealedItem,
@@ -30,7 +35,7 @@ import {
   statementDocument,
 } from './events.ts'
 import { cidOf } from './genesis.ts'
-import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
+import { equalBytes, open, RuleError, type Statement } from './statement.ts'
 
 /** A unit of one deal: what is committed to, revealed and declined. */
 export interface DealtUnit {
@@ -60,6 +65,8 @@ export interface Commit {
 /** An item of a reveal that the reveal's root covers. What it says of a commit is not checked yet: isCommitted(). */
 export interface Reveal {
   readonly node: string
+  /** CID of the statement. */
+  readonly cid: string
   readonly statement: Statement<RevealBody>
   readonly body: RevealBody
   readonly item: RevealedItem
@@ -105,6 +112,26 @@ export function itemsOf(
     }
     return dagCbor.encode(item)
   })
+}
+
+/** Of a document, besides its items: the signed statement, and what names and frames it. */
+const FRAME_BYTES = 1024
+const ITEM_FRAME_BYTES = 5
+
+/** Cuts items into as many as one reveal document takes (admit.ts), by their number and by their size. */
+export function partsOf(items: readonly Uint8Array[]): Uint8Array[][] {
+  const parts: Uint8Array[][] = []
+  let size = 0
+  for (const item of items) {
+    const part = parts.at(-1)
+    size += item.length + ITEM_FRAME_BYTES
+    if (part && part.length < MAX_REVEALED && size <= MAX_ANSWER_BYTES - FRAME_BYTES) part.push(item)
+    else {
+      parts.push([item])
+      size = item.length + ITEM_FRAME_BYTES
+    }
+  }
+  return parts
 }
 
 /** @throws {RuleError} when a unit comes twice */
@@ -153,8 +180,9 @@ export function openReveal(document: unknown): Reveal[] {
     proofs ??= inclusionProofs(items)
     return proofs[index]!
   }
+  const cid = cidOf(statement.bytes).toString()
   return items.map((bytes, index) => ({
-    ...{ node: statement.signer, statement, body: statement.body },
+    ...{ node: statement.signer, cid, statement, body: statement.body },
     ...{ item: openItem(bytes), bytes, index },
     proof: () => proofOf(index),
   }))
@@ -170,12 +198,12 @@ export function isCommitted(commit: Commit, { node, item }: Pick<Reveal, 'node' 
   return verifyInclusion(recordOf(node, item), item.index, commit.body.units.length, item.proof, commit.body.root)
 }
 
-/** All that is said of one unit of a deal. Of each node at most one of a kind stands. */
+/** All that is said of one unit of a deal. */
 export interface UnitEvidence {
-  /** By node. null: the node committed twice, and so to nothing. */
-  readonly commits: Map<string, Commit | null>
-  /** By node: items that show what their node committed to. */
-  readonly reveals: Map<string, Reveal>
+  /** By node: one or more, by CID. */
+  readonly commits: Map<string, readonly Commit[]>
+  /** By node: one or more items that show what their node committed to, in the order of a certificate (byReveal). */
+  readonly reveals: Map<string, readonly Reveal[]>
   readonly declines: Map<string, Statement<DeclineBody>>
   /** What auditors say of its leaves, sorted. */
   readonly claims: LeafClaim[]
@@ -197,22 +225,8 @@ export interface LeafClaim extends LeafId {
   readonly statement: Statement<AuditBody>
 }
 
-/** One node showed two different results for one unit: both are signed, and together they convict it. */
-export interface Contradiction {
-  readonly node: string
-  readonly reveals: readonly [Reveal, Reveal]
-}
-
-export interface Evidence {
-  /** By dealtUnitKey. */
-  readonly units: ReadonlyMap<string, UnitEvidence>
-  readonly contradictions: readonly Contradiction[]
-  /** Items that show nothing that their node committed to. */
-  readonly uncommitted: number
-}
-
 /** What an answer document says, opened once: keyed by the document, which nobody changes. */
-type Answer =
+export type Answer =
   | { readonly type: 'commit'; readonly commit: Commit }
   | { readonly type: 'reveal'; readonly reveals: readonly Reveal[] }
   | { readonly type: 'decline'; readonly decline: Statement<DeclineBody> }
@@ -247,72 +261,5 @@ export function claimsOf(statement: Statement<AuditBody>): LeafClaim[] {
   }))
 }
 
-/** Sorts answers by unit. The outcome does not depend on their order, nor on whether one comes twice. */
-export function evidenceOf(documents: Iterable<unknown>): Evidence {
-  const units = new Map<string, UnitEvidence>()
-  const at = (unit: DealtUnit): UnitEvidence => {
-    const key = dealtUnitKey(unit)
-    let evidence = units.get(key)
-    if (!evidence) {
-      evidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
-      units.set(key, evidence)
-    }
-    return evidence
-  }
-  const commits = new Map<string, Commit>()
-  const reveals: Reveal[] = []
-  for (const document of documents) {
-    const answer = openAnswer(document)
-    if (answer.type === 'reveal') reveals.push(...answer.reveals)
-    else if (answer.type === 'audit') for (const claim of answer.claims) at(claim).claims.push(claim)
-    else if (answer.type === 'decline') at(answer.decline.body).declines.set(answer.decline.signer, answer.decline)
-    else commits.set(answer.commit.cid, answer.commit)
-  }
-  for (const commit of commits.values()) {
-    for (const [epoch, window, unit] of commit.body.units) {
-      const { commits: ofUnit } = at({ epoch, window, unit })
-      ofUnit.set(commit.node, ofUnit.has(commit.node) ? null : commit)
-    }
-  }
-  const shown = new Map<string, Reveal[]>()
-  const uncommitted = new Set<string>()
-  for (const reveal of reveals) {
-    const commit = commits.get(reveal.item.commit)
-    if (!commit || !committed(commit, reveal)) {
-      uncommitted.add(`${reveal.node}/${dealtUnitKey(reveal.item.result)}`)
-      continue
-    }
-    const key = `${reveal.node}/${dealtUnitKey(reveal.item.result)}`
-    const known = shown.get(key)
-    if (known) known.push(reveal)
-    else shown.set(key, [reveal])
-  }
-  for (const { claims } of units.values()) {
-    claims.sort((a, b) => a.leaf - b.leaf || compareBytes(a.statement.bytes, b.statement.bytes))
-  }
-  const contradictions: Contradiction[] = []
-  for (const of of shown.values()) {
-    const [first, ...others] = of.length > 1 ? of.sort(compare) : of
-    at(first!.item.result).reveals.set(first!.node, first!)
-    const key = resultBytes(first!)
-    const other = others.find((reveal) => !equalBytes(resultBytes(reveal), key))
-    if (other) contradictions.push({ node: first!.node, reveals: [first!, other] })
-  }
-  contradictions.sort((a, b) => compare(a.reveals[0], b.reveals[0]))
-  return { units, contradictions, uncommitted: uncommitted.size }
-}
-
-const resultBytes = ({ item }: Reveal): Uint8Array => dagCbor.encode(item.result)
-
-/** Which of two reveals of a node for one unit stands: the same one everywhere. */
-const compare = (a: Reveal, b: Reveal): number =>
-  compareBytes(a.bytes, b.bytes) || compareBytes(a.statement.bytes, b.statement.bytes)
-
-const checked = new WeakMap<Reveal, Commit>()
-
-function committed(commit: Commit, reveal: Reveal): boolean {
-  if (checked.get(reveal) === commit) return true
-  if (!isCommitted(commit, reveal)) return false
-  checked.set(reveal, commit)
-  return true
-}
+/** Of the reveals of one node for a unit, which comes first: by the CID of the reveal, then by the place in it. */
+export const byReveal = (a: Reveal, b: Reveal): number => (a.cid < b.cid ? -1 : a.cid > b.cid ? 1 : a.index - b.index)

@@ -1,20 +1,23 @@
 /**
  * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs to be
- * convinced of units of a window, and nothing else. Format 3 (https://ipld.io/specs/codecs/dag-json/spec/):
+ * convinced of units of a window, and nothing else. Format 5 (https://ipld.io/specs/codecs/dag-json/spec/):
  *
  *   format         "collatz-certificate"
- *   version        3
+ *   version        5
  *   genesis        bytes   the signed genesis block; its CID is the network id
  *   scope          "window" (all classes of the partition) or "units" (some of them)
  *   window         string  w, decimal: the certificate is about [w*2^W, (w+1)*2^W)
- *   registrations  [{ registration, consent }]  of every node whose result, audit or witness is in it, sorted by node key
+ *   registrations  [{ registration, consent }]  of every node whose result, audit or witness is in it, to the account that the
+ *                  roster names; of one that is in it as an auditor alone, to any; sorted by (node key, account key)
  *   draws          [{ draw, signature, witnesses }]  the sealed draws, the beacon signature of R(epoch), and heartbeats of
  *                  more than half of the accounts on its roster that witness it, sorted by node; sorted by epoch
  *   commits        [bytes]  every commit that a result rests on or cites, sorted by CID
  *   reveals        [bytes]  the signed reveals, sorted by CID
  *   units          by unit, ascending
  *                  { unit, draw: index into draws,
- *                    results: [{ reveal: index into reveals, index, proof, item }]  all that count, in the deal's order,
+ *                    results: [{ reveal: index into reveals, index, proof, item }]  all that count, of a node one of each
+ *                    that differs, and those that it takes to see that their commits are cited (counting.ts); in the deal's
+ *                    order, a node's own by reveal and index,
  *                    audits: [bytes]  where they certify in place of N results: of all auditors, sorted by CID; or the
  *                    one that exposed a result which an audit was to certify,
  *                    declines: [bytes]  that let the reserve answer before the deadline,
@@ -34,7 +37,7 @@ const index = z.number().int().min(0)
 
 const certificateFile = z.strictObject({
   format: z.literal('collatz-certificate'),
-  version: z.literal(3),
+  version: z.literal(5),
   scope: z.enum(['window', 'units']),
   genesis: field.blob,
   window: z.string().regex(/^(0|[1-9][0-9]{0,40})$/),
@@ -75,7 +78,7 @@ export function parseCertificate(fileBytes: Uint8Array): CertificateFile {
   const parsed = certificateFile.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new RuleError(`it is not a certificate of format 3: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
+    throw new RuleError(`it is not a certificate of format 5: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
   }
   if (!equalBytes(codec.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
   return parsed.data

@@ -43,9 +43,9 @@ export function writeCertificate(
       if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
       return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
     })
-  const counted = units.flatMap(({ certified }) => certified.settlement.counted)
+  const needed = units.flatMap(({ certified }) => certified.settlement.needed)
   const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
-  const reveals = sorted(counted.map(({ statement }) => statement.bytes))
+  const reveals = sorted(needed.map(({ statement }) => statement.bytes))
   const revealAt = new Map(reveals.map((bytes, i) => [cidOf(bytes).toString(), i]))
   const epochs = [...new Set(units.map(({ certified }) => certified.assignment.epoch))].sort((a, b) => a - b)
   const witnesses = epochs.map((epoch) => {
@@ -53,27 +53,19 @@ export function writeCertificate(
     return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
   })
   const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence, sources))
-  const nodes = [
-    ...new Set([
-      ...counted.map(({ node }) => node),
-      ...witnesses.flat().map(({ signer }) => signer),
-      ...audits.flat().map(({ node }) => node),
-    ]),
-  ].sort()
-  // As whose it was dealt its units. An auditor need not be on any of the rosters.
-  const rosters = new Map(
-    epochs.flatMap((epoch) =>
-      state.draws.get(epoch)!.draw.body.roster.map(({ node, account }) => [node, account] as const),
+  const owners = ownersOf(state, [
+    ...units.flatMap(({ certified: { assignment, settlement } }, i) =>
+      [...settlement.needed, ...audits[i]!].map(({ node }) => ({ epoch: assignment.epoch, node })),
     ),
-  )
-  const accountAt = (node: string) => rosters.get(node) ?? state.nodes.get(node)?.account ?? ''
+    ...epochs.flatMap((epoch, i) => witnesses[i]!.map(({ signer }) => ({ epoch, node: signer }))),
+  ])
   const file: CertificateFile = {
     format: 'collatz-certificate',
-    version: 3,
+    version: 5,
     scope: which === 'all' ? 'window' : 'units',
     genesis: state.genesis.bytes,
     window: window.toString(),
-    registrations: nodes.map((node) => sources.registration(node, accountAt(node))),
+    registrations: owners.map(([node, account]) => sources.registration(node, account)),
     draws: epochs.map((epoch, i) => {
       const { draw, signature } = state.draws.get(epoch)!
       return { draw: draw.bytes, signature, witnesses: witnesses[i]!.map(({ bytes }) => bytes) }
@@ -85,12 +77,12 @@ export function writeCertificate(
       const own = results[0]!.item.result.leaves
       const leaves = sources.leaves(own)
       if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${window} are not here`)
-      const others = new Set(settlement.counted.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
+      const others = new Set(settlement.needed.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
       return {
         unit,
         draw: epochs.indexOf(assignment.epoch),
-        results: settlement.counted.map((reveal) => ({
-          reveal: revealAt.get(cidOf(reveal.statement.bytes).toString())!,
+        results: settlement.needed.map((reveal) => ({
+          reveal: revealAt.get(reveal.cid)!,
           index: reveal.index,
           proof: [...reveal.proof()],
           item: reveal.bytes,
@@ -105,6 +97,28 @@ export function writeCertificate(
     }),
   }
   return dagJson.encode(file)
+}
+
+/**
+ * Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, sorted. An auditor need not be on
+ * the roster; then any registration will do, and the newest is taken if there is no other.
+ */
+function ownersOf(state: State, needed: readonly { epoch: number; node: string }[]): [node: string, account: string][] {
+  const rosters = new Map<number, ReadonlyMap<string, string>>()
+  for (const { epoch } of needed) {
+    if (rosters.has(epoch)) continue
+    const { roster } = state.draws.get(epoch)!.draw.body
+    rosters.set(epoch, new Map(roster.map(({ node, account }) => [node, account])))
+  }
+  const owners = new Map<string, Set<string>>()
+  for (const { epoch, node } of needed) {
+    const account = rosters.get(epoch)!.get(node)
+    owners.set(node, new Set([...(owners.get(node) ?? []), ...(account ? [account] : [])]))
+  }
+  for (const [node, accounts] of owners) if (accounts.size === 0) accounts.add(state.nodes.get(node)?.account ?? '')
+  return [...owners]
+    .flatMap(([node, accounts]) => [...accounts].map((account): [string, string] => [node, account]))
+    .sort((a, b) => (a.join() < b.join() ? -1 : 1))
 }
 
 /**
@@ -156,8 +170,8 @@ function auditsNeeded(
     .slice(0, 1)
 }
 
-/** The commits behind the results that count, and those that they cite. */
+/** The commits behind the results, and those that they cite. */
 function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence): Uint8Array[] {
-  const cids = new Set(settlement.counted.flatMap(({ item }) => [item.commit, ...item.cites]))
-  return [...commits.values()].flatMap((commit) => (commit && cids.has(commit.cid) ? commit.statement.bytes : []))
+  const cids = new Set(settlement.needed.flatMap(({ item }) => [item.commit, ...item.cites]))
+  return [...commits.values()].flat().flatMap(({ cid, statement }) => (cids.has(cid) ? statement.bytes : []))
 }

@@ -6,6 +6,7 @@ import { certifies } from './adaptive.ts'
 import { openRegistration, type Registration } from './admit.ts'
 import { type Assignment, assign } from './assignment.ts'
 import {
+  byReveal,
   type Commit,
   claimsOf,
   dealtUnitKey,
@@ -18,6 +19,7 @@ import {
 } from './batch.ts'
 import { verifyRound } from './beacon.ts'
 import { type CertificateFile, parseCertificate } from './certificate-format.ts'
+import type { DealtDraw } from './dealt.ts'
 import {
   type AuditBody,
   auditBody,
@@ -34,7 +36,6 @@ import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
 import { type SettledConviction, type SettledWindow, settledWindow } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Knowledge, settle, type Wrong } from './quorum.ts'
-import type { DealtDraw } from './state.ts'
 import { open, RuleError, type Statement } from './statement.ts'
 import { accountsOn, witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
 /** What a certificate that holds up says. */
@@ -52,7 +53,12 @@ export interface Certified {
   readonly accounts: readonly Registration[]
   readonly units: ReadonlyMap<number, CertifiedResult>
   /** The draws that dealt its units: who sealed them, and how many accounts were on their rosters. */
-  readonly draws: readonly { readonly epoch: number; readonly coordinator: string; readonly accounts: number }[]
+  readonly draws: readonly {
+    readonly epoch: number
+    readonly cid: string
+    readonly coordinator: string
+    readonly accounts: number
+  }[]
   /** Leaves on which somebody signed something else: whoever is not sure computes these. */
   readonly contested: readonly LeafId[]
 }
@@ -64,18 +70,24 @@ export interface CertifiedResult {
   readonly leaves: readonly HardSummary[] | null
   /** Accounts whose results certify it. */
   readonly accounts: readonly string[]
+  /** Accounts whose audit certifies it with the one result. */
+  readonly auditors: readonly string[]
+  /**
+   * Nodes whose turn came before that of the last one in the file, and who are in it with neither a result nor a decline. They
+   * may have said nothing, or something that whoever made the file left out: it can't show which.
+   */
+  readonly silent: readonly string[]
   /** Who is wrong, if the certified leaves are right. */
-  readonly wrong: readonly Wrong[]
+  readonly wrong: readonly (Wrong & { readonly account: string })[]
 }
 
 /** What is remembered of the window that a certificate is about (history.ts). @throws {RuleError} if it is of units */
-export function settledBy({ genesis, window, complete, units, accounts }: Certified): SettledWindow {
+export function settledBy({ genesis, window, complete, units }: Certified): SettledWindow {
   if (!complete) throw new RuleError('it certifies units, not a window')
-  const accountOf = new Map(accounts.map(({ node, account }) => [node, account]))
   const convictions = [...units].flatMap(([unit, { epoch, wrong }]) =>
     wrong.map(
-      ({ node, reveal, leaf }): SettledConviction => ({
-        ...{ account: accountOf.get(node)!, node, kind: leaf === null ? 'sum' : 'leaf', epoch, window, unit, leaf },
+      ({ node, account, reveal, leaf }): SettledConviction => ({
+        ...{ account, node, kind: leaf === null ? 'sum' : 'leaf', epoch, window, unit, leaf },
         evidence: [cidOf(reveal.statement.bytes).toString()],
       }),
     ),
@@ -95,8 +107,8 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
   const window = BigInt(file.window)
   if (window < genesis.firstWindow) throw new RuleError('the window lies below the baseline')
 
-  const nodes = readRegistrations(genesis, file)
-  const draws = readDraws(genesis, file, nodes)
+  const registered = readRegistrations(genesis, file)
+  const draws = readDraws(genesis, file, registered)
   const commits = inOrder(file.commits, 'commits').map((bytes) => {
     const commit = openCommit(bytes)
     of(genesis, commit.body)
@@ -119,7 +131,8 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
   }
   const used = {
     draws: new Set<number>(),
-    nodes: new Set<string>(),
+    registrations: new Set<string>(),
+    auditors: new Set<string>(),
     commits: new Set<string>(),
     reveals: new Set<number>(),
   }
@@ -135,24 +148,22 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     const assignment = draw?.units.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
     used.draws.add(entry.draw)
-    for (const node of draw.witnesses) used.nodes.add(node)
+    const owner = (node: string) => draw.roster.get(node)!
+    for (const node of draw.witnesses) used.registrations.add(pairOf(node, owner(node)))
     const shown = entry.results.map((result) => {
       const statement = reveals[result.reveal]
       if (!statement) throw new RuleError(`unit ${unit} has a result without its reveal`)
       used.reveals.add(result.reveal)
       return readItem(statement, result, assignment)
     })
-    // Who commits twice has committed to nothing.
-    const bound: UnitEvidence['commits'] = new Map()
-    for (const commit of commitsTo.get(dealtUnitKey(assignment)) ?? []) {
-      bound.set(commit.node, bound.has(commit.node) ? null : commit)
-    }
+    const bound = commitsTo.get(dealtUnitKey(assignment)) ?? []
     const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
-    for (const commit of bound.values()) if (commit && cited.has(commit.cid)) used.commits.add(commit.cid)
+    for (const { cid } of bound) if (cited.has(cid)) used.commits.add(cid)
     for (const { node } of shown) {
-      used.nodes.add(node)
-      signers.add(node)
-      if (nodes.get(node)?.account !== draw.roster.get(node)) {
+      const pair = pairOf(node, owner(node))
+      used.registrations.add(pair)
+      signers.add(pair)
+      if (!registered.has(pair)) {
         throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
       }
     }
@@ -161,18 +172,37 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       of(genesis, audit.body)
       verifyRound(genesis.chain, audit.body.round, audit.body.beacon)
       // Whoever is registered may expose a lie; those that certify are drawn from the roster (audit.ts).
-      if (!nodes.has(audit.signer)) throw new RuleError(`unit ${unit} has an auditor whose registration is missing`)
-      used.nodes.add(audit.signer)
+      const account = draw.roster.get(audit.signer)
+      const isHere = account ? registered.has(pairOf(audit.signer, account)) : registered.nodes.has(audit.signer)
+      if (!isHere) throw new RuleError(`unit ${unit} has an auditor whose registration is missing`)
+      if (account) used.registrations.add(pairOf(audit.signer, account))
+      else used.auditors.add(audit.signer)
       return audit
     })
-    const { leaves, differing, results, wrong } = checkUnit(genesis, assignment, entry, shown, bound, audits)
+    const { leaves, differing, results, auditors, declines, wrong } = checkUnit(
+      genesis,
+      assignment,
+      entry,
+      shown,
+      bound,
+      audits,
+    )
     for (const leaf of differing) contested.push({ window, unit, leaf })
     const { result } = results[0]!.item
-    const accounts = results.map(({ node }) => nodes.get(node)!.account)
-    units.set(unit, { epoch: assignment.epoch, result, leaves, accounts, wrong })
+    units.set(unit, {
+      ...{ epoch: assignment.epoch, result, leaves },
+      accounts: results.map(({ node }) => owner(node)),
+      auditors: auditors.map(owner),
+      silent: silentSeats(assignment, shown, declines),
+      wrong: wrong.map((one) => ({ ...one, account: owner(one.node) })),
+    })
   }
   if (used.draws.size !== draws.length) throw new RuleError('it carries a draw that none of its units is from')
-  if (used.nodes.size !== nodes.size) throw new RuleError('it carries a registration that none of its results needs')
+  const isNeeded = ([pair, { node }]: [string, Registration]) =>
+    used.registrations.has(pair) || (used.auditors.has(node) && registered.nodes.get(node) === 1)
+  if (![...registered.byPair].every(isNeeded)) {
+    throw new RuleError('it carries a registration that none of its results needs')
+  }
   if (used.reveals.size !== reveals.length) throw new RuleError('it carries a reveal that none of its results needs')
   if (commits.some(({ cid }) => !used.commits.has(cid))) {
     throw new RuleError('it carries a commit that none of its results needs')
@@ -189,10 +219,10 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     count: total.count,
     checksum: total.checksum,
     peak: total.peak,
-    accounts: [...nodes.values()].filter(({ node }) => signers.has(node)),
+    accounts: [...registered.byPair].flatMap(([pair, registration]) => (signers.has(pair) ? [registration] : [])),
     units,
     draws: draws.map(({ epoch, dealt }) => ({
-      ...{ epoch, coordinator: dealt.draw.signer, accounts: accountsOn(dealt.draw.body) },
+      ...{ epoch, cid: dealt.cid, coordinator: dealt.draw.signer, accounts: accountsOn(dealt.draw.body) },
     })),
     contested,
   }
@@ -205,15 +235,37 @@ export function readDealtDraws(fileBytes: Uint8Array): readonly DealtDraw[] {
   return readDraws(genesis, file, readRegistrations(genesis, file)).map(({ dealt }) => dealt)
 }
 
-function readRegistrations(genesis: Genesis, file: CertificateFile): Map<string, Registration> {
-  const nodes = new Map<string, Registration>()
+/** A node that changed hands between two draws is registered to both accounts. */
+class Registered {
+  readonly byPair = new Map<string, Registration>()
+  /** How many registrations a node has. */
+  readonly nodes = new Map<string, number>()
+
+  add(registration: Registration): void {
+    const { node, account } = registration
+    this.byPair.set(pairOf(node, account), registration)
+    this.nodes.set(node, 1 + (this.nodes.get(node) ?? 0))
+  }
+
+  has(pair: string): boolean {
+    return this.byPair.has(pair)
+  }
+}
+
+/** Keys are of one length: pairs sort by node, then by account. */
+const pairOf = (node: string, account: string): string => `${node} ${account}`
+
+function readRegistrations(genesis: Genesis, file: CertificateFile): Registered {
+  const registered = new Registered()
+  let last = ''
   for (const document of file.registrations) {
     const registration = openRegistration(genesis, document)
-    const last = [...nodes.keys()].at(-1)
-    if (last !== undefined && last >= registration.node) throw new RuleError('the registrations are not sorted')
-    nodes.set(registration.node, registration)
+    const pair = pairOf(registration.node, registration.account)
+    if (last >= pair) throw new RuleError('the registrations are not sorted')
+    last = pair
+    registered.add(registration)
   }
-  return nodes
+  return registered
 }
 
 function of(genesis: Genesis, { network }: { network: string }): void {
@@ -231,7 +283,7 @@ function checkWitnesses(
   genesis: Genesis,
   draw: Statement<DrawBody>,
   statements: readonly Uint8Array[],
-  nodes: ReadonlyMap<string, Registration>,
+  registered: Registered,
 ): void {
   const cid = cidOf(draw.bytes).toString()
   const { epoch } = draw.body
@@ -242,18 +294,18 @@ function checkWitnesses(
     if (heartbeat.body.node !== heartbeat.signer) throw new RuleError("a heartbeat in another node's name")
     return heartbeat
   })
-  const found = witnessesOf(draw.body, witnessesIn(heartbeats, nodes).get(cid))
+  const found = witnessesOf(draw.body, witnessesIn(heartbeats, registered.nodes).get(cid))
   const needed = witnessesNeeded(draw.body)
   if (heartbeats.length !== needed || heartbeats.some((heartbeat, i) => heartbeat !== found[i])) {
     throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster, each once`)
   }
   const accounts = new Map(draw.body.roster.map(({ node, account }) => [node, account]))
-  if (found.some(({ signer }) => nodes.get(signer)?.account !== accounts.get(signer))) {
+  if (found.some(({ signer }) => !registered.has(pairOf(signer, accounts.get(signer)!)))) {
     throw new RuleError(`the draw of epoch ${epoch} is witnessed by a node whose registration names another account`)
   }
 }
 
-function readDraws(genesis: Genesis, file: CertificateFile, nodes: ReadonlyMap<string, Registration>) {
+function readDraws(genesis: Genesis, file: CertificateFile, registered: Registered) {
   const window = BigInt(file.window)
   let lastEpoch = 0
   return file.draws.map(({ draw: drawBytes, signature, witnesses }) => {
@@ -262,7 +314,7 @@ function readDraws(genesis: Genesis, file: CertificateFile, nodes: ReadonlyMap<s
     if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
     lastEpoch = draw.body.epoch
     const assignments = assign(genesis, draw.body, signature)
-    checkWitnesses(genesis, draw, witnesses, nodes)
+    checkWitnesses(genesis, draw, witnesses, registered)
     return {
       dealt: { draw, cid: cidOf(drawBytes).toString(), signature, assignments },
       epoch: draw.body.epoch,
@@ -288,7 +340,8 @@ function readItem(
   if (result.epoch !== epoch || result.unit !== unit || result.window !== window.toString()) {
     throw new RuleError(`unit ${unit} has a result of another unit`)
   }
-  return { node: statement.signer, statement, body: statement.body, item, bytes, index, proof: () => proof }
+  const cid = cidOf(statement.bytes).toString()
+  return { node: statement.signer, cid, statement, body: statement.body, item, bytes, index, proof: () => proof }
 }
 
 /**
@@ -300,13 +353,15 @@ function checkUnit(
   assignment: Assignment,
   { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
   shown: readonly Reveal[],
-  /** That name this unit, by node. */
-  commits: UnitEvidence['commits'],
+  /** That name this unit. */
+  commits: readonly Commit[],
   audits: readonly Statement<AuditBody>[],
 ): {
   leaves: readonly HardSummary[] | null
   differing: readonly number[]
   results: readonly Reveal[]
+  auditors: readonly string[]
+  declines: UnitEvidence['declines']
   wrong: readonly Wrong[]
 } {
   const claims = audits.flatMap((audit) => {
@@ -314,13 +369,14 @@ function checkUnit(
     if (own.length === 0) throw new RuleError(`unit ${unit} has an audit of something else`)
     return own
   })
-  const evidence: UnitEvidence = { commits, reveals: new Map(), declines: new Map(), claims }
+  const by = <T extends { node: string }>(of: readonly T[]) => Map.groupBy(of, ({ node }) => node)
+  const reveals = by(shown.toSorted(byReveal))
+  const evidence: UnitEvidence = { commits: by(commits), reveals, declines: new Map(), claims }
   for (const reveal of shown) {
-    const commit = evidence.commits.get(reveal.node)
+    const commit = commits.find(({ cid }) => cid === reveal.item.commit)
     if (!commit || !isCommitted(commit, reveal)) {
       throw new RuleError(`unit ${unit} has a result that its node did not commit to`)
     }
-    evidence.reveals.set(reveal.node, reveal)
   }
   const seats = [...assignment.quorum, ...assignment.reserve]
   let seat = -1
@@ -351,7 +407,8 @@ function checkUnit(
       `unit ${unit} is not certified by ${genesis.body.replication} equal results${reasons && ` (${reasons})`}`,
     )
   }
-  if (settlement.counted.length !== shown.length || settlement.counted.some((reveal, i) => reveal !== shown[i])) {
+  const { results, auditors, needed, wrong } = settlement
+  if (needed.length !== shown.length || needed.some((reveal, i) => reveal !== shown[i])) {
     throw new RuleError(`unit ${unit} has a result that does not count, or not in the order of the deal`)
   }
   const isNeeded =
@@ -360,27 +417,37 @@ function checkUnit(
       : audits.length <= (assignment.audited && settlement.escalations > 0 ? 1 : 0) &&
         settlement.wrongClaims.length === 0
   if (!isNeeded) throw new RuleError(`unit ${unit} has an audit that it does not need`)
-  const { results, counted, wrong } = settlement
   const { result } = results[0]!.item
   if (!records) {
     if (contested.length > 0) throw new RuleError(`unit ${unit} is contested, and its leaves are left out`)
-    return { leaves: null, differing: [], results, wrong }
+    return { leaves: null, differing: [], results, auditors, declines: evidence.declines, wrong }
   }
   const leaves = readLeaves(genesis, unit, result, records)
   if (rawCid(records).toString() !== result.leaves)
     throw new RuleError(`unit ${unit} has leaves that are not those named`)
-  const differing = differences(records, contested, counted, result)
-  return { leaves, differing, results, wrong }
+  const differing = differences(records, contested, shown, result)
+  return { leaves, differing, results, auditors, declines: evidence.declines, wrong }
+}
+
+function silentSeats(
+  { quorum, reserve }: Assignment,
+  shown: readonly Reveal[],
+  declines: UnitEvidence['declines'],
+): string[] {
+  const seats = [...quorum, ...reserve]
+  const last = Math.max(quorum.length - 1, ...shown.map(({ node }) => seats.indexOf(node)))
+  const spoke = new Set([...shown.map(({ node }) => node), ...declines.keys()])
+  return seats.slice(0, last + 1).filter((node) => !spoke.has(node))
 }
 
 /** The leaves where others signed something else. Blocks that nobody signed have no place in a certificate. */
 function differences(
   records: Uint8Array,
   contested: readonly Uint8Array[],
-  counted: readonly Reveal[],
+  shown: readonly Reveal[],
   certified: ResultBody,
 ): number[] {
-  const signed = new Set(counted.map(({ item }) => item.result.leaves))
+  const signed = new Set(shown.map(({ item }) => item.result.leaves))
   signed.delete(certified.leaves)
   const cids = contested.map((block) => rawCid(block).toString())
   if (cids.some((cid, i) => !signed.has(cid) || (i > 0 && cids[i - 1]! >= cid))) {

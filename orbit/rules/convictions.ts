@@ -8,7 +8,8 @@
  *   claim          as an auditor it signed a leaf's record that is not the one that computing that leaf gives
  * The first needs the computation of one leaf, the others none. A proof of any of them is a file (fraud.ts).
  */
-import type { Evidence, LeafClaim, Reveal } from './batch.ts'
+import type { LeafClaim, Reveal } from './batch.ts'
+import type { Evidence } from './evidence.ts'
 import { cidOf } from './genesis.ts'
 import type { Settlement } from './quorum.ts'
 

@@ -2,14 +2,15 @@
  * What a coordinator seals next: the roster, and the first units above the frontier that nobody is at work on, as many
  * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
  */
-import { unitKey } from './assignment.ts'
-import { contradicted, missesInARow, outstanding } from './duties.ts'
-import type { DrawBody, HeartbeatBody } from './events.ts'
-import { rosterAt } from './roster.ts'
+import { allowancesAt } from './allowance.ts'
+import { checkDraw, unitKey } from './assignment.ts'
+import { contradicted, missBalance, outstanding } from './duties.ts'
+import { type DrawBody, type HeartbeatBody, MAX_OFFERS, MAX_ROSTER } from './events.ts'
+import type { Genesis } from './genesis.ts'
+import { isFresh, newestHeartbeats, rosterAt } from './roster.ts'
+import { lastRound } from './seats.ts'
 import { isUnitCertified, type State } from './state.ts'
 import { isTrusted } from './trust.ts'
-
-const MAX_OFFERS = 64
 
 /** What a roster follows from. */
 export interface CitedPool {
@@ -30,30 +31,50 @@ export function trustedAt(state: State): string[] {
     .sort()
 }
 
-/** Accounts that are dealt nothing: they have missed too much in a row, or are convicted. Ascending. */
+/** Accounts that are dealt nothing: they have missed too much, or are convicted. Ascending. */
 export function excludedAt(state: State, round: number): string[] {
   const { missLimit } = state.genesis.body
-  return [...missesInARow(state, round)].flatMap(([account, n]) => (n >= missLimit ? [account] : [])).sort()
+  return [...missBalance(state, round)].flatMap(([account, n]) => (n >= missLimit ? [account] : [])).sort()
+}
+
+/** Of them those that there is a reason to name: a node of theirs is there. As many as a draw can name. */
+function excludedNow(state: State, round: number, heartbeats: Iterable<HeartbeatBody>): string[] {
+  const there = new Set<string | undefined>()
+  for (const heartbeat of newestHeartbeats(heartbeats).values()) {
+    if (isFresh(state.genesis, heartbeat, round)) there.add(state.nodes.get(heartbeat.node)?.account)
+  }
+  return excludedAt(state, round)
+    .filter((account) => there.has(account))
+    .slice(0, MAX_ROSTER)
 }
 
 /** The epoch whose R(e) is the next to come after `round`. */
-export const nextEpoch = (state: State, round: number): number =>
-  Math.floor(round / state.genesis.body.epoch.rounds) + 1
+export const nextEpoch = ({ body }: Genesis, round: number): number => Math.floor(round / body.epoch.rounds) + 1
+
+/** Units on which somebody is at work, or will be: those of draws too whose round is not known here yet. */
+function busyAt(state: State, round: number, epoch: number): Set<string> {
+  const { units } = outstanding(state, round)
+  for (const { body } of state.sealed.values()) {
+    // One that is sealed for a later epoch blocks nothing: whoever sealed it could not know who is there by then.
+    if (body.epoch >= epoch || lastRound(state.genesis, body.epoch) < round) continue
+    for (const id of checkDraw(state.genesis, body)) units.add(unitKey(id))
+  }
+  return units
+}
 
 /**
  * @param round          the newest beacon round that exists
  * @param unitsPerWindow classes(genesis.partition).length
  * @param pool           heads of the pool databases, as the coordinator has them, and the heartbeats under them
- * @returns null when there is nobody to deal to, nothing to deal, or the epoch has its draw
+ * @returns null when there is nobody to deal to, or nothing to deal
  */
 export function nextDraw(state: State, round: number, unitsPerWindow: number, pool: CitedPool): DrawBody | null {
   const { genesis } = state
-  const epoch = nextEpoch(state, round)
-  // One that is sealed for a later epoch blocks nothing: whoever sealed it could not know who is there by then.
-  if (state.draws.has(epoch) || [...state.sealed.keys()].some((sealed) => sealed <= epoch)) return null
-  const { units: busy } = outstanding(state, round)
-  const excluded = excludedAt(state, round)
-  const roster = rosterAt(state, pool.heartbeats, new Set(excluded), epoch)
+  const epoch = nextEpoch(genesis, round)
+  const busy = busyAt(state, round, epoch)
+  const excluded = excludedNow(state, round, pool.heartbeats)
+  const allowances = allowancesAt(state)
+  const roster = rosterAt(state, pool.heartbeats, new Set(excluded), epoch, allowances)
   const accounts = new Set(roster.map((entry) => entry.account))
   if (accounts.size < genesis.body.replication) return null
   const tickets = roster.reduce((sum, entry) => sum + entry.capacity, 0)
@@ -79,5 +100,9 @@ export function nextDraw(state: State, round: number, unitsPerWindow: number, po
   }
   if (offers.length === 0) return null
   const trusted = trustedAt(state).filter((account) => accounts.has(account))
-  return { type: 'draw', network: genesis.networkId, epoch, pool: [...pool.cited], excluded, trusted, roster, offers }
+  return {
+    ...{ type: 'draw', network: genesis.networkId, epoch, pool: [...pool.cited], excluded, trusted },
+    allowances: allowances.filter(({ account }) => accounts.has(account)),
+    ...{ roster, offers },
+  }
 }

@@ -4,13 +4,15 @@
  * is decided by the documents alone (state.ts).
  */
 import { type Assignment, deadlineRound, seedRound, unitKey } from './assignment.ts'
-import { type Commit, dealtUnitKey, type UnitEvidence } from './batch.ts'
+import { type Commit, dealtUnitKey, type Reveal, type UnitEvidence } from './batch.ts'
+import { hear } from './counting.ts'
+import { accountAt, mayStand } from './dealt.ts'
 import { resultKey } from './events.ts'
 import { settledAfter } from './history.ts'
 import { declinesOf } from './quorum.ts'
+import { registrationsByAccount } from './registered.ts'
 import { type Calls, commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
-import { accountAt, isUnitCertified, type State } from './state.ts'
-import { isWitnessed } from './witness.ts'
+import { isUnitCertified, type State } from './state.ts'
 
 const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
 
@@ -29,12 +31,9 @@ const isCertified = (state: State, { window, unit }: Assignment): boolean =>
   isUnitCertified(state.windows.get(window), unit)
 
 function* awaited(state: State, round: number): Iterable<Assignment> {
-  for (const { draw, cid, assignments } of state.draws.values()) {
-    if (lastRound(state.genesis, draw.body.epoch) < round) continue
-    // A draw that too few had in time comes to nothing: its units are free again when all who had it have said so.
-    const spoken = seedRound(state.genesis, draw.body.epoch) + state.genesis.body.freshRounds < round
-    if (spoken && !isWitnessed(draw.body, state.witnesses.get(cid))) continue
-    for (const assignment of assignments) if (!isCertified(state, assignment)) yield assignment
+  for (const dealt of state.draws.values()) {
+    if (lastRound(state.genesis, dealt.draw.body.epoch) < round || !mayStand(state, dealt, round)) continue
+    for (const assignment of dealt.assignments) if (!isCertified(state, assignment)) yield assignment
   }
 }
 
@@ -52,8 +51,10 @@ export function duties(state: State, node: string, round: number): Assignment[] 
 }
 
 /**
- * Of the reserve, as many are called as answers are missing, in order, passing over those that declined. Once a result
- * is shown, what is missing are reveals, and then two are called: each needs another to cite its commit.
+ * Of the reserve, as many are called as answers are missing, in order, passing over those that declined; from the deadline
+ * on one more, since who has missed it may not be the only one that is gone, and nobody waits for two deadlines. Once a
+ * result is shown, what is missing are reveals, and then it takes two: each needs another to cite its commit. One that
+ * others have shown theirs without citing, as a copy, is missing as well.
  */
 function isCalled(state: State, assignment: Assignment, node: string, round: number): boolean {
   const { genesis } = state
@@ -66,9 +67,16 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
   const seats = [...quorum, ...reserve]
   const overdue = round >= deadlineRound(genesis, epoch)
   const shown = overdue && evidence.reveals.size > 0
-  const bound = seats.filter((n) => (shown ? evidence.reveals.has(n) : evidence.commits.has(n))).length
+  const isShown = (n: string) => evidence.reveals.has(n)
+  const isBound = (n: string) => evidence.commits.has(n)
+  const { sound, counted } = hear(genesis, assignment, evidence, calls)
+  const isHopeful = (n: string) =>
+    counted.some((reveal) => reveal.node === n) ||
+    (isShown(n) && seats.some((other) => isBound(other) && !isShown(other))) ||
+    (quorum.includes(n) && isCitedByAll(sound, quorum, n))
+  const bound = seats.filter(shown ? isHopeful : isBound).length
   const missing = N + calls.escalations * SEATS_AN_ESCALATION - bound
-  const called = shown && missing > 0 ? Math.max(2, missing) : missing
+  const called = overdue && missing > 0 ? missing + 1 : missing
   const waiting = reserve.filter((n) => !answered(evidence, n) && may(n))
   // Those called in an earlier period had their time: the ones whose turn came with this one are called as well.
   const late = Math.max(0, Math.floor((round - seedRound(genesis, epoch)) / genesis.body.deadlineRounds) - 1)
@@ -76,12 +84,24 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
   return place !== -1 && place < called + late * N
 }
 
+/** Whether all others of the quorum that have shown theirs cite a node's result: then who is called will cite it as well. */
+function isCitedByAll(sound: readonly Reveal[], quorum: readonly string[], node: string): boolean {
+  const others = quorum.filter((other) => other !== node && sound.some((by) => by.node === other))
+  const isCitedBy = (other: string, commit: string) =>
+    sound.some((by) => by.node === other && by.item.cites.includes(commit))
+  return sound.some((own) => own.node === node && others.every((other) => isCitedBy(other, own.item.commit)))
+}
+
 export interface Revealable {
   readonly assignment: Assignment
-  /** CID of the node's own commit. */
-  readonly commit: string
+  /** CIDs of the node's own commits: one, unless two machines run with its key. */
+  readonly commits: readonly string[]
   /** Commits of others that may be cited. */
   readonly others: readonly Commit[]
+  /** CIDs of the reveals that have shown a result of the unit soundly (counting.ts): who came after them may have copied. */
+  readonly shown: ReadonlySet<string>
+  /** CIDs of the commits that those cite. */
+  readonly cited: ReadonlySet<string>
 }
 
 /** Results that a node is bound to and may show now: all commits are there that are wanted, or the time for them is over. */
@@ -96,14 +116,21 @@ export function revealable(state: State, node: string, round: number): Revealabl
       if (!own || evidence.reveals.has(node)) continue
       const calls = callsOf(state, assignment)
       const others: Commit[] = []
-      for (const commit of evidence.commits.values()) {
-        if (!commit || commit.node === node) continue
+      for (const commit of [...evidence.commits.values()].flat()) {
+        if (commit.node === node) continue
         if (mayAnswer(genesis, assignment, commit.node, commit.body.round, calls)) others.push(commit)
       }
       const alone = assignment.audited !== null && assignment.quorum[0] === node
       const wanted = alone ? 1 : genesis.body.replication + calls.escalations * SEATS_AN_ESCALATION
-      if (others.length + 1 < wanted && round < commitDeadline(genesis, assignment.epoch)) continue
-      list.push({ assignment, commit: own.cid, others })
+      if (
+        new Set(others.map((commit) => commit.node)).size + 1 < wanted &&
+        round < commitDeadline(genesis, assignment.epoch)
+      )
+        continue
+      const { sound } = hear(genesis, assignment, evidence, calls)
+      const shown = new Set(sound.map(({ cid }) => cid))
+      const cited = new Set(sound.flatMap(({ item }) => item.cites))
+      list.push({ assignment, commits: own.map(({ cid }) => cid), others, shown, cited })
     }
   }
   return list.sort((a, b) => inOrder(a.assignment, b.assignment))
@@ -125,34 +152,46 @@ export function outstanding(state: State, round: number): { owed: Map<string, nu
 }
 
 /**
- * Units in a row that each account missed or declined, newest first: a result shown ends the row, and so does registering
- * anew. No commit by the deadline is a miss, and no reveal by the last round, nor a reveal of something else than
- * what was certified. What is not due does not count, nor
- * what is long over (history.ts). An account that is convicted counts as having missed all that it may: it is on no roster.
+ * What each account is behind with: a miss or a decline of a unit that a witnessed draw dealt it adds one, a result shown
+ * takes one off, down to none, in the order of the deals. At the genesis' missLimit it stays, whatever is shown then, until
+ * the account registers anew, with any of its nodes: that begins at none. No commit by the deadline is a miss, and no
+ * reveal by the last round, nor a reveal of something else than what was certified. What is not due does not count, nor
+ * what is long over (history.ts). An account that is convicted has missed all that it may: it is on no roster.
+ *
+ * So whoever does less than half of what he is dealt is out before long, also if he shows a result now and then.
  */
-export function missesInARow(state: State, round: number): Map<string, number> {
-  const misses = new Map<string, number>()
-  const { missLimit } = state.genesis.body
-  for (const [, { draw, assignments }] of [...state.draws].sort(([a], [b]) => a - b)) {
-    const { epoch } = draw.body
-    if (settledAfter(state.genesis, epoch) < round) continue
-    const over = deadlineRound(state.genesis, epoch) < round
-    const allOver = lastRound(state.genesis, epoch) < round
+export function missBalance(state: State, round: number): Map<string, number> {
+  const balance = new Map<string, number>()
+  const { genesis } = state
+  const { missLimit } = genesis.body
+  const registered = new Map<string, number>()
+  for (const [account, registrations] of registrationsByAccount(state.registered)) {
+    registered.set(account, Math.max(...registrations.map((registration) => registration.round)))
+  }
+  for (const [epoch, { cid, assignments }] of [...state.draws].sort(([a], [b]) => a - b)) {
+    if (!state.witnessed.has(cid) || settledAfter(genesis, epoch) < round) continue
+    const over = deadlineRound(genesis, epoch) < round
+    const allOver = lastRound(genesis, epoch) < round
     for (const assignment of assignments) {
       const { commits, reveals, declines } = evidenceFor(state, assignment)
       for (const node of assignment.quorum) {
-        const registration = state.nodes.get(node)
-        if (!registration || registration.round > seedRound(state.genesis, epoch)) continue
+        const account = accountAt(state, epoch, node)
+        if (account === undefined || (registered.get(account) ?? 0) > seedRound(genesis, epoch)) continue
+        const behind = balance.get(account) ?? 0
+        if (behind >= missLimit) continue
         const missed = declines.has(node) || (commits.has(node) ? allOver : over)
-        if (reveals.has(node) && !isContradicted(state, assignment, node)) misses.set(registration.account, 0)
-        else if ((missed || reveals.has(node)) && !isCertifiedElsewhere(state, assignment)) {
-          misses.set(registration.account, (misses.get(registration.account) ?? 0) + 1)
+        // Nor has a copy, whose commit nobody cites, done anything.
+        const isRefused = state.settlements.get(dealtUnitKey(assignment))?.refused.has(node) ?? false
+        if (reveals.has(node) && !isRefused && !isContradicted(state, assignment, node)) {
+          balance.set(account, Math.max(0, behind - 1))
+        } else if ((missed || reveals.has(node)) && !isCertifiedElsewhere(state, assignment)) {
+          balance.set(account, behind + 1)
         }
       }
     }
   }
-  for (const { account } of state.convictions) misses.set(account, Math.max(missLimit, misses.get(account) ?? 0))
-  return misses
+  for (const { account } of state.convictions) balance.set(account, Math.max(missLimit, balance.get(account) ?? 0))
+  return balance
 }
 
 /** What it showed is not what was certified: whoever hides the leaves of a lie can't be convicted of it, but has done nothing. */
@@ -160,7 +199,8 @@ function isContradicted(state: State, assignment: Assignment, node: string): boo
   const settlement = state.settlements.get(dealtUnitKey(assignment))
   const [certified] = settlement?.status === 'certified' ? settlement.results : []
   const own = evidenceFor(state, assignment).reveals.get(node)
-  return certified !== undefined && own !== undefined && resultKey(own.item.result) !== resultKey(certified.item.result)
+  if (!certified || !own) return false
+  return own.every(({ item }) => resultKey(item.result) !== resultKey(certified.item.result))
 }
 
 /** Accounts that have shown something else than what was certified, in deals that are not settled. */

@@ -2,10 +2,11 @@
  * What nodes say: one schema a message, and the documents that carry them. No message carries a total, a level, a
  * rank or a frontier: whoever receives these computes those (state.ts).
  */
+import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import type { HardSummary } from '../../kernels/unit.ts'
-import { cidOf } from './genesis.ts'
+import { cidOf, MAX_ALLOWANCE } from './genesis.ts'
 import { field } from './statement.ts'
 
 const network = field.network
@@ -58,12 +59,18 @@ export const heartbeatBody = z.strictObject({
 })
 export type HeartbeatBody = z.infer<typeof heartbeatBody>
 
+/** Nodes that one draw deals to, and accounts that it leaves out. */
+export const MAX_ROSTER = 512
+
 export const rosterEntry = z.strictObject({
   node: field.key,
   account: field.key,
   capacity: z.number().int().min(1).max(4096),
 })
 export type RosterEntry = z.infer<typeof rosterEntry>
+
+/** Runs of units that one draw offers. With all else at its most, the draw still fits into an entry of the log. */
+export const MAX_OFFERS = 512
 
 /** Units [from, to) of a window, on offer. */
 export const offer = z.strictObject({
@@ -72,19 +79,26 @@ export const offer = z.strictObject({
   to: z.number().int().min(1).max(65536),
 })
 
+/** Heads of one pool database that a draw cites. */
+export const MAX_HEADS = 64
+
 /** What a coordinator seals before R(epoch) exists. Signed by the coordinator's node key. */
 export const drawBody = z.strictObject({
   type: z.literal('draw'),
   network,
   epoch: field.count,
   /** Heads of the pool databases that the roster was computed from: what lies under them is all that it may follow from. */
-  pool: z.array(z.strictObject({ span: field.count, heads: z.array(z.string().max(100)).max(64) })).max(4),
+  pool: z.array(z.strictObject({ span: field.count, heads: z.array(z.string().max(100)).max(MAX_HEADS) })).max(4),
   /** Accounts that are left out because they missed too often or are convicted, ascending: whoever doubts it, checks it. */
-  excluded: z.array(field.key).max(512),
+  excluded: z.array(field.key).max(MAX_ROSTER),
   /** Accounts on the roster that are TRUSTED or better, ascending; none unless replication is adaptive (audit.ts). */
-  trusted: z.array(field.key).max(512),
-  roster: z.array(rosterEntry).min(1).max(512),
-  offers: z.array(offer).min(1).max(64),
+  trusted: z.array(field.key).max(MAX_ROSTER),
+  /** Tickets that accounts on the roster may have which have shown work (allowance.ts). By account, ascending. */
+  allowances: z
+    .array(z.strictObject({ account: field.key, units: z.number().int().min(1).max(MAX_ALLOWANCE) }))
+    .max(MAX_ROSTER),
+  roster: z.array(rosterEntry).min(1).max(MAX_ROSTER),
+  offers: z.array(offer).min(1).max(MAX_OFFERS),
 })
 export type DrawBody = z.infer<typeof drawBody>
 
@@ -108,7 +122,7 @@ export const resultBody = z.strictObject({
   /** RFC 9162 root over the unit's leaves. */
   root: field.bytes(32),
   /** CID of the raw block that holds the leaves' 64-byte records in order. */
-  leaves: field.cid,
+  leaves: field.rawCid,
 })
 export type ResultBody = z.infer<typeof resultBody>
 
@@ -117,6 +131,8 @@ export const MAX_COMMITTED = 4096
 export const MAX_REVEALED = 128
 /** Commits that one item cites. */
 export const MAX_CITES = 32
+/** Bytes of one document in a results database. */
+export const MAX_ANSWER_BYTES = 196_608
 /** Reveal documents of a node in an epoch. */
 export const MAX_PARTS = 64
 
@@ -205,7 +221,6 @@ export type AuditBody = z.infer<typeof auditBody>
 
 /** What lies in a results database. */
 export const answerBody = z.discriminatedUnion('type', [commitBody, revealBody, declineBody, auditBody])
-export type AnswerBody = z.infer<typeof answerBody>
 
 /** Two results agree when all of this is equal: count, checksum, peak, root, and with the root the leaves behind it. */
 export const resultKey = (r: ResultBody): string =>
@@ -226,13 +241,18 @@ export const spanOf = (epoch: number, perDatabase: number): number => Math.floor
 export const documentKey = {
   /** By account as well: a node that another account takes for its own does not undo what it was. */
   registration: (node: string, account: string) => `${node}/registration/${account}`,
-  /** One an epoch stands. */
-  heartbeat: (node: string, epoch: number) => `${node}/heartbeat/${epoch}`,
+  /**
+   * By what it witnesses as well: of those that witness the same one an epoch stands, and none takes back what another said.
+   */
+  heartbeat: (node: string, epoch: number, { witnessed }: Pick<HeartbeatBody, 'witnessed'>) =>
+    `${node}/heartbeat/${epoch}/${cidOf(dagCbor.encode(witnessed))}`,
   /** By content, so that a coordinator that seals two draws for an epoch leaves both behind. */
   draw: (coordinator: string, epoch: number, statement: Uint8Array) =>
-    `${coordinator}/draw/${epoch}/${cidOf(statement)}`,
+    `${documentKey.drawsOf(coordinator, epoch)}${cidOf(statement)}`,
+  /** What the keys of all draws of a coordinator for an epoch begin with. */
+  drawsOf: (coordinator: string, epoch: number): string => `${coordinator}/draw/${epoch}/`,
   beacon: (writer: string, round: number) => `${writer}/beacon/${round}`,
-  /** By content as well: a node that commits twice in an epoch leaves both behind. */
+  /** By content as well: nothing that a node has said takes the place of what it said before. */
   commit: (node: string, batch: number, statement: Uint8Array) => `${node}/commit/${batch}/${cidOf(statement)}`,
   reveal: (node: string, batch: number, part: number, statement: Uint8Array) =>
     `${node}/reveal/${batch}/${part}/${cidOf(statement)}`,

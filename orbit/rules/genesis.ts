@@ -15,6 +15,9 @@ import { checkChain } from './beacon.ts'
 import { checkPrice } from './puzzle.ts'
 import { field, open, RuleError, type Statement } from './statement.ts'
 
+/** The most tickets of one account in one deal. */
+export const MAX_ALLOWANCE = 2 ** 20
+
 export const genesisBody = z.strictObject({
   type: z.literal('genesis'),
   version: z.literal(1),
@@ -40,7 +43,14 @@ export const genesisBody = z.strictObject({
   freshRounds: field.positive,
   /** Rounds after R(e) until a unit dealt in epoch e passes to the reserve. */
   deadlineRounds: field.positive,
-  /** Units in a row that an account may miss or decline; then it must register again to be dealt more. */
+  /** Tickets of an account in one deal (allowance.ts). */
+  allowance: z.strictObject({
+    /** Of one that has shown no work yet. */
+    newcomer: z.number().int().min(1).max(MAX_ALLOWANCE),
+    /** For how many rounds work that was shown counts. */
+    rounds: field.positive,
+  }),
+  /** By so many units an account may be behind (duties.ts); then it must register again to be dealt more. */
   missLimit: field.positive,
   beacon: z.strictObject({
     /** drand: the League of Entropy's chain. local: a chain that the founder's node signs; you trust its operator. */

@@ -2,15 +2,16 @@
  * When a unit is certified: N results, equal to the bit, of N distinct accounts that the deal named, each committed to
  * before it was shown. Unanimity, never majority.
  *
- * What counts. A result counts if its node's turn had come (seats.ts); if it was revealed when commits of N accounts
- * could be cited, or after the commit deadline; and if a reveal by another account for the same unit cites its commit. So
- * whoever copies a result that was shown has a commit that nobody cites, and a node that commits and stays silent can void
- * nobody else's. With N = 1 there is nobody to cite.
+ * What counts is in counting.ts: more documents can only make more results count.
  *
  * Differences. Any two results that differ call two more of the reserve. Who is right is not voted on: the leaf where they
  * part (leaves.ts) is computed by whoever wants to know, and all who signed it wrong are convicted by it. When one result
  * is left that nobody has shown wrong, and N accounts signed it, it is certified. Results whose leaves nobody hands out
  * can't be shown wrong, and decide nothing while there is a difference.
+ *
+ * Doubts. An auditor (audit.ts) signs what he finds in a leaf. Where that is not what was certified the leaf is computed, and
+ * whoever is wrong is convicted by it: he, or they. Results whose leaves nobody hands out can't be compared with it: if
+ * the auditor turns out to say the truth, they certify nothing until their leaves are shown.
  *
  * Where replication is adaptive, the one result of a trusted account counts by itself, and its audit (audit.ts) takes the
  * place of the others.
@@ -18,15 +19,18 @@
  * Everything here is a function of signed documents and of facts of mathematics: it comes out the same whatever came
  * first, and a fact that is learned later can only convict who was wrong all along.
  */
+
+import { leavesOf } from '../../kernels/partition.ts'
 import { LEAF_BYTES } from '../../kernels/result.ts'
 import { auditorsOf } from './adaptive.ts'
 import type { Assignment } from './assignment.ts'
-import type { Commit, LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
+import type { LeafClaim, LeafId, Reveal, UnitEvidence } from './batch.ts'
+import { hear, type Refusal } from './counting.ts'
 import { type ResultBody, resultKey } from './events.ts'
 import type { Genesis } from './genesis.ts'
 import type { SettledConviction } from './history.ts'
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
-import { type Calls, commitDeadline, MAX_ESCALATIONS, mayAnswer, SEATS_AN_ESCALATION } from './seats.ts'
+import { MAX_ESCALATIONS, SEATS_AN_ESCALATION } from './seats.ts'
 import { equalBytes, RuleError } from './statement.ts'
 
 export const leafKey = ({ window, unit, leaf }: LeafId): string => `${window}/${unit}/${leaf}`
@@ -56,21 +60,21 @@ export interface Wrong {
   readonly leaf: number | null
 }
 
-export type Refusal = 'not-assigned' | 'not-cited' | 'revealed-early' | 'committed-twice'
-
 export interface Settlement {
   readonly status: 'waiting' | 'disputed' | 'certified'
-  /** When certified, the results that agree: N or more, in the order of the deal. */
+  /** When certified, the results that agree, one a node: N or more, in the order of the deal. */
   readonly results: readonly Reveal[]
-  /** All that count, in the order of the deal. */
+  /** All that count, in the order of the deal: of a node one of each that differs. */
   readonly counted: readonly Reveal[]
+  /** What it takes to come to this: those that count, and those that cite their commits, in the order of the deal. */
+  readonly needed: readonly Reveal[]
   readonly escalations: number
   /** Nodes whose audit certifies it in place of N results. */
   readonly auditors: readonly string[]
   readonly wrong: readonly Wrong[]
   /** Claims of auditors that were wrong. */
   readonly wrongClaims: readonly LeafClaim[]
-  /** By node, why its result does not count. */
+  /** By node, why none of its results counts. */
   readonly refused: ReadonlyMap<string, Refusal>
   /** What would help to decide. */
   readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
@@ -99,23 +103,24 @@ export function settle(
   // Only those that are registered are heard: a false claim costs them their account.
   const claims = evidence.claims.filter(({ node }) => isAuditor(node))
   const N = genesis.body.replication
+  const needed = new Set<Reveal>()
   for (let escalations = 0; ; escalations++) {
     const declines = declinesOf(assignment, evidence, escalations)
-    const { counted, refused } = count(genesis, assignment, evidence, { declines, escalations })
+    const heard = hear(genesis, assignment, evidence, { declines, escalations })
+    const { counted, refused } = heard
+    for (const reveal of heard.needed) needed.add(reveal)
     const decision = decide(genesis, assignment, counted, knowledge, claims)
-    const full = escalations === 0 || counted.length >= N + escalations * SEATS_AN_ESCALATION
+    const nodes = new Set(counted.map(({ node }) => node)).size
+    const full = escalations === 0 || nodes >= N + escalations * SEATS_AN_ESCALATION
     // An audit that exposes the one result calls others, as a difference does.
     const isOpen = decision.differ || (assignment.audited !== null && decision.wrong.length > 0)
     if (isOpen && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
-    const { differ: _, ...rest } = doubt(genesis, assignment, decision, uncitedIn(evidence, refused), knowledge)
+    const { differ: _, ...rest } = doubt(genesis, assignment, decision, heard.uncited, knowledge)
     // Whoever shows first is not refused for it: others may still cite him.
     if (rest.status === 'waiting') for (const [node, why] of refused) if (why === 'not-cited') refused.delete(node)
-    return { ...rest, counted, refused, escalations }
+    return { ...rest, counted, needed: heard.sound.filter((reveal) => needed.has(reveal)), refused, escalations }
   }
 }
-
-const uncitedIn = (evidence: UnitEvidence, refused: ReadonlyMap<string, Refusal>): Reveal[] =>
-  [...evidence.reveals.values()].filter(({ node }) => refused.get(node) === 'not-cited')
 
 /**
  * A result whose commit nobody cites certifies nothing: it may have been copied. But it may also be the honest one, left out
@@ -161,7 +166,9 @@ function doubt(
       isOpen = true
       continue
     }
-    const leaf = firstDifference([certified, records])!
+    const leaf = firstDifference([certified, records])
+    // Leaves that are the same leave nothing to decide.
+    if (leaf === null) continue
     const id: LeafId = { window: assignment.window, unit: assignment.unit, leaf }
     const truth = knowledge.truth(id)
     if (!truth) {
@@ -179,41 +186,6 @@ function doubt(
   return isOpen ? { ...heard, status: 'disputed', results: [], auditors: [] } : heard
 }
 
-/** Which reveals count, given what has called the reserve. */
-function count(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence, calls: Calls) {
-  const refused = new Map<string, Refusal>()
-  const sound: Reveal[] = []
-  const seats = [...assignment.quorum, ...assignment.reserve]
-  const commitOf = (node: string): Commit | null => {
-    const commit = evidence.commits.get(node)
-    return commit && mayAnswer(genesis, assignment, node, commit.body.round, calls) ? commit : null
-  }
-  const isAudited = (node: string) => assignment.audited !== null && node === assignment.quorum[0]
-  const citable = new Set(seats.flatMap((node) => commitOf(node)?.cid ?? []))
-  for (const [node, reveal] of evidence.reveals) {
-    const commit = commitOf(node)
-    if (!commit) refused.set(node, evidence.commits.get(node) === null ? 'committed-twice' : 'not-assigned')
-    else if (!isAudited(node) && !isTimely(genesis, reveal, citable, commit.cid)) refused.set(node, 'revealed-early')
-  }
-  for (const node of seats) {
-    const reveal = evidence.reveals.get(node)
-    if (reveal && !refused.has(node)) sound.push(reveal)
-  }
-  const counted = sound.filter((reveal) => {
-    const cited = sound.some((other) => other.node !== reveal.node && other.item.cites.includes(reveal.item.commit))
-    const counts = cited || genesis.body.replication === 1 || isAudited(reveal.node)
-    if (!counts) refused.set(reveal.node, 'not-cited')
-    return counts
-  })
-  return { counted, refused }
-}
-
-/** Commits of N accounts are cited, the node's own among them, or the time for commits is over. */
-function isTimely(genesis: Genesis, { item, body }: Reveal, citable: ReadonlySet<string>, own: string): boolean {
-  const cited = item.cites.filter((cid) => cid !== own && citable.has(cid))
-  return 1 + cited.length >= genesis.body.replication || body.round >= commitDeadline(genesis, item.result.epoch)
-}
-
 interface Group {
   readonly key: string
   readonly reveals: readonly Reveal[]
@@ -229,8 +201,12 @@ function decide(
   assignment: Assignment,
   counted: readonly Reveal[],
   knowledge: Knowledge,
-  claims: readonly LeafClaim[],
+  said: readonly LeafClaim[],
 ): Decision {
+  const N = genesis.body.replication
+  const { length } = leavesOf(genesis.partition, assignment.unit)
+  // What is said of a leaf that is none is said of nothing.
+  const claims = said.filter(({ leaf }) => leaf < length)
   const doubted = claims.length > 0
   const groups = groupsOf(counted, knowledge, doubted)
   const differ = groups.length > 1
@@ -252,12 +228,14 @@ function decide(
   }
   let standing: readonly Group[] = groups
   const wrongClaims: LeafClaim[] = []
+  let isConfirmed = false
   // Nobody looks at the leaves of results that agree and that no auditor doubts.
   if (differ || doubted) {
     // Of a result that waits for its audit the leaves are held back until all auditors have spoken.
-    const isHeld = ({ reveals: [one] }: Group) =>
+    const isHeld = ({ reveals: [one], reveals }: Group) =>
       assignment.audited !== null &&
       !differ &&
+      reveals.length < N &&
       one!.node === assignment.quorum[0] &&
       auditorsOf(genesis, assignment, one!, claims, null).length === 0
     for (const group of groups) {
@@ -270,14 +248,21 @@ function decide(
     )
     if (differ) standing = parted(standing, truthOf, convict)
     const unsettled = wants.truths.length
+    const isTrue = ({ leaf, record }: LeafClaim) => {
+      const truth = knowledge.truth(idOf(leaf))
+      return truth !== undefined && equalBytes(truth, record)
+    }
+    isConfirmed = claims.some(isTrue)
+    // One true claim is enough to ask for leaves that would certify.
+    const asks = !isConfirmed && groups.some(({ reveals, records }) => !records && reveals.length >= N)
     for (const claim of claims) {
       const denies = ({ records }: Group) => {
         const signed = records && recordAt(records, claim.leaf)
-        // What is said of a leaf that is none is said of nothing.
         return signed?.length === LEAF_BYTES && !equalBytes(signed, claim.record)
       }
       // A claim that says what was signed is no reason to compute anything; if it was computed, it convicts all the same.
-      const truth = groups.some(denies) ? truthOf(claim.leaf, claim.node) : knowledge.truth(idOf(claim.leaf))
+      const isAsked = asks || groups.some(denies)
+      const truth = isAsked ? truthOf(claim.leaf, claim.node) : knowledge.truth(idOf(claim.leaf))
       if (!truth) continue
       if (!equalBytes(truth, claim.record)) wrongClaims.push(claim)
       else
@@ -292,11 +277,13 @@ function decide(
   }
   const proven = differ ? standing.filter(({ records }) => records) : standing
   const only = proven.length === 1 ? proven[0]! : null
-  const unanimous = only !== null && only.reveals.length >= genesis.body.replication
+  const unanimous = only !== null && only.reveals.length >= N
+  // It must show its leaves.
+  const isHidden = unanimous && isConfirmed && !only.records
   const auditors = only && !unanimous && !differ ? auditorsIn(genesis, assignment, only, claims) : []
-  const certified = unanimous || auditors.length > 0
+  const certified = (unanimous && !isHidden) || auditors.length > 0
   return {
-    status: certified ? 'certified' : differ || wrong.length > 0 ? 'disputed' : 'waiting',
+    status: certified ? 'certified' : differ || isHidden || wrong.length > 0 ? 'disputed' : 'waiting',
     results: certified ? only!.reveals : [],
     ...{ auditors, wrong, wrongClaims, wants, differ },
   }

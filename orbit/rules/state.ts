@@ -2,27 +2,25 @@
  * The state of a network as a pure function of its documents, in whatever order they came: who is registered, which
  * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
  */
-import { openRegistration, type Registration } from './admit.ts'
-import { type Assignment, assign, checkDraw, seedRound } from './assignment.ts'
-import { dealtUnitKey, type Evidence, evidenceOf, type Reveal } from './batch.ts'
+import { type AccountState, accountsOf } from './accounts.ts'
+import type { Registration } from './admit.ts'
+import type { Assignment } from './assignment.ts'
+import type { Reveal } from './batch.ts'
 import { type Conviction, convictionsOf } from './convictions.ts'
-import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
-import {
-  beaconDocument,
-  type DrawBody,
-  drawBody,
-  type HeartbeatBody,
-  heartbeatBody,
-  statementDocument,
-} from './events.ts'
+import type { Equivocation } from './coordinators.ts'
+import type { Refusal } from './counting.ts'
+import { accountAt, asOf, type DealtDraw, readDraws } from './dealt.ts'
+import { type DrawBody, type HeartbeatBody, heartbeatBody, statementDocument } from './events.ts'
+import { type Evidence, evidenceOf } from './evidence.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
-import { cidOf, type Genesis } from './genesis.ts'
-import { type History, NO_HISTORY, type SettledWindow, settledConviction, settledWindow } from './history.ts'
-import { type Knowledge, NO_KNOWLEDGE, type Refusal, type Settlement, settle, type WantedLeaf } from './quorum.ts'
+import type { Genesis } from './genesis.ts'
+import { falls, type History, NO_HISTORY, type SettledWindow, settledConviction, settledWindow } from './history.ts'
+import { type Knowledge, NO_KNOWLEDGE, type Settlement, type WantedLeaf } from './quorum.ts'
+import { ownersIn, type Registered, registeredIn } from './registered.ts'
 import { newestHeartbeats } from './roster.ts'
-import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
-import { LEVELS, type Level, levelOf } from './trust.ts'
-import { accountsOn, isWitnessed, type Witnesses, witnessesIn } from './witness.ts'
+import { keysOf, settleAll } from './settlements.ts'
+import { open, type Statement } from './statement.ts'
+import { type Witnesses, witnessesIn } from './witness.ts'
 
 /** Documents that admit.ts has let in. */
 export interface Documents {
@@ -30,15 +28,6 @@ export interface Documents {
   readonly pool: Iterable<unknown>
   readonly draws: Iterable<unknown>
   readonly results: Iterable<unknown>
-}
-
-export interface DealtDraw {
-  readonly draw: Statement<DrawBody>
-  /** CID of the draw. */
-  readonly cid: string
-  /** The signature of R(epoch). */
-  readonly signature: Uint8Array
-  readonly assignments: readonly Assignment[]
 }
 
 export interface CertifiedUnit {
@@ -63,59 +52,32 @@ export const isUnitCertified = (window: WindowState | undefined, unit: number): 
 
 export const unitsCertified = ({ settled, certified }: WindowState): number => settled?.units ?? certified.size
 
-/** The lowest level among accounts. */
-export function levelAmong({ accounts }: State, keys: readonly string[]): Level {
-  const found = accounts.filter(({ account }) => keys.includes(account)).map(({ level }) => level)
-  return LEVELS[Math.min(...found.map((level) => LEVELS.indexOf(level)))] ?? 'UNTRUSTED'
-}
-
-/** By draw, whose the nodes on its roster were. */
-const rosters = new WeakMap<DrawBody, ReadonlyMap<string, string>>()
-
-/**
- * Whose a node was when the units of an epoch were dealt. If another account takes it for its own later, what it did then
- * is still the first one's.
- */
-export function accountAt({ draws, nodes }: Pick<State, 'draws' | 'nodes'>, epoch: number, node: string) {
-  const body = draws.get(epoch)?.draw.body
-  if (body && !rosters.has(body)) {
-    rosters.set(body, new Map(body.roster.map((entry) => [entry.node, entry.account])))
-  }
-  return (body && rosters.get(body)!.get(node)) ?? nodes.get(node)?.account
-}
-
 /** What a complete window comes to, whether it is settled or not. */
 export function summaryOf(state: State, { window, settled, certified }: WindowState): SettledWindow {
   if (settled) return settled
-  const units = [...certified.values()].map(({ assignment, results }) => ({
+  const units = [...certified.values()].map(({ assignment, results, settlement }) => ({
     epoch: assignment.epoch,
     result: results[0]!.item.result,
     accounts: results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? []),
+    auditors: settlement.auditors.flatMap((node) => accountAt(state, assignment.epoch, node) ?? []),
   }))
   const convictions = state.convictions.filter((c) => c.window === window).map(settledConviction)
   return settledWindow(state.genesis, window, units, convictions)
 }
 
-export interface AccountState {
-  readonly account: string
-  readonly name: string
-  readonly nodes: readonly string[]
-  /** Units certified with a result of this account. */
-  readonly units: number
-  readonly hardNumbers: number
-  /** R(e) of its newest certified unit. */
-  readonly lastRound: number | null
-  readonly level: Level
-}
-
 export interface State {
   readonly genesis: Genesis
+  /** Every pair of a node and an account that have agreed to it. */
+  readonly registered: Registered
+  /** By node, the account that rosters name for it: of several the first. */
   readonly nodes: ReadonlyMap<string, Registration>
   /** The newest of each node. */
   readonly heartbeats: ReadonlyMap<string, HeartbeatBody>
   readonly witnesses: Witnesses
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
+  /** CIDs of those that are witnessed by more than half of their roster. What others deal certifies and convicts nobody. */
+  readonly witnessed: ReadonlySet<string>
   /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
   readonly equivocations: readonly Equivocation[]
   /** Draws whose R(e) is not known yet. */
@@ -139,7 +101,7 @@ const NOWHERE: ReadonlySet<number> = new Set()
 
 /**
  * @param unitsPerWindow classes(genesis.partition).length
- * @param history        settled windows: documents about them are passed over
+ * @param history        settled windows: documents about them are passed over, while they stand
  */
 export function stateOf(
   genesis: Genesis,
@@ -148,39 +110,46 @@ export function stateOf(
   knowledge: Knowledge = NO_KNOWLEDGE,
   history: History = NO_HISTORY,
 ): State {
-  const nodes = readRegistrations(genesis, documents.accounts)
+  const registered = registeredIn(genesis, documents.accounts)
+  const nodes = ownersIn(registered)
   const statements = [...documents.pool].map((document) =>
     open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat'),
   )
   const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
   const witnesses = witnessesIn(statements, nodes)
-  const { draws, sealed, equivocations } = readDraws(genesis, documents.draws, witnesses)
+  const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered)
 
-  const evidence = evidenceOf(documents.results)
+  const evidence = evidenceOf(genesis, documents.results)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
   const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
   const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
   const convictions = convictionsOf(
-    (node, epoch) => accountAt({ draws, nodes }, epoch, node),
+    (node, epoch) =>
+      witnessed.has(draws.get(epoch)?.cid ?? '') ? accountAt({ draws, nodes }, epoch, node) : undefined,
     evidence,
     settlements.values(),
     before.map((conviction) => ({ ...conviction, reveals: [], claim: null })),
   )
   const convicted = new Set(convictions.map(({ account }) => account))
+  const fallen = [...history.values()].filter((window) => falls(window, convicted))
+  if (fallen.length > 0) return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history))
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
-  for (const { draw, cid, assignments } of dealt) {
-    const stands = isWitnessed(draw.body, witnesses.get(cid))
-    for (const assignment of assignments) {
+  const isConvictedAt = (epoch: number) => (node: string) =>
+    convicted.size > 0 && convicted.has(accountAt({ draws, nodes }, epoch, node) ?? '')
+  for (const draw of dealt) {
+    const stands = witnessed.has(draw.cid)
+    const isConvicted = isConvictedAt(draw.draw.body.epoch)
+    for (const [i, key] of keysOf(draw).entries()) {
+      const assignment = draw.assignments[i]!
       const { window, unit } = assignment
       if (history.has(window)) continue
       const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
       units.set(window, state)
-      const settlement = settlements.get(dealtUnitKey(assignment))
+      const settlement = settlements.get(key)
       if (!settlement) continue
       if (settlement.status === 'disputed') state.disputed.add(unit)
       if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
-      const isConvicted = (node: string) => convicted.has(accountAt({ draws, nodes }, assignment.epoch, node) ?? '')
       const results = certifying(settlement, isConvicted)
       if (results) state.certified.set(unit, { assignment, results, settlement })
     }
@@ -196,10 +165,12 @@ export function stateOf(
   const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
   return {
     genesis,
+    registered,
     nodes,
     heartbeats,
     witnesses,
     draws,
+    witnessed,
     equivocations,
     sealed,
     windows,
@@ -207,98 +178,24 @@ export function stateOf(
     settlements,
     convictions,
     refused: refusedIn(dealt, evidence, settlements, history),
-    wants: {
-      leaves: [...new Set([...settlements.values()].flatMap(({ wants }) => wants.leaves))],
-      // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
-      truths: [...settlements.values()].flatMap(({ wants }) =>
-        wants.truths.filter(
-          ({ claimants }) =>
-            claimants === null || claimants.some((node) => !convicted.has(nodes.get(node)?.account ?? '')),
-        ),
-      ),
-    },
-    accounts: accountsOf(genesis, { draws, nodes }, windows.values(), convicted, asOf(genesis, draws)),
+    wants: wantsIn(settlements.values(), (node) => [...registered.get(node)!.keys()].some((a) => convicted.has(a))),
+    accounts: accountsOf(genesis, { draws, nodes, registered }, windows.values(), convicted, asOf(genesis, draws)),
     frontier: frontierOf(genesis, complete),
   }
 }
 
-/** Of the accounts that have taken a node for their own, the earliest; of equal ones, that of the lower key. */
-const isEarlier = (a: Registration, b: Registration): boolean =>
-  a.round < b.round || (a.round === b.round && a.account < b.account)
-
-function readRegistrations(genesis: Genesis, documents: Iterable<unknown>): Map<string, Registration> {
-  const nodes = new Map<string, Registration>()
-  for (const document of documents) {
-    const registration = openRegistration(genesis, document)
-    const known = nodes.get(registration.node)
-    if (!known || isEarlier(registration, known)) nodes.set(registration.node, registration)
-  }
-  return nodes
-}
-
-/**
- * The draw of each epoch. Of several that which is witnessed, and of those that with the most accounts on its roster, so that
- * none sealed later, with a roster of a few who say so, can take its place; of those by whose turn it was. An exposed coordinator's stand only if they are witnessed: after that no honest node witnesses any.
- */
-function readDraws(genesis: Genesis, documents: Iterable<unknown>, witnesses: Witnesses) {
-  const signatures = new Map<number, Uint8Array>()
-  const statements: Statement<DrawBody>[] = []
-  for (const document of documents) {
-    const round = beaconDocument.safeParse(document)
-    if (round.success) signatures.set(round.data.round, round.data.signature)
-    else statements.push(open(statementDocument.parse(document).statement, drawBody, 'the draw'))
-  }
-  const draws = new Map<number, DealtDraw>()
-  const sealed = new Map<number, Statement<DrawBody>>()
-  const equivocations = equivocationsIn(statements)
-  const { coordinators } = genesis.body
-  const ordered = statements
-    .map((draw) => {
-      const stands = isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString()))
-      return { draw, isWitnessed: stands, witnessedOf: stands ? accountsOn(draw.body) : 0 }
-    })
-    .sort(
-      (a, b) =>
-        b.witnessedOf - a.witnessedOf ||
-        turnOf(coordinators, a.draw) - turnOf(coordinators, b.draw) ||
-        compareBytes(a.draw.bytes, b.draw.bytes),
-    )
-  for (const { draw, isWitnessed } of ordered) {
-    const { epoch } = draw.body
-    if (draws.has(epoch) || sealed.has(epoch)) continue
-    if (!isWitnessed && epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
-    const signature = signatures.get(seedRound(genesis, epoch))
-    try {
-      checkDraw(genesis, draw.body)
-      if (signature) draws.set(epoch, dealtDraw(genesis, draw, signature))
-      else sealed.set(epoch, draw)
-    } catch (error) {
-      if (!(error instanceof RuleError)) throw error
-    }
-  }
-  const byEpoch = <T>(map: Map<number, T>) => new Map([...map].sort(([a], [b]) => a - b))
-  return { draws: byEpoch(draws), sealed: byEpoch(sealed), equivocations: [...equivocations.values()] }
-}
-
-function settleAll(
-  genesis: Genesis,
-  nodes: ReadonlyMap<string, Registration>,
-  dealt: readonly DealtDraw[],
-  evidence: Evidence,
-  knowledge: Knowledge,
-  history: History,
-): Map<string, Settlement> {
-  const settlements = new Map<string, Settlement>()
-  const isAuditor = (node: string) => nodes.has(node)
-  for (const { assignments } of dealt) {
-    for (const assignment of assignments) {
-      if (history.has(assignment.window)) continue
-      const key = dealtUnitKey(assignment)
-      const ofUnit = evidence.units.get(key)
-      if (ofUnit) settlements.set(key, settle(genesis, assignment, ofUnit, knowledge, isAuditor))
-    }
-  }
-  return settlements
+/** What is known without windows that do not stand any more. Whoever was convicted in them stays so. */
+function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history: History): [Knowledge, History] {
+  const standing = new Map(history)
+  for (const { window } of fallen) standing.delete(window)
+  return [
+    {
+      leaves: (cid) => knowledge.leaves(cid),
+      truth: (leaf) => knowledge.truth(leaf),
+      convictions: [...knowledge.convictions, ...fallen.flatMap(({ convictions }) => convictions)],
+    },
+    standing,
+  ]
 }
 
 /**
@@ -311,6 +208,19 @@ function certifying(
 ): readonly Reveal[] | null {
   if (auditors.length > 0 && auditors.every(isConvicted)) return null
   return results.every(({ node }) => isConvicted(node)) ? null : results
+}
+
+function wantsIn(settlements: Iterable<Settlement>, isBanned: (node: string) => boolean): State['wants'] {
+  const leaves = new Set<string>()
+  const truths: WantedLeaf[] = []
+  for (const { wants } of settlements) {
+    for (const cid of wants.leaves) leaves.add(cid)
+    // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
+    for (const leaf of wants.truths) {
+      if (leaf.claimants === null || !leaf.claimants.every(isBanned)) truths.push(leaf)
+    }
+  }
+  return { leaves: [...leaves], truths }
 }
 
 /** Counts why answers do not count. What is said about a deal that is not known yet waits. */
@@ -327,74 +237,9 @@ function refusedIn(
   for (const settlement of settlements.values()) for (const reason of settlement.refused.values()) add(reason)
   const epochs = new Set(dealt.map(({ draw }) => draw.body.epoch))
   for (const [key, { reveals }] of evidence.units) {
+    if (settlements.has(key)) continue
     const [epoch, window] = key.split('/') as [string, string]
-    if (!settlements.has(key) && epochs.has(Number(epoch)) && !history.has(BigInt(window))) {
-      add('not-assigned', reveals.size)
-    }
+    if (epochs.has(Number(epoch)) && !history.has(BigInt(window))) add('not-assigned', reveals.size)
   }
   return refused
-}
-
-/** The newest R(e) that a dealt draw proves: what "now" is for the rules. */
-export const asOf = (genesis: Genesis, draws: ReadonlyMap<number, DealtDraw>): number =>
-  seedRound(genesis, Math.max(0, ...draws.keys()))
-
-/** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */
-const dealt = new WeakMap<Statement<DrawBody>, DealtDraw>()
-
-function dealtDraw(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8Array): DealtDraw {
-  const known = dealt.get(draw)
-  if (known && equalBytes(known.signature, signature)) return known
-  const cid = cidOf(draw.bytes).toString()
-  const fresh = { draw, cid, signature, assignments: assign(genesis, draw.body, signature) }
-  dealt.set(draw, fresh)
-  return fresh
-}
-
-function accountsOf(
-  genesis: Genesis,
-  state: Pick<State, 'draws' | 'nodes'>,
-  windows: Iterable<WindowState>,
-  convicted: ReadonlySet<string>,
-  now: number,
-): AccountState[] {
-  const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] } & { nodes: string[] }>()
-  for (const { account, node, name } of [...state.nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1))) {
-    const known = accounts.get(account)
-    if (known) known.nodes.push(node)
-    else {
-      accounts.set(account, {
-        account,
-        name,
-        nodes: [node],
-        units: 0,
-        hardNumbers: 0,
-        lastRound: null,
-        level: 'UNTRUSTED',
-      })
-    }
-  }
-  for (const { certified, settled } of windows) {
-    for (const [key, { units, hardNumbers, lastRound }] of settled?.credits ?? []) {
-      const account = accounts.get(key)
-      if (!account) continue
-      account.units += units
-      account.hardNumbers += hardNumbers
-      account.lastRound = Math.max(account.lastRound ?? 0, lastRound)
-    }
-    for (const { assignment, results } of certified.values()) {
-      for (const { node, item } of results) {
-        const account = accounts.get(accountAt(state, assignment.epoch, node) ?? '')
-        if (!account) continue
-        account.units++
-        account.hardNumbers += item.result.count
-        account.lastRound = Math.max(account.lastRound ?? 0, seedRound(genesis, assignment.epoch))
-      }
-    }
-  }
-  for (const account of accounts.values()) {
-    const idle = now - (account.lastRound ?? now)
-    account.level = convicted.has(account.account) ? 'BANNED' : levelOf(genesis, account.units, idle)
-  }
-  return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
 }

@@ -118,6 +118,8 @@ export const field = {
   network: z.string().regex(/^b[a-z2-7]{58}$/, 'must be a network id'),
   /** CIDv1 in base32: dag-cbor or raw, sha2-256. */
   cid: z.string().regex(/^b[a-z2-7]{58}$/, 'must be a CID'),
+  /** The one CIDv1 of a raw block by sha2-256, in base32 without stray bits: a block has this name and no second one. */
+  rawCid: z.string().regex(/^bafkrei[a-h][a-z2-7]{50}[aeimquy4]$/, 'must be the CID of a raw block'),
   count: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   positive: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
   bytes: sized,

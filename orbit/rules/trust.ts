@@ -7,7 +7,8 @@
  *             lies unused is worth less to whoever finds it. One more accepted unit restores what its units give.
  * Conviction. A signed wrong leaf, a result that is not the sum of its leaves, or two different results of one unit ban
  *             the account, by that evidence alone (convictions.ts): it is on no roster any more, and a unit that convicted
- *             accounts alone agree on is not certified. What it did together with others stands.
+ *             accounts alone agree on is not certified, also if its window is settled. What it did together with others
+ *             stands.
  * Re-entry.   A banned account stays banned. Its owner may register another, which pays the price again (puzzle.ts) and
  *             begins as UNTRUSTED. An account that only missed deadlines registers anew and goes on (roster.ts).
  */

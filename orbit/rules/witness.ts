@@ -15,7 +15,7 @@ export type Witnesses = ReadonlyMap<string, ReadonlyMap<string, Statement<Heartb
 /** @param nodes those that are registered */
 export function witnessesIn(
   heartbeats: Iterable<Statement<HeartbeatBody>>,
-  nodes: ReadonlyMap<string, unknown>,
+  nodes: Pick<ReadonlySet<string>, 'has'>,
 ): Witnesses {
   const witnesses = new Map<string, Map<string, Statement<HeartbeatBody>>>()
   for (const heartbeat of heartbeats) {

@@ -92,7 +92,7 @@ export function WindowTable({
   const gapSet = new Set(gaps)
   return (
     <table className="windows">
-      <caption>Every window with a finished unit, the newest first</caption>
+      <caption>Every window with a certified unit, and those that the frontier waits for, the newest first</caption>
       <thead>
         <tr>
           <th scope="col">Window</th>

@@ -101,13 +101,13 @@ function AccountPage(): JSX.Element {
         <div>
           <dt>Last heard of</dt>
           <dd>
-            {account.lastRound === null ? (
+            {account.seenAtRound === null ? (
               'never'
             ) : (
               <>
-                round <Num value={account.lastRound} />
+                round <Num value={account.seenAtRound} />
                 <span className="exact">
-                  {duration(data.asOf.time - roundTime(data, account.lastRound))} before this page was made
+                  {duration(data.asOf.time - roundTime(data, account.seenAtRound))} before this page was made
                 </span>
               </>
             )}
@@ -115,7 +115,9 @@ function AccountPage(): JSX.Element {
         </div>
       </dl>
       <p className="note">
-        Levels decide how often an account is audited and who votes. They never make a result count for more.
+        {data.network.adaptive
+          ? 'Levels decide how often an account is audited. In this network one result of a TRUSTED account and an audit of it may stand for those of several.'
+          : 'Levels decide how often an account is audited. They never make a result count for more.'}
       </p>
     </>
   )

@@ -138,7 +138,9 @@ function Believe(): JSX.Element {
         <p>
           Nobody chooses what to work on. The list of workers is closed first; then a random number that{' '}
           {network.beacon.kind === 'local' ? 'only the founder’s node' : 'nobody'} could know at the time deals out the
-          units. A result from anyone else does not count, so friends can’t arrange to confirm each other.
+          units. A result from anyone else does not count, so friends can’t arrange to confirm each other. Nor does it
+          help to ask for many units: an account is dealt at most twice what it has lately shown to do in one round of
+          dealing.
           {network.replication === 1 &&
             ' With one account to a unit, as on this network, the draw only decides who answers for it.'}
         </p>

@@ -83,7 +83,7 @@ function Progress({ data }: { data: SiteData }): JSX.Element {
       <h2 id="progress">Windows</h2>
       {all.length === 0 ? (
         <p className="empty">
-          No unit is finished yet. The first window starts at <Bound network={network} n={frontier} /> and holds{' '}
+          No unit is certified yet. The first window starts at <Bound network={network} n={frontier} /> and holds{' '}
           <Power exponent={network.windowBits} /> numbers in {counted(network.unitsPerWindow, 'unit')}.
         </p>
       ) : (

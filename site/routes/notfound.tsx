@@ -8,7 +8,7 @@ export function NotFound(): JSX.Element {
       <h1>There is no page here</h1>
       <p>
         The address may hold a typing error, or it names a window or an account that this edition of the site does not
-        have yet. A window has a page from its first finished unit on.
+        have yet. A window has a page from its first certified unit on.
       </p>
       <p>
         <SiteLink to="/">The frontier</SiteLink>, <SiteLink to="/windows/">all windows</SiteLink>,{' '}

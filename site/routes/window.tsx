@@ -42,17 +42,16 @@ function State({ data, window }: { data: SiteData; window: SiteWindow }): JSX.El
       </p>
     )
   }
-  const round = window.certifiedAtRound
+  const round = window.dealtAtRound
   return (
     <p className="lead">
-      Certified
+      Certified.
       {round !== null && (
         <>
           {' '}
-          in beacon round <Num value={round} />, <Time ms={roundTime(data, round)} />
+          Its last unit was dealt by beacon round <Num value={round} />, <Time ms={roundTime(data, round)} />.
         </>
       )}
-      .
     </p>
   )
 }

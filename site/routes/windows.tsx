@@ -34,7 +34,7 @@ function Windows(): JSX.Element {
       </p>
       {data.windows.length === 0 ? (
         <p className="empty">
-          No unit is finished yet. The first window will be <Num value={frontier >> BigInt(network.windowBits)} />.
+          No unit is certified yet. The first window will be <Num value={frontier >> BigInt(network.windowBits)} />.
         </p>
       ) : (
         <>

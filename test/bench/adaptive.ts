@@ -9,6 +9,7 @@ import type { Partition } from '../../kernels/unit.ts'
 import { readCertificate } from '../../orbit/rules/certificate.ts'
 import { writeCertificate } from '../../orbit/rules/certificate-writing.ts'
 import { Party } from '../orbit/rules/party.ts'
+import { median } from './median.ts'
 
 const units = Number(process.argv[2] ?? 5)
 const partition: Partition = { map: '3n+1', bits: 44, units: 16, leaves: 256, hardSteps: 320 }
@@ -19,7 +20,6 @@ const coreSeconds = () => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
 }
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
 async function timed(action: () => Promise<unknown>): Promise<number> {
   const started = coreSeconds()
   await action()

@@ -2,6 +2,9 @@
  * What 100,000 certified units cost: `bun test/bench/scale.ts [--windows 100] [--units 1000]`. A network of 20 accounts,
  * N = 3, with real statements and made-up results, lives through that many windows: each is dealt, answered, certified and
  * settled. Then what a newcomer and a command have to do (`npm run build` first).
+ *
+ * With `--live UNITS` instead: what a node does again and again while so many units are certified and not settled, which is to
+ * work out the state after each document.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,28 +17,69 @@ import { decodeSettled, encodeSettled, type SettledWindow } from '../../orbit/ru
 import { NO_KNOWLEDGE } from '../../orbit/rules/quorum.ts'
 import { stateOf, summaryOf } from '../../orbit/rules/state.ts'
 import { Party } from '../orbit/rules/party.ts'
+import { median } from './median.ts'
 
 const { values } = parseArgs({
-  options: { windows: { type: 'string', default: '100' }, units: { type: 'string', default: '1000' } },
+  options: {
+    windows: { type: 'string', default: '100' },
+    units: { type: 'string', default: '1000' },
+    live: { type: 'string' },
+  },
 })
 const windows = Number(values.windows)
 
 async function timed<T>(what: string, action: () => T | Promise<T>): Promise<T> {
   const before = performance.now()
+  const began = process.cpuUsage()
   const result = await action()
   const seconds = (performance.now() - before) / 1000
+  const { user, system } = process.cpuUsage(began)
   const mib = process.memoryUsage().rss / 2 ** 20
-  console.log(`${what.padEnd(48)} ${seconds.toFixed(2)} s   ${mib.toFixed(0)} MiB resident`)
+  const cpu = (user + system) / 1e6
+  console.log(`${what.padEnd(48)} ${seconds.toFixed(2)} s, ${cpu.toFixed(2)} s of CPU   ${mib.toFixed(0)} MiB resident`)
   return result
 }
-
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!
 
 const party = new Party({
   accounts: 20,
   partition: { bits: 40, units: Number(values.units), leaves: 1, hardSteps: 128 },
 })
 const perWindow = party.unitsPerWindow
+
+/** Units dealt in one epoch. */
+const AT_ONCE = 1000
+
+async function live(units: number): Promise<void> {
+  const stateNow = () => stateOf(party.genesis, perWindow, party.documents, NO_KNOWLEDGE)
+  await timed(`answering ${units} units`, () => {
+    for (let from = 0; from < units; from += AT_ONCE) {
+      const dealt = Math.min(AT_ONCE, units - from)
+      party.answerAll(party.seal(2 + from / AT_ONCE, dealt, { capacity: Math.ceil((dealt * 3) / 20) + 8, from }))
+    }
+    party.blocks.clear()
+  })
+  await timed('the state, from documents never seen before', stateNow)
+  const { node } = party.members[0]!
+  const round = 3 * (2 + Math.ceil(units / AT_ONCE))
+  const [next] = party.seal(round / 3, 1, { capacity: 1, from: units })
+  stateNow()
+  for (const [what, say] of [
+    ['nothing', () => {}],
+    ['a heartbeat', () => party.beat(node, round)],
+    ['the three results of one unit', () => party.answer(next!, next!.quorum)],
+  ] as const) {
+    say()
+    await timed(`the state after ${what}`, stateNow)
+  }
+  const certified = [...stateNow().windows.values()].reduce((sum, window) => sum + window.certified.size, 0)
+  if (certified !== units + 1) throw new Error(`${certified} units are certified`)
+}
+
+if (values.live !== undefined) {
+  await live(Number(values.live))
+  process.exit()
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'collatz-scale-'))
 const certificateOf = (window: bigint) => join(directory, `window-${window}.json`)
 mkdirSync(directory, { recursive: true })

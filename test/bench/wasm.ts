@@ -6,15 +6,18 @@
  * the median rate in numbers a second, and the median over the rounds of the ratio to each peer.
  *
  * A peer is a WebAssembly file with the exports of the prototypes: init(window, bits), run(),
- * runp(depth, residue lo, hi, image lo, hi, odds, evens, run, residue mod 9), get(i): count is get(4). Their checksums are not
- * compared, as they stop counting sigma at 480 steps.
+ * runp(depth, residue lo, hi, image lo, hi, odds, evens, run, residue mod 9), get(i): get(4) is the count, get(5) the
+ * checksum. All must find the same, to the bit, or there is nothing to compare.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { EMPTY, merge } from '../../kernels/result.ts'
 import { children, halves, ROOT } from '../../kernels/rules.ts'
 import type { ClassState } from '../../kernels/unit.ts'
 import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
+import { checksumHex } from '../../orbit/rules/events.ts'
+import { median } from './median.ts'
 
 const HARD_STEPS = 320
 const M64 = (1n << 64n) - 1n
@@ -28,9 +31,15 @@ interface Work {
   readonly numbers: number
 }
 
+interface Outcome {
+  readonly seconds: number
+  readonly count: number
+  readonly checksum: bigint
+}
+
 interface Runner {
   readonly name: string
-  run(work: Work): { seconds: number; count: number }
+  run(work: Work): Outcome
 }
 
 /** xorshift64*, so that every run of the bench does the same classes. */
@@ -76,12 +85,10 @@ function ours(name: string, module: WebAssembly.Module): Runner {
     run({ bits, window, states }) {
       const job = { bits, window, hardSteps: HARD_STEPS }
       kernel.start({ ...job, state: states[0]! }) // makes the tables
-      let count = 0
+      let total = EMPTY
       const start = performance.now()
-      for (const state of states) {
-        count += kernel.leaf({ ...job, state }).summary.count
-      }
-      return { seconds: (performance.now() - start) / 1000, count }
+      for (const state of states) total = merge(total, kernel.leaf({ ...job, state }).summary)
+      return { seconds: (performance.now() - start) / 1000, count: total.count, checksum: total.checksum }
     },
   }
 }
@@ -105,19 +112,21 @@ function peer(file: string): Runner {
         instance.init(work.window, work.bits)
         instances.set(work, instance)
       }
-      const count = instance.get(4)
+      const [count, checksum] = [instance.get(4), instance.get(5)]
       const start = performance.now()
       for (const { depth, residue, image, odds, evens, run } of work.states) {
         const mod9 = Number(residue % 9n)
         instance.runp(depth, residue & M64, residue >> 64n, image & M64, image >> 64n, odds, evens, run, mod9)
       }
       const seconds = (performance.now() - start) / 1000
-      return { seconds, count: Number(instance.get(4) - count) }
+      return {
+        seconds,
+        count: Number(instance.get(4) - count),
+        checksum: BigInt.asUintN(64, instance.get(5) - checksum),
+      }
     },
   }
 }
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
 const { values } = parseArgs({
   options: {
@@ -150,9 +159,12 @@ for (const make of works) {
   for (let round = -1; round < Number(values.rounds); round++) {
     // round -1 warms up
     const results = runners.map((runner) => runner.run(work))
-    for (const [i, { count, seconds: s }] of results.entries()) {
-      if (count !== results[0]!.count) {
-        throw new Error(`${runners[i]!.name} finds ${count} hard numbers in ${work.name}, not ${results[0]!.count}`)
+    for (const [i, { count, checksum, seconds: s }] of results.entries()) {
+      const kernel = results[0]!
+      if (count !== kernel.count || checksum !== kernel.checksum) {
+        throw new Error(
+          `${runners[i]!.name} finds ${count} hard numbers, checksum ${checksumHex(checksum)}, in ${work.name}, not ${kernel.count}, ${checksumHex(kernel.checksum)}`,
+        )
       }
       if (round >= 0) seconds[i]!.push(s)
     }

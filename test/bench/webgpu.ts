@@ -78,7 +78,8 @@ const limit = 1000 * Number(values.seconds) + WARM_UP
 const start = performance.now()
 /** From the end of the warm-up on. */
 let from = start
-let before = { ...engine.counters }
+let before = engine.counters
+let busyBefore = engine.gpuMs
 let warm = false
 let weight = 0
 let leaves = 0
@@ -96,7 +97,8 @@ for (let index = firstUnit; !abort.signal.aborted; index = (index + 1) % all.len
     if (!warm && now - start > WARM_UP) {
       warm = true
       from = now
-      before = { ...engine.counters }
+      before = engine.counters
+      busyBefore = engine.gpuMs
       return
     }
     if (now - start > limit) abort.abort()
@@ -117,10 +119,10 @@ for (let index = firstUnit; !abort.signal.aborted; index = (index + 1) % all.len
 }
 const seconds = (performance.now() - from) / 1000
 const after = engine.counters
-const stage = (name: keyof typeof after) => after[name] - before[name]
+const stage = (name: string) => (after[name] ?? 0) - (before[name] ?? 0)
 const standardDeviation = Math.sqrt(variance)
 const numbers = (weight / windowWeight) * 2 ** bits
-const busy = stage('gpuMs') / 1000
+const busy = ((engine.gpuMs ?? 0) - (busyBefore ?? 0)) / 1000
 
 let checked: boolean | null = null
 if (values.check && sample) {

@@ -25,7 +25,7 @@ import { beaconAt, type Claim, Party } from '../orbit/rules/party.ts'
 import { verify as verifyAgain } from '../verifier/verify.mjs'
 import { Desk, type Outcome } from './program.ts'
 
-setDefaultTimeout(180_000)
+setDefaultTimeout(300_000)
 
 /** Everybody's leaves are the true ones, but for those who claim another variant. */
 class RealParty extends Party {
@@ -139,7 +139,7 @@ describe('a fraud proof', () => {
 
   test('about a leaf that was signed right does not hold', async () => {
     const honest = unit.quorum[0]!
-    const reveal = state.evidence.units.get(`2/${unit.window}/${unit.unit}`)!.reveals.get(honest)!
+    const reveal = state.evidence.units.get(`2/${unit.window}/${unit.unit}`)!.reveals.get(honest)![0]!
     for (const index of [0, 2, leavesOf(genesis.partition, unit.unit).length - 1]) {
       const bytes = writeFraudProof(
         state,
@@ -167,7 +167,7 @@ describe('a fraud proof', () => {
       expect(outcome.code).toBe(65)
     }
     isOneClearLine(await desk.run('verify', proof, '--network', 'bafyother'), /DOES NOT HOLD.*not bafyother/)
-    isOneClearLine(await desk.run('verify', proof, '--leaves', '3'), /--leaves is for certificates/)
+    isOneClearLine(await desk.run('verify', proof, '--leaves', '3'), /--leaves and --units are for certificates/)
   })
 
   test('can be mistaken for a certificate by nobody', async () => {
@@ -212,7 +212,7 @@ describe('account show', () => {
     const said = JSON.parse(ok(await desk.run('account', 'show', account, '--json')))
     expect(said).toMatchObject({
       level: 'BANNED',
-      missesInARow: null,
+      missBalance: null,
       convictions: [{ kind, evidence, proof, leaf: 2 }],
     })
   })

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Machine } from '../network/processes.ts'
 
-setDefaultTimeout(180_000)
+setDefaultTimeout(300_000)
 
 const founder = new Machine('publisher')
 const reader = new Machine('reader')
@@ -58,6 +58,23 @@ test('serve: the page comes over HTTP, and what is not there is a 404', async ()
   expect((await fetch(`${url}nowhere`)).status).toBe(404)
   child.kill('SIGINT')
   expect(await child.exited).toBe(0)
+})
+
+test('serve: Ctrl-C while the page is still being built is heard', async () => {
+  const binary = new URL('../../dist/collatz', import.meta.url).pathname
+  // Whenever it comes: before the handler is there, while the page is built, while it is served.
+  for (const wait of [400, 700, 1000, 1500]) {
+    const child = Bun.spawn([binary, 'leaderboard', 'serve', '--port', '0'], {
+      env: { ...process.env, COLLATZ_HOME: founder.home },
+      stdout: 'ignore',
+      stderr: 'ignore',
+    })
+    await Bun.sleep(wait)
+    child.kill('SIGINT')
+    expect(await Promise.race([child.exited.then(() => 'ended'), Bun.sleep(60_000).then(() => 'still there')])).toBe(
+      'ended',
+    )
+  }
 })
 
 test('publish through the running node; another node resolves the name and gets the same bytes', async () => {

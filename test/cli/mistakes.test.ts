@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { Desk, type Outcome } from './program.ts'
 
-setDefaultTimeout(180_000)
+setDefaultTimeout(300_000)
 
 const desk = new Desk()
 let certificate: string
@@ -39,16 +39,33 @@ function fingerprint(directory: string): string {
 }
 
 const cases: readonly [string, readonly string[], RegExp][] = [
-  ['an unknown command', ['wrok'], /unknown command "collatz wrok".*--help/],
+  ['an unknown command', ['wrok'], /unknown command "collatz wrok": did you mean "collatz work"\?.*--help/],
+  ['an unknown command that is like none', ['compute'], /unknown command "collatz compute": see `collatz --help`/],
+  ['an unknown command beside a file', ['verify', 'windw', '3'], /"3": did you mean "collatz verify window"\? see/],
+  [
+    'a tuning told how to bench',
+    ['bench', '--tune', '--seconds', '5', '--engine', 'exact'],
+    /leave --seconds and --engine/,
+  ],
   ['an unknown command of a group', ['leaderboard', 'bild'], /unknown command "collatz leaderboard bild"/],
   ['an unknown flag', ['status', '--jsno'], /unknown flag --jsno.*collatz status --help/],
   ['a flag without its value', ['work', '--units'], /--units/],
+  [
+    'relays of a network that has none',
+    ['init', '--local', '--relays', 'https://api.drand.sh'],
+    /--relays is for networks/,
+  ],
+  ['relays that are none', ['init', '--production', '--relays', 'drand'], /"drand" is not the URL of a drand relay/],
+  ['no relays', ['init', '--production', '--relays', ','], /--relays names no relay/],
   ['an argument too many', ['status', 'now'], /unexpected argument "now"/],
   ['units that are no number', ['work', '--units', 'many'], /--units is "many".*whole number/],
   ['no units', ['work', '--units', '0'], /--units is "0"/],
   ['init without a kind', ['init'], /--local.*--production/],
   ['init of both kinds', ['init', '--local', '--production'], /--local.*--production/],
   ['a window size out of range', ['init', '--local', '--bits', '99'], /--bits is "99".*20 to 71/],
+  ['an empty window size', ['init', '--local', '--bits', ''], /--bits is ""/],
+  ['an empty data directory', ['init', '--local', '--data', ''], /--data is empty/],
+  ['leaves of a number', ['verify', '27', '--leaves', '3'], /--leaves is for files, and 27 is a number/],
   ['a second init', ['init', '--local'], /already belongs to network.*nothing was changed/],
   ['joining from a directory in use', ['join', '/ip4/127.0.0.1/tcp/9'], /already belongs to network/],
   ['a window below the baseline', ['certificate', '5'], /window 5 is out of range/],
@@ -57,6 +74,11 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['verifying a file that is not there', ['verify', '/nowhere/x.json'], /no file \/nowhere\/x.json/],
   ['verifying a folder', ['verify', '/'], /not a file/],
   ['a page folder that is somebody else’s', ['leaderboard', 'build', '--out', '/etc'], /\/etc/],
+  [
+    'serving at an address of another machine',
+    ['leaderboard', 'serve', '--host', '192.0.2.1'],
+    /not an address of this/,
+  ],
   ['serving what is no page', ['leaderboard', 'serve', '--dir', '/etc', '--port', '0'], /\/etc/],
   ['a port that is none', ['leaderboard', 'serve', '--port', '99999'], /--port is "99999"/],
   ['an address that is none', ['node', '--listen', 'localhost:80'], /not a multiaddr/],
@@ -66,6 +88,12 @@ test.each(cases)('%s', async (_, args, says) => {
   const before = fingerprint(desk.path('data'))
   isOneClearLine(await desk.run(...args), says)
   expect(fingerprint(desk.path('data'))).toBe(before)
+})
+
+test('what names no relay is a mistake of usage', async () => {
+  for (const relays of ['drand', ',']) {
+    expect((await desk.run('init', '--production', '--relays', relays)).code).toBe(64)
+  }
 })
 
 describe('with no network yet', () => {
@@ -80,6 +108,10 @@ describe('with no network yet', () => {
     ['leaderboard build --out x'],
     ['pool'],
     ['draw'],
+    ['verify draw 3'],
+    ['security'],
+    ['coordinate'],
+    ['decline'],
     ['account show'],
   ])('%s says how to begin', async (command) => {
     isOneClearLine(await empty.run(...command.split(' ')), /no network in .*collatz init --local/)
@@ -146,6 +178,14 @@ describe('a certificate', () => {
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ valid: true, start: (1n << 71n).toString() })
     expect(JSON.parse(stdout).recomputed).toHaveLength(3)
+  })
+
+  test('whole units of it are recomputed on request', async () => {
+    const { stdout } = await desk.run('verify', certificate, '--json', '--leaves', '0', '--units', '0')
+    const { recomputed, leaves, units } = JSON.parse(stdout)
+    expect(recomputed).toEqual(Array.from({ length: leaves / units }, (_, leaf) => ({ unit: 0, leaf })))
+    isOneClearLine(await desk.run('verify', certificate, '--units', '60000'), /has no leaves of unit 60000/)
+    isOneClearLine(await desk.run('verify', certificate, '--units', '1;2'), /--units is "1;2"/)
   })
 })
 

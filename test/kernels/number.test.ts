@@ -46,6 +46,16 @@ describe('report on a number', () => {
     expect(report.witness!.smaller).toBe(2n ** 9999n - 1n)
   })
 
+  test('what takes long says how far it is', () => {
+    const told: number[] = []
+    reportNumber(2n ** 20_000n - 1n, '3n+1', undefined, (fraction) => told.push(fraction))
+    expect(told.length).toBeGreaterThan(10)
+    expect(told).toEqual(told.toSorted((a, b) => a - b))
+    expect(told[0]).toBeGreaterThanOrEqual(0)
+    expect(told.at(-1)).toBeGreaterThan(0.85)
+    expect(told.at(-1)).toBeLessThanOrEqual(1)
+  })
+
   test('on a drill map a cycle makes a candidate, and what falls into it from above does not', () => {
     expect(reportNumber(5n, '3n-1')).toMatchObject({
       converges: false,

@@ -130,4 +130,40 @@ describe('a list of hard numbers', () => {
     expect(fast).toEqual(exact!)
     expect(fast!.length).toBe(200)
   })
+
+  test('by the exact engine can be stopped in the middle of a leaf', async () => {
+    const oneLeaf: Partition = { map: '3n+1', bits: 22, units: 1, leaves: 1, hardSteps: 80 }
+    const stopping = new AbortController()
+    let turns = 0
+    const turn = () => {
+      if (++turns === 3) stopping.abort()
+      setTimeout(turn)
+    }
+    const list = hardNumbersIn(createExactEngine(), kernel, oneLeaf, 1n << 49n, {
+      signal: stopping.signal,
+      onProgress: ({ doing }) => doing === 'listing' && turns === 0 && turn(),
+    })
+    await expect(list).rejects.toThrow('aborted')
+  })
+
+  test('has all that no rule drops, whatever the bound: here the cycles of 3n-1', async () => {
+    const drill: Partition = { map: '3n-1', bits: 20, units: 1, leaves: 4, hardSteps: 80 }
+    const list = (above?: bigint) =>
+      hardNumbersIn(createExactEngine(), kernel, drill, 0n, above === undefined ? {} : { above })
+    const open = (await list()).filter(({ sigma: at }) => at === null)
+    expect(open.map(({ n }) => n)).toContain(17n)
+    expect(await list(10n ** 100n)).toEqual(open)
+  })
+
+  test('tells how far it is, in counting and in listing', async () => {
+    const small: Partition = { map: '3n+1', bits: 20, units: 1, leaves: 8, hardSteps: 80 }
+    const told: [string, number][] = []
+    await hardNumbersIn(createExactEngine(), kernel, small, 1n << 51n, {
+      onProgress: ({ fraction, doing }) => told.push([doing, fraction]),
+    })
+    expect(told.map(([, fraction]) => fraction)).toEqual(told.map(([, fraction]) => fraction).sort((a, b) => a - b))
+    expect(told.filter(([doing]) => doing === 'listing').length).toBe(8)
+    expect(told.at(-1)![1]).toBeGreaterThan(0.9)
+    expect(told.at(-1)![1]).toBeLessThanOrEqual(1)
+  })
 })

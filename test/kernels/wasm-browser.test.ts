@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core'
 import { buildKernel } from '../../kernels/wasm/build.ts'
 import { CHROMIUM, hasChromium } from '../chromium.ts'
 
-setDefaultTimeout(90_000)
+setDefaultTimeout(300_000)
 if (!hasChromium()) console.log(`No ${CHROMIUM}: the wasm engine is not tried in a browser`)
 
 async function bundle(entry: string): Promise<string> {

@@ -9,7 +9,7 @@ import { ROWS } from '../../kernels/webgpu/tables.ts'
 type Source = (code: string) => string
 type Data = (words: Uint32Array<ArrayBuffer>, buffer: GPUBuffer) => Uint32Array<ArrayBuffer> | null
 
-interface Hooks {
+export interface Hooks {
   /** Rewrites shaders. */
   readonly source?: Source
   /** Rewrites what is written to buffers, or drops it (null). */
@@ -18,6 +18,12 @@ interface Hooks {
   readonly rows?: (rows: number) => number
   /** Rewrites the workgroups of the second kernel. */
   readonly deep?: (workgroups: number) => number
+  /** Rewrites the sizes of buffers: what the device has no room for is refused by itself. */
+  readonly size?: (bytes: number) => number
+  /** Rewrites what the adapter is asked for. */
+  readonly request?: (descriptor: GPUDeviceDescriptor) => GPUDeviceDescriptor
+  /** Milliseconds after which the device says that it is lost. */
+  readonly lostAfter?: number
 }
 
 /**
@@ -40,7 +46,9 @@ export class HookedGpu {
     const requestAdapter = async () => {
       const { adapter, device } = await this.#device
       const { features, info, limits } = adapter
-      return { features, info, limits, requestDevice: async () => device }
+      const requestDevice = async (descriptor: GPUDeviceDescriptor) =>
+        this.#hooks.request ? adapter.requestDevice(this.#hooks.request(descriptor)) : device
+      return { features, info, limits, requestDevice }
     }
     return { requestAdapter } as unknown as GPU
   }
@@ -64,6 +72,15 @@ export class HookedGpu {
     })
     const destroy = device.destroy.bind(device)
     device.destroy = () => {}
+    const { lost } = device
+    const lostLater = lost.then(async (info) => {
+      if (this.#hooks.lostAfter) await Bun.sleep(this.#hooks.lostAfter)
+      return info
+    })
+    Object.defineProperty(device, 'lost', { value: lostLater })
+    const createBuffer = device.createBuffer.bind(device)
+    device.createBuffer = (descriptor) =>
+      createBuffer({ ...descriptor, size: this.#hooks.size?.(descriptor.size) ?? descriptor.size })
     const createShaderModule = device.createShaderModule.bind(device)
     device.createShaderModule = (descriptor) => {
       const code = this.#hooks.source?.(descriptor.code) ?? descriptor.code

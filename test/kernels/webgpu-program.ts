@@ -3,18 +3,23 @@
  * loaded: one scenario, whose findings are printed as one line of JSON. Compiled, it also shows that a binary has it all.
  */
 import { createExactEngine } from '../../kernels/exact.ts'
-import { classes } from '../../kernels/partition.ts'
 import { sameSummary } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Partition, Unit, UnitResult } from '../../kernels/unit.ts'
+import { openWasmEngine } from '../../kernels/wasm/engine.ts'
 import { dawn } from '../../kernels/webgpu/dawn.ts'
+import { openDevice } from '../../kernels/webgpu/device.ts'
 import { WebgpuEngine, type WebgpuOptions } from '../../kernels/webgpu/engine.ts'
 import { openWebgpuEngine } from '../../kernels/webgpu/open.ts'
 import { DEFAULTS, SOFTWARE } from '../../kernels/webgpu/settings.ts'
 import { tune } from '../../kernels/webgpu/tune.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
-import { Random } from './random.ts'
+import { randomLeaves, randomUnits } from './random-units.ts'
+import { agreesWithTask, BARINA_TASKS, EASILY_LOST, HARD_WINDOWS, HIGH_RECORDS, leafOfEasilyLost } from './truth.ts'
 import { FAULTS, HookedGpu, holdsSeeds } from './webgpu-faults.ts'
 
+// Values of GPUBufferUsage and GPUMapMode (WebGPU, sections 5.1 and 5.2).
+const MAP_READ = 1
+const COPY_DST = 8
 const software: WebgpuOptions = { allowSoftware: true }
 const partition = (bits: number, units: number, leaves: number, hardSteps = bits + 58): Partition => ({
   map: '3n+1',
@@ -25,7 +30,11 @@ const partition = (bits: number, units: number, leaves: number, hardSteps = bits
 })
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const same = (a: UnitResult, b: UnitResult) =>
-  sameSummary(a, b) && hex(a.root) === hex(b.root) && a.candidates.length === b.candidates.length
+  sameSummary(a, b) &&
+  hex(a.root) === hex(b.root) &&
+  a.candidates.length === b.candidates.length &&
+  a.leaves.length === b.leaves.length &&
+  a.leaves.every((leaf, i) => sameSummary(leaf, b.leaves[i]!))
 
 /** What an error says of itself: "DeviceLost: The GPU ...". */
 async function errorOf(action: () => Promise<unknown>): Promise<string> {
@@ -61,28 +70,68 @@ async function golden(engine: WebgpuEngine) {
   return { wrong }
 }
 
-/** 200 random units like those of the wasm engine's test, and some where images leave 128 bits. */
-async function random(engine: WebgpuEngine) {
+/** The 200 random units and the leaves of large windows that the wasm engine's tests have too, by all three engines. */
+async function random(webgpu: WebgpuEngine) {
   const exact = createExactEngine()
-  const random = new Random(20)
+  const wasm = await openWasmEngine({ workers: 1 })
+  const wrong: string[] = []
+  const units = randomUnits()
+  for (const unit of units) {
+    const truth = await exact.verify(unit)
+    for (const engine of [wasm, webgpu]) {
+      const result = await engine.verify(unit)
+      if (!same(result, truth)) wrong.push(`${engine.name}: ${nameOf(unit)}`)
+    }
+  }
+  const leaves = randomLeaves()
+  for (const { unit, leaf } of leaves) {
+    const truth = await exact.verifyLeaf(unit, leaf)
+    for (const engine of [wasm, webgpu]) {
+      const found = await engine.verifyLeaf(unit, leaf)
+      if (!sameSummary(found, truth)) wrong.push(`${engine.name}: leaf ${leaf} of ${nameOf(unit)}`)
+    }
+  }
+  await wasm.close()
+  return { units: units.length, leaves: leaves.length, wrong }
+}
+
+/** Where images leave 128 bits, which the wasm engine does not do. */
+async function beyond(engine: WebgpuEngine) {
+  const exact = createExactEngine()
   const wrong: string[] = []
   let units = 0
-  const compare = async (unit: Unit) => {
-    units++
-    const [a, b] = [await engine.verify(unit), await exact.verify(unit)]
-    if (!same(a, b)) wrong.push(nameOf(unit))
-  }
-  for (let i = 0; i < 200; i++) {
-    const bits = 20 + random.below(5)
-    const height = 20 + random.below(77)
-    const of = partition(bits, 2 ** (bits - 18), 1 + random.below(12), bits + 58 + random.below(60))
-    const window = random.bits(Math.max(0, Math.min(96, height) - bits))
-    await compare({ partition: of, window, index: random.below(classes(of).length) })
-  }
   for (const window of [2n ** 108n - 1n, 2n ** 104n + 12345n, 2n ** 100n]) {
-    for (let index = 0; index < 4; index++) await compare({ partition: partition(20, 4, 8), window, index })
+    for (let index = 0; index < 4; index++) {
+      const unit = { partition: partition(20, 4, 8), window, index }
+      units++
+      if (!same(await engine.verify(unit), await exact.verify(unit))) wrong.push(nameOf(unit))
+    }
   }
   return { units, wrong }
+}
+
+/** Known answers from outside: whole windows, path records, Barina's tasks, the number that is easily lost. */
+async function known(engine: WebgpuEngine) {
+  const wrong: string[] = []
+  for (const { bits, window, hardSteps, count, checksum } of HARD_WINDOWS) {
+    const found = await whole(engine, bits, window, hardSteps)
+    if (found.count !== count || found.checksum !== checksum) wrong.push(`window ${window} of 2^${bits}`)
+  }
+  for (const [i, { n, value }] of HIGH_RECORDS.entries()) {
+    for (const bits of i < HIGH_RECORDS.length - 3 ? [20] : [20, 24]) {
+      const { peak } = await whole(engine, bits, n >> BigInt(bits), bits + 58)
+      if (peak?.n !== n || peak.value !== value) wrong.push(`path record ${n} in a window of 2^${bits}`)
+    }
+  }
+  let hard = 0
+  for (const task of BARINA_TASKS) {
+    const found = await agreesWithTask(engine, task)
+    if (found.hard) hard++
+    if (!found.right) wrong.push(`task ${task.id}`)
+  }
+  const { count, peak } = await leafOfEasilyLost(engine)
+  if (count !== 1 || peak?.n !== EASILY_LOST) wrong.push(`${EASILY_LOST}`)
+  return { windows: HARD_WINDOWS.length, records: HIGH_RECORDS.length, hardTasks: hard, wrong }
 }
 
 async function interrupted(engine: WebgpuEngine) {
@@ -154,9 +203,12 @@ async function agreement() {
     adapter: engine.adapter,
     golden: await golden(engine),
     random: await random(engine),
+    beyond: await beyond(engine),
+    known: await known(engine),
     interrupted: await interrupted(engine),
     refused: await refused(engine),
     counters: engine.counters,
+    gpuMs: engine.gpuMs,
     closed: await closed(engine),
   }
 }
@@ -278,6 +330,21 @@ async function lost(gpu: HookedGpu) {
   return { error, again, leaves: done.size, right }
 }
 
+/** The device went away while the engine slept until an answer would be there, and now it reads. */
+async function lostAsleep(gpu: HookedGpu) {
+  const unheard: string[] = []
+  const hear = (reason: unknown) => unheard.push(String(reason))
+  process.on('unhandledRejection', hear)
+  const device = await openDevice(gpu.with({}), software)
+  await device.gpu.lost
+  const buffer = device.gpu.createBuffer({ size: 4, usage: MAP_READ | COPY_DST })
+  const error = await errorOf(() => device.orLost(buffer.mapAsync(MAP_READ)))
+  // Bun tells of an unheard rejection some turns after it.
+  for (let turn = 0; turn < 20; turn++) await Bun.sleep(10)
+  process.off('unhandledRejection', hear)
+  return { error, unheard }
+}
+
 /** A GPU that errs. */
 async function trouble() {
   const gpu = new HookedGpu(await dawn())
@@ -289,6 +356,7 @@ async function trouble() {
     tuning: await tuning(gpu),
     noticed: await noticed(gpu),
     lost: await lost(gpu),
+    lostAsleep: await lostAsleep(gpu),
   }
 }
 

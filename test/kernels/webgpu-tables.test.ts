@@ -260,7 +260,7 @@ describe('batches', () => {
       'expandBits must be a whole number from 8 to 20',
     )
     expect(() => checkSettings({ ...DEFAULTS, threads: 48 })).toThrow('threads must be 32, 64 or 128')
-    expect(() => checkSettings({ ...DEFAULTS, batchMs: 500 })).toThrow('batchMs must be a whole number from 1 to 200')
+    expect(() => checkSettings({ ...DEFAULTS, batchMs: 500 })).toThrow('batchMs must be a whole number from 1 to 199')
   })
 })
 

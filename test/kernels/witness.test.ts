@@ -15,7 +15,7 @@ import {
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 function witness(n: bigint, map: '3n+1' | '3n-1' | '5n+1' = '3n+1'): Witness {
   const verdict = sigma(n, map, { steps: LIMITS.steps, bits: 100_000 })

@@ -5,7 +5,7 @@ import { readSource } from '../../cli/source.ts'
 import { openHome } from '../../orbit/node/home.ts'
 import { Machine } from './processes.ts'
 
-setDefaultTimeout(150_000)
+setDefaultTimeout(600_000)
 
 const [founder, second] = ['founder', 'second'].map((name) => new Machine(name)) as [Machine, Machine]
 
@@ -16,17 +16,19 @@ afterAll(async () => {
 test('both seal draws in turn; one that seals nothing any more is stepped in for', async () => {
   const { node: key } = JSON.parse(await second.run('coordinate', '--prepare', '--json'))
   expect(JSON.parse(await second.run('coordinate', '--prepare', '--json')).node).toBe(key)
-  const size = ['--bits', '30', '--replication', '2', '--coordinators', key]
+  const size = ['--bits', '30', '--replication', '2', '--allowance', '2', '--coordinators', key]
   await founder.run('init', '--local', ...size, '--name', 'founder', '--listen', '/ip4/127.0.0.1/tcp/0')
   const node = founder.start('work', '--cpu', '1', '--capacity', '2')
   await second.run('join', await founder.address(), '--name', 'second')
-  second.start('work', '--cpu', '1', '--capacity', '2')
+  // It asks for more than it has shown work for.
+  second.start('work', '--cpu', '1', '--capacity', '64')
+  await second.address()
   const sealers = async () => {
     const { state } = await readSource(openHome(second.home))
     return [...state.draws].map(([epoch, { draw }]) => ({ epoch, coordinator: draw.signer }))
   }
   const distinct = async () => new Set((await sealers()).map(({ coordinator }) => coordinator))
-  for (let i = 0; (await distinct()).size < 2 && i < 60; i++) await Bun.sleep(1000)
+  for (let i = 0; (await distinct()).size < 2 && i < 300; i++) await Bun.sleep(1000)
   expect(await distinct()).toContain(key)
   expect((await distinct()).size).toBe(2)
 
@@ -35,10 +37,17 @@ test('both seal draws in turn; one that seals nothing any more is stepped in for
   const last = Math.max(...(await sealers()).map(({ epoch }) => epoch))
   founder.startScript(join(import.meta.dir, 'rogue.ts'), founder.home, 'idle')
   const later = async () => (await sealers()).filter(({ epoch }) => epoch > last + 1)
-  for (let i = 0; (await later()).length < 3 && i < 80; i++) await Bun.sleep(1000)
+  for (let i = 0; (await later()).length < 3 && i < 300; i++) await Bun.sleep(1000)
   const newest = await later()
   expect(newest.length).toBeGreaterThanOrEqual(3)
   expect(new Set(newest.map(({ coordinator }) => coordinator))).toEqual(new Set([key]))
+  const { state } = await readSource(openHome(second.home))
+  const tickets = [...state.draws.values()].flatMap(({ draw: { body } }) =>
+    body.roster.flatMap(({ node: of, capacity }) => (of === key ? [capacity] : [])),
+  )
+  expect(tickets.length).toBeGreaterThan(2)
+  // With two units an epoch between the two of them its best epoch has two, and twice that is four.
+  expect(Math.max(...tickets)).toBeLessThanOrEqual(4)
   // Epochs of both parities: those too in which it was the other's turn.
   expect(new Set(newest.map(({ epoch }) => epoch % 2)).size).toBe(2)
 })

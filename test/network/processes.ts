@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { askNode, ControlError } from '../../orbit/node/control.ts'
 import type { Conviction } from '../../orbit/rules/convictions.ts'
+import type { Level } from '../../orbit/rules/trust.ts'
 
 const binary = resolve(import.meta.dir, '../../dist/collatz')
 
 export interface Status {
-  readonly network: { readonly id: string; readonly unitsPerWindow: number }
+  readonly network: { readonly id: string; readonly unitsPerWindow: number; readonly beaconRound: number | null }
   readonly frontier: { readonly below: string; readonly sentence: string; readonly windows: number }
   readonly windows: readonly { readonly window: string; readonly certified: number; readonly complete: boolean }[]
   readonly units: { readonly certified: number; readonly results: number; readonly refused: Record<string, number> }
@@ -15,14 +17,25 @@ export interface Status {
     readonly account: string
     readonly name: string
     readonly units: number
-    readonly level: string
+    readonly level: Level
   }[]
-  readonly convictions: readonly Pick<Conviction, 'account' | 'kind'>[]
+  readonly convictions: readonly (Pick<Conviction, 'account' | 'node' | 'kind' | 'epoch'> & {
+    readonly window: string
+  })[]
   readonly running: boolean
   readonly equivocations: readonly { readonly coordinator: string; readonly epoch: number }[]
-  readonly draws: { readonly refused: readonly { readonly epoch: number; readonly fault: string }[] } | null
+  readonly draws: {
+    readonly witnessed: number
+    readonly refused: readonly { readonly epoch: number; readonly fault: string }[]
+  } | null
   readonly node: { readonly addresses: readonly string[] } | null
   readonly peers: readonly unknown[]
+}
+
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
 }
 
 export class Machine {
@@ -40,23 +53,33 @@ export class Machine {
 
   /** Runs a command to its end. @throws when it fails */
   async run(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.outcome(...args)
+    if (code !== 0) throw new Error(`collatz ${args.join(' ')} exited with ${code}: ${stderr}`)
+    return stdout
+  }
+
+  /** Runs a command to its end, however that is. */
+  async outcome(...args: string[]): Promise<Outcome> {
     const child = Bun.spawn([binary, ...args], {
       env: this.environment(),
       stdout: 'pipe',
       stderr: 'pipe',
       stdin: 'ignore',
     })
-    const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-    const code = await child.exited
-    if (code !== 0) throw new Error(`collatz ${args.join(' ')} exited with ${code}: ${errors}`)
-    return output
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+    return { code: await child.exited, stdout, stderr }
   }
 
   /** Starts a command and leaves it running. */
   start(...args: string[]): Bun.Subprocess {
+    return this.startWriting('ignore', ...args)
+  }
+
+  /** Likewise. @param stdout where to */
+  startWriting(stdout: Bun.BunFile | 'ignore', ...args: string[]): Bun.Subprocess {
     const child = Bun.spawn([binary, ...args], {
       env: this.environment(),
-      stdout: 'ignore',
+      stdout,
       stderr: 'ignore',
       stdin: 'ignore',
     })
@@ -76,12 +99,18 @@ export class Machine {
     return child
   }
 
+  /** Of a running node it is asked for as the program asks for it, without starting the program each time. */
   async status(): Promise<Status> {
-    return JSON.parse(await this.run('status', '--json'))
+    try {
+      return JSON.parse(await askNode<string>(this.home, 'status'))
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error
+      return JSON.parse(await this.run('status', '--json'))
+    }
   }
 
-  /** Asks for the status again and again until it is as wished. */
-  async until(wish: (status: Status) => boolean, what: string, seconds = 90): Promise<Status> {
+  /** Asks for the status again and again until it is as wished. A slow machine may take long. */
+  async until(wish: (status: Status) => boolean, what: string, seconds = 500): Promise<Status> {
     const end = Date.now() + seconds * 1000
     let last: unknown = 'nothing'
     while (Date.now() < end) {
@@ -92,8 +121,7 @@ export class Machine {
       } catch (error) {
         last = (error as Error).message
       }
-      // Each look costs a third of a second of a core.
-      await Bun.sleep(1000)
+      await Bun.sleep(300)
     }
     throw new Error(`waited ${seconds} s for ${what}; last seen: ${JSON.stringify(last)}`)
   }

@@ -1,17 +1,22 @@
 /**
- * Nodes that break the rules of the draw: `bun test/network/rogue.ts HOME HOW`.
+ * Nodes that are not as they should be: `bun test/network/rogue.ts HOME HOW [CAPACITY]`.
  *
  *   late      the founder, who coordinates, seals a draw when its beacon round is out
  *   omit      the founder leaves out a node that the heads it cites contain
  *   idle      the founder's node, whose beacon the network has, seals nothing
  *   two       the founder seals two different draws for one epoch
- *   unasked   a registered node commits to and shows 1,000 results of units that nobody dealt it
+ *   patient   the founder's node works, and seals a draw when it is asked for one (patient.ts)
+ *   unasked   a registered node commits to and shows 1,000 results of units that it was not dealt: all that were just dealt
+ *             to others, before those have answered, and for the rest such as nobody was dealt
+ *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startNode } from '../../cli/running.ts'
+import { cpuEngine } from '../../kernels/cpu.ts'
 import { merkleRoot } from '../../kernels/result.ts'
 import { openHome } from '../../orbit/node/home.ts'
-import { Service } from '../../orbit/node/service.ts'
+import { work } from '../../orbit/node/worker.ts'
 import { seedRound } from '../../orbit/rules/assignment.ts'
 import { commitTo, itemsOf } from '../../orbit/rules/batch.ts'
 import { nextDraw } from '../../orbit/rules/draw.ts'
@@ -23,33 +28,46 @@ import {
   type ResultBody,
   spanOf,
 } from '../../orbit/rules/events.ts'
-import { cidOf } from '../../orbit/rules/genesis.ts'
+import { cidOf, rawCid } from '../../orbit/rules/genesis.ts'
 import { sign } from '../../orbit/rules/statement.ts'
+import { isAskedFor, isSealed } from './patient.ts'
 
-const [directory, how] = process.argv.slice(2) as [string, 'idle' | 'late' | 'omit' | 'two' | 'unasked']
+type How = 'idle' | 'late' | 'omit' | 'two' | 'patient' | 'unasked' | 'lazy'
+const [directory, how, capacity = '64'] = process.argv.slice(2) as [string, How, string?]
 const home = openHome(directory)
-const service = await Service.start({ home, capacity: how === 'unasked' ? 0 : 64 })
-const { ledger, beacon } = service as unknown as {
+const { service } = await startNode({ home, capacity: Number(capacity) })
+const { ledger, beacon, coordinator } = service as unknown as {
   ledger: import('../../orbit/node/ledger.ts').Ledger
   beacon: import('../../orbit/node/beacon.ts').BeaconSource
+  /** Of the founder's node. */
+  coordinator: { seal: (round: { round: number }) => Promise<void> }
 }
 const { genesis } = service
 const network = genesis.networkId
-const { perDatabase } = genesis.body.epoch
+const { rounds, perDatabase } = genesis.body.epoch
+/** What it did, for the test to read. */
+const tell = (what: unknown) => writeFileSync(join(directory, 'rogue'), JSON.stringify(what))
 
 if (how === 'unasked') {
   await service.firstRound()
-  for (let i = 0; i < 100 && service.state().draws.size === 0; i++) await Bun.sleep(200)
-  const epoch = Math.max(...service.state().draws.keys())
+  const newest = () => Math.max(0, ...service.state().draws.keys())
+  const began = beacon.current()!.round
+  while (newest() * rounds <= began) await Bun.sleep(50)
+  const epoch = newest()
+  const { assignments } = service.state().draws.get(epoch)!
+  const dealt = assignments.map(({ window }) => window)
+  tell(dealt.map(String))
   const { round, signature } = beacon.current()!
+  const leaves = rawCid(new Uint8Array()).toString()
   const results = Array.from({ length: 1000 }, (_, i) => {
+    const window = dealt[i] ?? genesis.firstWindow + 10_000n + BigInt(i)
     const result: ResultBody = {
-      ...{ epoch, window: (genesis.firstWindow + 10_000n + BigInt(i)).toString(), unit: 0, count: 1 },
-      ...{ checksum: '0123456789abcdef', peak: null, root: merkleRoot([]), leaves: `b${'a'.repeat(58)}` },
+      ...{ epoch, window: window.toString(), unit: 0, count: 1 },
+      ...{ checksum: '0123456789abcdef', peak: null, root: merkleRoot([]), leaves },
     }
     return { result, salt: new Uint8Array(16).fill(i) }
   })
-  const batch = Math.floor(round / genesis.body.epoch.rounds)
+  const batch = Math.floor(round / rounds)
   const results_ = databaseName('results', spanOf(batch, perDatabase))
   const at = { network, batch, round, beacon: signature }
   const commit = sign({ type: 'commit', ...commitTo(service.nodeKey, results), ...at }, home.nodeKey).bytes
@@ -64,9 +82,21 @@ if (how === 'unasked') {
       items: some,
     })
   }
-} else {
+} else if (how === 'patient') {
+  const seal = coordinator.seal.bind(coordinator)
+  let asked = false
+  service.events.on('sealed', () => {
+    isSealed(directory)
+    asked = false
+  })
+  coordinator.seal = async (round) => {
+    // From the beginning of an epoch on, so that the draw has all of it to reach the others.
+    asked ||= isAskedFor(directory) && round.round % rounds === 0
+    if (asked) await seal(round)
+  }
+  await work(service, cpuEngine(genesis.partition, 1), { signal: AbortSignal.timeout(3_600_000) })
+} else if (how !== 'lazy') {
   // Its own node is as it should be but for what it seals.
-  const { coordinator } = service as unknown as { coordinator: { seal: () => Promise<void> } }
   coordinator.seal = async () => {}
   await service.firstRound()
   if (how === 'idle') await new Promise(() => setInterval(() => {}, 1000))
@@ -77,19 +107,24 @@ if (how === 'unasked') {
     await ledger.put(databaseName('draws'), documentKey.draw(service.nodeKey, body.epoch, bytes), { statement: bytes })
   }
   // Several times: right after its start its own heartbeat may not have reached the others, who then refuse it for that.
-  for (let i = 0; i < 300 && epochs.length < (how === 'omit' ? 8 : 1); i++) {
+  for (let i = 0; i < 3000 && epochs.length < (how === 'omit' ? 8 : 1); i++) {
     await Bun.sleep(200)
     const round = beacon.current()?.round ?? 0
     const honest =
-      there() < 4 ? null : nextDraw(service.state(), round, service.unitsPerWindow, await ledger.pool(round))
-    if (!honest || epochs.includes(honest.epoch)) continue
+      there() < 4
+        ? null
+        : nextDraw(service.state(), round, service.unitsPerWindow, await ledger.pool(service.nodeKey, round))
+    // What it sealed for the same epoch before it went astray would expose it as sealing two.
+    const isSealedAlready = ({ epoch }: DrawBody) =>
+      service.state().sealed.has(epoch) || service.state().draws.has(epoch)
+    if (!honest || epochs.includes(honest.epoch) || isSealedAlready(honest)) continue
     if (how === 'late') await beacon.round(seedRound(genesis, honest.epoch))
     await seal(how === 'omit' ? { ...honest, roster: honest.roster.slice(1) } : honest)
     const [offer] = honest.offers as [DrawBody['offers'][0]]
     const other = { ...offer, window: (BigInt(offer.window) + 1000n).toString() }
     if (how === 'two') await seal({ ...honest, offers: [other] })
     epochs.push(honest.epoch)
-    writeFileSync(join(directory, 'rogue'), JSON.stringify(epochs))
+    tell(epochs)
   }
 }
 // Until it is stopped: others have to get what it wrote.

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readCertificate } from '../../orbit/rules/certificate.ts'
 import { Machine } from './processes.ts'
 
-setDefaultTimeout(240_000)
+setDefaultTimeout(600_000)
 
 const founder = new Machine('founder')
 const guest = new Machine('guest')
@@ -31,7 +31,7 @@ test('a newcomer adopts the genesis by a multiaddr, to the byte', async () => {
 
 test('both see the same frontier after the first has verified a window', async () => {
   await founder.kill(founderNode, 'SIGTERM')
-  founderNode = founder.start('work', '--units', '2', '--listen', founderListen())
+  founderNode = founder.start('work', '--cpu', '1', '--units', '2', '--listen', founderListen())
   const first = await founder.until((s) => s.frontier.windows >= 2, 'two windows at the founder')
   const second = await guest.until((s) => s.frontier.windows >= 2, 'two windows at the guest')
   expect(second.frontier).toEqual(first.frontier)
@@ -60,7 +60,7 @@ test('killed and started again, each has all that it had acknowledged', async ()
   expect(killed.frontier).toEqual(before.frontier)
   expect(killed.units).toEqual(before.units)
 
-  founderNode = founder.start('work', '--listen', founderListen())
+  founderNode = founder.start('work', '--cpu', '1', '--capacity', '2', '--listen', founderListen())
   await founder.until((s) => s.frontier.windows >= 3, 'a third window')
   const acknowledged = await founder.status()
   await founder.kill(founderNode)
@@ -81,7 +81,7 @@ test('after both are back, they agree again', async () => {
 
 test("a second account's units count as the first's do", async () => {
   await guest.kill(guestNode, 'SIGTERM')
-  guestNode = guest.start('work')
+  guestNode = guest.start('work', '--cpu', '1', '--capacity', '2')
   const status = await guest.until(
     (s) => s.accounts.some((a) => a.name === 'guest' && a.units > 0),
     'a unit by the guest',

@@ -16,7 +16,7 @@ const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bi
 const reason = chromiumPath ? '' : ' (skipped: no Chromium in /usr/bin; Debian has it as the package chromium)'
 
 /** A browser on a busy machine. */
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const SIZES = [
   { width: 360, height: 740 },
@@ -69,6 +69,7 @@ describe.skipIf(!chromiumPath)(`in a browser without JavaScript${reason}`, () =>
   async function open(options: BrowserContextOptions): Promise<{ page: Page; trouble: string[] }> {
     const context = await browser.newContext({ javaScriptEnabled: false, ...options })
     const page = await context.newPage()
+    page.setDefaultTimeout(120_000)
     const trouble: string[] = []
     const own = [new URL(full.url).origin, new URL(empty.url).origin]
     page.on('console', (message) => trouble.push(`console: ${message.text()}`))
@@ -119,6 +120,8 @@ describe.skipIf(!chromiumPath)(`in a browser without JavaScript${reason}`, () =>
       await page.click('text=Evidence')
       expect(await page.textContent('h1')).toBe('Why believe it')
       await page.click('nav >> text=Windows')
+      // Half a table has a last row too.
+      await page.waitForLoadState()
       await page.click('tbody tr:last-child a')
       expect(await page.title()).toBe(`Window ${first} · collatz`)
       await page.click('[rel=next]')

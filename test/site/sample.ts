@@ -16,7 +16,7 @@ export function account(i: number, over: Partial<SiteAccount> = {}): SiteAccount
     hardNumbers: units * 136,
     level: units >= 1000 ? 'ELITE' : units >= 100 ? 'TRUSTED' : units >= 10 ? 'VERIFIED' : 'UNTRUSTED',
     nodes: 1 + (i % 3),
-    lastRound: 5000 - i,
+    seenAtRound: 5000 - i,
     ...over,
   }
 }
@@ -32,7 +32,7 @@ export function window(i: number, over: Partial<SiteWindow> = {}): SiteWindow {
     expectedSd: 93,
     peak: { n: (index << 40n) + 1_070_573_620_327n, value: 3_646_072_622_928_560_527_441_864_282_048n * 911n },
     certificate: { file: `window-${index}.json`, cid: `bafyreigtest${i}`, bytes: certificate(i).length },
-    certifiedAtRound: 4000 + i * 10,
+    dealtAtRound: 4000 + i * 10,
     ...over,
   }
 }
@@ -48,7 +48,7 @@ export function sample(k = 3, over: Partial<SiteData> = {}): SiteData {
     unitsDone: 23,
     hardCount: 3120,
     certificate: null,
-    certifiedAtRound: null,
+    dealtAtRound: null,
   })
   return {
     network: {

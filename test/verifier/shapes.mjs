@@ -31,7 +31,7 @@ const isClaim = (x) => fits([() => true, 5, 5], x) && isUnit(x.slice(0, 3)) && c
 const dated = { round: count, beacon: bytes(48) }
 const proof = [bytes(32), 0, 12]
 const sums = { count, checksum: like(/^[0-9a-f]{16}$/), peak: nullOr({ n: natural, value: natural }), root: bytes(32) }
-const result = { ...unitId, ...sums, leaves: cid }
+const result = { ...unitId, ...sums, leaves: like(/^bafkrei[a-h][a-z2-7]{50}[aeimquy4]$/) }
 export const ITEM = { commit: cid, index: whole(0, 4095), proof, result, salt: bytes(16), cites: [cid, 0, 32] }
 const partition = { map: one('3n+1', '3n-1', '5n+1'), bits: whole(20, 71), units: size, leaves: size }
 const chain = { source: one('drand', 'local'), scheme: 'bls-unchained-g1-rfc9380', period: whole(1, 3600), hash: key }
@@ -41,6 +41,7 @@ const witnessed = (x) => fits([{ epoch: count, draw: cid }, 0, 64], x) && ascend
 export const BODIES = {
   genesis: {
     ...{ version: 1, name: text(1, 64), replication: whole(1, 15), genesis_timestamp: count, freshRounds: positive },
+    ...{ allowance: { newcomer: whole(1, 2 ** 20), rounds: positive } },
     ...{ deadlineRounds: positive, missLimit: positive, vote: { deadlineRounds: positive } },
     ...{ baseline: { below: natural, citation: text(0, 500), url: text(0, 300) }, beacon: { ...chain, ...keys } },
     ...{ partition: { ...partition, hardSteps: whole(1, 4096) }, coordinators: [key, 1, 64] },
@@ -55,8 +56,9 @@ export const BODIES = {
   draw: {
     ...{ epoch: positive, pool: [{ span: count, heads: [text(0, 100), 0, 64] }, 0, 4], excluded: [key, 0, 512] },
     trusted: [key, 0, 512],
+    allowances: [{ account: key, units: whole(1, 2 ** 20) }, 0, 512],
     roster: [{ node: key, account: key, capacity: whole(1, 4096) }, 1, 512],
-    offers: [{ window: natural, from: code, to: size }, 1, 64],
+    offers: [{ window: natural, from: code, to: size }, 1, 512],
   },
   commit: { batch: count, units: [isUnit, 1, 4096], root: bytes(32), ...dated },
   reveal: { batch: count, part: whole(0, 63), size: whole(1, 128), root: bytes(32), ...dated },
@@ -74,7 +76,7 @@ const UNIT = {
   contested: [blob, 0],
 }
 export const FILE = {
-  ...{ format: 'collatz-certificate', version: 3, scope: one('window', 'units'), window: like(/^(0|[1-9]\d{0,40})$/) },
+  ...{ format: 'collatz-certificate', version: 5, scope: one('window', 'units'), window: like(/^(0|[1-9]\d{0,40})$/) },
   ...{ genesis: blob, registrations: [{ registration: blob, consent: blob }, 1] },
   draws: [{ draw: blob, signature: blob, witnesses: [blob, 0] }, 1],
   ...{ commits: [blob, 1], reveals: [blob, 1], units: [UNIT, 1] },

@@ -6,4 +6,5 @@ export function verify(bytes: Uint8Array): {
   count: bigint
   checksum: bigint
   contested: { unit: number; leaf: number }[]
+  silent: number[]
 }

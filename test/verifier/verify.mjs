@@ -2,8 +2,8 @@
  * A second verifier of certificates: `node test/verifier/verify.mjs FILE`. Written from the prose at the top of the files in
  * orbit/rules and kernels, sharing no code with them: codecs, hashes and curves are borrowed, and the second implementation of
  * the deal. Each part names the file whose rule it checks. No trajectory is computed: it shows who signed what, under rules
- * that let nobody choose. That the signers computed what they signed is for `collatz verify FILE` to try, by computing leaves;
- * those that somebody contested are listed: compute them first.
+ * that let nobody choose. That the signers computed what they signed is for `collatz verify FILE` to try, by computing leaves:
+ * first those listed here as contested, and of units where somebody whose turn it was is silent, or was left out of the file.
  */
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -12,22 +12,8 @@ import * as dagJson from '@ipld/dag-json'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { scrypt } from '@noble/hashes/scrypt.js'
 import { dealAgain } from '../orbit/rules/deal-independent.mjs'
+import { addsUp, hex, keyOf, must, once, open, randomnessOf, rawCid, rootBy, same, sha, sumOf, u64 } from './basics.mjs'
 import { cutOf } from './cut.mjs'
-import {
-  addsUp,
-  hex,
-  keyOf,
-  keyOfLeaves,
-  must,
-  once,
-  open,
-  randomnessOf,
-  rawCid,
-  rootBy,
-  same,
-  sha,
-  u64,
-} from './primitives.mjs'
 import { ascending, FILE, fits, ITEM } from './shapes.mjs'
 
 // --- The genesis (genesis.ts): signed by a founder; its CID is the network's id; its numbers hang together.
@@ -38,7 +24,7 @@ function readGenesis(encoded) {
   must(signed && partition.hardSteps >= partition.bits, 'genesis: not by a founder, or of too few steps')
   must(!genesis.audit.adaptive || genesis.audit.leaves > 0, 'genesis: audits that look at nothing')
   const work = price.N * price.r * price.p
-  must(price.N > 1 && Number.isInteger(Math.log2(price.N)) && work <= 65536, 'genesis: a puzzle of no use')
+  must(price.N > 1 && Number.isInteger(Math.log2(price.N)) && work <= 32768, 'genesis: a puzzle of no use')
   must(!bls12_381.G2.Point.fromBytes(beacon.publicKey).is0(), 'genesis: no beacon key')
   const numbers = [u64(beacon.period).subarray(4), u64(beacon.genesisTime), beacon.publicKey, beacon.groupHash]
   const hash = hex(sha(...numbers, beacon.beaconId === 'default' ? '' : beacon.beaconId))
@@ -60,19 +46,26 @@ function readRegistration(genesis, { registration, consent }) {
   const salt = sha(`collatz/puzzle/1\0${genesis.id}\0`, Buffer.from(account, 'hex'), u64(round), randomness)
   const value = once(`${nonce} ${hex(salt)}`, () => hex(scrypt(u64(nonce), salt, { ...cost, dkLen: 8 })))
   must(BigInt(`0x${value}`) * BigInt(tries) < 2n ** 64n, 'a registration that does not solve its puzzle')
-  return said
+  return { node, name: `${node} ${account}` }
 }
 
 // --- Draws (assignment.ts, deal.ts, seats.ts, witness.ts): sealed by a coordinator, dealt by the round that came after,
 // witnessed by more than half of the accounts on the roster. Gives the seats of each unit, the quorum first, then the reserve;
 // `first` says how many may answer at once: N, or the one that the draw trusts where replication is adaptive.
-function readDraw(genesis, { draw: encoded, signature, witnesses }, accountOf) {
+function readDraw(genesis, { draw: encoded, signature, witnesses }, registered) {
   const draw = open('draw', encoded, genesis)
-  const { epoch, roster, offers, excluded, trusted } = draw
+  const { epoch, roster, offers, excluded, trusted, allowances } = draw
   must(genesis.coordinators.includes(draw.signer), 'a draw that no coordinator sealed')
-  const lists = [roster.map(({ node }) => node), excluded, trusted]
+  const lists = [roster.map(({ node }) => node), excluded, trusted, allowances.map(({ account }) => account)]
   must(lists.every(ascending), 'a draw whose lists are not sorted')
   must(trusted.length === 0 || genesis.audit.adaptive, 'a draw that trusts, where N must agree')
+  // allowance.ts: nobody has more tickets than the draw allows him and than a newcomer has.
+  const { newcomer } = genesis.allowance
+  const allowed = (account) =>
+    Math.max(newcomer, ...allowances.filter((a) => a.account === account).map((a) => a.units))
+  const tickets = (account) => roster.reduce((sum, r) => sum + (r.account === account ? r.capacity : 0), 0)
+  const isAllowed = ({ account }) => tickets(account) <= allowed(account)
+  must(roster.every(isAllowed), 'a draw with tickets beyond what it allows')
   const inside = (o) => BigInt(o.window) >= genesis.firstWindow && o.from < o.to && o.to <= genesis.cut.length
   must(offers.every(inside), 'a draw that offers what is below the baseline, or not in the partition')
   const units = offers.flatMap((o) => Array.from({ length: o.to - o.from }, (_, i) => `${o.window}/${o.from + i}`))
@@ -88,16 +81,16 @@ function readDraw(genesis, { draw: encoded, signature, witnesses }, accountOf) {
     return [units[u], { nodes, first: one === undefined ? N : 1, audited: one !== undefined }]
   })
   const onRoster = new Map(roster.map(({ node, account }) => [node, account]))
+  const pair = (node) => `${node} ${onRoster.get(node) ?? ''}`
   const said = witnesses.map((heartbeat) => open('heartbeat', heartbeat, genesis))
   for (const { node, signer, witnessed } of said) {
-    const listed = onRoster.has(node) && accountOf.get(node) === onRoster.get(node)
+    const listed = registered.has(pair(node))
     must(node === signer && listed && witnessed.some((w) => w.draw === draw.id), 'a witness who is none')
   }
-  const accounts = new Set(onRoster.values()).size
   const distinct = new Set(said.map(({ node }) => onRoster.get(node))).size === said.length
-  const enough = said.length === Math.floor(accounts / 2) + 1
+  const enough = said.length === Math.floor(new Set(onRoster.values()).size / 2) + 1
   must(ascending(said.map(({ node }) => node)) && distinct && enough, 'a draw without its witnesses, each once')
-  return { epoch, seed, roster, onRoster, seats: new Map(seats), witnesses: said.map(({ node }) => node) }
+  return { epoch, seed, roster, onRoster, pair, seats: new Map(seats), witnesses: said.map(({ node }) => pair(node)) }
 }
 
 // --- The audit that certifies a unit with one result (audit.ts): the first R after half of the deadline draws who computes
@@ -129,37 +122,36 @@ const isIn = (records, [, , , leaf, record]) => same(records.subarray(64 * leaf,
 
 // --- A unit (batch.ts, seats.ts, quorum.ts): N equal results, each of a node whose turn it was, committed to before it was
 // shown; or one and its audit. Gives the result, the leaves that somebody contested, and whose statements it needs.
-function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf }) {
+function readUnit(genesis, window, entry, draw, { reveals, commits, registered }) {
   const { unit, leaves } = entry
   const [N, name, id] = [genesis.replication, `${window}/${unit}`, `${draw?.epoch},${window},${unit}`]
   const dealt = draw?.seats.get(name)
   must(dealt, 'not dealt in the draw that it names')
-  const { nodes: seats, first, audited } = dealt
+  const [{ nodes: seats, first, audited }, { pair }] = [dealt, draw]
   const isHere = (x) => String([x.epoch, x.window, x.unit]) === id
-  // Commits to this unit, by node. Who commits twice has committed to nothing.
-  const bound = new Map()
-  for (const c of commits.get(id) ?? []) bound.set(c.signer, bound.has(c.signer) ? null : c)
+  const bound = new Map((commits.get(id) ?? []).map((commit) => [commit.id, commit]))
   const results = entry.results.map(({ reveal: at, index, proof, item: packed }) => {
     const reveal = reveals[at]
     must(reveal && same(rootBy(proof, packed, index, reveal.size), reveal.root), 'a result that no reveal covers')
     const item = dagCbor.decode(packed)
     must(fits(ITEM, item) && same(dagCbor.encode(item), packed) && ascending(item.cites), 'an ill-formed item')
-    const [node, commit] = [reveal.signer, bound.get(reveal.signer)]
-    must(accountOf.has(node) && accountOf.get(node) === draw.onRoster.get(node), 'a stranger')
-    const names = commit?.id === item.commit && String(commit.units[item.index]) === id
+    const [node, commit] = [reveal.signer, bound.get(item.commit)]
+    must(registered.has(pair(node)), 'a stranger')
+    const names = commit?.signer === node && String(commit.units[item.index]) === id
     must(isHere(item.result) && names, 'a result without its commit')
     const record = dagCbor.encode([node, item.result, item.salt])
     const root = rootBy(item.proof, record, item.index, commit.units.length)
     must(same(root, commit.root), 'a result that is not the one committed to')
-    return { node, reveal, at, item, key: keyOf(item.result), own: commit.id, cid: item.result.leaves }
+    return { node, reveal, at, index, item, key: keyOf(item.result), own: commit.id, cid: item.result.leaves }
   })
-  must(ascending(results.map(({ node }) => seats.indexOf(node))), 'results out of order')
+  const at = results.map(({ node }) => seats.indexOf(node))
+  must(ascending(results.map((r, i) => at[i] * 2 ** 40 + r.at * 128 + r.index)), 'results out of order')
   const declines = entry.declines.map((bytes) => open('decline', bytes, genesis))
   const free = declines.map(({ signer }) => seats.indexOf(signer))
   must(declines.every(isHere) && ascending([-1, ...free]), 'declines of others, or out of order')
   const audits = entry.audits.map((bytes) => open('audit', bytes, genesis))
   // Whoever is registered may expose a lie; those that certify are drawn from the roster.
-  const isHeard = audits.every(({ signer }) => accountOf.has(signer))
+  const isHeard = audits.every((a) => [...registered.keys()].some((name) => name.startsWith(pair(a.signer))))
   const about = audits.map((audit) => ({ ...audit, claims: audit.claims.filter((c) => String(c.slice(0, 3)) === id) }))
   const areAbout = ascending(audits.map((x) => x.id)) && about.every(({ claims }) => claims.length > 0)
   must(isHeard && areAbout, 'audits by strangers, or of something else')
@@ -168,13 +160,14 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const wanted = genesis.cut[unit].leaves
 
   // seats.ts: the reserve in order, as seats fall free: by declines of those called, by differing results, or by deadlines that passed.
-  const { deadlineRounds: deadline } = genesis
+  const [deadline, needed] = [genesis.deadlineRounds, new Set()]
+  const cites = (by, { node, own }) => by.node !== node && by.item.cites.includes(own)
   const countedAfter = (escalations) => {
     const freed = free.reduce((n, seat) => n + (seat < first + n + 2 * escalations), 0)
     const called = freed + 2 * escalations
     const atOnce = first + called + (audited && called > 0 ? N - 1 : 0)
     const may = (cid) => {
-      const commit = [...bound.values()].find((c) => c?.id === cid)
+      const commit = bound.get(cid)
       const seat = commit ? seats.indexOf(commit.signer) : -1
       if (seat < 0 || commit.round > draw.seed + 3 * deadline) return false
       return seat < atOnce || commit.round >= draw.seed + deadline * (1 + Math.floor((seat - first) / N))
@@ -182,12 +175,22 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
     const isOne = ({ node }) => audited && node === seats[0]
     // Commit before reveal: those of N accounts can be cited, or the time for commits is over.
     const sound = results.filter((r) => {
-      const early = 1 + r.item.cites.filter((cid) => cid !== r.own && may(cid)).length < N
-      return may(r.own) && (isOne(r) || !early || r.reveal.round >= draw.seed + 2 * deadline)
+      const nodes = new Set([r.node, ...r.item.cites.filter(may).map((cid) => bound.get(cid).signer)])
+      return may(r.own) && (isOne(r) || nodes.size >= N || r.reveal.round >= draw.seed + 2 * deadline)
     })
-    // And another's reveal cites the commit.
-    const isCited = (r) => sound.some((o) => o.node !== r.node && o.item.cites.includes(r.own))
-    return sound.filter((r) => N === 1 || isOne(r) || isCited(r))
+    // N - 1 others cite the commit, or one if the node was called. Of equal ones of a node the earliest batch's is listed.
+    const wants = ({ node }) => (N === 1 || isOne({ node }) ? 0 : audited || seats.indexOf(node) >= N ? 1 : N - 1)
+    const citers = (among, r) => new Set(among.filter((by) => cites(by, r)).map(({ node }) => node))
+    const heard = sound.filter((r) => citers(sound, r).size >= wants(r))
+    const lastFirst = heard.reverse().sort((x, y) => y.reveal.batch - x.reveal.batch)
+    const counted = [...new Map(lastFirst.map((r) => [r.node + r.key, r])).values()]
+    for (const r of counted) {
+      needed.add(r)
+      const known = citers(counted, r)
+      const isNew = (by) => known.size < wants(r) && cites(by, r) && known.size < known.add(by.node).size
+      for (const by of sound.filter(isNew)) needed.add(by)
+    }
+    return counted
   }
   // Which results stand, by their keys: all, or where they differ or an audit speaks, those whose leaves add up and are not
   // wrong: neither where they part from others nor where an audit says what is true. True is what the file certifies.
@@ -214,11 +217,11 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
     const one = audited && !differ && agreed.find(({ node }) => node === seats[0])
     auditors = one && agreed.length < N ? isAudited(genesis, draw, name, one, blocks.get(one.cid), about) : []
     if (agreed.length >= N || auditors.length > 0) {
-      must(counted.length === results.length, 'a result that does not count')
+      must(needed.size === results.length, 'a result that does not count')
       break
     }
     const exposed = audited && counted.length > 0 && only === undefined
-    const full = escalations === 0 || counted.length >= N + 2 * escalations
+    const full = escalations === 0 || new Set(counted.map((r) => r.node)).size >= N + 2 * escalations
     must((differ || exposed) && full && escalations < 4, `fewer than ${N} equal results that count`)
   }
   // Certifying audits are all of the auditors' and of their round; an exposing one is one, and says what is true.
@@ -227,7 +230,7 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const isTrue = ({ claims }) => audits.length === 1 && exposing && claims.every((c) => isIn(leaves, c))
   must(about.every(auditors.length > 0 ? certify : isTrue), 'an audit that it does not need')
   const [{ key, cid: own, item }] = agreed
-  must(!leaves || keyOfLeaves(leaves, wanted) === key, 'other leaves than those that were certified')
+  must(!leaves || sumOf(leaves, wanted) === key, 'other leaves than those that were certified')
   const cids = entry.contested.map(rawCid)
   const signed = (cid) => cid !== own && results.some((r) => r.cid === cid)
   must(ascending(cids) && cids.every(signed), 'leaves that nobody signed, or that are not contested')
@@ -235,11 +238,10 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
   const leafOf = (block) => block.findIndex((x, i) => x !== leaves[i]) >> 6
   return {
     ...{ result: item.result, contested: differing.map((block) => ({ unit, leaf: leafOf(block) })) },
-    nodes: [...results.map(({ node }) => node), ...audits.map(({ signer }) => signer)],
+    names: [...results.map(({ node }) => pair(node)), ...audits.map(({ signer }) => pair(signer))],
     reveals: results.map(({ at }) => at),
-    commits: results
-      .flatMap(({ own, item }) => [own, ...item.cites])
-      .filter((cid) => [...bound.values()].some((c) => c?.id === cid)),
+    silent: seats.some((_, i) => i <= Math.max(first - 1, ...at) && ![...at, ...free].includes(i)) ? [unit] : [],
+    commits: results.flatMap(({ own, item }) => [own, ...item.cites]).filter((cid) => bound.has(cid)),
   }
 }
 
@@ -248,18 +250,16 @@ function readUnit(genesis, window, entry, draw, { reveals, commits, accountOf })
 export function verify(bytes) {
   const codec = bytes[0] === 0x7b ? dagJson : dagCbor
   const file = codec.decode(bytes)
-  must(fits(FILE, file) && same(codec.encode(file), bytes), 'not a certificate of format 3 in canonical form')
-  const genesis = readGenesis(file.genesis)
-  const window = BigInt(file.window)
+  must(fits(FILE, file) && same(codec.encode(file), bytes), 'not a certificate of format 5 in canonical form')
+  const [genesis, window] = [readGenesis(file.genesis), BigInt(file.window)]
   must(window >= genesis.firstWindow, 'below the baseline')
   const registrations = file.registrations.map((entry) => readRegistration(genesis, entry))
-  const accountOf = new Map(registrations.map(({ node, account }) => [node, account]))
-  const draws = file.draws.map((entry) => readDraw(genesis, entry, accountOf))
+  const registered = new Map(registrations.map(({ name, node }) => [name, node]))
+  const draws = file.draws.map((entry) => readDraw(genesis, entry, registered))
   const [opened, reveals] = ['commit', 'reveal'].map((type) => file[`${type}s`].map((b) => open(type, b, genesis)))
   const isSorted = (list, by) => ascending(list.map((x) => x[by]))
-  const [byNode, byEpoch] = [isSorted(registrations, 'node'), isSorted(draws, 'epoch')]
-  const byCid = isSorted(opened, 'id') && isSorted(reveals, 'id')
-  must(byNode && byEpoch && byCid && isSorted(file.units, 'unit'), 'a list that is not sorted')
+  const byName = isSorted(registrations, 'name') && isSorted(draws, 'epoch') && isSorted(file.units, 'unit')
+  must(byName && isSorted(opened, 'id') && isSorted(reveals, 'id'), 'a list that is not sorted')
   const commits = new Map()
   for (const commit of opened) {
     const names = commit.units.map(String)
@@ -268,25 +268,25 @@ export function verify(bytes) {
   }
   const units = file.units.map((entry) => {
     try {
-      return readUnit(genesis, window, entry, draws[entry.draw], { reveals, commits, accountOf })
+      return readUnit(genesis, window, entry, draws[entry.draw], { reveals, commits, registered })
     } catch (error) {
       throw new Error(`unit ${entry.unit}: ${error.message}`)
     }
   })
   must(file.scope === 'units' || units.length === genesis.cut.length, 'units are missing')
   const used = [...new Set(file.units.map((entry) => entry.draw))]
-  const nodes = [...units.flatMap((u) => u.nodes), ...used.flatMap((d) => draws[d].witnesses)]
+  const names = [...units.flatMap((u) => u.names), ...used.flatMap((d) => draws[d].witnesses)]
   const isUsed = (all, needed) => new Set(needed).size === all.length
   const [shown, bound] = [units.flatMap((u) => u.reveals), units.flatMap((u) => u.commits)]
-  const isExact = isUsed(draws, used) && isUsed(registrations, nodes) && isUsed(reveals, shown) && isUsed(opened, bound)
+  // Of an auditor who is on no roster any registration will do, but no second one.
+  const isOnly = (node) => registrations.filter((r) => r.node === node).length === 1
+  const isNamed = ({ name, node }) => names.includes(name) || (names.includes(`${node} `) && isOnly(node))
+  const isExact = isUsed(draws, used) && registrations.every(isNamed) && isUsed(reveals, shown) && isUsed(opened, bound)
   must(isExact, 'it carries what nothing needs')
-  let [count, checksum] = [0n, 0n]
-  for (const { result } of units) {
-    count += BigInt(result.count)
-    checksum = (checksum + BigInt(`0x${result.checksum}`)) % 2n ** 64n
-  }
-  const contested = units.flatMap((u) => u.contested)
-  return { network: genesis.id, window, scope: file.scope, units: units.length, count, checksum, contested }
+  const sum = (of) => units.reduce((total, { result }) => total + BigInt(of(result)), 0n)
+  const [count, checksum] = [sum((r) => r.count), sum((r) => `0x${r.checksum}`) % 2n ** 64n]
+  const [contested, silent] = [units.flatMap((u) => u.contested), units.flatMap((u) => u.silent)]
+  return { network: genesis.id, window, scope: file.scope, units: units.length, count, checksum, contested, silent }
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

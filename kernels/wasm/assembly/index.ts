@@ -16,7 +16,7 @@ export { size, window }
 
 constants()
 
-/** Begins a class: unit.ts says what the values are. Its depth is bits - 61 to bits - 7. */
+/** Begins a class: unit.ts says what the values are. Its depth is bits - 61 to bits - 8. */
 export function start(
   depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32,
 ): void {

@@ -10,7 +10,7 @@ import { Service } from '../../../orbit/node/service.ts'
 import { work } from '../../../orbit/node/worker.ts'
 import { until } from './nodes.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 const directory = mkdtempSync(join(tmpdir(), 'collatz-candidate-'))

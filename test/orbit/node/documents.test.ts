@@ -6,7 +6,7 @@ import { SqliteFile } from '../../../orbit/node/sqlite.ts'
 import { rawCid } from '../../../orbit/rules/genesis.ts'
 import { Lab, until } from './nodes.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -5,7 +5,7 @@ import { fetchGenesis, GenesisUnavailable } from '../../../orbit/node/genesis-ex
 import { libp2pOptions } from '../../../orbit/node/libp2p.ts'
 import { Lab, NETWORK, seed } from './nodes.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())
@@ -43,6 +43,6 @@ test('a node that takes the question and stays silent is given up when the time 
   const started = performance.now()
   const asked = fetchGenesis(silent.getMultiaddrs()[0]!.toString(), { signal: AbortSignal.timeout(700) })
   await expect(asked).rejects.toThrow('no answer in time')
-  expect(performance.now() - started).toBeLessThan(3_000)
+  expect(performance.now() - started).toBeLessThan(9_000)
   await silent.stop()
 })

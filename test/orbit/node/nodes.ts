@@ -126,7 +126,7 @@ export function raw(fields: Record<string, unknown>): RawEntry {
   return { bytes, hash: cidOf(bytes).toString(base58btc), fields }
 }
 
-export async function until(done: () => unknown, what: string, seconds = 20): Promise<void> {
+export async function until(done: () => unknown, what: string, seconds = 60): Promise<void> {
   const end = Date.now() + seconds * 1000
   while (!(await done())) {
     if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}`)

@@ -1,7 +1,8 @@
 /** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
-import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as dagCbor from '@ipld/dag-cbor'
 import type { Engine } from '../../../kernels/unit.ts'
 import { fraudProofPath } from '../../../orbit/node/fraud.ts'
 import { createHome, type Home } from '../../../orbit/node/home.ts'
@@ -14,7 +15,9 @@ import { importSnapshot } from '../../../orbit/node/settled.ts'
 import { rangesOf, SettledExchange } from '../../../orbit/node/settled-exchange.ts'
 import { writeSnapshot } from '../../../orbit/node/snapshot.ts'
 import type { SnapshotShelf } from '../../../orbit/node/snapshot-exchange.ts'
+import { localSecret } from '../../../orbit/rules/beacon.ts'
 import { withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
+import { documentKey } from '../../../orbit/rules/events.ts'
 import { readFraudProof, writeFraudProof } from '../../../orbit/rules/fraud.ts'
 import {
   type SettledConviction,
@@ -27,7 +30,7 @@ import { stateOf, summaryOf } from '../../../orbit/rules/state.ts'
 import { Party } from '../rules/party.ts'
 import { Lab, until } from './nodes.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())
@@ -79,7 +82,13 @@ const sending = (...pieces: (() => Piece)[]): typeof honest => ({
 /** One node asks another that has these. */
 async function pair(
   shelf: typeof honest,
-  { round = OVER, has = [] as bigint[], proofs = [] as Uint8Array[], isDraw = (_: string): boolean => true } = {},
+  {
+    round = OVER,
+    has = [] as bigint[],
+    banned = [] as string[],
+    proofs = [] as Uint8Array[],
+    isDraw = (_: string): boolean => true,
+  } = {},
 ) {
   const server = await lab.node({ networkId: network.genesis.networkId })
   const asker = await lab.node({ networkId: network.genesis.networkId, peers: server.addresses() })
@@ -99,7 +108,7 @@ async function pair(
     ...{ ...common, ...server_ },
     proofs: (but) => proofs.filter((bytes) => but.size === 0 || !but.has(about(bytes))),
   }).serve()
-  const convicted: SettledConviction[] = []
+  const convicted: SettledConviction[] = banned.map((account) => ({ ...settledConviction(conviction), account }))
   const exchange = new SettledExchange({
     ...common,
     ...{ node: asker, shelf: sending(), round: () => round },
@@ -255,29 +264,126 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
   expect(convictions).toEqual([settledConviction(conviction)])
 })
 
-test('what a snapshot brought counts no more when its draw turns out to be nobody’s', async () => {
-  const home = createHome({
-    ...{ directory: join(lab.directory(), 'home'), genesis: network.genesis, name: 'guest', peers: [] },
-    ...{ accountKey: new Uint8Array(32).fill(3), nodeKey: new Uint8Array(32).fill(4) },
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-  })
-  const file = join(lab.directory(), 'snapshot.car')
-  await writeSnapshot(file, network.genesis, windows, (window) => certificates.get(window)!)
-  expect(await importSnapshot(home, file, engine, OVER, () => {})).toBe(3)
-  const service = await Service.start({ home, capacity: 0 })
-  try {
-    const { ledger, settling } = service as unknown as { ledger: Ledger; settling: { confirm: () => Promise<void> } }
-    expect(service.state().frontier.windows).toBe(3)
-    // The draws of the first and the last window were published.
-    const published = [2, 6].map((epoch) => state.draws.get(epoch)!.cid)
-    ledger.isPublished = (cid) => published.includes(cid)
-    for (let i = 0; i < 9; i++) await settling.confirm()
-    expect(service.state().frontier.windows).toBe(3)
-    await settling.confirm()
-    expect(service.state().frontier).toMatchObject({ windows: 1, beyond: [windows[2]!] })
-    expect(await service.node.kv.entries('unconfirmed/')).toEqual([])
-  } finally {
-    await service.stop()
+test('a window of which all behind some unit are banned here is not taken, whatever the sender knows', async () => {
+  const behind = [...state.windows.get(windows[1]!)!.certified.values()][0]!.results
+  const { exchange, taken } = await pair(honest, { banned: behind.map(({ node }) => network.member(node).account) })
+  expect(await exchange.ask()).toEqual({ windows: 2, convictions: 0 })
+  expect([...taken.keys()]).toEqual([windows[0]!, windows[2]!])
+})
+
+describe('a node that joined by a snapshot', () => {
+  /** The coordinator's own, with the beacon: it can write the draws that were published, and time passes. */
+  const home = () =>
+    createHome({
+      ...{ directory: join(lab.directory(), 'home'), genesis: network.genesis, name: 'guest', peers: [] },
+      ...{ accountKey: network.members[0]!.accountSecret, nodeKey: network.members[0]!.nodeSecret },
+      ...{ listen: ['/ip4/127.0.0.1/tcp/0'], beaconKey: localSecret(new Uint8Array(48).fill(7)) },
+    })
+  type Settling_ = {
+    confirm: () => Promise<void>
+    settle: (windows: SettledWindow[]) => Promise<void>
+    giveUp: () => Promise<void>
+    convict: (conviction: SettledConviction, proof: Uint8Array) => Promise<void>
   }
-  expect([...readHistory(home).keys()]).toEqual([windows[0]!, windows[2]!])
+  const start = async (of: Home) => {
+    const service = await Service.start({ home: of, capacity: 0 })
+    await service.firstRound()
+    return { service, ...(service as unknown as { ledger: Ledger; settling: Settling_ }) }
+  }
+  const joined = async () => {
+    const of = home()
+    const file = join(lab.directory(), 'snapshot.car')
+    await writeSnapshot(file, network.genesis, windows, (window) => certificates.get(window)!)
+    expect(await importSnapshot(of, file, engine, OVER, () => {})).toBe(3)
+    return of
+  }
+  const self = network.members[0]!.node
+  const publish = async (ledger: Ledger, epochs: readonly number[]) => {
+    for (const epoch of epochs) {
+      const { draw } = state.draws.get(epoch)!
+      await ledger.put('draws', documentKey.draw(self, epoch, draw.bytes), { statement: draw.bytes })
+    }
+  }
+
+  test('keeps the windows whose draws were published, also if those are forgotten before it has looked', async () => {
+    const of = await joined()
+    const { service, ledger, settling } = await start(of)
+    try {
+      expect(service.state().frontier.windows).toBe(3)
+      await publish(ledger, [2, 6])
+      await settling.settle([])
+      expect(ledger.dump().draws).toEqual([])
+      expect(ledger.isPublished(state.draws.get(2)!.cid)).toBe(true)
+      // The first time draws have come; what counts are the times after the last of them.
+      for (let i = 0; i < 10; i++) await settling.confirm()
+      expect(service.state().frontier.windows).toBe(3)
+      await settling.confirm()
+      expect(service.state().frontier).toMatchObject({ windows: 1, beyond: [windows[2]!] })
+      expect(await service.node.kv.entries('unconfirmed/')).toEqual([])
+    } finally {
+      await service.stop()
+    }
+    expect([...readHistory(of).keys()]).toEqual([windows[0]!, windows[2]!])
+    // And what a peer has of a forgotten draw is taken after a restart as well.
+    const again = await start(of)
+    try {
+      expect([2, 4, 6].map((epoch) => again.ledger.isPublished(state.draws.get(epoch)!.cid))).toEqual([
+        ...[true, false, true],
+      ])
+    } finally {
+      await again.service.stop()
+    }
+  })
+
+  test('waits as long as old draws are still coming', async () => {
+    const { service, ledger, settling } = await start(await joined())
+    try {
+      const told: string[] = []
+      for (const epoch of [2, 4, 6]) {
+        for (let i = 0; i < 9; i++) await settling.confirm()
+        await publish(ledger, [epoch])
+        told.push(`${service.state().frontier.windows}`)
+      }
+      await settling.confirm()
+      expect([told, service.state().frontier.windows]).toEqual([['3', '3', '3'], 3])
+      expect(await service.node.kv.entries('unconfirmed/')).toEqual([])
+    } finally {
+      await service.stop()
+    }
+  })
+
+  test('gives a window up when all behind one of its units are banned, and says so', async () => {
+    const of = await joined()
+    const { service, settling } = await start(of)
+    try {
+      const notices: string[] = []
+      service.events.on('notice', ({ text }) => notices.push(text))
+      const behind = [...state.windows.get(windows[0]!)!.certified.values()][0]!.results
+      for (const { node } of behind) {
+        const { account } = network.member(node)
+        await settling.convict({ ...settledConviction(conviction), account, node, window: 1n }, proof)
+      }
+      await settling.giveUp()
+      expect(notices.filter((text) => text.includes(`window ${windows[0]}`))).toHaveLength(1)
+      expect(service.state().frontier.beyond).not.toContain(windows[0]!)
+      expect(service.state().frontier.windows).toBe(0)
+    } finally {
+      await service.stop()
+    }
+    expect(readHistory(of).has(windows[0]!)).toBe(false)
+  })
+
+  test('deletes what it was about to delete when it was killed, but for what is named again', async () => {
+    const { service, settling } = await start(home())
+    try {
+      const { node } = service
+      const left = await node.blocks.put(new Uint8Array(640), 'raw')
+      await node.kv.put('leaving', dagCbor.encode([left.toString()]))
+      await settling.settle([])
+      expect(await node.blocks.has(left)).toBe(false)
+      expect(await node.kv.get('leaving')).toBeUndefined()
+    } finally {
+      await service.stop()
+    }
+  })
 })

@@ -91,7 +91,7 @@ describe('one result and an audit', () => {
 
   test('the result is shown as soon as it is committed to: there is nobody to wait for', () => {
     const cid = party.commit(one, [party.result(unit, party.claim(unit))], 7)
-    expect(revealable(party.state(), one, 7).map(({ commit }) => commit)).toEqual([cid])
+    expect(revealable(party.state(), one, 7).flatMap(({ commits }) => commits)).toEqual([cid])
   })
 
   test('a result without its audit is nothing, nor is half an audit, or one by others, or of another round', () => {

@@ -1,19 +1,24 @@
 /** Ways to get a lie certified, to void what is honest, or to make nodes disagree, and what becomes of them. */
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import * as dagJson from '@ipld/dag-json'
+import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../kernels/cpu.ts'
 import { Learning } from '../../../orbit/node/knowledge.ts'
+import { admit } from '../../../orbit/rules/admit.ts'
 import { type Assignment, deadlineRound } from '../../../orbit/rules/assignment.ts'
-import { readCertificate } from '../../../orbit/rules/certificate.ts'
+import { readCertificate, settledBy } from '../../../orbit/rules/certificate.ts'
+import type { CertificateFile } from '../../../orbit/rules/certificate-format.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
 import { trustedAt } from '../../../orbit/rules/draw.ts'
-import { missesInARow } from '../../../orbit/rules/duties.ts'
-import { type DrawBody, drawBody, registrationBody } from '../../../orbit/rules/events.ts'
+import { missBalance } from '../../../orbit/rules/duties.ts'
+import { type DrawBody, documentKey, drawBody, registrationBody } from '../../../orbit/rules/events.ts'
 import { cidOf } from '../../../orbit/rules/genesis.ts'
 import { lastRound } from '../../../orbit/rules/seats.ts'
 import { open, publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
-import { beaconAt, Party } from './party.ts'
+import { verify } from '../../verifier/verify.mjs'
+import { Party } from './party.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const window = 1n << 43n
 const others = (commits: readonly string[], own: string) => new Map([[0, commits.filter((cid) => cid !== own)]])
@@ -45,6 +50,24 @@ test('an honest result that liars do not cite holds their lie up, and the leaf w
   const state = party.state()
   expect(state.windows.get(unit.window)!.certified.size).toBe(0)
   expect(state.convictions.map(({ node }) => node).sort()).toEqual([...gang].sort())
+})
+
+test('a file that leaves an honest result out holds, and both verifiers say where somebody is missing', () => {
+  const party = new Party({ accounts: 20, partition: { units: 1 } })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const [honest, ...liars] = unit.quorum as Three
+  const gang = [...liars, unit.reserve[0]!]
+  const lie = party.result(unit, party.claim(unit, 1))
+  const late = deadlineRound(party.genesis, 2)
+  const theirs = gang.map((node) => party.commit(node, [lie], late))
+  for (const [i, node] of gang.entries()) party.reveal(node, theirs[i]!, others(theirs, theirs[i]!), late + 1)
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string) => party.registration(node),
+  }
+  const file = writeCertificate(party.state(), window, sources)
+  expect(readCertificate(file).units.get(0)!.silent).toEqual([honest])
+  expect(verify(file).silent).toEqual([0])
 })
 
 test('nobody who was not called gives a seat away', () => {
@@ -110,7 +133,7 @@ test('a result that is not what was certified is no work done, though its leaves
   }
   const state = party.state()
   expect(state.windows.get(window)!.certified.size).toBe(4)
-  expect(missesInARow(state, 9).get(party.member(liar).account)).toBe(lies)
+  expect(missBalance(state, 9).get(party.member(liar).account)).toBe(lies)
 })
 
 test('a trusted account that shows a lie and hides its leaves is not trusted on', () => {
@@ -132,7 +155,7 @@ test('a trusted account that shows a lie and hides its leaves is not trusted on'
   const { status, results } = party.settlement(unit)!
   expect([status, state.convictions.length, results.map(({ node }) => node)]).toEqual(['certified', 0, called])
   expect(trustedAt(state)).not.toContain(party.member(one).account)
-  expect(missesInARow(state, 13).get(party.member(one).account)).toBe(1)
+  expect(missBalance(state, 13).get(party.member(one).account)).toBe(1)
 })
 
 test('a claim about a leaf that is none keeps nobody from looking into the others', async () => {
@@ -151,6 +174,38 @@ test('a claim about a leaf that is none keeps nobody from looking into the other
   const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
   expect(await learning.learn(state, new AbortController().signal)).toBe(true)
   expect(learning.truth({ window, unit: lied.unit, leaf: 2 })).toHaveLength(64)
+})
+
+test('leaves have one name: a block that a result names by another codec, or with stray bits, is refused', () => {
+  const party = new Party({ accounts: 12 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const good = party.result(unit, party.claim(unit))
+  const node = unit.quorum[0]!
+  const admitted = (leaves: string) => {
+    const commit = party.commit(node, [{ ...good, leaves }], 7)
+    party.reveal(node, commit, new Map([[0, []]]), 8)
+    const document = party.documents.results.splice(-2)[1] as { statement: Uint8Array }
+    return admit(party.genesis, 'results-0', node, documentKey.reveal(node, 2, 0, document.statement), document)
+  }
+  expect(admitted(good.leaves)).toBeNull()
+  const { multihash } = CID.parse(good.leaves)
+  expect(admitted(CID.createV1(0x71, multihash).toString())).toContain('must be the CID of a raw block')
+  const digits = 'abcdefghijklmnopqrstuvwxyz234567'
+  const stray = good.leaves.slice(0, -1) + digits[digits.indexOf(good.leaves.at(-1)!) + 1]
+  expect(admitted(stray)).toContain('must be the CID of a raw block')
+})
+
+test('a leaf that can not be computed keeps nobody from learning the others', async () => {
+  const party = new Party({ accounts: 3 })
+  const kv = { put: async () => {}, entries: async () => [] }
+  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  const leafOf = (leaf: number) => ({ window, unit: 0, leaf, claimants: null })
+  const wanting = { wants: { leaves: [], truths: [leafOf(60_000), leafOf(1)] } } as never
+  const { signal } = new AbortController()
+  expect(await learning.learn(wanting, signal)).toBe(true)
+  expect(learning.truth(leafOf(1))).toHaveLength(64)
+  // What failed waits, so the next look at it finds nothing new.
+  expect(await learning.learn(wanting, signal)).toBe(false)
 })
 
 test('a draw for a past epoch, witnessed by the few on its own roster, takes the place of none', () => {
@@ -204,7 +259,7 @@ test('a node that lets another account take it for its own shifts no blame, and 
   party.learn(lied, 2)
   const sources = {
     leaves: (name: string) => party.blocks.get(name),
-    registration: (node: string) => party.registration(node),
+    registration: (node: string, account: string) => party.registration(node, account),
   }
   const convictedIn = () => party.state().convictions.map(({ account }) => account)
   const written = () => Buffer.from(writeCertificate(party.state(), window, sources)).toString()
@@ -212,25 +267,61 @@ test('a node that lets another account take it for its own shifts no blame, and 
   expect(convictedIn()).toEqual([party.member(liar).account])
 
   // To an account of a lower key, and with the same old round, so that it comes first.
-  for (const { node, account, nodeSecret } of party.members) {
+  const accountOf = new Map(party.members.map(({ node, account }) => [node, account]))
+  const convicted = accountOf.get(liar)!
+  for (const [node, account] of accountOf) {
     let secret: Uint8Array
     do secret = crypto.getRandomValues(new Uint8Array(32))
     while (publicKeyOf(secret) >= account)
-    const throwaway = publicKeyOf(secret)
-    const { network } = open(envelope(party, node), registrationBody, 'it').body
-    const nonce = (party as unknown as { nonceOf(account: string): number }).nonceOf(throwaway)
-    const words = { type: 'registration', network, account: throwaway, node, name: 'x', round: 1, beacon: beaconAt(1) }
-    party.documents.accounts.push({
-      registration: sign({ ...words, nonce }, secret).bytes,
-      consent: sign({ type: 'consent', network, account: throwaway, node }, nodeSecret).bytes,
-    })
+    party.move(node, secret)
   }
   const state = party.state()
-  for (const { node, account } of party.members) expect(state.nodes.get(node)!.account).not.toBe(account)
-  expect(convictedIn()).toEqual([party.member(liar).account])
+  for (const [node, account] of accountOf) expect(state.nodes.get(node)!.account).not.toBe(account)
+  expect(convictedIn()).toEqual([convicted])
   expect(state.windows.get(window)!.complete).toBe(true)
   expect(written()).toBe(certificate)
   expect(readCertificate(Buffer.from(certificate)).units.size).toBe(4)
 })
 
-const envelope = (party: Party, node: string): Uint8Array => party.registration(node).registration
+test('a node that changes hands between two draws of a window does not keep its certificate from being written', () => {
+  const party = new Party({ accounts: 5 })
+  const [lied, honest] = party.deal(2, 2) as [Assignment, Assignment]
+  const [liar] = lied.quorum as Three
+  party.answer(lied, lied.quorum, [1, 0, 0])
+  party.answer(lied, lied.reserve.slice(0, 2), [0, 0], 20)
+  party.learn(lied, 2)
+  party.answerAll([honest])
+  const before = party.member(liar).account
+  for (const { node } of [...party.members]) party.move(node, crypto.getRandomValues(new Uint8Array(32)))
+  party.answerAll(party.deal(40, 2, { from: 2 }))
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string, account: string) => party.registration(node, account),
+  }
+  const file = writeCertificate(party.state(), window, sources)
+  const read = readCertificate(file)
+  expect(read.units.size).toBe(4)
+  expect(read.units.get(lied.unit)!.wrong.map(({ account }) => account)).toEqual([before])
+  expect(read.units.get(lied.unit)!.accounts.some((account) => party.members.some((m) => m.account === account))).toBe(
+    false,
+  )
+  expect(read.units.get(3)!.accounts.every((account) => party.members.some((m) => m.account === account))).toBe(true)
+  expect(settledBy(read).credits.has(before)).toBe(false)
+  expect(verify(file).units).toBe(4)
+  // A registration that nothing rests on has no place in it, also of a node that is in it.
+  party.move(liar, crypto.getRandomValues(new Uint8Array(32)))
+  const content = dagJson.decode<CertificateFile>(file)
+  const key = ({ registration }: { registration: Uint8Array }) => {
+    const { node, account } = open(registration, registrationBody, 'it').body
+    return `${node} ${account}`
+  }
+  const registrations = [...content.registrations, party.registration(liar)].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+  const padded = dagJson.encode({ ...content, registrations })
+  expect(() => readCertificate(padded)).toThrow('a registration that none of its results needs')
+  expect(() => verify(padded)).toThrow('what nothing needs')
+  for (let i = 0; i < content.registrations.length; i++) {
+    const lacking = dagJson.encode({ ...content, registrations: content.registrations.toSpliced(i, 1) })
+    expect(() => readCertificate(lacking)).toThrow()
+    expect(() => verify(lacking)).toThrow()
+  }
+})

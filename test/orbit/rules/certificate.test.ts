@@ -59,12 +59,12 @@ describe('refused', () => {
   }
 
   test('the certificate with any one byte changed', () => {
-    // Every byte of the small parts, and a stride through the long runs of base64.
+    // A stride through the text; verify.test.ts changes every byte of a smaller one.
     const verdicts = new Set<string>()
-    const stride = Math.max(1, Math.floor(certificate.length / 1500))
+    const stride = Math.max(1, Math.floor(certificate.length / 200))
     for (let at = 0; at < certificate.length; at += stride) {
       const changed = certificate.slice()
-      changed[at]! ^= 1 << (at % 7)
+      changed[at]! ^= 1 << (at % 8)
       verdicts.add(refuse(changed))
     }
     expect([...verdicts]).toEqual(['refused'])

@@ -10,7 +10,7 @@ import { revealable } from '../../../orbit/rules/duties.ts'
 import type { State } from '../../../orbit/rules/state.ts'
 import { beaconAt, Party } from './party.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const UNITS = 1000
 const EPOCH = 2

@@ -15,7 +15,7 @@ import { type Envelope, envelopeOf, type Fields, keyOf, type Message, messagesOf
 import { mutantsOf } from './mutants.ts'
 import { beaconAt, type Member } from './party.ts'
 
-setDefaultTimeout(240_000)
+setDefaultTimeout(300_000)
 
 const FORGERIES = 10_000
 const party = newParty()

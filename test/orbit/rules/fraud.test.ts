@@ -161,7 +161,7 @@ describe('an honest account can not be convicted:', () => {
   party.audit(node, [claimOf(party, other, 2, 0)])
   const { evidence } = party.state()
   const revealOf = (of: Assignment, by: string): Reveal =>
-    evidence.units.get(`${of.epoch}/${of.window}/${of.unit}`)!.reveals.get(by)!
+    evidence.units.get(`${of.epoch}/${of.window}/${of.unit}`)!.reveals.get(by)![0]!
   const own = revealOf(unit, node)
 
   /** As the account's enemies would write it. */
@@ -282,7 +282,7 @@ test('a lie among other results is shown alone, without them', () => {
   )
   party.reveal(node, commit, new Map(units.map((_, i) => [i, []])), 9)
   const proofOf = ({ window, unit }: Assignment) => {
-    const reveal = party.state().evidence.units.get(`2/${window}/${unit}`)!.reveals.get(node)!
+    const reveal = party.state().evidence.units.get(`2/${window}/${unit}`)!.reveals.get(node)![0]!
     expect(reveal.body.size).toBe(4)
     const about = { account, node, kind: 'leaf', epoch: 2, window, unit, leaf: 2, claim: null } as const
     return writeFraudProof(party.state(), { ...about, evidence: [], reveals: [reveal] }, sources(party))

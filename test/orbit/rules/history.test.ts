@@ -9,7 +9,8 @@ import { isOverAnswer, overDraws } from '../../../orbit/node/settled.ts'
 import { readSnapshot, writeSnapshot } from '../../../orbit/node/snapshot.ts'
 import { readCertificate, settledBy } from '../../../orbit/rules/certificate.ts'
 import { withoutLeaves, writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
-import { decodeSettled, encodeSettled, settledAfter } from '../../../orbit/rules/history.ts'
+import { decodeSettled, encodeSettled, falls, settledAfter } from '../../../orbit/rules/history.ts'
+import { NO_KNOWLEDGE } from '../../../orbit/rules/quorum.ts'
 import { stateOf, summaryOf } from '../../../orbit/rules/state.ts'
 import { Party } from './party.ts'
 
@@ -57,11 +58,17 @@ test('what is remembered of a window is the same from the state, from its certif
 test('with settled windows in place of their documents, accounts, frontier and convictions are the same', () => {
   const history = new Map(windows.map((window) => [window.window, summaryOf(state, window)]))
   const round = settledAfter(network.genesis, 6) + 1
-  const isOver = overDraws(network.genesis, network.documents.draws, history, round)
+  const isOver = overDraws(
+    network.genesis,
+    network.documents.draws,
+    (epoch) => epoch < 6 && settledAfter(network.genesis, epoch) < round,
+  )
   const left = {
     ...network.documents,
     draws: network.documents.draws.filter((document) => !isOver(document)),
-    results: network.documents.results.filter((document) => !isOverAnswer(document, history)),
+    results: network.documents.results.filter(
+      (document) => !isOverAnswer(document, ({ window }) => history.has(window)),
+    ),
   }
   expect(left.draws).toHaveLength(2)
   expect(left.results.length).toBeLessThan(network.documents.results.length)
@@ -85,11 +92,35 @@ test('what proves that a coordinator sealed two is kept, settled or not', () => 
   const history = new Map(windows.map((window) => [window.window, summaryOf(state, window)]))
   const exposed = twice.state().equivocations
   expect(exposed).toHaveLength(1)
-  const isOver = overDraws(twice.genesis, twice.documents.draws, history, settledAfter(twice.genesis, 6) + 1)
+  const isOver = overDraws(twice.genesis, twice.documents.draws, (epoch) => epoch < 6)
   const left = { ...twice.documents, draws: twice.documents.draws.filter((document) => !isOver(document)) }
   expect(left.draws.length).toBeLessThan(twice.documents.draws.length)
   expect(stateOf(twice.genesis, twice.unitsPerWindow, left, twice.knowledge, history).equivocations).toEqual(exposed)
 })
+
+test('a settled window falls when all the accounts behind one of its units are convicted, and with it the frontier', () => {
+  const history = new Map(windows.map((window) => [window.window, summaryOf(state, window)]))
+  const [first, second] = windows as [(typeof windows)[0], (typeof windows)[0]]
+  const convict = (accounts: readonly string[]) =>
+    accounts.map((account) => ({
+      ...{ account, node: account, kind: 'leaf' as const, epoch: 9, window: 1n, unit: 0, leaf: 0, evidence: [] },
+    }))
+  const after = (accounts: readonly string[]) => {
+    const knowledge = { ...NO_KNOWLEDGE, convictions: convict(accounts) }
+    const left = { ...network.documents, draws: [], results: [] }
+    return stateOf(network.genesis, network.unitsPerWindow, left, knowledge, history)
+  }
+  const behind = [...second.certified.values()][1]!.results.map(({ node }) => network.member(node).account)
+  expect(after([]).frontier.windows).toBe(2)
+  expect(after(behind.slice(1)).frontier.windows).toBe(2)
+  const fallen = after(behind)
+  expect([fallen.frontier.windows, fallen.windows.has(second.window)]).toEqual([1, false])
+  expect(falls(history.get(first.window)!, new Set(behind))).toBe(false)
+  // The liar of the first window is banned for what he did there, whether it stands or not.
+  const all = after(network.members.map(({ account }) => account).filter((account) => account !== liar))
+  expect([all.frontier.windows, all.convictions.length]).toEqual([0, network.members.length])
+})
+const liar = state.convictions[0]!.account
 
 describe('a snapshot', () => {
   const engine = {
@@ -179,5 +210,5 @@ describe('a snapshot', () => {
     const found = readSnapshot(file, other.genesis, engine).next()
     expect(await found.catch((error) => error.message)).toContain('is of network')
     rmSync(directory, { recursive: true })
-  }, 60_000)
+  }, 300_000)
 })

@@ -121,6 +121,7 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
     ...{ type: 'draw', network, epoch: 5, pool: [{ span: 4, heads: ['zdpuHead', 'zdpuOther'] }] },
     excluded: [party.members[5]!.account],
     trusted: [party.members[2]!.account],
+    allowances: [{ account: party.members[2]!.account, units: 2 ** 20 }],
     roster: party.members
       .slice(0, 4)
       .map(({ node, account }) => ({ node, account, capacity: 3 }))
@@ -136,7 +137,8 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
     },
     {
       ...{ kind: 'heartbeat', database: 'pool-2', writer, value: signed(heartbeat), parts: statement(heartbeatBody) },
-      keyOf: ({ round }) => documentKey.heartbeat(writer, Math.floor(Number(round) / 3)),
+      keyOf: ({ round, witnessed }) =>
+        documentKey.heartbeat(writer, Math.floor(Number(round) / 3), { witnessed: (witnessed ?? []) as never }),
     },
     {
       ...{ kind: 'draw', database: 'draws', writer: coordinator.node, value: signed(draw, coordinator.nodeSecret) },

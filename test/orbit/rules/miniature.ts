@@ -50,6 +50,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     epoch: { rounds: 3, perDatabase: 10 },
     freshRounds: 300,
     deadlineRounds: 900,
+    allowance: { newcomer: 100_000, rounds: 1000 },
     missLimit: 4,
     beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
     coordinators: [node],

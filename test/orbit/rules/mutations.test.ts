@@ -4,7 +4,7 @@
  */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
-import { evidenceOf } from '../../../orbit/rules/batch.ts'
+import { evidenceOf } from '../../../orbit/rules/evidence.ts'
 import { cidOf, genesisBody, readGenesis } from '../../../orbit/rules/genesis.ts'
 import { RuleError, sign } from '../../../orbit/rules/statement.ts'
 import {
@@ -21,7 +21,7 @@ import {
 } from './messages.ts'
 import { type Mutant, mutantsOf } from './mutants.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const party = newParty()
 const units = party.deal(2, 4)
@@ -100,7 +100,19 @@ const OWN: Record<string, readonly string[]> = {
   'registration/consent': [],
   'heartbeat/statement': ['capacity', 'engines', 'witnessed', 'witnessed[].draw', 'witnessed[].epoch'],
   'draw/statement': [
-    ...['epoch', 'excluded', 'excluded[]', 'offers', 'offers[].from', 'offers[].to', 'offers[].window', 'pool'],
+    ...[
+      'allowances',
+      'allowances[].account',
+      'allowances[].units',
+      'epoch',
+      'excluded',
+      'excluded[]',
+      'offers',
+      'offers[].from',
+      'offers[].to',
+      'offers[].window',
+      'pool',
+    ],
     ...['pool[].heads', 'pool[].heads[]', 'pool[].span', 'roster', 'roster[].account', 'roster[].capacity'],
     ...['roster[].node', 'trusted', 'trusted[]'],
   ],
@@ -136,6 +148,7 @@ describe.each(SIGNED)('a %s signed anew by its own signer', (kind) => {
       witnessed: [[2, 2].map((epoch) => ({ epoch, draw: body.network })), [{ epoch: 2, draw: 'b' }]],
       excluded: [['a']],
       trusted: [['a']],
+      allowances: [[{ account: '0'.repeat(64), units: 2 ** 20 + 1 }], [{ account: 'a', units: 4 }]],
       roster: [[], [{ ...((body.roster ?? []) as Fields[])[0], capacity: 0 }]],
       offers: [[], [{ window: '-1', from: 0, to: 1 }], [{ window: '01', from: 0, to: 1 }]],
       pool: [Array(5).fill({ span: 0, heads: [] }), [{ span: 0, heads: ['x'.repeat(101)] }]],
@@ -202,7 +215,7 @@ describe('an item of a reveal', () => {
   test('signed anew shows nothing that its node committed to, but for what it cites', () => {
     const commits = party.documents.results.filter((document) => !('items' in (document as Fields)))
     const shown = (value: Fields) => {
-      const { units: found, uncommitted } = evidenceOf([...commits, value])
+      const { units: found, uncommitted } = evidenceOf(party.genesis, [...commits, value])
       return { shown: [...found.values()].filter(({ reveals }) => reveals.has(writer)).length, uncommitted }
     }
     expect(shown(reveal.value)).toEqual({ shown: items.length, uncommitted: 0 })

@@ -58,8 +58,17 @@ export interface PartyOptions {
   readonly changes?: Partial<GenesisBody>
 }
 
+/** What a draw of everybody is sealed with. */
+export interface Sealing {
+  readonly capacity?: number
+  /** The unit of the first window that it begins with. */
+  readonly from?: number
+  readonly trusted?: readonly string[]
+  readonly allowances?: DrawBody['allowances']
+}
+
 export class Party {
-  readonly members: readonly Member[]
+  readonly members: Member[]
   readonly genesis: Genesis
   readonly documents: { [K in keyof Documents]: unknown[] } = { accounts: [], pool: [], draws: [], results: [] }
   /** Leaf blocks that somebody has handed out. */
@@ -90,6 +99,7 @@ export class Party {
       epoch: { rounds: 3, perDatabase: 1000 },
       freshRounds: 300,
       deadlineRounds: 100,
+      allowance: { newcomer: 100_000, rounds: 1000 },
       missLimit: 4,
       beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
       coordinators: [founder.node],
@@ -118,18 +128,27 @@ export class Party {
 
   private readonly registrations = new Map<string, { registration: Uint8Array; consent: Uint8Array }>()
 
-  registration(key: string): { registration: Uint8Array; consent: Uint8Array } {
-    const known = this.registrations.get(key)
+  registration(key: string, of = this.member(key).account): { registration: Uint8Array; consent: Uint8Array } {
+    const known = this.registrations.get(`${key} ${of}`)
     if (known) return known
     const { account, node, name, accountSecret, nodeSecret } = this.member(key)
+    if (account !== of) throw new Error(`${key} is not a node of ${of}`)
     const { network } = this
     const words = { type: 'registration', network, account, node, name, round: 1, beacon: beaconAt(1) }
     const made = {
       registration: sign({ ...words, nonce: this.nonceOf(account) }, accountSecret).bytes,
       consent: sign({ type: 'consent', network, account, node }, nodeSecret).bytes,
     }
-    this.registrations.set(key, made)
+    this.registrations.set(`${key} ${of}`, made)
     return made
+  }
+
+  /** A new account takes a node for its own, with its consent: rosters name that one from now on. */
+  move(node: string, accountSecret: Uint8Array): void {
+    const member = this.member(node)
+    this.registration(node)
+    this.members[this.members.indexOf(member)] = { ...member, accountSecret, account: publicKeyOf(accountSecret) }
+    this.documents.accounts.push(this.registration(node))
   }
 
   private nonceOf(account: string): number {
@@ -143,11 +162,7 @@ export class Party {
   }
 
   /** Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals it. */
-  deal(
-    epoch: number,
-    units: number,
-    options: { capacity?: number; from?: number; trusted?: readonly string[] } = {},
-  ): readonly Assignment[] {
+  deal(epoch: number, units: number, options: Sealing = {}): readonly Assignment[] {
     this.seal(epoch, units, options)
     return this.state().draws.get(epoch)!.assignments
   }
@@ -156,7 +171,7 @@ export class Party {
   seal(
     epoch: number,
     units: number,
-    { capacity = units, from = 0, trusted = [] as readonly string[] } = {},
+    { capacity = units, from = 0, trusted = [], allowances = [] }: Sealing = {},
   ): readonly Assignment[] {
     const offers: DrawBody['offers'] = []
     for (let at = from; at < from + units; ) {
@@ -171,7 +186,7 @@ export class Party {
       .sort((a, b) => (a.node < b.node ? -1 : 1))
     const draw: DrawBody = {
       ...{ type: 'draw', network: this.network, epoch, pool: [], excluded: [] },
-      ...{ trusted: [...trusted].sort(), roster, offers },
+      ...{ trusted: [...trusted].sort(), allowances: [...allowances], roster, offers },
     }
     const seed = seedRound(this.genesis, epoch)
     const { bytes } = sign(draw, this.members[0]!.nodeSecret)

@@ -91,28 +91,8 @@ describe('the registration puzzle', () => {
     expect(() => priceOf(Number.NaN)).toThrow(RuleError)
   })
 
-  test('the dearest try that is allowed is checked in under 50 ms', () => {
-    const price = { ...priceOf(0), tries: 1 }
-    verifyPuzzle(price, input, 0)
-    const times = Array.from({ length: 9 }, (_, nonce) => {
-      const started = performance.now()
-      verifyPuzzle(price, input, nonce)
-      return performance.now() - started
-    }).sort((a, b) => a - b)
-    // The fastest of nine: the machine may be busy with other tests.
-    expect(times[0]!).toBeLessThan(50)
-  })
-
   test('a price that could not be checked, or not fast, is refused', () => {
-    for (const change of [
-      { N: 16384, r: 8 },
-      { N: 1 },
-      { N: 24 },
-      { r: 0 },
-      { p: 1.5 },
-      { tries: 0 },
-      { p: 2 ** 14 },
-    ]) {
+    for (const change of [{ N: 8192, r: 8 }, { N: 1 }, { N: 24 }, { r: 0 }, { p: 1.5 }, { tries: 0 }, { p: 2 ** 14 }]) {
       expect(() => checkPrice({ ...cheap, ...change })).toThrow(RuleError)
     }
   })

@@ -1,18 +1,20 @@
 /** When a result is believed: committed to before it was shown, equal to N - 1 others, and never by majority. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { type Assignment, deadlineRound, seedRound } from '../../../orbit/rules/assignment.ts'
-import { commitDeadline } from '../../../orbit/rules/seats.ts'
+import { duties, missBalance } from '../../../orbit/rules/duties.ts'
+import { commitDeadline, lastRound } from '../../../orbit/rules/seats.ts'
 import { Party } from './party.ts'
 
 let party: Party
 let unit: Assignment
+type Three = [string, string, string]
 let quorum: [string, string, string]
 let reserve: readonly string[]
 
 beforeEach(() => {
   party = new Party({ accounts: 12 })
   unit = party.deal(2, 1)[0]!
-  quorum = unit.quorum as [string, string, string]
+  quorum = unit.quorum as Three
   reserve = unit.reserve
 })
 
@@ -32,7 +34,7 @@ test('three equal results, each cited by another, certify', () => {
 })
 
 test('two are not enough, and commits alone are nothing', () => {
-  const [a, b, c] = quorum.map((node) => party.commit(node, [result()], 8)) as [string, string, string]
+  const [a, b, c] = quorum.map((node) => party.commit(node, [result()], 8)) as Three
   expect(status()).toBe('waiting')
   party.reveal(quorum[0], a, others([a, b, c], a), 9)
   party.reveal(quorum[1], b, others([a, b, c], b), 9)
@@ -40,6 +42,14 @@ test('two are not enough, and commits alone are nothing', () => {
   party.reveal(quorum[2], c, others([a, b, c], c), 9)
   expect(status()).toBe('certified')
 })
+
+/** The first two of the reserve answer, and cite what was there before and each other. */
+function calledToo(before: readonly string[], round: number): void {
+  const own = reserve.slice(0, 2).map((node) => party.commit(node, [result()], round))
+  for (const [i, commit] of own.entries()) {
+    party.reveal(reserve[i]!, commit, others([...before, ...own], commit), round + 1)
+  }
+}
 
 describe('a copy is worth nothing', () => {
   test('a commit made after the others were shown is cited by nobody', () => {
@@ -83,19 +93,40 @@ describe('a copy is worth nothing', () => {
     party.reveal(quorum[0], a, others([a, b], a), late)
     party.reveal(quorum[1], b, others([a, b], b), late)
     expect(status()).toBe('waiting')
-    expect(party.settlement(unit)!.counted).toHaveLength(2)
-    party.answer(unit, reserve.slice(0, 2), [], late + 1)
+    // Each is cited by one other, and waits for a second.
+    expect(party.settlement(unit)!.counted).toEqual([])
+    calledToo([a, b], late + 1)
     expect(status()).toBe('certified')
   })
 
-  test('whoever commits twice to a unit has committed to nothing', () => {
-    const [a, b, c] = quorum.map((node) => party.commit(node, [result()], 8)) as [string, string, string]
-    const second = party.commit(quorum[2], [result(1)], 9)
-    party.reveal(quorum[0], a, others([a, b, c], a), 10)
-    party.reveal(quorum[1], b, others([a, b, c], b), 10)
-    party.reveal(quorum[2], second, others([a, b, second], second), 10)
-    expect(party.settlement(unit)!.refused.get(quorum[2])).toBe('committed-twice')
+  test('two of the quorum who copy the third, and cite each other, count for nothing', () => {
+    const [a, b, c] = quorum.map((node, i) => party.commit(node, [result(i)], 8)) as Three
+    party.reveal(quorum[0], a, others([a, b, c], a), 9)
+    const copies = quorum.slice(1).map((node) => party.commit(node, [result()], 10)) as [string, string]
+    for (const [i, copy] of copies.entries()) party.reveal(quorum[i + 1]!, copy, others([a, ...copies], copy), 11)
+    expect(party.settlement(unit)!.counted.map(({ node }) => node)).toEqual([quorum[0]])
     expect(status()).toBe('waiting')
+    // So the reserve is called for them, and what they did is a miss.
+    const called = reserve.filter((node) => duties(party.state(), node, deadlineRound(party.genesis, 2)).length > 0)
+    expect(called).toEqual(reserve.slice(0, 3))
+    calledToo([a, b, c], deadlineRound(party.genesis, 2))
+    expect(status()).toBe('certified')
+    const balance = missBalance(party.state(), lastRound(party.genesis, 2) + 1)
+    expect(quorum.map((node) => balance.get(party.member(node).account) ?? 0)).toEqual([0, 1, 1])
+  })
+
+  test('nor is a second commit, whatever the first was: each result is judged on the commit that it names', () => {
+    const [a, b, c] = quorum.map((node, i) => party.commit(node, [result(i === 2 ? 1 : 0)], 8)) as Three
+    party.reveal(quorum[0], a, others([a, b, c], a), 9)
+    party.reveal(quorum[1], b, others([a, b, c], b), 9)
+    const copied = party.commit(quorum[2], [result()], 10)
+    party.reveal(quorum[2], copied, others([a, b], copied), 10)
+    expect(party.settlement(unit)!.counted.map(({ node }) => node)).toEqual(quorum.slice(0, 2))
+    expect(status()).toBe('waiting')
+    // The first stands as it was, though it is the worse for him.
+    party.reveal(quorum[2], c, others([a, b], c), 11)
+    expect(party.settlement(unit)!.counted).toHaveLength(3)
+    expect(status()).toBe('disputed')
   })
 })
 
@@ -215,6 +246,56 @@ describe('an audit', () => {
         .map(([node]) => node)
         .sort(),
     ).toEqual([...quorum].sort())
+  })
+
+  describe('of a quorum that hides its leaves,', () => {
+    beforeEach(() => {
+      const lie = party.result(unit, party.claim(unit, 1), false)
+      const commits = quorum.map((node) => party.commit(node, [lie], 8))
+      showAll(commits)
+    })
+
+    test('if it is true, leaves it without a certificate until they are shown, and convicts it then', () => {
+      party.audit(reserve[0]!, [claim(2, 0)])
+      expect(status()).toBe('certified')
+      expect(party.settlement(unit)!.wants.leaves).toHaveLength(1)
+      expect(party.settlement(unit)!.wants.truths.map(({ leaf }) => leaf)).toEqual([2])
+      party.learn(unit, 2)
+      expect(status()).toBe('disputed')
+      expect(party.state().windows.get(unit.window)!.certified.size).toBe(0)
+      expect(banned()).toEqual([])
+      expect(party.settlement(unit)!.wants.leaves).toHaveLength(1)
+      party.result(unit, party.claim(unit, 1))
+      expect(
+        banned()
+          .map(([node]) => node)
+          .sort(),
+      ).toEqual([...quorum].sort())
+    })
+
+    test('if it is true of a leaf that they have right, only has them shown', () => {
+      party.audit(reserve[0]!, [claim(3, 0)])
+      party.learn(unit, 3)
+      expect(status()).toBe('disputed')
+      party.result(unit, party.claim(unit, 1))
+      expect(status()).toBe('certified')
+      expect(banned()).toEqual([])
+    })
+
+    test('asks for no other leaf when one true claim is known', () => {
+      party.audit(reserve[0]!, [claim(3, 0), claim(4, 0), claim(5, 0)])
+      expect(party.state().wants.truths).toHaveLength(3)
+      party.learn(unit, 3)
+      expect(party.state().wants.truths).toEqual([])
+    })
+
+    test('if it is false, costs one leaf and the auditor his account', () => {
+      party.audit(reserve[0]!, [claim(3, 1), claim(2, 2), claim(4, 1)])
+      party.learn(unit, 2)
+      expect(banned()).toEqual([[reserve[0]!, 'claim']])
+      expect(party.state().windows.get(unit.window)!.certified.has(unit.unit)).toBe(true)
+      expect(party.state().wants.truths).toEqual([])
+    })
   })
 
   test('that is false costs the auditor his account, and nobody else anything', () => {

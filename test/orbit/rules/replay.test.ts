@@ -6,7 +6,7 @@ import { writeCertificate } from '../../../orbit/rules/certificate-writing.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
 import { Party } from './party.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 /** A log with everything in it: agreement, a lie, a decline, a missed deadline, a copy, two commits to one unit, audits. */
 function eventful(): Party {
@@ -37,12 +37,13 @@ function eventful(): Party {
 function adaptive(): Party {
   const party = new Party({ accounts: 14, changes: { audit: { leaves: 2, auditors: 2, adaptive: true } } })
   const trusted = party.members.map(({ account }) => account)
-  // A lie is in leaf 2; its signer must have no other unit, as that would fall with him.
+  // A lie is in leaf 2; its signer must have no part in another unit, as that would fall with him.
+  const involved = (unit: Assignment) => [unit.quorum[0]!, ...party.certifyingAudit(unit).auditors]
   const lookedAt = (units: readonly Assignment[]) =>
     units.find(
       (unit) =>
         party.certifyingAudit(unit).leaves.includes(2) &&
-        units.every((other) => other === unit || other.quorum[0] !== unit.quorum[0]),
+        units.every((other) => other === unit || !involved(other).includes(unit.quorum[0]!)),
     )
   let units = party.deal(2, 4, { trusted })
   for (let epoch = 4; !lookedAt(units); epoch += 2) units = party.deal(epoch, 4, { trusted })
@@ -53,13 +54,17 @@ function adaptive(): Party {
   }
   party.learn(lied, 2)
   party.answer(lied, lied.reserve.slice(0, 4), [], deadlineRound(party.genesis, lied.epoch) - 3)
-  const [late, denied] = party.deal(20, 2, { from: 4, trusted }) as [Assignment, Assignment]
+  // A false auditor, whose other word nothing rests on.
+  const others = new Set(units.flatMap(involved))
+  const falseOf = ([, denied]: readonly Assignment[]) =>
+    party.certifyingAudit(denied!).auditors.find((node) => !others.has(node))
+  let more = party.deal(20, 2, { from: 4, trusted })
+  for (let epoch = 22; !falseOf(more); epoch += 2) more = party.deal(epoch, 2, { from: 4, trusted })
+  const [late, denied] = more as [Assignment, Assignment]
   party.answer(late, [late.quorum[0]!])
   party.certify(party.certifyingAudit(late).auditors[0]!, late)
   party.answer(denied, [denied.quorum[0]!])
-  // A false auditor, whose other word nothing rests on.
-  const isSigner = (node: string) => units.some(({ quorum }) => quorum[0] === node)
-  party.certify(party.certifyingAudit(denied).auditors.find((node) => !isSigner(node))!, denied, 3)
+  party.certify(falseOf(more)!, denied, 3)
   for (const leaf of [0, 1, 2, 3, 4, 5, 6, 7]) party.learn(denied, leaf)
   return party
 }
@@ -118,7 +123,12 @@ test('the log has something of everything in it', () => {
   expect(state.convictions.map(({ kind }) => kind)).toContain('leaf')
   expect(state.convictions.length).toBeGreaterThanOrEqual(3)
   expect(state.refused['not-cited']).toBe(1)
-  expect(state.refused['committed-twice']).toBe(1)
+  expect(
+    state.evidence.units
+      .get(`4/${(1n << 43n) + 1n}/0`)!
+      .commits.values()
+      .some((own) => own.length > 1),
+  ).toBe(true)
   expect(state.frontier.windows).toBe(1)
 })
 

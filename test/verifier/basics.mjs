@@ -69,7 +69,7 @@ export function rootBy(path, record, index, n) {
 /** Two results are equal when all of this is. */
 export const keyOf = (r) => [r.count, r.checksum, r.peak?.n ?? '', r.peak?.value ?? '', hex(r.root), r.leaves].join(' ')
 /** The key of the result whose leaves these are. */
-export function keyOfLeaves(records, wanted) {
+export function sumOf(records, wanted) {
   must(records.length === 64 * wanted, `${records.length / 64} leaves, where ${wanted} belong`)
   const leaves = Array.from({ length: wanted }, (_, i) => records.subarray(64 * i, 64 * (i + 1)))
   let [total, sum, peak] = [0n, 0n, null]
@@ -88,7 +88,7 @@ export function keyOfLeaves(records, wanted) {
 /** Whether they are the leaves of the result with a key. */
 export function addsUp(records, wanted, key) {
   try {
-    return keyOfLeaves(records, wanted) === key
+    return sumOf(records, wanted) === key
   } catch {
     return false
   }

@@ -1,0 +1,176 @@
+import * as dagCbor from '@ipld/dag-cbor'
+import { defineCommand } from 'citty'
+import { readCertificateFile } from '../../orbit/node/certificates.ts'
+import type { DrawFiles } from '../../orbit/node/draw-files.ts'
+import { type Home, homeDirectory, openHome } from '../../orbit/node/home.ts'
+import { seedRound } from '../../orbit/rules/assignment.ts'
+import { roundAt } from '../../orbit/rules/beacon.ts'
+import { readDealtDraws } from '../../orbit/rules/certificate.ts'
+import { turnOf } from '../../orbit/rules/coordinators.ts'
+import { type DrawReview, type ReviewedDocuments, reviewDraw } from '../../orbit/rules/draw-review.ts'
+import { beaconDocument, type DrawBody, drawBody, statementDocument } from '../../orbit/rules/events.ts'
+import { cidOf } from '../../orbit/rules/genesis.ts'
+import type { State } from '../../orbit/rules/state.ts'
+import { open, RuleError, type Statement } from '../../orbit/rules/statement.ts'
+import { isWitnessed } from '../../orbit/rules/witness.ts'
+import { EXIT, shared, UserError, wholeNumber } from '../command.ts'
+import { drawOf, epochArg, settledDraw } from '../draw.ts'
+import { printJson } from '../print.ts'
+import { type Papers, readDraw, readPapers } from '../source.ts'
+
+export const verifyDraw = defineCommand({
+  meta: { name: 'draw', description: 'recompute the draw and the deal of an epoch, offline, from what is stored' },
+  args: { epoch: epochArg, ...shared },
+  async run({ args }) {
+    const home = openHome(homeDirectory(args.data))
+    const json = Boolean(args.json)
+    const epoch =
+      args.epoch === undefined
+        ? await newestEpoch(home)
+        : wholeNumber('the epoch', args.epoch, 0, Number.MAX_SAFE_INTEGER)
+    try {
+      const { found, lines } = await verified(home, epoch)
+      say(found, lines, json)
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error
+      say({ valid: false, epoch, fault: `the files here were changed: ${error.message}` }, [], json)
+    }
+  },
+})
+
+interface Found {
+  readonly valid: boolean | null
+  readonly epoch: number
+  readonly fault: string | null
+  readonly [more: string]: unknown
+}
+
+/** @throws {RuleError} when something that lies here is not what it was when it was taken in */
+async function verified(home: Home, epoch: number): Promise<{ found: Found; lines: readonly string[] }> {
+  const files = await readDraw(home, epoch)
+  // Before anything is made of the documents: of what was changed, no state follows.
+  const [damage] = files.damage
+  if (damage !== undefined) throw new RuleError(damage)
+
+  const papers = await readPapers(home)
+  const documents = {
+    ...papers.documents,
+    accounts: files.accounts,
+    draws: united(papers.documents.draws, files.draws),
+  }
+  const state = papers.stateOf(documents, papers.history)
+  const { draw, signature, others } = pickDraw(home, state, documents, epoch)
+  const cid = cidOf(draw.bytes).toString()
+  const dropped = droppedEpochs(papers, files, epoch)
+  const review = reviewDraw(
+    {
+      ...{ genesis: home.genesis, draw, signature, documents, history: papers.history },
+      stateOf: (some, history) => papers.stateOf(some, history),
+      cited: files.cited.find((of) => of.draw === cid)?.heartbeats ?? null,
+      dropped,
+      certificate: dropped.has(epoch) ? certificateOf(home, draw, cid) : null,
+      round: papers.live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000)),
+      verdict: files.verdicts.find((of) => of.draw === cid)?.fault,
+    },
+    state,
+  )
+  const { valid, fault, findings, assignments, digest, witnesses } = review
+  const shown = drawOf(state, { draw, cid, signature, assignments }, witnesses)
+  return {
+    found: { valid, fault, checks: findings, ...shown, digest, others },
+    lines: textOf(epoch, cid, others, review),
+  }
+}
+
+/** Prints what was found. @throws {UserError} unless all of it holds */
+function say(found: Found, lines: readonly string[], json: boolean): void {
+  if (json) printJson(found)
+  else if (lines.length > 0) console.log(lines.join('\n'))
+  if (found.valid) return
+  const what = `the draw of epoch ${found.epoch}`
+  throw found.valid === false
+    ? new UserError(`INVALID: ${what}: ${found.fault}`, EXIT.refused)
+    : new UserError(`NOT SHOWN: nothing is wrong with ${what}, but nothing here shows that it stands`, EXIT.refused)
+}
+
+function textOf(epoch: number, cid: string, others: readonly string[], { valid, findings }: DrawReview): string[] {
+  const marks = { holds: 'ok', fails: 'FAILS', unknown: '?' }
+  const lines = findings.map(({ check, result, says }) => `${check.padEnd(11)}${marks[result].padEnd(6)} ${says}`)
+  if (valid) lines.unshift(`VALID: the deal of epoch ${epoch} follows from draw ${cid}, which stands.`, '')
+  for (const other of others) lines.push(`other             also sealed for this epoch, and passed over: ${other}`)
+  if (valid) lines.push('', `\`collatz draw ${epoch}\` lists who was dealt what.`)
+  return lines
+}
+
+/** The newest that most of its roster witness, else the newest. */
+async function newestEpoch(home: Home): Promise<number> {
+  const { stateOf, documents, history } = await readPapers(home)
+  const { draws, witnesses } = stateOf(documents, history)
+  const newestFirst = [...draws].sort(([a], [b]) => b - a)
+  const stands = newestFirst.find(([, { draw, cid }]) => isWitnessed(draw.body, witnesses.get(cid)))
+  const [epoch] = stands ?? newestFirst[0] ?? []
+  if (epoch === undefined) throw new UserError('no draw is under way: name an epoch (`collatz verify draw 7`)')
+  return epoch
+}
+
+/** What was dropped lies in the logs. */
+function united(documents: readonly unknown[], logged: readonly unknown[]): unknown[] {
+  const all = new Map<string, unknown>()
+  for (const document of [...documents, ...logged]) {
+    const cid = cidOf(dagCbor.encode(document)).toString()
+    if (!all.has(cid)) all.set(cid, document)
+  }
+  return [...all.values()]
+}
+
+const drawsIn = (documents: readonly unknown[]): Statement<DrawBody>[] =>
+  documents.flatMap((document) => {
+    const { success, data } = statementDocument.safeParse(document)
+    return success ? [open(data.statement, drawBody, 'the draw')] : []
+  })
+
+/** The draw of an epoch: the one that stands, else the one whose turn came first. `others` are CIDs. @throws {UserError} */
+function pickDraw(home: Home, state: State, { draws: documents }: ReviewedDocuments, epoch: number) {
+  const { genesis } = home
+  const { coordinators } = genesis.body
+  const all = drawsIn(documents).filter(({ body }) => body.epoch === epoch)
+  const chosen = state.draws.get(epoch)?.draw ?? state.sealed.get(epoch)
+  const draw = chosen ?? all.sort((a, b) => turnOf(coordinators, a) - turnOf(coordinators, b))[0]
+  const round = seedRound(genesis, epoch)
+  if (!draw) {
+    const settled = settledDraw(home, state, epoch)
+    if (settled) return { draw: settled.draw, signature: settled.signature, others: [] }
+    const newest = Math.max(0, ...state.draws.keys())
+    const known = newest === 0 ? 'none is under way' : `the newest that is dealt is ${newest}`
+    throw new UserError(`epoch ${epoch} has no draw here: ${known}`)
+  }
+  const kept = documents.flatMap((document) => {
+    const { success, data } = beaconDocument.safeParse(document)
+    return success && data.round === round ? [data.signature] : []
+  })
+  const [signature] = kept
+  if (!signature) throw new UserError(`the draw of epoch ${epoch} is sealed, and waits for beacon round ${round}`)
+  const others = all.filter((other) => other !== draw).map(({ bytes }) => cidOf(bytes).toString())
+  return { draw, signature, others: others.filter((cid) => cid !== cidOf(draw.bytes).toString()) }
+}
+
+/** Epochs of whose draws there are no documents, but what is in the log or, of that which is looked at, in certificates. */
+function droppedEpochs({ documents }: Papers, files: DrawFiles, epoch: number): Set<number> {
+  const here = new Set(drawsIn(documents.draws).map(({ body }) => body.epoch))
+  const logged = drawsIn(files.draws).map(({ body }) => body.epoch)
+  return new Set([epoch, ...logged].filter((one) => !here.has(one)))
+}
+
+/** A window that the draw offered, and whose certificate rests on it. @throws {RuleError} when a certificate does not hold */
+function certificateOf({ directory }: Home, { body }: Statement<DrawBody>, cid: string): bigint | null {
+  for (const window of new Set(body.offers.map((offer) => BigInt(offer.window)))) {
+    const bytes = readCertificateFile(directory, window)
+    try {
+      if (bytes && readDealtDraws(bytes).some((dealt) => dealt.cid === cid)) return window
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error
+      throw new RuleError(`the certificate of window ${window}: ${error.message}`)
+    }
+  }
+  return null
+}

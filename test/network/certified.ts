@@ -1,0 +1,68 @@
+/** What the certificate files of a node say of each certified unit: by whom, and when, in beacon rounds. */
+import { certificateFiles, readCertificateFile } from '../../orbit/node/certificates.ts'
+import { openCommit, openItem } from '../../orbit/rules/batch.ts'
+import { readCertificate } from '../../orbit/rules/certificate.ts'
+import { parseCertificate } from '../../orbit/rules/certificate-format.ts'
+import { type ResultBody, revealBody } from '../../orbit/rules/events.ts'
+import { cidOf, rawCid } from '../../orbit/rules/genesis.ts'
+import { open } from '../../orbit/rules/statement.ts'
+
+export interface CertifiedUnit {
+  readonly window: bigint
+  readonly unit: number
+  /** Of the deal. */
+  readonly epoch: number
+  readonly result: ResultBody
+  /** Accounts whose results certify it. */
+  readonly accounts: readonly string[]
+  /** Nodes whose results count: those that agree, and those that do not. */
+  readonly counted: number
+  /** Rounds of the commits that these rest on, ascending. */
+  readonly committed: readonly number[]
+  /** Rounds in which they were shown, ascending. */
+  readonly revealed: readonly number[]
+}
+
+/** Of all files in a data directory, each checked as a stranger would. */
+export const certifiedUnits = (directory: string): CertifiedUnit[] =>
+  certificateFiles(directory).flatMap(({ window }) => {
+    // It may have been taken back since.
+    const bytes = readCertificateFile(directory, window)
+    return bytes ? unitsIn(window, bytes) : []
+  })
+
+/** The one unit of a window, as soon as its file is there: it is written when its leaves are. */
+export async function certificateOf(directory: string, window: bigint): Promise<CertifiedUnit> {
+  for (;;) {
+    const bytes = readCertificateFile(directory, window)
+    if (bytes) return unitsIn(window, bytes)[0]!
+    await Bun.sleep(200)
+  }
+}
+
+const read = new Map<string, CertifiedUnit[]>()
+
+/** Nodes mostly write the same file to the byte: it is checked once. */
+function unitsIn(window: bigint, bytes: Uint8Array): CertifiedUnit[] {
+  const cid = rawCid(bytes).toString()
+  const units = read.get(cid) ?? check(bytes, window)
+  read.set(cid, units)
+  return units
+}
+
+function check(bytes: Uint8Array, window: bigint): CertifiedUnit[] {
+  const { units } = readCertificate(bytes)
+  const file = parseCertificate(bytes)
+  const commits = new Map(file.commits.map((commit) => [cidOf(commit).toString(), openCommit(commit).body.round]))
+  const revealAt = (index: number) => open(file.reveals[index]!, revealBody, 'a reveal of the certificate')
+  const ascending = (rounds: number[]) => rounds.sort((a, b) => a - b)
+  return file.units.map(({ unit, results }): CertifiedUnit => {
+    const { epoch, result, accounts } = units.get(unit)!
+    return {
+      ...{ window, unit, epoch, result, accounts },
+      counted: new Set(results.map(({ reveal }) => revealAt(reveal).signer)).size,
+      committed: ascending(results.map(({ item }) => commits.get(openItem(item).commit)!)),
+      revealed: ascending(results.map(({ reveal }) => revealAt(reveal).body.round)),
+    }
+  })
+}

@@ -1,0 +1,75 @@
+/** Draws when a test wants one, with everybody on the roster: what is claimed of a deal then hangs on nobody's speed. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readSource } from '../../cli/source.ts'
+import { openHome } from '../../orbit/node/home.ts'
+import { seedRound } from '../../orbit/rules/assignment.ts'
+import type { DealtDraw } from '../../orbit/rules/dealt.ts'
+import { lastRound } from '../../orbit/rules/seats.ts'
+import type { Machine, Status } from './processes.ts'
+
+const sealFile = ({ home }: Pick<Machine, 'home'>) => join(home, 'seal')
+
+/** What the founder's node in rogue.ts does with it. */
+export const isAskedFor = (home: string): boolean => existsSync(sealFile({ home }))
+export const isSealed = (home: string): void => rmSync(sealFile({ home }), { force: true })
+
+/**
+ * Resolves when all who are named have said that they have all their room, and may be on the next roster.
+ *
+ * @param rooms units at a time, by name of the account
+ */
+export async function everybodyHasRoom(founder: Machine, rooms: Readonly<Record<string, number>>): Promise<void> {
+  for (;;) {
+    const { state, live } = await readSource(openHome(founder.home))
+    const { genesis, nodes, heartbeats, draws } = state
+    const isFree = (name: string) => {
+      const registration = [...nodes.values()].find((node) => node.name === name)
+      const said = registration && heartbeats.get(registration.node)
+      if (!said) return false
+      const since = [...draws].filter(([epoch]) => seedRound(genesis, epoch) > said.round)
+      const seats = since.flatMap(([, { assignments }]) => assignments.filter((of) => of.quorum.includes(said.node)))
+      if (said.capacity - seats.length !== rooms[name]) return false
+      return registration.round + genesis.body.epoch.rounds <= (live?.round ?? 0)
+    }
+    if (Object.keys(rooms).every(isFree)) return
+    await Bun.sleep(500)
+  }
+}
+
+/** Has a draw sealed. @returns it when it is dealt */
+export async function deal(founder: Machine): Promise<DealtDraw> {
+  const newest = async () => {
+    const { draws } = (await readSource(openHome(founder.home))).state
+    return draws.get(Math.max(0, ...draws.keys()))
+  }
+  const before = (await newest())?.cid
+  writeFileSync(sealFile(founder), '')
+  for (;;) {
+    const draw = await newest()
+    if (draw && draw.cid !== before) return draw
+    await Bun.sleep(500)
+  }
+}
+
+export const isDone = ({ windows }: Status, window: bigint | string): boolean =>
+  windows.some((w) => w.window === window.toString() && w.complete)
+
+/**
+ * Resolves when units of a draw are done. What nodes that had too little of the machine missed all of is dealt again, twice
+ * at most.
+ *
+ * @returns how many more draws it took
+ */
+export async function done(founder: Machine, { draw }: DealtDraw, windows: readonly (bigint | string)[]) {
+  const { genesis } = openHome(founder.home)
+  let { epoch } = draw.body
+  for (let more = 0; ; more++) {
+    const areDone = (s: Status) => windows.every((window) => isDone(s, window))
+    const isOver = (s: Status) => (s.network.beaconRound ?? 0) > lastRound(genesis, epoch)
+    const status = await founder.until((s) => areDone(s) || isOver(s), 'units that were dealt')
+    if (areDone(status)) return { status, more }
+    if (more === 2) throw new Error(`windows ${windows} are not done after two more draws`)
+    epoch = (await deal(founder)).draw.body.epoch
+  }
+}
