@@ -1,5 +1,6 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { defineCommand } from 'citty'
+import { arrivalsFrom } from '../../orbit/node/arrivals.ts'
 import { readCertificateFile } from '../../orbit/node/certificates.ts'
 import type { DrawFiles } from '../../orbit/node/draw-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home.ts'
@@ -70,6 +71,7 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
       dropped,
       certificate: dropped.has(epoch) ? certificateOf(home, draw, cid) : null,
       round: papers.live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000)),
+      arrivals: arrivalsFrom(files.arrivals),
       verdict: files.verdicts.find((of) => of.draw === cid)?.fault,
     },
     state,

@@ -10,6 +10,7 @@ import type { DrawFault } from '../rules/draw-check.ts'
 import { type DrawBody, drawBody, statementDocument } from '../rules/events.ts'
 import { cidOf, type Genesis } from '../rules/genesis.ts'
 import { open } from '../rules/statement.ts'
+import { PREFIX as ARRIVAL, type ArrivalRows } from './arrivals.ts'
 import { entryBlock } from './entries.ts'
 import { decodeEntry, hashOf, isHash } from './entry.ts'
 import { hasDatabase, SqliteFile } from './sqlite.ts'
@@ -25,6 +26,8 @@ export interface DrawFiles {
   readonly cited: readonly { readonly draw: string; readonly heartbeats: readonly CitedHeartbeat[] | null }[]
   /** What this node said of draws of the epoch, when they came. */
   readonly verdicts: readonly { readonly draw: string; readonly fault: DrawFault | null }[]
+  /** When registrations reached this node. */
+  readonly arrivals: ArrivalRows
   /** What is not what it was when it was taken in, one sentence each. */
   readonly damage: readonly string[]
 }
@@ -38,7 +41,7 @@ export interface CitedHeartbeat {
 
 /** Without starting a node. @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
 export function readDrawFiles(directory: string, genesis: Genesis, epoch: number): DrawFiles {
-  if (!hasDatabase(directory)) return { draws: [], accounts: [], cited: [], verdicts: [], damage: [] }
+  if (!hasDatabase(directory)) return { draws: [], accounts: [], cited: [], verdicts: [], arrivals: [], damage: [] }
   const sql = new SqliteFile(directory)
   try {
     return drawFiles(sql, genesis, epoch)
@@ -79,7 +82,7 @@ export function drawFiles(sql: SqliteFile, genesis: Genesis, epoch: number): Dra
     .map(({ body, bytes }) => ({ draw: cidOf(bytes).toString(), heartbeats: heartbeatsUnder(sql, body.pool, damage) }))
   return {
     ...{ draws: [...draws.values()], accounts: [...registrations.values()], cited },
-    ...{ verdicts: verdictsOn(sql, epoch), damage: [...damage] },
+    ...{ verdicts: verdictsOn(sql, epoch), arrivals: rowsUnder(sql, ARRIVAL), damage: [...damage] },
   }
 }
 
@@ -143,14 +146,19 @@ function heartbeatsUnder(sql: SqliteFile, pool: DrawBody['pool'], damage: Set<st
 }
 
 function verdictsOn(sql: SqliteFile, epoch: number): DrawFiles['verdicts'] {
+  return rowsUnder(sql, VERDICT).flatMap(([key, value]) => {
+    const [of, fault] = dagCbor.decode<[number, DrawFault | null]>(value)
+    return of === epoch ? [{ draw: key.slice(VERDICT.length), fault }] : []
+  })
+}
+
+/** Of the node's private table. */
+function rowsUnder(sql: SqliteFile, prefix: string): [key: string, value: Uint8Array][] {
   const rows = sql.all<{ k: string; v: Uint8Array }>(
     'SELECT k, v FROM private WHERE k >= ? AND k < ?',
-    ...[VERDICT, `${VERDICT}\u{7f}`],
+    ...[prefix, `${prefix}\u{7f}`],
   )
-  return rows.flatMap(({ k, v }) => {
-    const [of, fault] = dagCbor.decode<[number, DrawFault | null]>(new Uint8Array(v))
-    return of === epoch ? [{ draw: k.slice(VERDICT.length), fault }] : []
-  })
+  return rows.map(({ k, v }) => [k, new Uint8Array(v)])
 }
 
 /** "HEX/draw/7/CID" -> "the draw of epoch 7" */

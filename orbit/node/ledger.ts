@@ -4,6 +4,7 @@
  */
 import { classes } from '../../kernels/partition.ts'
 import { admit } from '../rules/admit.ts'
+import { type Arrivals, LONG_AGO } from '../rules/arrivals.ts'
 import { seedRound } from '../rules/assignment.ts'
 import { type CitedPool, nextEpoch } from '../rules/draw.ts'
 import {
@@ -49,6 +50,10 @@ export class Ledger {
   private readonly documents = new Map<string, Map<string, unknown>>()
   private cached: State | null = null
   private readonly replaced: ReplacedHeartbeats
+  /** Hears of each registration that comes in, and whether it is the first of that node to that account. */
+  onRegistration: (document: unknown, isNew: boolean) => void = () => {}
+  /** When registrations came in. */
+  arrivals: Arrivals = LONG_AGO
   /** Hears of each draw that comes in, when it does. */
   onDraw: (draw: Statement<DrawBody>) => void = () => {}
   /** Hears of each answer that is on disk when its database is opened, and then of each that comes in, as they come. */
@@ -158,6 +163,7 @@ export class Ledger {
       store.on('update', (updates) => {
         for (const { key, value } of updates) {
           if (name.startsWith('pool')) this.replaced.add(documents.get(key), value)
+          if (name === 'accounts') this.onRegistration(value, !documents.has(key))
           documents.set(key, value)
           if (name === 'accounts') this.registered.add(key.split('/')[0]!)
           if (name.startsWith('results')) this.onAnswer(value, false)
@@ -270,7 +276,7 @@ export class Ledger {
       const heads = (await store.heads(this.inTurn(own))).slice(0, MAX_HEADS)
       if (heads.length > 0) cited.push({ span, heads })
     }
-    return { cited, heartbeats: (await this.heartbeatsUnder(cited)) ?? [] }
+    return { cited, heartbeats: (await this.heartbeatsUnder(cited)) ?? [], arrivals: this.arrivals }
   }
 
   /** All heartbeats under cited heads; null while one of those is not here. */

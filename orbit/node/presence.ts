@@ -31,6 +31,8 @@ export interface PresenceOptions {
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
   readonly signal: AbortSignal
   readonly notice: (text: string) => void
+  /** For so long the puzzle of one beacon round is tried. A minute unless told. */
+  readonly puzzleMs?: number
 }
 
 export class Presence {
@@ -51,8 +53,12 @@ export class Presence {
     this.node = publicKeyOf(options.home.nodeKey)
   }
 
+  /** The newest round that it has heard of. */
+  private newest: BeaconRound | null = null
+
   /** Registers the node if that is due. Not to be awaited by what others wait for: the puzzle may take minutes. */
   register(round: BeaconRound): Promise<void> {
+    this.newest = round
     if (!this.registering && !this.isDue(round.round)) return Promise.resolve()
     this.registering ??= this.registerNow(round)
       .catch((error: Error) => {
@@ -87,9 +93,10 @@ export class Presence {
     const { node } = this
     const { networkId: network } = home.genesis
     const account = publicKeyOf(home.accountKey)
+    const solved = await this.solve(account, round)
     const registration: RegistrationBody = {
       ...{ type: 'registration', network, account, node, name: home.config.name },
-      ...{ round: round.round, beacon: round.signature, nonce: await this.solve(account, round) },
+      ...{ round: solved.round.round, beacon: solved.round.signature, nonce: solved.nonce },
     }
     const consent: ConsentBody = { type: 'consent', network, account, node }
     await put(databaseName('accounts'), documentKey.registration(node, account), {
@@ -99,12 +106,22 @@ export class Presence {
   }
 
   /** Pays the price of an account, on all cores but for no longer than the node runs. */
-  private async solve(account: string, { round, randomness }: BeaconRound): Promise<number> {
-    const { home, signal, notice } = this.options
+  private async solve(account: string, first: BeaconRound): Promise<{ round: BeaconRound; nonce: number }> {
+    const { home, signal, notice, puzzleMs = 60_000 } = this.options
     const { networkId, body } = home.genesis
     const seconds = coreSecondsOf(body.registration)
     if (seconds > 5) notice(`Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`)
-    return solvePuzzle(body.registration, { networkId, account, round, randomness }, { signal })
+    // Each try is as likely to succeed as any other, so nothing is lost by going over to a newer round now and then.
+    for (let round = first; ; round = this.newest ?? round) {
+      const isOver = AbortSignal.timeout(puzzleMs)
+      const input = { networkId, account, round: round.round, randomness: round.randomness }
+      try {
+        const nonce = await solvePuzzle(body.registration, input, { signal: AbortSignal.any([signal, isOver]) })
+        return { round, nonce }
+      } catch (error) {
+        if (signal.aborted || !isOver.aborted) throw error
+      }
+    }
   }
 
   /**

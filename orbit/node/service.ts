@@ -25,6 +25,7 @@ import type { State } from '../rules/state.ts'
 import { publicKeyOf, sign } from '../rules/statement.ts'
 import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
+import { ArrivalLog } from './arrivals.ts'
 import { Audits } from './audits.ts'
 import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
 import { relaysOf } from './beacon-drand.ts'
@@ -74,6 +75,7 @@ export class Service {
   private readonly learning: Learning
   private readonly audits: Audits
   private readonly held: HeldLeaves
+  private readonly arrivals: ArrivalLog
   private readonly verdicts: Verdicts
   private readonly keptRounds: KeptRounds
   private readonly frauds: FraudProofs
@@ -109,10 +111,15 @@ export class Service {
     // One core: whoever lies costs everybody a leaf, and nobody more than that.
     this.learning = new Learning(this.genesis, node, () => cpuEngine(this.genesis.partition, 1))
     ledger.knowledge = this.learning
+    const newest = () => Math.max(this.round() ?? 0, this.wallRound())
+    this.arrivals = new ArrivalLog({ genesis: this.genesis, kv: node.kv, round: newest })
+    ledger.arrivals = this.arrivals.of
+    ledger.onRegistration = (document, isNew) => this.arrivals.hear(document, isNew)
     this.verdicts = new Verdicts({
       ...{ genesis: this.genesis, kv: node.kv, state: () => ledger.state(), known: () => ledger.heartbeats() },
       cited: (pool) => ledger.heartbeatsUnder(pool),
-      round: () => Math.max(this.round() ?? 0, this.wallRound()),
+      arrivals: this.arrivals.of,
+      round: newest,
     })
     this.keptRounds = new KeptRounds({ genesis: this.genesis, kv: node.kv, ledger, beacon })
     ledger.onDraw = (draw) => this.verdicts.hear(draw)
@@ -213,6 +220,7 @@ export class Service {
     await hearRounds(topic, this.beacon)
     const isSource = this.home.beaconKey !== null || this.genesis.body.beacon.source === 'drand'
     await this.learning.start()
+    await this.arrivals.start()
     await this.verdicts.start()
     if (!this.coordinator) await this.keptRounds.start()
     await this.settling.start()
@@ -261,6 +269,7 @@ export class Service {
 
   private async onRound(round: BeaconRound): Promise<void> {
     await this.ledger.openSpans(round.round)
+    await this.arrivals.update()
     // A coordinator writes them down for everybody, and seals nothing before it has.
     if (!this.coordinator) await this.keptRounds.update(round)
     await this.verdicts.judge()

@@ -6,6 +6,7 @@
  * expose it. So nobody can crowd out the others' verdicts, and their witnesses with them.
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { type Arrivals, LONG_AGO } from '../rules/arrivals.ts'
 import { seedRound } from '../rules/assignment.ts'
 import { graceRounds, stepRounds, turnRound } from '../rules/coordinators.ts'
 import { type DrawFault, drawFault, mayMend } from '../rules/draw-check.ts'
@@ -31,6 +32,7 @@ export interface VerdictsOptions {
   readonly state: () => State
   readonly known: () => Iterable<HeartbeatBody>
   readonly cited: (pool: DrawBody['pool']) => Promise<HeartbeatBody[] | null>
+  readonly arrivals?: Arrivals
   /** The newest round that is out, by the beacon and by the clock. */
   readonly round: () => number
 }
@@ -108,7 +110,7 @@ export class Verdicts {
 
   /** Gives the verdicts that can be given. @returns whether there was one */
   async judge(): Promise<boolean> {
-    const { genesis, known, cited, round, kv } = this.options
+    const { genesis, known, cited, arrivals = LONG_AGO, round, kv } = this.options
     let any = false
     // The state of a large network takes a while to compute.
     if (this.open.size === 0 && !this.isToRemember()) return false
@@ -116,7 +118,8 @@ export class Verdicts {
     for (const [cid, { draw, arrived }] of this.open) {
       const now = round()
       const { epoch, pool } = draw.body
-      const fault = drawFault(draw, { states, arrived, round: now, cited: await cited(pool), known: known() })
+      const view = { states, arrived, round: now, cited: await cited(pool), known: known() }
+      const fault = drawFault(draw, { ...view, arrivals })
       // What is on its way has until the beacon round.
       if (mayMend(fault) && now < seedRound(genesis, epoch)) continue
       this.open.delete(cid)

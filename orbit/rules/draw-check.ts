@@ -11,11 +11,15 @@
  * not taken that back since. An account is left out if more than a quarter of its nodes that are there are not eligible by
  * the heads that the draw cites; the draw is refused if more than a quarter of the accounts that are there are left out.
  *
+ * Age. Whoever was there when a node registered holds it against a roster that it names the node too early (arrivals.ts),
+ * whatever round the registration names.
+ *
  * Of late. A coordinator can't have heard all that a node has by the time it judges. So whatever depends on registrations,
  * deals and results may follow from the state that the node has now or from one that it had within the last grace; for
  * each account it is enough that one of them says so. And what the coordinator may have heard first is waited for until R(e).
  */
 import { allowancesAt } from './allowance.ts'
+import { type Arrivals, LONG_AGO, withoutYoung } from './arrivals.ts'
 import { checkDraw, seedRound } from './assignment.ts'
 import { graceRounds, sealingLead, turnRound } from './coordinators.ts'
 import { excludedAt, trustedAt } from './draw.ts'
@@ -35,6 +39,7 @@ export type DrawFault =
   | 'ill-formed'
   | 'the pool heads that it cites are not here'
   | 'a node on its roster is not registered here'
+  | 'a node on its roster registered later than it says'
   | 'its roster does not follow from the pool heads that it cites'
   | 'it excludes an account without cause'
   | 'it trusts an account without cause'
@@ -67,11 +72,13 @@ export interface DrawView {
   readonly cited: readonly HeartbeatBody[] | null
   /** All heartbeats that this node knows, also of nodes that have said something newer. */
   readonly known: Iterable<HeartbeatBody>
+  /** When registrations reached this node; all of them long ago unless told. */
+  readonly arrivals?: Arrivals
 }
 
 /** @returns what is wrong with it, or null */
 export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault | null {
-  const { states, round, cited } = view
+  const { states, round, cited, arrivals = LONG_AGO } = view
   const [now] = states
   const { genesis } = now
   const { body } = draw
@@ -89,7 +96,12 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
   if (round < turnRound(genesis, draw)) return "early: its coordinator's turn has not come"
   if (!cited) return 'the pool heads that it cites are not here'
   if (body.roster.some(({ node }) => !now.nodes.has(node))) return 'a node on its roster is not registered here'
-  if (!states.some((state) => follows(body, state, cited))) {
+  const possible = withoutYoung(now, arrivals, body.epoch, 'earliest').nodes
+  if (body.roster.some(({ node }) => !possible.has(node))) return 'a node on its roster registered later than it says'
+  // Who may be old enough by now, or not yet, is on the roster as the coordinator heard of it.
+  const named = new Set(body.roster.map(({ node }) => node))
+  const asHeard = states.map((state) => withoutYoung(state, arrivals, body.epoch, 'latest', named))
+  if (!asHeard.some((state) => follows(body, state, cited))) {
     return 'its roster does not follow from the pool heads that it cites'
   }
   // What was over when it was sealed may be forgotten by now, and the other way round.
@@ -98,9 +110,10 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
   if (body.excluded.some((account) => !excluded.has(account))) return 'it excludes an account without cause'
   const trusted = new Set(states.flatMap(trustedAt))
   if (body.trusted.some((account) => !trusted.has(account))) return 'it trusts an account without cause'
-  const allowed = allowanceFault(body, states, cited)
+  const allowed = allowanceFault(body, asHeard as [State, ...State[]], cited)
   if (allowed) return allowed
-  return states.every((state) => leavesOut(body, state, cited, view.known))
+  const surelyOld = states.map((state) => withoutYoung(state, arrivals, body.epoch, 'latest'))
+  return surelyOld.every((state) => leavesOut(body, state, cited, view.known))
     ? 'it leaves out nodes that are there'
     : null
 }

@@ -10,6 +10,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { admit, openRegistration } from './admit.ts'
+import { type Arrivals, LONG_AGO } from './arrivals.ts'
 import { type Assignment, assign, checkDraw, seedRound } from './assignment.ts'
 import { openAnswer } from './batch.ts'
 import { verifyRound } from './beacon.ts'
@@ -92,6 +93,8 @@ export interface DrawPapers {
   readonly certificate: bigint | null
   /** The newest round. */
   readonly round: number
+  /** When registrations reached the node whose documents these are: no document says that. All of them long ago unless told. */
+  readonly arrivals?: Arrivals
   /** What the node whose documents these are said when it came; undefined if nothing. */
   readonly verdict: DrawFault | null | undefined
 }
@@ -104,6 +107,7 @@ const LINE_OF: Partial<Record<DrawFault, Judged>> = {
   'ill-formed': 'offers',
   'the pool heads that it cites are not here': 'cited',
   'a node on its roster is not registered here': 'roster',
+  'a node on its roster registered later than it says': 'roster',
   'its roster does not follow from the pool heads that it cites': 'roster',
   'it excludes an account without cause': 'excluded',
   'it trusts an account without cause': 'trusted',
@@ -285,7 +289,7 @@ function checkedHeartbeats(genesis: Genesis, cited: NonNullable<DrawPapers['cite
 
 /** Judged by the states that there may have been when it was sealed, likelier ones first. */
 function faultThen(papers: DrawPapers, cited: readonly HeartbeatBody[]): DrawFault | null {
-  const { genesis, draw, documents } = papers
+  const { genesis, draw, documents, arrivals = LONG_AGO } = papers
   const last = seedRound(genesis, draw.body.epoch) - 1
   const known = documents.pool.map(heartbeatIn).filter(({ round }) => round <= last)
   const states: State[] = []
@@ -295,7 +299,7 @@ function faultThen(papers: DrawPapers, cited: readonly HeartbeatBody[]): DrawFau
     for (const registered of new Set([moment, last + 1 - genesis.body.epoch.rounds])) {
       states.push(stateAt(papers, moment, registered))
       const [first, ...others] = states as [State, ...State[]]
-      fault = drawFault(draw, { states: [first, ...others], arrived: last, round: last, cited, known })
+      fault = drawFault(draw, { states: [first, ...others], arrived: last, round: last, cited, known, arrivals })
       if (fault === null) return null
     }
   }

@@ -3,6 +3,7 @@
  * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
  */
 import { allowancesAt } from './allowance.ts'
+import { type Arrivals, LONG_AGO, withoutYoung } from './arrivals.ts'
 import { checkDraw, unitKey } from './assignment.ts'
 import { contradicted, missBalance, outstanding } from './duties.ts'
 import { type DrawBody, type HeartbeatBody, MAX_OFFERS, MAX_ROSTER } from './events.ts'
@@ -17,6 +18,8 @@ export interface CitedPool {
   readonly cited: DrawBody['pool']
   /** All heartbeats under the cited heads. */
   readonly heartbeats: readonly HeartbeatBody[]
+  /** When registrations reached the coordinator; all of them long ago unless told. */
+  readonly arrivals?: Arrivals
 }
 
 /**
@@ -74,7 +77,8 @@ export function nextDraw(state: State, round: number, unitsPerWindow: number, po
   const busy = busyAt(state, round, epoch)
   const excluded = excludedNow(state, round, pool.heartbeats)
   const allowances = allowancesAt(state)
-  const roster = rosterAt(state, pool.heartbeats, new Set(excluded), epoch, allowances)
+  const old = withoutYoung(state, pool.arrivals ?? LONG_AGO, epoch, 'likely')
+  const roster = rosterAt(old, pool.heartbeats, new Set(excluded), epoch, allowances)
   const accounts = new Set(roster.map((entry) => entry.account))
   if (accounts.size < genesis.body.replication) return null
   const tickets = roster.reduce((sum, entry) => sum + entry.capacity, 0)

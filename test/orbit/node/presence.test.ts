@@ -15,7 +15,7 @@ import type { GenesisBody } from '../../../orbit/rules/genesis.ts'
 import type { State } from '../../../orbit/rules/state.ts'
 import { beaconAt, Party } from '../rules/party.ts'
 
-function absent(changes: Partial<GenesisBody> = {}) {
+function absent(changes: Partial<GenesisBody> = {}, puzzleMs = 60_000) {
   const party = new Party({ accounts: 3, changes })
   const beats: HeartbeatBody[] = []
   const units = party.deal(2, 5)
@@ -37,6 +37,7 @@ function absent(changes: Partial<GenesisBody> = {}) {
         else beats.push(heartbeatIn(document))
       },
       notice: (text) => notices.push(text),
+      puzzleMs,
     },
     4,
   )
@@ -63,6 +64,21 @@ test('registers again when it is dealt nothing any more, and is on the roster ag
   const registrations = party.documents.accounts.length
   for (let later = round; later < round + 9; later++) await register(later)
   expect(party.documents.accounts).toHaveLength(registrations)
+})
+
+test('a puzzle that takes long is one of a recent round, not of the one that it was begun in', async () => {
+  // A few hundred tries of some milliseconds, of which a round gets twenty.
+  const { party, member, round, register } = absent({ registration: { N: 4096, r: 8, p: 1, tries: 200 } }, 20)
+  const before = party.documents.accounts.length
+  let newest = round
+  const done = register(newest)
+  const rounds = setInterval(() => void register(++newest), 10)
+  await done
+  clearInterval(rounds)
+  expect(party.documents.accounts).toHaveLength(before + 1)
+  const named = party.state().nodes.get(member.node)!.round
+  expect(named).toBeGreaterThan(round)
+  expect(newest - named).toBeLessThanOrEqual(20)
 })
 
 test('in a production network it says that it is there every two minutes or less, however rounds come', async () => {

@@ -1,0 +1,82 @@
+/**
+ * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter for a draw to come, and on
+ * disk for whoever looks at one again (draw-review.ts). What comes within the first grace after a start may have come while the node was away.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { openRegistration } from '../rules/admit.ts'
+import { type Arrival, type Arrivals, heardLate, heardLive, remembersArrivals } from '../rules/arrivals.ts'
+import { graceRounds } from '../rules/coordinators.ts'
+import type { Genesis } from '../rules/genesis.ts'
+import type { OrbitNode } from './open.ts'
+
+export const PREFIX = 'arrival/'
+
+/** As they lie in the node's private table. */
+export type ArrivalRows = readonly (readonly [key: string, value: Uint8Array])[]
+
+const keyOf = (node: string, account: string): string => `${node}/${account}`
+
+function* arrivalsIn(rows: ArrivalRows): Iterable<[key: string, arrival: Arrival]> {
+  for (const [key, bytes] of rows) {
+    const [earliest, likely, latest] = dagCbor.decode<[number, number, number]>(bytes)
+    yield [key.slice(PREFIX.length), { earliest, likely, latest }]
+  }
+}
+
+export function arrivalsFrom(rows: ArrivalRows): Arrivals {
+  const known = new Map(arrivalsIn(rows))
+  return (node, account) => known.get(keyOf(node, account)) ?? null
+}
+
+export interface ArrivalLogOptions {
+  readonly genesis: Genesis
+  readonly kv: OrbitNode['kv']
+  /** The newest round that is out, by the beacon and by the clock. */
+  readonly round: () => number
+}
+
+export class ArrivalLog {
+  private readonly options: ArrivalLogOptions
+  /** By node and account. */
+  private readonly known = new Map<string, Arrival>()
+  private readonly pending = new Map<string, Arrival>()
+  /** The round at which this node began to listen. */
+  private since = Number.POSITIVE_INFINITY
+
+  constructor(options: ArrivalLogOptions) {
+    this.options = options
+  }
+
+  async start(): Promise<void> {
+    this.since = this.options.round()
+    for (const [key, arrival] of arrivalsIn(await this.options.kv.entries(PREFIX))) this.known.set(key, arrival)
+  }
+
+  /** A registration came in, now. @param isNew no other of the same node and account is here */
+  hear(document: unknown, isNew: boolean): void {
+    if (!isNew) return
+    const { genesis, round } = this.options
+    const { node, account, round: named } = openRegistration(genesis, document)
+    const now = round()
+    const isLive = now >= this.since + graceRounds(genesis)
+    const arrival = isLive ? heardLive(genesis, named, now) : heardLate(genesis, named, now)
+    const key = keyOf(node, account)
+    this.known.set(key, arrival)
+    this.pending.set(key, arrival)
+  }
+
+  /** Writes down what came, and puts what is old out of mind. */
+  async update(): Promise<void> {
+    const { genesis, kv, round } = this.options
+    for (const [key, { earliest, likely, latest }] of this.pending) {
+      this.pending.delete(key)
+      await kv.put(PREFIX + key, dagCbor.encode([earliest, likely, latest]))
+    }
+    const forgotten = round() - remembersArrivals(genesis)
+    for (const [key, { latest }] of this.known) {
+      if (latest < forgotten) this.known.delete(key)
+    }
+  }
+
+  readonly of: Arrivals = (node, account) => this.known.get(keyOf(node, account)) ?? null
+}
