@@ -8,6 +8,7 @@ import { type Commit, dealtUnitKey, type Reveal, type UnitEvidence } from './bat
 import { hear } from './counting.ts'
 import { accountAt, mayStand } from './dealt.ts'
 import { resultKey } from './events.ts'
+import type { Genesis } from './genesis.ts'
 import { settledAfter } from './history.ts'
 import { declinesOf } from './quorum.ts'
 import { registrationsByAccount } from './registered.ts'
@@ -127,6 +128,7 @@ export function revealable(state: State, node: string, round: number): Revealabl
         round < commitDeadline(genesis, assignment.epoch)
       )
         continue
+      if (assignment.reserve.includes(node) && waitsForOthers(genesis, assignment, own, round)) continue
       const { sound } = hear(genesis, assignment, evidence, calls)
       const shown = new Set(sound.map(({ cid }) => cid))
       const cited = new Set(sound.flatMap(({ item }) => item.cites))
@@ -134,6 +136,16 @@ export function revealable(state: State, node: string, round: number): Revealabl
     }
   }
   return list.sort((a, b) => inOrder(a.assignment, b.assignment))
+}
+
+/**
+ * Nodes of the reserve are called several at a time, and each needs another to cite its commit. If each showed its result as
+ * soon as it had committed, none might cite another: so it is shown in a later epoch than it was committed to, by when whoever
+ * was called with it has committed too, if there is such an epoch.
+ */
+function waitsForOthers(genesis: Genesis, { epoch }: Assignment, own: readonly Commit[], round: number): boolean {
+  const next = seedRound(genesis, 1 + Math.min(...own.map(({ body }) => body.batch)))
+  return round < next && next <= lastRound(genesis, epoch)
 }
 
 /** Units on which somebody is at work, as keys; and how many each node owes before its deadline. */

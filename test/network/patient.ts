@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readSource } from '../../cli/source.ts'
 import { openHome } from '../../orbit/node/home.ts'
 import { seedRound } from '../../orbit/rules/assignment.ts'
+import { dealtUnitKey } from '../../orbit/rules/batch.ts'
 import type { DealtDraw } from '../../orbit/rules/dealt.ts'
 import { lastRound } from '../../orbit/rules/seats.ts'
 import type { Machine, Status } from './processes.ts'
@@ -69,7 +70,34 @@ export async function done(founder: Machine, { draw }: DealtDraw, windows: reado
     const isOver = (s: Status) => (s.network.beaconRound ?? 0) > lastRound(genesis, epoch)
     const status = await founder.until((s) => areDone(s) || isOver(s), 'units that were dealt')
     if (areDone(status)) return { status, more }
-    if (more === 2) throw new Error(`windows ${windows} are not done after two more draws`)
+    if (more === 2) throw new Error(`not done after two more draws:\n${await story(founder, windows)}`)
     epoch = (await deal(founder)).draw.body.epoch
   }
+}
+
+/** What became of units in each draw that dealt them, for whoever has to find out why they are not done. */
+async function story(founder: Machine, windows: readonly (bigint | string)[]): Promise<string> {
+  const { state } = await readSource(openHome(founder.home))
+  const nameOf = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 8)
+  const wanted = new Set(windows.map(String))
+  const lines = [...state.draws].flatMap(([epoch, { cid, draw, assignments }]) => {
+    const dealt = assignments.filter(({ window }) => wanted.has(window.toString()))
+    if (dealt.length === 0) return []
+    const stands = state.witnessed.has(cid) ? 'stands' : 'does not stand'
+    const roster = draw.body.roster.map(({ node, capacity }) => `${nameOf(node)} ${capacity}`).join(', ')
+    const units = dealt.map((assignment) => {
+      const { window, unit, quorum, reserve } = assignment
+      const key = dealtUnitKey(assignment)
+      const { commits, reveals } = state.evidence.units.get(key) ?? { commits: new Map(), reveals: new Map() }
+      const said = [...new Set([...quorum, ...reserve])].map((node) => {
+        const [committed, shown] = [commits.get(node)?.[0]?.body.round, reveals.get(node)?.[0]?.body.round]
+        return `${nameOf(node)} ${committed ?? '-'}/${shown ?? '-'} citing ${reveals.get(node)?.[0]?.item.cites.length ?? 0}`
+      })
+      const { status, escalations, refused } = state.settlements.get(key) ?? {}
+      const why = [...(refused?.values() ?? [])].join(', ')
+      return `  ${window}/${unit} ${status}, ${escalations} escalations, ${quorum.length} + reserve: ${said.join('; ')} (${why})`
+    })
+    return [`R(${epoch}) = ${seedRound(state.genesis, epoch)}, ${stands}; ${roster}`, ...units]
+  })
+  return lines.join('\n')
 }
