@@ -1,6 +1,7 @@
 /**
  * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter for a draw to come, and on
- * disk for whoever looks at one again (draw-review.ts). What comes within the first grace after a start may have come while the node was away.
+ * disk for whoever looks at one again (draw-review.ts). What comes within the first grace after a start may have come while
+ * the node was away.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { openRegistration } from '../rules/admit.ts'
@@ -42,22 +43,33 @@ export class ArrivalLog {
   private readonly pending = new Map<string, Arrival>()
   /** The round at which this node began to listen. */
   private since = Number.POSITIVE_INFINITY
+  /** The newest round at which it was listening. */
+  private last = Number.NEGATIVE_INFINITY
 
   constructor(options: ArrivalLogOptions) {
     this.options = options
   }
 
   async start(): Promise<void> {
-    this.since = this.options.round()
+    this.listen()
     for (const [key, arrival] of arrivalsIn(await this.options.kv.entries(PREFIX))) this.known.set(key, arrival)
+  }
+
+  /** A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile from what comes now. */
+  private listen(): number {
+    const { genesis, round } = this.options
+    const now = round()
+    if (now > this.last + graceRounds(genesis)) this.since = now
+    this.last = now
+    return now
   }
 
   /** A registration came in, now. @param isNew no other of the same node and account is here */
   hear(document: unknown, isNew: boolean): void {
+    const now = this.listen()
     if (!isNew) return
-    const { genesis, round } = this.options
+    const { genesis } = this.options
     const { node, account, round: named } = openRegistration(genesis, document)
-    const now = round()
     const isLive = now >= this.since + graceRounds(genesis)
     const arrival = isLive ? heardLive(genesis, named, now) : heardLate(genesis, named, now)
     const key = keyOf(node, account)
@@ -67,12 +79,13 @@ export class ArrivalLog {
 
   /** Writes down what came, and puts what is old out of mind. */
   async update(): Promise<void> {
-    const { genesis, kv, round } = this.options
+    const { genesis, kv } = this.options
+    const now = this.listen()
     for (const [key, { earliest, likely, latest }] of this.pending) {
       this.pending.delete(key)
       await kv.put(PREFIX + key, dagCbor.encode([earliest, likely, latest]))
     }
-    const forgotten = round() - remembersArrivals(genesis)
+    const forgotten = now - remembersArrivals(genesis)
     for (const [key, { latest }] of this.known) {
       if (latest < forgotten) this.known.delete(key)
     }

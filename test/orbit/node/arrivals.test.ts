@@ -3,7 +3,7 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { ArrivalLog, arrivalsFrom, PREFIX } from '../../../orbit/node/arrivals.ts'
 import { heardLate, heardLive, remembersArrivals } from '../../../orbit/rules/arrivals.ts'
 import { graceRounds } from '../../../orbit/rules/coordinators.ts'
-import { Party } from '../rules/party.ts'
+import { type Member, Party } from '../rules/party.ts'
 import { Lab } from './nodes.ts'
 
 setDefaultTimeout(300_000)
@@ -13,7 +13,7 @@ afterAll(() => lab.dispose())
 
 test('what comes while it listens is dated; what comes at its start may be as old as it says', async () => {
   const { genesis, members, documents } = new Party({
-    ...{ accounts: 3, changes: { epoch: { rounds: 1200, perDatabase: 1 }, freshRounds: 100 } },
+    ...{ accounts: 4, changes: { epoch: { rounds: 1200, perDatabase: 1 }, freshRounds: 100 } },
   })
   const { kv } = await lab.node()
   const now = { round: 5000 }
@@ -22,10 +22,11 @@ test('what comes while it listens is dated; what comes at its start may be as ol
     await log.start()
     return log
   }
-  const [away, here, again] = members as [Party['members'][0], Party['members'][0], Party['members'][0]]
+  const [away, here, again, awake] = members as [Member, Member, Member, Member]
   const log = await start()
   log.hear(documents.accounts[0], true)
   now.round += graceRounds(genesis)
+  await log.update()
   log.hear(documents.accounts[1], true)
   // Registered anew: it has been there before.
   log.hear(documents.accounts[2], false)
@@ -42,6 +43,10 @@ test('what comes while it listens is dated; what comes at its start may be as ol
     expect(arrivals(again.node, again.account)).toBeNull()
     expect(arrivals(here.node, away.account)).toBeNull()
   }
+  // Asleep for a while: what comes at once on waking may have come long before.
+  now.round += graceRounds(genesis) + 1
+  log.hear(documents.accounts[3], true)
+  expect(log.of(awake.node, awake.account)).toEqual(heardLate(genesis, 1, now.round))
   // No draw to come asks for it any more; who looks at an old one again does.
   now.round = heard.latest + remembersArrivals(genesis) + 1
   await log.update()
