@@ -5,7 +5,7 @@ import { deadlineRound, seedRound } from '../orbit/rules/assignment.ts'
 import { readDealtDraws } from '../orbit/rules/certificate.ts'
 import type { DealtDraw } from '../orbit/rules/dealt.ts'
 import { isUnitCertified, type State } from '../orbit/rules/state.ts'
-import { electorsOf, witnessesNeeded, witnessesOf } from '../orbit/rules/witness.ts'
+import { accountsOn, witnessesNeeded, witnessesOf } from '../orbit/rules/witness.ts'
 import { shared, UserError, wholeNumber } from './command.ts'
 import { printJson, table } from './print.ts'
 import { readSource } from './source.ts'
@@ -63,13 +63,13 @@ export function settledDraw({ directory }: Home, { genesis, windows }: State, ep
 }
 
 /**
- * How many of the electors of a draw say that they had it before its beacon round, and how many have to. Of an epoch that
+ * How many accounts of the roster say that they had the draw before its beacon round, and how many have to. Of an epoch that
  * is over, the certificate has as many as are needed.
  */
 const witnesses = (state: State, { draw: { body }, cid }: DealtDraw): Witnesses => ({
   accounts: state.draws.has(body.epoch) ? witnessesOf(body, state.witnesses.get(cid)).length : witnessesNeeded(body),
   needed: witnessesNeeded(body),
-  of: electorsOf(body).size,
+  of: accountsOn(body),
 })
 
 export function drawOf(state: State, dealt: DealtDraw, seen: Witnesses) {

@@ -206,7 +206,7 @@ export class Ledger {
 
   private publishedDraws: ReadonlySet<string> | null = null
 
-  /** Whether a draw is among those published, and none of that coordinator for that epoch has more electors. */
+  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
   isPublished(cid: string): boolean {
     this.publishedDraws ??= largestOf(this.allPublished())
     return this.publishedDraws.has(cid)

@@ -6,7 +6,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import type { DrawBody } from '../rules/events.ts'
 import { cidOf } from '../rules/genesis.ts'
 import type { Statement } from '../rules/statement.ts'
-import { electorsOf } from '../rules/witness.ts'
+import { accountsOn } from '../rules/witness.ts'
 
 /** In the node's private table: draws that were forgotten together in one row, by the CID of one of them. */
 export const PUBLISHED = 'published/'
@@ -15,33 +15,33 @@ export interface PublishedDraw {
   readonly cid: string
   readonly coordinator: string
   readonly epoch: number
-  /** How many (witness.ts). */
-  readonly electors: number
+  /** On its roster. */
+  readonly accounts: number
 }
 
 export const publishedDraw = ({ signer, body, bytes }: Statement<DrawBody>): PublishedDraw => ({
-  ...{ cid: cidOf(bytes).toString(), coordinator: signer, epoch: body.epoch, electors: electorsOf(body).size },
+  ...{ cid: cidOf(bytes).toString(), coordinator: signer, epoch: body.epoch, accounts: accountsOn(body) },
 })
 
 export const encodePublished = (draws: readonly PublishedDraw[]): Uint8Array =>
-  dagCbor.encode(draws.map(({ cid, coordinator, epoch, electors }) => [cid, coordinator, epoch, electors]))
+  dagCbor.encode(draws.map(({ cid, coordinator, epoch, accounts }) => [cid, coordinator, epoch, accounts]))
 
 /** From the rows of the node's private table. */
 export const publishedIn = (rows: Iterable<readonly [key: string, value: Uint8Array]>): PublishedDraw[] =>
   [...rows].flatMap(([, value]) =>
     dagCbor
       .decode<[string, string, number, number][]>(value)
-      .map(([cid, coordinator, epoch, electors]) => ({ cid, coordinator, epoch, electors })),
+      .map(([cid, coordinator, epoch, accounts]) => ({ cid, coordinator, epoch, accounts })),
   )
 
-/** CIDs of those than which none of their coordinator for their epoch has more electors. */
+/** CIDs of those than which none of their coordinator for their epoch has more accounts on its roster. */
 export function largestOf(draws: Iterable<PublishedDraw>): ReadonlySet<string> {
-  const largest = new Map<string, { electors: number; cids: string[] }>()
-  for (const { cid, coordinator, epoch, electors } of draws) {
+  const largest = new Map<string, { accounts: number; cids: string[] }>()
+  for (const { cid, coordinator, epoch, accounts } of draws) {
     const key = `${coordinator}/${epoch}`
     const known = largest.get(key)
-    if (!known || electors > known.electors) largest.set(key, { electors, cids: [cid] })
-    else if (electors === known.electors) known.cids.push(cid)
+    if (!known || accounts > known.accounts) largest.set(key, { accounts, cids: [cid] })
+    else if (accounts === known.accounts) known.cids.push(cid)
   }
   return new Set([...largest.values()].flatMap(({ cids }) => cids))
 }

@@ -381,7 +381,7 @@ export class Service {
     )
   }
 
-  /** A draw is worked by if this node accepts it, or if it is witnessed. */
+  /** A draw is worked by if this node accepts it, or if most of its roster witness it. */
   private stands(state: State, epoch: number): boolean {
     const dealt = state.draws.get(epoch)
     if (!dealt) return false

@@ -63,7 +63,7 @@ export interface SettledExchangeOptions {
   readonly convicted: () => readonly string[]
   /** The fraud proofs that lie here, but those of some accounts. */
   readonly proofs: (but: ReadonlySet<string>) => Iterable<Uint8Array>
-  /** Whether a draw is among those published, and none of that coordinator for that epoch has more electors. */
+  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
   readonly isDraw: (cid: string) => boolean
   readonly round: () => number
   readonly openEngine: () => Engine

@@ -10,7 +10,7 @@
  * next one a step later, if there is no draw by then that it accepts; a step is floor(lead / n) rounds, at least 1, of n
  * coordinators or of 8 if there are more. So no two begin at one round, and a coordinator whose turn would begin at R(e) or
  * later has none in that epoch, but in others. A draw is accepted by nobody before its coordinator's turn (draw-check.ts). If
- * several seal a draw, the one that is witnessed stands (witness.ts), of those the one with the most electors,
+ * several seal a draw, the one that is witnessed stands (witness.ts), of those the one with the most accounts on its roster,
  * and of those the one whose turn comes first.
  *
  * Equivocation. Two different draws that one coordinator signed for one epoch prove that it tried to choose between

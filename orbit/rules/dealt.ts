@@ -9,7 +9,7 @@ import { cidOf, type Genesis } from './genesis.ts'
 import { isRegistered, type Registered } from './registered.ts'
 import type { State } from './state.ts'
 import { compareBytes, equalBytes, open, RuleError, type Statement } from './statement.ts'
-import { electorsOf, isWitnessed, type Witnesses } from './witness.ts'
+import { accountsOn, isWitnessed, type Witnesses } from './witness.ts'
 
 export interface DealtDraw {
   readonly draw: Statement<DrawBody>
@@ -22,8 +22,8 @@ export interface DealtDraw {
 
 /**
  * The draw of each epoch. One whose roster pairs a node with an account that it is not registered for is passed over, until
- * that registration is here. Of several that which is witnessed, and of those that with the most electors (witness.ts), so that
- * none sealed later, with a few who say so, can take its place; of those by whose turn it was. An exposed
+ * that registration is here. Of several that which is witnessed, and of those that with the most accounts on its roster, so that
+ * none sealed later, with a roster of a few who say so, can take its place; of those by whose turn it was. An exposed
  * coordinator's stand only if they are witnessed: after that no honest node witnesses any.
  */
 export function readDraws(
@@ -48,7 +48,7 @@ export function readDraws(
     .filter(({ body }) => isRegistered(registered, body))
     .map((draw) => {
       const stands = isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString()))
-      return { draw, isWitnessed: stands, witnessedOf: stands ? electorsOf(draw.body).size : 0 }
+      return { draw, isWitnessed: stands, witnessedOf: stands ? accountsOn(draw.body) : 0 }
     })
     .sort(
       (a, b) =>

@@ -30,7 +30,7 @@ import { type History, settledAfter } from './history.ts'
 import { newestHeartbeats } from './roster.ts'
 import type { State } from './state.ts'
 import { open, RuleError, type Statement } from './statement.ts'
-import { accountsOn, electorsOf, witnessesNeeded, witnessesOf } from './witness.ts'
+import { accountsOn, witnessesNeeded, witnessesOf } from './witness.ts'
 
 export type Check =
   | 'sealed'
@@ -63,7 +63,7 @@ export interface DrawReview {
   readonly assignments: readonly Assignment[]
   /** dealDigest() of them. */
   readonly digest: string
-  /** Electors that witness it, by a node each; how many of how many have to. */
+  /** Accounts that witness it, by a node each; how many of how many have to. */
   readonly witnesses: { readonly accounts: number; readonly needed: number; readonly of: number }
 }
 
@@ -367,13 +367,12 @@ function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
   const found = witnessesOf(body, witnesses.get(cidOf(draw.bytes).toString())).filter(({ body: heartbeat }) =>
     isAdmitted(genesis, heartbeat),
   )
-  const [needed, of] = [witnessesNeeded(body), electorsOf(body).size]
+  const [needed, of] = [witnessesNeeded(body), accountsOn(body)]
   const line = (accounts: number, result: Finding['result'], says: string) => ({
     ...{ accounts, needed, of },
     finding: { check: 'witnesses', result, says } as Finding,
   })
-  const whose = of < accountsOn(body) ? ' that have shown work' : ''
-  const said = (k: number) => `${k} of ${counted(of, 'account')}${whose}, ${needed} are needed`
+  const said = (k: number) => `${k} of ${counted(of, 'account')}, ${needed} are needed`
   const names = found.map(({ signer }) => nodes.get(signer)?.name ?? short(signer)).join(', ')
   if (found.length >= needed) return line(found.length, 'holds', `${said(found.length)}: ${names}`)
   if (certificate !== null) {

@@ -76,7 +76,7 @@ export interface State {
   readonly witnesses: Witnesses
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
-  /** CIDs of those that are witnessed (witness.ts). What others deal certifies and convicts nobody. */
+  /** CIDs of those that are witnessed by more than half of their roster. What others deal certifies and convicts nobody. */
   readonly witnessed: ReadonlySet<string>
   /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
   readonly equivocations: readonly Equivocation[]

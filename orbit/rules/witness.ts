@@ -2,11 +2,9 @@
  * Witnesses: a draw that was sealed after its beacon round came out could be cut to measure. That it was not is what the
  * nodes say that had it before: in their heartbeats (events.ts), for draws that hold as far as they can tell (draw-check.ts).
  *
- * A draw stands when more than half of its electors witness it, each by a node on its roster: the accounts on it that have
- * shown work, which are those that it allows units for that (allowance.ts), once they are ELECTORATE or more; else all accounts
- * on it. Until then its units are certified by nobody. So a coordinator that seals late, or leaves people out, needs half of
- * them to sign what is false, and those have signed it; and who has only paid for accounts can neither help it nor, by
- * saying nothing, stop the draws of a network in which work is done.
+ * A draw stands when more than half of the accounts on its roster witness it, each by a node on it. Until then its units
+ * are certified by nobody. So a coordinator that seals late, or leaves people out, needs half of its own roster to sign
+ * what is false, and those have signed it.
  */
 import type { DrawBody, HeartbeatBody } from './events.ts'
 import { compareBytes, type Statement } from './statement.ts'
@@ -40,28 +38,16 @@ const isBefore = (a: Statement<HeartbeatBody>, b: Statement<HeartbeatBody>): boo
 /** Accounts on the roster of a draw. */
 export const accountsOn = (draw: DrawBody): number => new Set(draw.roster.map(({ account }) => account)).size
 
-/** So many accounts that have shown work decide without the others. */
-export const ELECTORATE = 8
-
-/** The accounts whose witness counts. */
-export function electorsOf({ roster, allowances }: DrawBody): ReadonlySet<string> {
-  const accounts = new Set(roster.map(({ account }) => account))
-  const shown = allowances.flatMap(({ account }) => (accounts.has(account) ? [account] : []))
-  return shown.length >= ELECTORATE ? new Set(shown) : accounts
-}
-
-/** How many of them have to witness a draw. */
-export const witnessesNeeded = (draw: DrawBody): number => Math.floor(electorsOf(draw).size / 2) + 1
+/** How many accounts have to witness a draw. */
+export const witnessesNeeded = (draw: DrawBody): number => Math.floor(accountsOn(draw) / 2) + 1
 
 /**
- * Those of its electors that witness it, one an account, in the order of their node keys. Whose a node is, the roster says:
+ * Those on the roster that witness it, one an account, in the order of their node keys. Whose a node is, the roster says:
  * if another account takes it for its own afterwards, that changes nothing.
  */
 export function witnessesOf(draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
   const first = new Map<string, Statement<HeartbeatBody>>()
-  const electors = electorsOf(draw)
   for (const { node, account } of draw.roster) {
-    if (!electors.has(account)) continue
     const heartbeat = of?.get(node)
     const known = first.get(account)
     if (heartbeat && (!known || isBefore(heartbeat, known))) first.set(account, heartbeat)

@@ -82,15 +82,13 @@ function readDraw(genesis, { draw: encoded, signature, witnesses }, registered) 
   })
   const onRoster = new Map(roster.map(({ node, account }) => [node, account]))
   const pair = (node) => `${node} ${onRoster.get(node) ?? ''}`
-  const shown = allowances.filter(({ account }) => roster.some((r) => r.account === account))
-  const electors = new Set(shown.length >= 8 ? shown.map(({ account }) => account) : onRoster.values())
   const said = witnesses.map((heartbeat) => open('heartbeat', heartbeat, genesis))
   for (const { node, signer, witnessed } of said) {
-    const listed = registered.has(pair(node)) && electors.has(onRoster.get(node))
-    must(listed && node === signer && witnessed.some((w) => w.draw === draw.id), 'a witness who is none')
+    const listed = registered.has(pair(node))
+    must(node === signer && listed && witnessed.some((w) => w.draw === draw.id), 'a witness who is none')
   }
   const distinct = new Set(said.map(({ node }) => onRoster.get(node))).size === said.length
-  const enough = said.length === Math.floor(electors.size / 2) + 1
+  const enough = said.length === Math.floor(new Set(onRoster.values()).size / 2) + 1
   must(ascending(said.map(({ node }) => node)) && distinct && enough, 'a draw without its witnesses, each once')
   return { epoch, seed, roster, onRoster, pair, seats: new Map(seats), witnesses: said.map(({ node }) => pair(node)) }
 }

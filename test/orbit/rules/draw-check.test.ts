@@ -288,30 +288,6 @@ describe('witnesses', () => {
     }
   })
 
-  /** A draw of 20 accounts of which the first so many have shown work; the accounts from `first` on witness it, `n` of them. */
-  function electedBy(shown: number, first: number, n: number) {
-    const many = new Party({ accounts: 20 })
-    const by = (a: { account: string }, b: { account: string }) => (a.account < b.account ? -1 : 1)
-    const allowances = many.members.slice(0, shown).map(({ account }) => ({ account, units: 1 }))
-    many.seal(2, 4, { allowances: allowances.sort(by) })
-    const words = many.documents.pool.splice(0)
-    many.documents.pool.push(...words.slice(first, first + n))
-    const state = many.state()
-    return state.witnessed.has(state.draws.get(2)!.cid)
-  }
-
-  test('once eight accounts have shown work, it is theirs to witness: newcomers neither stop a draw nor carry it', () => {
-    // Seven have: eleven of all 20 are needed.
-    expect(electedBy(7, 0, 10)).toBe(false)
-    expect(electedBy(7, 0, 11)).toBe(true)
-    expect(electedBy(7, 9, 11)).toBe(true)
-    // Eight have: five of them, whatever the twelve say or do not say.
-    expect(electedBy(8, 0, 4)).toBe(false)
-    expect(electedBy(8, 4, 16)).toBe(false)
-    expect(electedBy(8, 0, 5)).toBe(true)
-    expect(electedBy(8, 8, 12)).toBe(false)
-  })
-
   test('an account counts once, and strangers do not', () => {
     const { few } = witnessedBy(4)
     const before = few.state()
