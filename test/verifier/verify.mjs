@@ -7,7 +7,7 @@
  */
 import { ok as must } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
@@ -132,10 +132,10 @@ function readGenesis(encoded) {
   const { partition, beacon, audit } = genesis
   const [below, size] = [BigInt(genesis.baseline.below), 2n ** BigInt(partition.bits)]
   const signed = genesis.founders.some(({ account }) => account === genesis.signer)
-  const cut = partition.hardSteps >= partition.bits && below % size === 0n && (!audit.adaptive || audit.leaves > 0)
+  const sound = partition.hardSteps >= partition.bits && below % size === 0n && (!audit.adaptive || audit.leaves > 0)
   const { N, r, p } = genesis.registration
   const priced = N > 1 && Number.isInteger(Math.log2(N)) && N * r * p <= 32768
-  must(signed && cut && priced, 'genesis: not by a founder, or of numbers that do not hang together')
+  must(signed && sound && priced, 'genesis: not by a founder, or of numbers that do not hang together')
   const numbers = [u64(beacon.period).subarray(4), u64(beacon.genesisTime), beacon.publicKey, beacon.groupHash]
   const hash = hex(sha(...numbers, beacon.beaconId === 'default' ? '' : beacon.beaconId))
   must(hash === beacon.hash && !bls12_381.G2.Point.fromBytes(beacon.publicKey).is0(), 'genesis: of no beacon chain')
@@ -290,7 +290,7 @@ export function verify(bytes) {
   return { network: genesis.id, window, scope: file.scope, units: units.length, count, checksum, contested, silent }
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
   try {
     console.log('VALID', verify(new Uint8Array(readFileSync(process.argv[2] ?? 'FILE'))))
   } catch (error) {
