@@ -36,25 +36,15 @@ export const deadlineRound = (genesis: Genesis, epoch: number): number =>
   seedRound(genesis, epoch) + genesis.body.deadlineRounds
 
 /**
- * What a draw must be, whoever sealed it: sorted roster without repeats, offers inside the partition and above the
- * baseline, no unit twice.
+ * What a draw must be, whoever sealed it: such that it can be dealt, with sorted lists, and with no more tickets for an
+ * account than it lists for it or a newcomer has.
  *
+ * @returns the units on offer
  * @throws {RuleError}
  */
 export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
-  if (draw.network !== genesis.networkId) throw new RuleError('a draw for another network')
-  if (draw.epoch < 1) throw new RuleError('a draw for an epoch before the first')
-  for (let i = 1; i < draw.roster.length; i++) {
-    if (draw.roster[i - 1]!.node >= draw.roster[i]!.node) throw new RuleError('a draw whose roster is not sorted')
-  }
   if (draw.excluded.some((account, i) => i > 0 && draw.excluded[i - 1]! >= account)) {
     throw new RuleError('a draw whose exclusions are not sorted')
-  }
-  if (draw.trusted.some((account, i) => i > 0 && draw.trusted[i - 1]! >= account)) {
-    throw new RuleError('a draw whose trusted accounts are not sorted')
-  }
-  if (draw.trusted.length > 0 && !genesis.body.audit.adaptive) {
-    throw new RuleError('a draw that trusts accounts, in a network where N must agree')
   }
   const allowed = new Map<string, number>()
   for (const [i, { account, units }] of draw.allowances.entries()) {
@@ -67,6 +57,29 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
     if (tickets > limitFor(genesis, allowed.get(account) ?? 0, 0)) {
       throw new RuleError('a draw in which an account has more tickets than it is allowed')
     }
+  }
+  return offeredUnits(genesis, draw)
+}
+
+/**
+ * Of a draw what the deal rests on: sorted roster without repeats, trust only where it may be given, offers inside the
+ * partition and above the baseline, no unit twice. For a certificate that is enough: the other lists say why the roster
+ * is what it is, and whether they say so truly is for its witnesses to judge.
+ *
+ * @returns the units on offer
+ * @throws {RuleError}
+ */
+export function offeredUnits(genesis: Genesis, draw: DrawBody): UnitId[] {
+  if (draw.network !== genesis.networkId) throw new RuleError('a draw for another network')
+  if (draw.epoch < 1) throw new RuleError('a draw for an epoch before the first')
+  for (let i = 1; i < draw.roster.length; i++) {
+    if (draw.roster[i - 1]!.node >= draw.roster[i]!.node) throw new RuleError('a draw whose roster is not sorted')
+  }
+  if (draw.trusted.some((account, i) => i > 0 && draw.trusted[i - 1]! >= account)) {
+    throw new RuleError('a draw whose trusted accounts are not sorted')
+  }
+  if (draw.trusted.length > 0 && !genesis.body.audit.adaptive) {
+    throw new RuleError('a draw that trusts accounts, in a network where N must agree')
   }
   const units: UnitId[] = []
   const seen = new Set<string>()
@@ -86,10 +99,15 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
 
 /**
  * @param signature the BLS signature of R(draw.epoch)
+ * @param units     those on offer
  * @throws {RuleError} when the draw is ill-formed or the signature is not that round's
  */
-export function assign(genesis: Genesis, draw: DrawBody, signature: Uint8Array): Assignment[] {
-  const units = checkDraw(genesis, draw)
+export function assign(
+  genesis: Genesis,
+  draw: DrawBody,
+  signature: Uint8Array,
+  units: readonly UnitId[] = checkDraw(genesis, draw),
+): Assignment[] {
   const randomness = verifyRound(genesis.chain, seedRound(genesis, draw.epoch), signature)
   const dealt = deal({
     networkId: genesis.networkId,

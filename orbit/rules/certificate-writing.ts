@@ -4,12 +4,12 @@ import * as dagJson from '@ipld/dag-json'
 import type { z } from 'zod'
 import { certifies } from './adaptive.ts'
 import { dealtUnitKey, type LeafClaim, openItem, type UnitEvidence } from './batch.ts'
-import { type CertificateFile, codecOf } from './certificate-format.ts'
+import { type CertificateFile, codecOf, FORMAT_VERSION } from './certificate-format.ts'
+import { accountAt } from './dealt.ts'
 import { type registrationDocument, resultKey } from './events.ts'
 import { cidOf, type Genesis } from './genesis.ts'
-import { recordAt } from './leaves.ts'
 import type { CertifiedUnit, State } from './state.ts'
-import { equalBytes, RuleError } from './statement.ts'
+import { RuleError } from './statement.ts'
 import { witnessesNeeded, witnessesOf } from './witness.ts'
 export interface CertificateSources {
   /** The leaf records that a CID names, or undefined. */
@@ -52,7 +52,7 @@ export function writeCertificate(
     const { draw, cid } = state.draws.get(epoch)!
     return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
   })
-  const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence, sources))
+  const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence))
   const owners = ownersOf(state, [
     ...units.flatMap(({ certified: { assignment, settlement } }, i) =>
       [...settlement.needed, ...audits[i]!].map(({ node }) => ({ epoch: assignment.epoch, node })),
@@ -61,7 +61,7 @@ export function writeCertificate(
   ])
   const file: CertificateFile = {
     format: 'collatz-certificate',
-    version: 5,
+    version: FORMAT_VERSION,
     scope: which === 'all' ? 'window' : 'units',
     genesis: state.genesis.bytes,
     window: window.toString(),
@@ -99,26 +99,14 @@ export function writeCertificate(
   return dagJson.encode(file)
 }
 
-/**
- * Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, sorted. An auditor need not be on
- * the roster; then any registration will do, and the newest is taken if there is no other.
- */
+/** Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, by its roster. Sorted. */
 function ownersOf(state: State, needed: readonly { epoch: number; node: string }[]): [node: string, account: string][] {
-  const rosters = new Map<number, ReadonlyMap<string, string>>()
-  for (const { epoch } of needed) {
-    if (rosters.has(epoch)) continue
-    const { roster } = state.draws.get(epoch)!.draw.body
-    rosters.set(epoch, new Map(roster.map(({ node, account }) => [node, account])))
-  }
-  const owners = new Map<string, Set<string>>()
+  const owners = new Map<string, [node: string, account: string]>()
   for (const { epoch, node } of needed) {
-    const account = rosters.get(epoch)!.get(node)
-    owners.set(node, new Set([...(owners.get(node) ?? []), ...(account ? [account] : [])]))
+    const account = accountAt(state, epoch, node)!
+    owners.set(`${node} ${account}`, [node, account])
   }
-  for (const [node, accounts] of owners) if (accounts.size === 0) accounts.add(state.nodes.get(node)?.account ?? '')
-  return [...owners]
-    .flatMap(([node, accounts]) => [...accounts].map((account): [string, string] => [node, account]))
-    .sort((a, b) => (a.join() < b.join() ? -1 : 1))
+  return [...owners].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, pair]) => pair)
 }
 
 /**
@@ -141,33 +129,14 @@ const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, bytes]) => bytes)
 
-/**
- * The audits that certify a unit in place of N results; or where one exposed the one result, and so called the others, that
- * audit: of several the one of the lowest CID.
- */
+/** The audits that certify a unit in place of N results. */
 function auditsNeeded(
   genesis: Genesis,
-  { settlement, assignment, results }: CertifiedUnit,
+  { settlement, assignment }: CertifiedUnit,
   { claims }: UnitEvidence,
-  sources: CertificateSources,
 ): LeafClaim[] {
-  const { auditors, escalations } = settlement
-  if (auditors.length > 0) {
-    return claims.filter(({ node, statement }) => auditors.includes(node) && certifies(genesis, assignment, statement))
-  }
-  if (!assignment.audited || escalations === 0) return []
-  const truth = sources.leaves(results[0]!.item.result.leaves)
-  const lie = sources.leaves(settlement.counted[0]!.item.result.leaves)
-  if (!truth || !lie) return []
-  const isIn = (records: Uint8Array, { leaf, record }: LeafClaim) => equalBytes(recordAt(records, leaf), record)
-  const denies = (claim: LeafClaim) => (isIn(lie, claim) ? '1' : '0')
-  const order = (claim: LeafClaim) => `${denies(claim)} ${cidOf(claim.statement.bytes)}`
-  const isTrue = ({ statement }: LeafClaim) =>
-    claims.every((claim) => claim.statement.bytes !== statement.bytes || isIn(truth, claim))
-  return claims
-    .filter(isTrue)
-    .sort((a, b) => (order(a) < order(b) ? -1 : 1))
-    .slice(0, 1)
+  const { auditors } = settlement
+  return claims.filter(({ node, statement }) => auditors.includes(node) && certifies(genesis, assignment, statement))
 }
 
 /** The commits behind the results, and those that they cite. */

@@ -2,13 +2,14 @@
 import { classes } from '../../kernels/partition.ts'
 import { verifyInclusion } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
-import { certifies } from './adaptive.ts'
+import { auditorsOf } from './adaptive.ts'
 import { openRegistration, type Registration } from './admit.ts'
-import { type Assignment, assign } from './assignment.ts'
+import { type Assignment, assign, offeredUnits } from './assignment.ts'
 import {
   byReveal,
   type Commit,
   claimsOf,
+  type DealtUnit,
   dealtUnitKey,
   isCommitted,
   type LeafId,
@@ -30,6 +31,7 @@ import {
   MAX_REVEALED,
   type ResultBody,
   type RevealBody,
+  resultKey,
   revealBody,
 } from './events.ts'
 import { cidOf, type Genesis, rawCid, readGenesis } from './genesis.ts'
@@ -37,7 +39,7 @@ import { type SettledConviction, type SettledWindow, settledWindow } from './his
 import { firstDifference, readLeaves, recordAt } from './leaves.ts'
 import { type Knowledge, settle, type Wrong } from './quorum.ts'
 import { open, RuleError, type Statement } from './statement.ts'
-import { accountsOn, witnessesIn, witnessesNeeded, witnessesOf } from './witness.ts'
+import { accountsOn, isWitnessed, witnessesIn } from './witness.ts'
 /** What a certificate that holds up says. */
 export interface Certified {
   readonly genesis: Genesis
@@ -49,7 +51,7 @@ export interface Certified {
   /** mod 2^64 */
   readonly checksum: bigint
   readonly peak: HardSummary['peak']
-  /** Whose results are in it. */
+  /** Whose results certify its units. */
   readonly accounts: readonly Registration[]
   readonly units: ReadonlyMap<number, CertifiedResult>
   /** The draws that dealt its units: who sealed them, and how many accounts were on their rosters. */
@@ -109,13 +111,13 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
 
   const registered = readRegistrations(genesis, file)
   const draws = readDraws(genesis, file, registered)
-  const commits = inOrder(file.commits, 'commits').map((bytes) => {
+  const commits = file.commits.map((bytes) => {
     const commit = openCommit(bytes)
     of(genesis, commit.body)
     verifyRound(genesis.chain, commit.body.round, commit.body.beacon)
     return commit
   })
-  const reveals = inOrder(file.reveals, 'reveals').map((bytes) => {
+  const reveals = file.reveals.map((bytes) => {
     const reveal = open(bytes, revealBody, 'a reveal')
     of(genesis, reveal.body)
     verifyRound(genesis.chain, reveal.body.round, reveal.body.beacon)
@@ -129,13 +131,6 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       commitsTo.set(key, [...(commitsTo.get(key) ?? []), commit])
     }
   }
-  const used = {
-    draws: new Set<number>(),
-    registrations: new Set<string>(),
-    auditors: new Set<string>(),
-    commits: new Set<string>(),
-    reveals: new Set<number>(),
-  }
   const signers = new Set<string>()
   const contested: LeafId[] = []
   const units = new Map<number, CertifiedResult>()
@@ -147,36 +142,21 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     const draw = draws[entry.draw]
     const assignment = draw?.units.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
-    used.draws.add(entry.draw)
     const owner = (node: string) => draw.roster.get(node)!
-    for (const node of draw.witnesses) used.registrations.add(pairOf(node, owner(node)))
+    const isRegistered = (node: string) => registered.has(pairOf(node, owner(node)))
     const shown = entry.results.map((result) => {
       const statement = reveals[result.reveal]
       if (!statement) throw new RuleError(`unit ${unit} has a result without its reveal`)
-      used.reveals.add(result.reveal)
       return readItem(statement, result, assignment)
     })
     const bound = commitsTo.get(dealtUnitKey(assignment)) ?? []
-    const cited = new Set(shown.flatMap(({ item }) => [item.commit, ...item.cites]))
-    for (const { cid } of bound) if (cited.has(cid)) used.commits.add(cid)
-    for (const { node } of shown) {
-      const pair = pairOf(node, owner(node))
-      used.registrations.add(pair)
-      signers.add(pair)
-      if (!registered.has(pair)) {
-        throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
-      }
+    if (shown.some(({ node }) => !isRegistered(node))) {
+      throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
     }
-    const audits = inOrder(entry.audits, 'audits').map((bytes) => {
+    const audits = entry.audits.map((bytes) => {
       const audit = open(bytes, auditBody, `an audit of unit ${unit}`)
       of(genesis, audit.body)
       verifyRound(genesis.chain, audit.body.round, audit.body.beacon)
-      // Whoever is registered may expose a lie; those that certify are drawn from the roster (audit.ts).
-      const account = draw.roster.get(audit.signer)
-      const isHere = account ? registered.has(pairOf(audit.signer, account)) : registered.nodes.has(audit.signer)
-      if (!isHere) throw new RuleError(`unit ${unit} has an auditor whose registration is missing`)
-      if (account) used.registrations.add(pairOf(audit.signer, account))
-      else used.auditors.add(audit.signer)
       return audit
     })
     const { leaves, differing, results, auditors, declines, wrong } = checkUnit(
@@ -186,7 +166,9 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       shown,
       bound,
       audits,
+      isRegistered,
     )
+    for (const { node } of results) signers.add(pairOf(node, owner(node)))
     for (const leaf of differing) contested.push({ window, unit, leaf })
     const { result } = results[0]!.item
     units.set(unit, {
@@ -196,16 +178,6 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
       silent: silentSeats(assignment, shown, declines),
       wrong: wrong.map((one) => ({ ...one, account: owner(one.node) })),
     })
-  }
-  if (used.draws.size !== draws.length) throw new RuleError('it carries a draw that none of its units is from')
-  const isNeeded = ([pair, { node }]: [string, Registration]) =>
-    used.registrations.has(pair) || (used.auditors.has(node) && registered.nodes.get(node) === 1)
-  if (![...registered.byPair].every(isNeeded)) {
-    throw new RuleError('it carries a registration that none of its results needs')
-  }
-  if (used.reveals.size !== reveals.length) throw new RuleError('it carries a reveal that none of its results needs')
-  if (commits.some(({ cid }) => !used.commits.has(cid))) {
-    throw new RuleError('it carries a commit that none of its results needs')
   }
   const wanted = classes(genesis.partition).length
   if (file.scope === 'window' && units.size !== wanted) {
@@ -219,7 +191,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     count: total.count,
     checksum: total.checksum,
     peak: total.peak,
-    accounts: [...registered.byPair].flatMap(([pair, registration]) => (signers.has(pair) ? [registration] : [])),
+    accounts: [...registered].flatMap(([pair, registration]) => (signers.has(pair) ? [registration] : [])),
     units,
     draws: draws.map(({ epoch, dealt }) => ({
       ...{ epoch, cid: dealt.cid, coordinator: dealt.draw.signer, accounts: accountsOn(dealt.draw.body) },
@@ -235,47 +207,18 @@ export function readDealtDraws(fileBytes: Uint8Array): readonly DealtDraw[] {
   return readDraws(genesis, file, readRegistrations(genesis, file)).map(({ dealt }) => dealt)
 }
 
-/** A node that changed hands between two draws is registered to both accounts. */
-class Registered {
-  readonly byPair = new Map<string, Registration>()
-  /** How many registrations a node has. */
-  readonly nodes = new Map<string, number>()
+/** By pairOf: a node that changed hands between two draws is registered to both accounts. */
+type Registered = ReadonlyMap<string, Registration>
 
-  add(registration: Registration): void {
-    const { node, account } = registration
-    this.byPair.set(pairOf(node, account), registration)
-    this.nodes.set(node, 1 + (this.nodes.get(node) ?? 0))
-  }
-
-  has(pair: string): boolean {
-    return this.byPair.has(pair)
-  }
-}
-
-/** Keys are of one length: pairs sort by node, then by account. */
 const pairOf = (node: string, account: string): string => `${node} ${account}`
 
 function readRegistrations(genesis: Genesis, file: CertificateFile): Registered {
-  const registered = new Registered()
-  let last = ''
-  for (const document of file.registrations) {
-    const registration = openRegistration(genesis, document)
-    const pair = pairOf(registration.node, registration.account)
-    if (last >= pair) throw new RuleError('the registrations are not sorted')
-    last = pair
-    registered.add(registration)
-  }
-  return registered
+  const registrations = file.registrations.map((document) => openRegistration(genesis, document))
+  return new Map(registrations.map((registration) => [pairOf(registration.node, registration.account), registration]))
 }
 
 function of(genesis: Genesis, { network }: { network: string }): void {
   if (network !== genesis.networkId) throw new RuleError('it carries a statement for another network')
-}
-
-function inOrder(statements: readonly Uint8Array[], what: string): readonly Uint8Array[] {
-  const cids = statements.map((bytes) => cidOf(bytes).toString())
-  if (cids.some((cid, i) => i > 0 && cids[i - 1]! >= cid)) throw new RuleError(`the ${what} are not sorted`)
-  return statements
 }
 
 /** More than half of the accounts on the roster of a draw say that they had it before its beacon round. */
@@ -287,21 +230,26 @@ function checkWitnesses(
 ): void {
   const cid = cidOf(draw.bytes).toString()
   const { epoch } = draw.body
+  const accounts = new Map(draw.body.roster.map(({ node, account }) => [node, account]))
   const heartbeats = statements.map((bytes) => {
     const heartbeat = open(bytes, heartbeatBody, `a witness of the draw of epoch ${epoch}`)
-    of(genesis, heartbeat.body)
-    verifyRound(genesis.chain, heartbeat.body.round, heartbeat.body.beacon)
-    if (heartbeat.body.node !== heartbeat.signer) throw new RuleError("a heartbeat in another node's name")
+    const { body, signer } = heartbeat
+    of(genesis, body)
+    verifyRound(genesis.chain, body.round, body.beacon)
+    if (body.node !== signer) throw new RuleError("a heartbeat in another node's name")
+    if (!body.witnessed.some((witnessed) => witnessed.draw === cid)) {
+      throw new RuleError(`the draw of epoch ${epoch} has a witness that does not name it`)
+    }
+    if (!registered.has(pairOf(signer, accounts.get(signer) ?? ''))) {
+      throw new RuleError(
+        `the draw of epoch ${epoch} has a witness that is not on its roster, or not registered as there`,
+      )
+    }
     return heartbeat
   })
-  const found = witnessesOf(draw.body, witnessesIn(heartbeats, registered.nodes).get(cid))
-  const needed = witnessesNeeded(draw.body)
-  if (heartbeats.length !== needed || heartbeats.some((heartbeat, i) => heartbeat !== found[i])) {
-    throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster, each once`)
-  }
-  const accounts = new Map(draw.body.roster.map(({ node, account }) => [node, account]))
-  if (found.some(({ signer }) => !registered.has(pairOf(signer, accounts.get(signer)!)))) {
-    throw new RuleError(`the draw of epoch ${epoch} is witnessed by a node whose registration names another account`)
+  const nodes = new Set(heartbeats.map(({ signer }) => signer))
+  if (!isWitnessed(draw.body, witnessesIn(heartbeats, nodes).get(cid))) {
+    throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster`)
   }
 }
 
@@ -313,13 +261,12 @@ function readDraws(genesis: Genesis, file: CertificateFile, registered: Register
     if (!genesis.body.coordinators.includes(draw.signer)) throw new RuleError('a draw is not by a coordinator')
     if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
     lastEpoch = draw.body.epoch
-    const assignments = assign(genesis, draw.body, signature)
+    const assignments = assign(genesis, draw.body, signature, offeredUnits(genesis, draw.body))
     checkWitnesses(genesis, draw, witnesses, registered)
     return {
       dealt: { draw, cid: cidOf(drawBytes).toString(), signature, assignments },
       epoch: draw.body.epoch,
       roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
-      witnesses: witnesses.map((bytes) => open(bytes, heartbeatBody, 'a witness').signer),
       units: new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a])),
     }
   })
@@ -356,6 +303,7 @@ function checkUnit(
   /** That name this unit. */
   commits: readonly Commit[],
   audits: readonly Statement<AuditBody>[],
+  isRegistered: (node: string) => boolean,
 ): {
   leaves: readonly HardSummary[] | null
   differing: readonly number[]
@@ -364,11 +312,8 @@ function checkUnit(
   declines: UnitEvidence['declines']
   wrong: readonly Wrong[]
 } {
-  const claims = audits.flatMap((audit) => {
-    const own = claimsOf(audit).filter((claim) => dealtUnitKey(claim) === dealtUnitKey(assignment))
-    if (own.length === 0) throw new RuleError(`unit ${unit} has an audit of something else`)
-    return own
-  })
+  const isOf = (claim: DealtUnit) => dealtUnitKey(claim) === dealtUnitKey(assignment)
+  const claims = audits.filter(({ signer }) => isRegistered(signer)).flatMap((audit) => claimsOf(audit).filter(isOf))
   const by = <T extends { node: string }>(of: readonly T[]) => Map.groupBy(of, ({ node }) => node)
   const reveals = by(shown.toSorted(byReveal))
   const evidence: UnitEvidence = { commits: by(commits), reveals, declines: new Map(), claims }
@@ -391,6 +336,11 @@ function checkUnit(
     seat = seats.indexOf(signer)
     evidence.declines.set(signer, decline)
   }
+  const keys = new Set(shown.map(({ item }) => resultKey(item.result)))
+  if (keys.size > 1 && (!records || audits.length > 0)) {
+    throw new RuleError(`unit ${unit} has results that differ, and leaves are missing that tell which one is certified`)
+  }
+  if (!records && contested.length > 0) throw new RuleError(`unit ${unit} is contested, and its leaves are left out`)
   const blocks = new Map(
     [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
   )
@@ -398,6 +348,7 @@ function checkUnit(
     leaves: (cid) => blocks.get(cid),
     // Taken for true here; the caller is told which leaves that concerns.
     truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
+    certified: records,
     convictions: [],
   }
   const settlement = settle(genesis, assignment, evidence, knowledge, () => true)
@@ -407,26 +358,21 @@ function checkUnit(
       `unit ${unit} is not certified by ${genesis.body.replication} equal results${reasons && ` (${reasons})`}`,
     )
   }
-  const { results, auditors, needed, wrong } = settlement
-  if (needed.length !== shown.length || needed.some((reveal, i) => reveal !== shown[i])) {
-    throw new RuleError(`unit ${unit} has a result that does not count, or not in the order of the deal`)
-  }
-  const isNeeded =
-    settlement.auditors.length > 0
-      ? audits.every((audit) => settlement.auditors.includes(audit.signer) && certifies(genesis, assignment, audit))
-      : audits.length <= (assignment.audited && settlement.escalations > 0 ? 1 : 0) &&
-        settlement.wrongClaims.length === 0
-  if (!isNeeded) throw new RuleError(`unit ${unit} has an audit that it does not need`)
+  const { results, counted } = settlement
+  // What does not count convicts nobody, or whoever hands the file on could choose who is remembered as wrong.
+  const wrong = settlement.wrong.filter(({ reveal }) => counted.includes(reveal))
+  const certifies = (reveal: Reveal) =>
+    records !== null && auditorsOf(genesis, assignment, reveal, claims, records).length > 0
+  if (audits.length > 0 && !counted.some(certifies)) throw new RuleError(`unit ${unit} has audits that certify nothing`)
   const { result } = results[0]!.item
-  if (!records) {
-    if (contested.length > 0) throw new RuleError(`unit ${unit} is contested, and its leaves are left out`)
-    return { leaves: null, differing: [], results, auditors, declines: evidence.declines, wrong }
-  }
+  const { declines: declined } = evidence
+  const said = { results, auditors: settlement.auditors, declines: declined, wrong }
+  if (!records) return { leaves: null, differing: [], ...said }
   const leaves = readLeaves(genesis, unit, result, records)
   if (rawCid(records).toString() !== result.leaves)
     throw new RuleError(`unit ${unit} has leaves that are not those named`)
   const differing = differences(records, contested, shown, result)
-  return { leaves, differing, results, auditors, declines: evidence.declines, wrong }
+  return { leaves, differing, ...said }
 }
 
 function silentSeats(
@@ -451,7 +397,7 @@ function differences(
   signed.delete(certified.leaves)
   const cids = contested.map((block) => rawCid(block).toString())
   if (cids.some((cid, i) => !signed.has(cid) || (i > 0 && cids[i - 1]! >= cid))) {
-    throw new RuleError('it carries leaves that none of its results needs')
+    throw new RuleError('it carries leaves that nobody signed who differs from what it certifies, or not in order')
   }
   return contested.flatMap((block) =>
     block.length === records.length ? (firstDifference([records, block]) ?? []) : [],

@@ -18,7 +18,7 @@ export const registrationBody = z.strictObject({
   account: field.key,
   node: field.key,
   /** Shown to readers; chosen by the account, unique to nobody. */
-  name: z.string().min(1).max(40),
+  name: field.text(1, 40),
   /** A beacon round that was out when the puzzle was solved, and its BLS signature: accounts can't be stockpiled. */
   round: field.count,
   beacon: field.bytes(48),
@@ -88,7 +88,7 @@ export const drawBody = z.strictObject({
   network,
   epoch: field.count,
   /** Heads of the pool databases that the roster was computed from: what lies under them is all that it may follow from. */
-  pool: z.array(z.strictObject({ span: field.count, heads: z.array(z.string().max(100)).max(MAX_HEADS) })).max(4),
+  pool: z.array(z.strictObject({ span: field.count, heads: z.array(field.text(0, 100)).max(MAX_HEADS) })).max(4),
   /** Accounts that are left out because they missed too often or are convicted, ascending: whoever doubts it, checks it. */
   excluded: z.array(field.key).max(MAX_ROSTER),
   /** Accounts on the roster that are TRUSTED or better, ascending; none unless replication is adaptive (audit.ts). */

@@ -21,9 +21,9 @@ export const MAX_ALLOWANCE = 2 ** 20
 export const genesisBody = z.strictObject({
   type: z.literal('genesis'),
   version: z.literal(1),
-  name: z.string().min(1).max(64),
+  name: field.text(1, 64),
   /** Verified already, by others: every n below `below` converges. */
-  baseline: z.strictObject({ below: field.natural, citation: z.string().max(500), url: z.string().max(300) }),
+  baseline: z.strictObject({ below: field.natural, citation: field.text(0, 500), url: field.text(0, 300) }),
   partition: z.strictObject({
     map: z.enum(['3n+1', '3n-1', '5n+1']),
     bits: z.number().int().min(20).max(71),
@@ -62,7 +62,7 @@ export const genesisBody = z.strictObject({
     /** Unix seconds of round 1. */
     genesisTime: field.count,
     groupHash: field.bytes(32),
-    beaconId: z.string().max(64),
+    beaconId: field.text(0, 64),
     hash: z.string().regex(/^[0-9a-f]{64}$/),
   }),
   /** Node keys that may publish draws. */

@@ -43,6 +43,11 @@ export interface Knowledge {
   truth(leaf: LeafId): Uint8Array | undefined
   /** What fraud proofs prove whose documents may be gone (fraud.ts). */
   readonly convictions: readonly SettledConviction[]
+  /**
+   * Leaves that are taken for the true ones, where a certificate is read (certificate.ts): a result that shows others
+   * is wrong, as if an auditor had said so.
+   */
+  readonly certified?: Uint8Array | null
 }
 
 export const NO_KNOWLEDGE: Knowledge = { leaves: () => undefined, truth: () => undefined, convictions: [] }
@@ -207,7 +212,8 @@ function decide(
   const { length } = leavesOf(genesis.partition, assignment.unit)
   // What is said of a leaf that is none is said of nothing.
   const claims = said.filter(({ leaf }) => leaf < length)
-  const doubted = claims.length > 0
+  const { certified: truths = null } = knowledge
+  const doubted = claims.length > 0 || truths !== null
   const groups = groupsOf(counted, knowledge, doubted)
   const differ = groups.length > 1
   const wrong: Wrong[] = []
@@ -247,6 +253,11 @@ function decide(
       (g) => convict(g, null),
     )
     if (differ) standing = parted(standing, truthOf, convict)
+    standing = keep(
+      standing,
+      ({ records }) => !truths || !records || equalBytes(records, truths),
+      (group) => convict(group, firstDifference([truths!, group.records!])),
+    )
     const unsettled = wants.truths.length
     const isTrue = ({ leaf, record }: LeafClaim) => {
       const truth = knowledge.truth(idOf(leaf))

@@ -32,11 +32,14 @@ export interface Statement<Body> {
   readonly bytes: Uint8Array
 }
 
-const blob = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes')
+/** `bytes` is for the published schema (certificate-schema.ts): how many, or null for any number. */
+const blob = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes').meta({ bytes: null })
 const sized = (length: number) =>
-  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `must be ${length} bytes`)
+  z
+    .custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `must be ${length} bytes`)
+    .meta({ bytes: length })
 
-const envelope = z.strictObject({ body: z.unknown(), key: sized(32), sig: sized(64) })
+export const envelope = z.strictObject({ body: z.unknown(), key: sized(32), sig: sized(64) })
 
 const message = (body: unknown): Uint8Array => {
   const encoded = dagCbor.encode(body)
@@ -122,6 +125,9 @@ export const field = {
   rawCid: z.string().regex(/^bafkrei[a-h][a-z2-7]{50}[aeimquy4]$/, 'must be the CID of a raw block'),
   count: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   positive: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  /** Of so many characters, counted as JSON Schema counts them: by code points. */
+  text: (least: number, most: number) =>
+    z.string().regex(new RegExp(`^[\\s\\S]{${least},${most}}$`, 'u'), `must be ${least} to ${most} characters`),
   bytes: sized,
   blob,
 }

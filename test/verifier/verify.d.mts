@@ -4,7 +4,15 @@ export function verify(bytes: Uint8Array): {
   scope: 'window' | 'units'
   units: number
   count: bigint
-  checksum: bigint
-  contested: { unit: number; leaf: number }[]
+  checksum: string
+  /** Units of which a result is in it that differs from the one certified. */
+  contested: number[]
+  /** Units of which somebody is silent whose turn it was. */
   silent: number[]
 }
+export function cutOf(partition: {
+  map: string
+  bits: number
+  units: number
+  leaves: number
+}): { r: bigint; leaves: number }[]

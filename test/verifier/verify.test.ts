@@ -1,20 +1,22 @@
 /** Two verifiers that share no code accept the same certificates, and refuse the same. */
 import { beforeAll, describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import type { Partition } from '../../kernels/unit.ts'
-import { deadlineRound } from '../../orbit/rules/assignment.ts'
+import { checkDraw, deadlineRound } from '../../orbit/rules/assignment.ts'
 import { readCertificate } from '../../orbit/rules/certificate.ts'
 import { withoutLeaves, writeCertificate } from '../../orbit/rules/certificate-writing.ts'
+import { checksumHex, type DrawBody } from '../../orbit/rules/events.ts'
 import { cidOf } from '../../orbit/rules/genesis.ts'
 import { RuleError, sign } from '../../orbit/rules/statement.ts'
 import { miniature } from '../orbit/rules/miniature.ts'
 import { Party } from '../orbit/rules/party.ts'
-import { cutOf } from './cut.mjs'
-import { verify } from './verify.mjs'
+import { cutOf, verify } from './verify.mjs'
 
 const window = 1n << 43n
 const files = new Map<string, Uint8Array>()
@@ -123,8 +125,8 @@ test('both accept what the program writes, and say the same of it', () => {
     const theirs = verify(bytes)
     expect(theirs.network).toBe(ours.genesis.networkId)
     expect([theirs.units, theirs.scope === 'window']).toEqual([ours.units.size, ours.complete])
-    expect([theirs.count, theirs.checksum]).toEqual([BigInt(ours.count), ours.checksum])
-    expect(theirs.contested).toEqual(ours.contested.map(({ unit, leaf }) => ({ unit, leaf })))
+    expect([theirs.count, theirs.checksum]).toEqual([BigInt(ours.count), checksumHex(ours.checksum)])
+    expect(theirs.contested).toEqual(ours.contested.map(({ unit }) => unit))
     expect(theirs.silent).toEqual([...ours.units].flatMap(([unit, { silent }]) => (silent.length > 0 ? [unit] : [])))
   }
 })
@@ -183,7 +185,10 @@ describe('both refuse', () => {
   const stranger = new Uint8Array(32).fill(9)
   const again = (bytes: Uint8Array) => sign((dagCbor.decode(bytes) as { body: unknown }).body, stranger).bytes
   const changes: Record<string, (file: any, other: any) => void> = {
-    'a unit dropped': (file) => file.units.pop(),
+    'a unit of the window dropped': (file) => {
+      file.units.pop()
+      file.scope = 'window'
+    },
     'units out of order': (file) => file.units.reverse(),
     'a unit twice': (file) => file.units.push(file.units.at(-1)),
     'another window': (file) => (file.window = (BigInt(file.window) + 1n).toString()),
@@ -198,7 +203,7 @@ describe('both refuse', () => {
     'a registration dropped': (file) => file.registrations.pop(),
     'a registration without consent': (file) => (file.registrations[0].consent = again(file.registrations[0].consent)),
     'a result dropped': (file) => file.units[0].results.pop(),
-    'results out of order': (file) => file.units[0].results.reverse().push(file.units[0].results[0]),
+    'no results': (file) => (file.units[0].results = []),
     'a proof changed': (file) => file.units[0].results[0].proof.push(new Uint8Array(32)),
     'another index': (file) => (file.units[0].results[0].index += 1),
     'an item changed': (file) => {
@@ -265,7 +270,7 @@ describe('both refuse', () => {
         'adaptive, one of them exposed',
         other,
         (file, change) => {
-          const unit = file.units.find(({ audits }: any) => audits.length === 1)
+          const unit = file.units.find(({ audits }: any) => audits.length > 0)
           unit.audits[0] = anew(other, unit.audits[0], change)
         },
         { claims: [] },
@@ -285,24 +290,28 @@ describe('both refuse', () => {
     })
   })
 
-  test('audits dropped, of another unit, or where none is needed', () => {
+  test('audits dropped or of another unit, and a lie that an audit exposed without its leaves', () => {
     const from = (change: (units: any[]) => void) => {
       const file = dagJson.decode<any>(files.get('adaptive, one of them exposed')!)
       change(file.units)
       return verdicts(dagJson.encode(file))
     }
-    const exposed = (units: any[]) => units.find(({ audits }) => audits.length === 1)
-    const plain = (units: any[]) => units.find(({ audits }) => audits.length === 2)
-    expect(from(() => {})).toBe('accepted')
-    expect(from((units) => exposed(units).audits.pop())).toBe('refused')
-    expect(from((units) => exposed(units).audits.push(plain(units).audits[0]))).toBe('refused')
+    const exposed = (units: any[]) => units.find(({ audits }) => audits.length === 0)
+    const [plain, other] = [0, 1].map((i) => (units: any[]) => units.filter(({ audits }) => audits.length > 0)[i]) as [
+      (units: any[]) => any,
+      (units: any[]) => any,
+    ]
+    expect(from((units) => expect(exposed(units).contested).toHaveLength(1))).toBe('accepted')
+    expect(from((units) => plain(units).audits.reverse())).toBe('accepted')
     expect(from((units) => plain(units).audits.pop())).toBe('refused')
-    expect(from((units) => plain(units).audits.reverse())).toBe('refused')
-    expect(from((units) => plain(units).audits.push(exposed(units).audits[0]))).toBe('refused')
+    expect(from((units) => (plain(units).audits = []))).toBe('refused')
+    expect(from((units) => (plain(units).audits = other(units).audits))).toBe('refused')
+    expect(from((units) => (plain(units).leaves = null))).toBe('refused')
     expect(from((units) => exposed(units).contested.pop())).toBe('refused')
+    expect(from((units) => exposed(units).audits.push(plain(units).audits[0]))).toBe('refused')
   })
 
-  test('more tickets than the draw allows an account, or an allowance that is none', () => {
+  test('a draw that is not of its form, but not what it says of allowances: that is for its witnesses to judge', () => {
     const few = new Party({ accounts: 8, changes: { allowance: { newcomer: 3, rounds: 1000 } } })
     const allowances = few.members.map(({ account }) => ({ account, units: 4 }))
     allowances.sort((a, b) => (a.account < b.account ? -1 : 1))
@@ -310,26 +319,33 @@ describe('both refuse', () => {
     const from = { leaves: (cid: string) => few.blocks.get(cid), registration: (n: string) => few.registration(n) }
     const written = writeCertificate(few.state(), window, from)
     // Sealed and witnessed anew: what was dealt, and what was made of it, does not rest on the allowances.
-    const allowing = (changed: readonly object[]) => {
+    const saying = (change: object) => {
       const file = dagJson.decode<any>(written)
       const [draw] = file.draws
-      const { body } = dagCbor.decode<{ body: { epoch: number } }>(draw.draw)
-      draw.draw = sign({ ...body, allowances: changed }, few.members[0]!.nodeSecret).bytes
+      const body = { ...dagCbor.decode<{ body: DrawBody }>(draw.draw).body, ...change }
+      draw.draw = sign(body, few.members[0]!.nodeSecret).bytes
       const cid = cidOf(draw.draw).toString()
       draw.witnesses = draw.witnesses.map((bytes: Uint8Array) => {
         const { body: said } = dagCbor.decode<{ body: { node: string } }>(bytes)
         const witnessed = [{ epoch: body.epoch, draw: cid }]
         return sign({ ...said, witnessed }, few.member(said.node).nodeSecret).bytes
       })
-      return verdicts(dagJson.encode(file))
+      const isWitnessed = (() => {
+        try {
+          checkDraw(few.genesis, body)
+          return 'witnessed'
+        } catch (error) {
+          return error instanceof RuleError ? 'not witnessed' : error
+        }
+      })()
+      return [isWitnessed, verdicts(dagJson.encode(file))]
     }
-    expect(allowing(allowances)).toBe('accepted')
-    expect(allowing(allowances.map((a, i) => (i === 5 ? { ...a, units: 2 ** 20 } : a)))).toBe('accepted')
-    expect(allowing(allowances.slice(1))).toBe('refused')
-    expect(allowing(allowances.map((a, i) => (i === 5 ? { ...a, units: 2 } : a)))).toBe('refused')
-    expect(allowing([...allowances].reverse())).toBe('refused')
-    expect(allowing([allowances[0]!, ...allowances])).toBe('refused')
-    expect(allowing(allowances.map((a, i) => (i === 5 ? { ...a, units: 2 ** 21 } : a)))).toBe('refused')
+    expect(saying({})).toEqual(['witnessed', 'accepted'])
+    expect(saying({ allowances: allowances.slice(1) })).toEqual(['not witnessed', 'accepted'])
+    expect(saying({ allowances: [...allowances].reverse() })).toEqual(['not witnessed', 'accepted'])
+    expect(saying({ allowances: [{ ...allowances[0]!, units: 2 ** 21 }] })[1]).toBe('refused')
+    expect(saying({ trusted: [allowances[0]!.account] })).toEqual(['not witnessed', 'refused'])
+    expect(saying({ epoch: 3 })).toEqual(['witnessed', 'refused'])
   })
 
   test('but not as many as a newcomer has, of accounts that have shown little', () => {
@@ -356,12 +372,43 @@ describe('both refuse', () => {
   })
 })
 
-test('it is short, and imports nothing of ours', () => {
+test('it is one short file, and imports nothing of ours but the deal that was written a second time', () => {
+  expect(readdirSync(import.meta.dir).filter((name) => /\.m?js(on)?$/.test(name))).toEqual(['verify.mjs'])
   const text = readFileSync(join(import.meta.dir, 'verify.mjs'), 'utf8')
-  expect(text.split('\n').length).toBeLessThanOrEqual(301)
-  for (const name of readdirSync(import.meta.dir).filter((file) => file.endsWith('.mjs'))) {
-    const code = readFileSync(join(import.meta.dir, name), 'utf8')
-    const imports = [...code.matchAll(/from '([^']+)'/g)].map(([, from]) => from!)
-    for (const from of imports) expect(from.startsWith('.') && !from.endsWith('.mjs')).toBe(false)
+  expect(text.endsWith('\n')).toBe(true)
+  expect(text.split('\n').length - 1).toBeLessThanOrEqual(300)
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(import.meta.dir, '../../package.json'), 'utf8'),
+  )
+  const packages = Object.keys({ ...dependencies, ...devDependencies })
+  const borrowed = (from: string) =>
+    from.startsWith('node:') || packages.some((name) => `${from}/`.startsWith(`${name}/`))
+  const imports = [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, from]) => from!)
+  expect(imports.length).toBe(text.split('\n').filter((line) => line.startsWith('import ')).length)
+  expect(imports.filter((from) => !borrowed(from))).toEqual(['../orbit/rules/deal-independent.mjs'])
+  expect(text).not.toMatch(/\bimport\(|\brequire\(/)
+  expect([...text.matchAll(/new URL\('([^']+)'/g)].map(([, path]) => path)).toEqual([
+    '../../orbit/rules/certificate.schema.json',
+  ])
+  const deal = readFileSync(join(import.meta.dir, '../orbit/rules/deal-independent.mjs'), 'utf8')
+  expect([...deal.matchAll(/\bfrom '([^']+)'/g)].map(([, from]) => from)).toEqual(['node:crypto'])
+})
+
+test('Node runs it, and it says what holds and what does not', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'verify-'))
+  // By whatever path it is reached: it must not take itself for imported, and say nothing.
+  symlinkSync(import.meta.dir, join(directory, 'linked'))
+  const run = (bytes: Uint8Array) => {
+    writeFileSync(join(directory, 'file'), bytes)
+    const script = join(directory, 'linked', 'verify.mjs')
+    const child = spawnSync(Bun.which('node') ?? process.execPath, [script, join(directory, 'file')], {
+      encoding: 'utf8',
+    })
+    return `${child.status} ${child.stdout}${child.stderr}`
   }
+  const bytes = files.get('adaptive, one of them exposed')!
+  expect(run(bytes)).toMatch(/^0 VALID /)
+  expect(run(bytes.slice(1))).toMatch(/^1 NOT VALID: /)
+  rmSync(directory, { recursive: true })
 })
