@@ -31,7 +31,7 @@ export interface PresenceOptions {
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
   readonly signal: AbortSignal
   readonly notice: (text: string) => void
-  /** For so long the puzzle of one beacon round is tried. A minute unless told. */
+  /** For so long the puzzle of one beacon round is tried. 30 s unless told, which is within a grace (coordinators.ts). */
   readonly puzzleMs?: number
 }
 
@@ -107,7 +107,7 @@ export class Presence {
 
   /** Pays the price of an account, on all cores but for no longer than the node runs. */
   private async solve(account: string, first: BeaconRound): Promise<{ round: BeaconRound; nonce: number }> {
-    const { home, signal, notice, puzzleMs = 60_000 } = this.options
+    const { home, signal, notice, puzzleMs = 30_000 } = this.options
     const { networkId, body } = home.genesis
     const seconds = coreSecondsOf(body.registration)
     if (seconds > 5) notice(`Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`)

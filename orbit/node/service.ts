@@ -446,6 +446,7 @@ export class Service {
     await Promise.all(background.map((of) => of.settled()))
     await this.duty
     await this.coordinator?.settled()
+    await this.arrivals.update()
     await this.presence.leave(last)
     this.stopped = true
     for (const cleanup of this.cleanups) cleanup()

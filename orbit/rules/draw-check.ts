@@ -19,7 +19,7 @@
  * each account it is enough that one of them says so. And what the coordinator may have heard first is waited for until R(e).
  */
 import { allowancesAt } from './allowance.ts'
-import { type Arrivals, LONG_AGO, withoutYoung } from './arrivals.ts'
+import { type Arrivals, isTooYoung, LONG_AGO, withoutYoung } from './arrivals.ts'
 import { checkDraw, seedRound } from './assignment.ts'
 import { graceRounds, sealingLead, turnRound } from './coordinators.ts'
 import { excludedAt, trustedAt } from './draw.ts'
@@ -96,11 +96,12 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
   if (round < turnRound(genesis, draw)) return "early: its coordinator's turn has not come"
   if (!cited) return 'the pool heads that it cites are not here'
   if (body.roster.some(({ node }) => !now.nodes.has(node))) return 'a node on its roster is not registered here'
-  const possible = withoutYoung(now, arrivals, body.epoch, 'earliest').nodes
-  if (body.roster.some(({ node }) => !possible.has(node))) return 'a node on its roster registered later than it says'
-  // Who may be old enough by now, or not yet, is on the roster as the coordinator heard of it.
+  if (body.roster.some((entry) => isTooYoung(genesis, arrivals, body.epoch, entry))) {
+    return 'a node on its roster registered later than it says'
+  }
+  // Who came of late is on the roster as the coordinator heard of it: it may have been cut off when we were not.
   const named = new Set(body.roster.map(({ node }) => node))
-  const asHeard = states.map((state) => withoutYoung(state, arrivals, body.epoch, 'latest', named))
+  const asHeard = states.map((state) => withoutYoung(state, arrivals, body.epoch - 1, 'latest', named))
   if (!asHeard.some((state) => follows(body, state, cited))) {
     return 'its roster does not follow from the pool heads that it cites'
   }
@@ -113,7 +114,7 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
   const allowed = allowanceFault(body, asHeard as [State, ...State[]], cited)
   if (allowed) return allowed
   const surelyOld = states.map((state) => withoutYoung(state, arrivals, body.epoch, 'latest'))
-  return surelyOld.every((state) => leavesOut(body, state, cited, view.known))
+  return surelyOld.every((state, i) => leavesOut(body, state, asHeard[i]!, cited, view.known))
     ? 'it leaves out nodes that are there'
     : null
 }
@@ -157,19 +158,25 @@ function allowanceFault(
     : null
 }
 
-/** Too many of those who are there are not under the heads that it cites. */
+/**
+ * Too many of those who are there are not under the heads that it cites, or are, but as if they had come too late.
+ *
+ * @param asHeard the state as its coordinator may have had it
+ */
 function leavesOut(
   { epoch, excluded }: DrawBody,
   state: State,
+  asHeard: State,
   cited: readonly HeartbeatBody[],
   known: Iterable<HeartbeatBody>,
 ): boolean {
   const { genesis } = state
   const said = seedRound(genesis, epoch) - sealingLead(genesis) - graceRounds(genesis)
   const all = [...known]
-  const eligible = (heartbeats: readonly HeartbeatBody[]) => eligibleAt(state, heartbeats, new Set(excluded), epoch)
+  const eligible = (heartbeats: readonly HeartbeatBody[], from = state) =>
+    eligibleAt(from, heartbeats, new Set(excluded), epoch)
   const still = new Set(eligible(all).map(({ node }) => node))
-  const named = new Set(eligible(cited).map(({ node }) => node))
+  const named = new Set(eligible(cited, asHeard).map(({ node }) => node))
   const nodes = new Map<string, { there: number; missing: number }>()
   for (const { node, account } of eligible(all.filter(({ round }) => round <= said))) {
     if (!still.has(node)) continue

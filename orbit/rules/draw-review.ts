@@ -229,6 +229,8 @@ function judgedLines(papers: DrawPapers, illFormed: string | null): Finding[] {
   const check = LINE_OF[fault] ?? 'left out'
   const isGone =
     fault.endsWith('not registered here') ||
+    // When it came here is no evidence against what most of its roster say.
+    fault.endsWith('registered later than it says') ||
     (check === 'roster' && !areSeatsHere(papers)) ||
     (JUDGED.indexOf(check) > 2 && !isAllHere(papers))
   const says = isGone ? `can't be checked: not all that it rests on is here` : fault

@@ -141,11 +141,13 @@ export function revealable(state: State, node: string, round: number): Revealabl
 /**
  * Nodes of the reserve are called several at a time, and each needs another to cite its commit. If each showed its result as
  * soon as it had committed, none might cite another: so it is shown in a later epoch than it was committed to, by when whoever
- * was called with it has committed too, if there is such an epoch.
+ * was called with it and took less than that has committed too. Not if time is short: a busy node shows its results an epoch
+ * after they may be shown (answers.ts).
  */
 function waitsForOthers(genesis: Genesis, { epoch }: Assignment, own: readonly Commit[], round: number): boolean {
+  const { replication, epoch: length } = genesis.body
   const next = seedRound(genesis, 1 + Math.min(...own.map(({ body }) => body.batch)))
-  return round < next && next <= lastRound(genesis, epoch)
+  return replication > 1 && round < next && next + 2 * length.rounds <= lastRound(genesis, epoch)
 }
 
 /** Units on which somebody is at work, as keys; and how many each node owes before its deadline. */

@@ -93,12 +93,40 @@ describe('what came at about the last round that counts', () => {
     }
   })
 
-  test('has to be on it when it came a grace before, and must not when it came a grace after', () => {
+  test('has to be on it when it came an epoch before, as of late the coordinator may have been cut off', () => {
     const without = seal(came(heardLive(genesis, 1, by + 1)))
-    expect(fault(without, came(heardLive(genesis, 1, by - grace)))).toContain('does not follow')
-    expect(fault(without, came(heardLive(genesis, 1, by - grace + 1)))).toBeNull()
+    const epochBefore = by - genesis.body.epoch.rounds
+    expect(fault(without, came(heardLive(genesis, 1, epochBefore - grace)))).toContain('does not follow')
+    expect(fault(without, came(heardLive(genesis, 1, epochBefore - grace + 1)))).toBeNull()
+    // Not more than a quarter of those who are there, though.
+    const many = others.slice(0, 6)
+    const lacking = seal(came(heardLive(genesis, 1, by + 1), many))
+    expect(fault(lacking, came(heardLive(genesis, 1, by - grace), many))).toBe('it leaves out nodes that are there')
+    expect(fault(lacking, came(heardLive(genesis, 1, by - grace + 1), many))).toBeNull()
+  })
+
+  test('must not be on it when it came more than a grace after', () => {
     expect(fault(seal(), came(heardLive(genesis, 1, by + grace)))).toBeNull()
     expect(fault(seal(), came(heardLive(genesis, 1, by + grace + 1)))).toContain('later than it says')
+  })
+
+  test('a coordinator that was away takes nobody for old who may not be, and no witness minds', () => {
+    const unsure = came(heardLate(genesis, 1, by + 300))
+    expect(seal(unsure).roster).toHaveLength(15)
+    for (const at of [by - 150, by + grace + 1]) {
+      expect(fault(seal(unsure), came(heardLive(genesis, 1, at)))).toBeNull()
+    }
+  })
+
+  test('whose a node is now does not matter: what counts is when the pair on the roster registered', () => {
+    const other = 'f'.repeat(64)
+    const late = heardLive(genesis, 1, seed - 1)
+    const [node] = others
+    const moved: Arrivals = (_, account) => (account === other ? late : null)
+    const nodes = new Map(state.nodes).set(node!, { ...state.nodes.get(node!)!, account: other, round: 0 })
+    const view = { arrived: sealedAt, round: sealedAt, cited: heartbeats, known: heartbeats, arrivals: moved }
+    const draw = sign(seal(), party.members[0]!.nodeSecret)
+    expect(drawFault(draw, { ...view, states: [{ ...state, nodes }, state] })).toBeNull()
   })
 
   test('nobody is left out for being there too briefly, but who is not on it for no reason is', () => {
