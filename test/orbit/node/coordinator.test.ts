@@ -5,6 +5,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ArrivalLog } from '../../../orbit/node/arrivals.ts'
 import { Coordinator } from '../../../orbit/node/coordinator.ts'
 import type { DocumentStore } from '../../../orbit/node/documents.ts'
 import { HomeError } from '../../../orbit/node/home.ts'
@@ -24,11 +25,15 @@ setDefaultTimeout(300_000)
 const lab = new Lab()
 afterAll(() => lab.dispose())
 
-/** A coordinator's node, of a network of two coordinators, and all that its members put into its databases. */
-async function coordinating(directory = lab.directory(), changes: Partial<GenesisBody> = {}) {
+/**
+ * A coordinator's node, of a network of two coordinators, and all that its members put into its databases.
+ *
+ * @param late so many are members besides those eight, and not registered yet
+ */
+async function coordinating(directory = lab.directory(), changes: Partial<GenesisBody> = {}, late = 0) {
   const { members } = new Party({ accounts: 8 })
   const coordinators = members.slice(0, 2).map(({ node }) => node)
-  const party = new Party({ accounts: 8, changes: { coordinators, ...changes } })
+  const party = new Party({ accounts: 8 + late, changes: { coordinators, ...changes } })
   const self = party.members[1]!
   const ledger: Ledger = new Ledger(
     party.genesis,
@@ -38,6 +43,10 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
   const { networkId } = party.genesis
   const node = await lab.node({ nodeKey: self.nodeSecret, networkId, admit: ledger.admit })
   const now = { round: 3 }
+  const arrivals = new ArrivalLog({ genesis: party.genesis, kv: node.kv, round: () => now.round })
+  ledger.arrivals = arrivals.of
+  ledger.onRegistration = (document, isNew) => arrivals.hear(document, isNew)
+  await arrivals.start()
   const verdicts = new Verdicts({
     ...{ genesis: party.genesis, kv: node.kv, state: () => ledger.state(), known: () => ledger.heartbeats() },
     ...{ cited: (pool) => ledger.heartbeatsUnder(pool), round: () => now.round },
@@ -93,10 +102,11 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     throw new Error(`an entry of ${key} never came`)
   }
   const accounts = await node.open('accounts')
-  for (const member of party.members) {
+  const register = (member: Member) => {
     const key = documentKey.registration(member.node, member.account)
-    await write(accounts, member, key, party.registration(member.node))
+    return write(accounts, member, key, party.registration(member.node))
   }
+  for (const member of party.members.slice(0, 8)) await register(member)
   await until(() => ledger.state().nodes.size === 8, 'the registrations')
   const pool = databaseName('pool', 0)
   const store = await node.open(pool)
@@ -115,6 +125,7 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     ...{ party, self, ledger, node, store, now, verdicts, restart, stopping, asked, sealed },
     say: sayOwn,
     write,
+    register,
     gossip,
     at,
     draws,
@@ -140,6 +151,23 @@ describe('the pool', () => {
       others.length,
     )
     expect(verdicts.all()).toMatchObject([{ epoch: 5, fault: null }])
+  })
+
+  test('whoever comes with a registration of long ago is not on the roster before he has been there for an epoch', async () => {
+    const { party, ledger, now, register, gossip, at, draws } = await coordinating(undefined, {}, 1)
+    const newcomer = party.members[8]!
+    for (const member of party.members.slice(2, 8)) await gossip(member, 9)
+    now.round = 13
+    await register(newcomer)
+    await until(() => ledger.state().nodes.has(newcomer.node), 'the registration')
+    expect(ledger.state().nodes.get(newcomer.node)!.round).toBe(1)
+    await gossip(newcomer, 13)
+    await at(13)
+    await at(19)
+    const [draw, next] = draws().map(({ body }) => body.roster.map(({ node }) => node))
+    expect(draw).toHaveLength(6)
+    expect(draw).not.toContain(newcomer.node)
+    expect(next).toContain(newcomer.node)
   })
 
   test('what somebody said before his newest word is known still: he was there', async () => {

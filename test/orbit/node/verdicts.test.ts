@@ -1,6 +1,7 @@
 /** What a node makes of draws stands, whatever else a coordinator publishes; and of what, until R(e), is on its way. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../orbit/node/verdicts.ts'
+import type { Arrivals } from '../../../orbit/rules/arrivals.ts'
 import { nextDraw } from '../../../orbit/rules/draw.ts'
 import { type DrawBody, drawBody } from '../../../orbit/rules/events.ts'
 import { cidOf } from '../../../orbit/rules/genesis.ts'
@@ -15,7 +16,7 @@ const lab = new Lab()
 afterAll(() => lab.dispose())
 
 /** Eight accounts, two of which coordinate; the draw of epoch 5, R = 15. */
-async function hearing() {
+async function hearing(arrivals?: Arrivals) {
   const { members } = new Party({ accounts: 8 })
   const coordinators = members.slice(0, 2).map(({ node }) => node)
   const party = new Party({ accounts: 8, changes: { coordinators } })
@@ -25,7 +26,7 @@ async function hearing() {
   const start = async () => {
     const verdicts = new Verdicts({
       ...{ genesis: party.genesis, kv, state: () => now.state, known: () => heartbeats },
-      ...{ cited: async () => heartbeats, round: () => now.round },
+      ...{ cited: async () => heartbeats, round: () => now.round, ...(arrivals && { arrivals }) },
     })
     await verdicts.start()
     return verdicts
@@ -58,6 +59,18 @@ test('hundreds of draws by one coordinator push out no verdict, and no witness, 
     node.hear(sealed({ ...draw, pool: [{ span: 999, heads: [] }] }, inTurn(1)))
     await node.judge()
     expect(node.all().length).toBeLessThanOrEqual(1 + 2 * 4)
+  }
+})
+
+test('a draw that names who came later than he says is refused, by what this node has seen', async () => {
+  for (const [at, fault] of [
+    [12, null],
+    [13, 'a node on its roster registered later than it says'],
+  ] as const) {
+    const { verdicts, draw, sealed, inTurn } = await hearing(() => ({ earliest: at, likely: at, latest: at }))
+    verdicts.hear(sealed(draw, inTurn(0)))
+    await verdicts.judge()
+    expect(verdicts.all()[0]!.fault).toBe(fault)
   }
 })
 
