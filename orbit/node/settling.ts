@@ -29,7 +29,7 @@ const TRIES = 10
 /** Each window costs a write to the disk: so long at a time. */
 const CONFIRMING_MS = 500
 /** CIDs of leaves that may have to be deleted: there while a node is about to forget the documents that name them. */
-const LEAVING = 'leaving'
+export const LEAVING = 'leaving'
 
 export interface SettlingOptions {
   readonly directory: string
@@ -103,7 +103,9 @@ export class Settling {
     }
     const hasPeers = node.peers().length > 0
     if (isTime && hasPeers) await this.confirm()
-    if (isTime || (!this.hasAsked && hasPeers)) void this.catchingUp.run()
+    // Not when peers write their snapshots anew, all at the same rounds: they hand out nothing meanwhile.
+    const isTimeToAsk = round % EVERY === EVERY / 2
+    if (isTimeToAsk || (!this.hasAsked && hasPeers)) void this.catchingUp.run()
     this.hasAsked ||= hasPeers
   }
 

@@ -73,11 +73,14 @@ export class SnapshotShelf {
   async *certificates(
     isWanted: (window: bigint) => boolean,
   ): AsyncGenerator<{ window: bigint; size: number; bytes: AsyncIterable<Uint8Array> }> {
-    const wanted = this.index.filter(([window]) => isWanted(window))
+    const { index } = this
+    const wanted = index.filter(([window]) => isWanted(window))
     if (wanted.length === 0) return
     // One file all the way, also if a newer one takes its place meanwhile.
     const file = await open(snapshotPath(this.directory))
     try {
+      // It may be the newer one already, of which this index says nothing.
+      if (this.index !== index) return
       for (const [window, { blockOffset, blockLength: size }] of wanted) {
         yield { window, size, bytes: pieces(file, blockOffset, size) }
       }
