@@ -9,6 +9,10 @@
  * This and the files beside it are the only places where rounds meet a clock.
  */
 import type { BeaconRound, ChainInfo } from '../rules/beacon.ts'
+import { drandSource, relaysOf } from './beacon-drand.ts'
+import { relaySource } from './beacon-fetch.ts'
+import { localSource } from './beacon-local.ts'
+import type { Home } from './home.ts'
 
 export interface BeaconSource {
   readonly chain: ChainInfo
@@ -37,3 +41,11 @@ export type { BeaconRound } from '../rules/beacon.ts'
 export { drandSource } from './beacon-drand.ts'
 export { relaySource } from './beacon-fetch.ts'
 export { localSource } from './beacon-local.ts'
+
+/** The source that a node of this home follows. */
+export function beaconOf({ genesis, config, beaconKey }: Home): BeaconSource {
+  const { chain, body } = genesis
+  if (body.beacon.source === 'drand') return drandSource({ chain, urls: relaysOf(chain, config.relays) })
+  if (beaconKey) return localSource({ chain, secret: beaconKey })
+  return relaySource({ chain })
+}

@@ -86,6 +86,19 @@ export class Learning implements Knowledge {
     return this.blocks.get(cid)
   }
 
+  /** The leaf records that CIDs name, those that can be had now. */
+  async records(
+    cids: readonly string[],
+    wait: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<[cid: string, records: Uint8Array][]> {
+    const found: [string, Uint8Array][] = []
+    for (const cid of cids) {
+      const records = this.leaves(cid) ?? (await this.node.blocks.get(CID.parse(cid), wait).catch(() => null))
+      if (records) found.push([cid, records])
+    }
+    return found
+  }
+
   truth(leaf: LeafId): Uint8Array | undefined {
     return this.facts.get(leafKey(leaf))
   }

@@ -10,6 +10,7 @@ import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import type { Assignment } from '../rules/assignment.ts'
 import { roundAt } from '../rules/beacon.ts'
+import type { CertificateSources } from '../rules/certificate-writing.ts'
 import { duties } from '../rules/duties.ts'
 import {
   type DeclineBody,
@@ -27,8 +28,7 @@ import { isWitnessed } from '../rules/witness.ts'
 import { Answers } from './answers.ts'
 import { ArrivalLog } from './arrivals.ts'
 import { Audits } from './audits.ts'
-import { type BeaconRound, type BeaconSource, drandSource, localSource, relaySource } from './beacon.ts'
-import { relaysOf } from './beacon-drand.ts'
+import { type BeaconRound, type BeaconSource, beaconOf } from './beacon.ts'
 import { firstRound, hearRounds, passOn } from './beacon-gossip.ts'
 import { Certifier } from './certifier.ts'
 import { Coordinator } from './coordinator.ts'
@@ -109,7 +109,8 @@ export class Service {
       put: (database, key, value) => ledger.put(database, key, value),
     })
     // One core: whoever lies costs everybody a leaf, and nobody more than that.
-    this.learning = new Learning(this.genesis, node, () => cpuEngine(this.genesis.partition, 1))
+    const openEngine = () => cpuEngine(this.genesis.partition, 1)
+    this.learning = new Learning(this.genesis, node, openEngine)
     ledger.knowledge = this.learning
     const newest = () => Math.max(this.round() ?? 0, this.wallRound())
     this.arrivals = new ArrivalLog({ genesis: this.genesis, kv: node.kv, round: newest })
@@ -125,29 +126,27 @@ export class Service {
     ledger.onDraw = (draw) => this.verdicts.hear(draw)
     this.audits = new Audits({
       node: this.nodeKey,
-      openEngine: () => cpuEngine(this.genesis.partition, 1),
+      openEngine,
       beacon: (round) => beacon.round(round, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
       leaves: (cid) =>
         node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }).catch(() => null),
       publish: (claims, drawnBy) => this.answers.audit(claims, drawnBy, this.round() ?? 0),
     })
     this.held = new HeldLeaves(this.genesis, node, this.nodeKey)
+    const notice = (text: string) => this.events.emit('notice', { text })
+    const sources: CertificateSources = {
+      leaves: (cid) => this.learning.leaves(cid),
+      registration: (node, account) => this.registrationOf(node, account),
+    }
     this.frauds = new FraudProofs({
       ...{ directory: options.home.directory, state: () => ledger.state() },
-      sources: {
-        leaves: (cid) => this.learning.leaves(cid),
-        registration: (node, account) => this.registrationOf(node, account),
-      },
-      onError: (error) => this.events.emit('notice', { text: `cannot write a fraud proof: ${error.message}` }),
+      sources,
+      onError: ({ message }) => notice(`cannot write a fraud proof: ${message}`),
     })
     ledger.onAnswer = (document, isOld) => this.answers.saw(document, isOld)
-    const notice = (text: string) => this.events.emit('notice', { text })
     this.certifier = new Certifier({
       ...{ directory: options.home.directory, node, state: () => ledger.state(), signal: this.stopping.signal },
-      sources: {
-        leaves: (cid) => this.learning.leaves(cid),
-        registration: (node, account) => this.registrationOf(node, account),
-      },
+      sources,
       onWritten: (certificate) => this.events.emit('certificate', certificate),
       onError: ({ message }) => notice(message),
     })
@@ -176,7 +175,7 @@ export class Service {
       ...{ directory: options.home.directory, genesis: this.genesis, node, ledger, learning: this.learning, notice },
       round: () => this.round() ?? 0,
       isPending: (cid) => this.submitting.has(cid) || this.answers.isKept(cid),
-      openEngine: () => cpuEngine(this.genesis.partition, 1),
+      openEngine,
       signal: this.stopping.signal,
     })
     this.auditing = new Single(
@@ -323,15 +322,8 @@ export class Service {
   }
 
   /** The leaf records that CIDs name, those that can be had now. */
-  async leafRecords(cids: readonly string[]): Promise<[string, Uint8Array][]> {
-    const found: [string, Uint8Array][] = []
-    for (const cid of cids) {
-      const known = this.learning.leaves(cid)
-      const wait = { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }
-      const records = known ?? (await this.node.blocks.get(CID.parse(cid), wait).catch(() => null))
-      if (records) found.push([cid, records])
-    }
-    return found
+  leafRecords(cids: readonly string[]): Promise<[string, Uint8Array][]> {
+    return this.learning.records(cids, { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal })
   }
 
   get unitsPerWindow(): number {
@@ -455,11 +447,4 @@ export class Service {
     await this.duty
     await this.node.stop()
   }
-}
-
-function beaconOf(home: Home): BeaconSource {
-  const { chain, body } = home.genesis
-  if (body.beacon.source === 'drand') return drandSource({ chain, urls: relaysOf(chain, home.config.relays) })
-  if (home.beaconKey) return localSource({ chain, secret: home.beaconKey })
-  return relaySource({ chain })
 }
