@@ -2,9 +2,9 @@
 
 import { expectedHard } from '../kernels/expected.ts'
 import { classes } from '../kernels/partition.ts'
-import { gapsOf } from '../orbit/rules/frontier.ts'
-import { rawCid } from '../orbit/rules/genesis.ts'
-import { type State, summaryOf, unitsCertified, type WindowState } from '../orbit/rules/state.ts'
+import { rawCid } from '../orbit/rules/network/genesis.ts'
+import { gapsOf } from '../orbit/rules/state/frontier.ts'
+import { type State, summaryOf, unitsCertified, type WindowState } from '../orbit/rules/state/state.ts'
 import type { SiteData, SiteWindow } from './data.ts'
 
 export interface SiteExtras {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
-import { homeDirectory, isHome, openHome } from '../../orbit/node/home.ts'
+import { homeDirectory, isHome, openHome } from '../../orbit/node/home/home.ts'
 import { buildBinary } from './build.ts'
 
 const root = resolve(import.meta.dir, '../..')

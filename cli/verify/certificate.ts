@@ -1,13 +1,13 @@
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { sameSummary } from '../../kernels/result.ts'
-import { type Certified, type CertifiedResult, readCertificate } from '../../orbit/rules/certificate.ts'
-import { checksumHex } from '../../orbit/rules/events.ts'
-import { powerText } from '../../orbit/rules/frontier.ts'
-import { RuleError } from '../../orbit/rules/statement.ts'
+import { RuleError } from '../../orbit/rules/base/statement.ts'
+import { type Certified, type CertifiedResult, readCertificate } from '../../orbit/rules/certificate/read.ts'
+import { checksumHex } from '../../orbit/rules/message/bodies.ts'
+import { powerText } from '../../orbit/rules/state/frontier.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../command.ts'
-import { lateBar, peakText, printJson } from '../print.ts'
+import { EXIT, UserError } from '../shell/command.ts'
+import { lateBar, peakText, printJson } from '../shell/print.ts'
 
 export async function verifyCertificate(
   path: string,

@@ -1,12 +1,12 @@
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
-import { checksumHex } from '../../orbit/rules/events.ts'
-import { type FraudProof, readFraudProof } from '../../orbit/rules/fraud.ts'
-import { equalBytes, RuleError } from '../../orbit/rules/statement.ts'
+import { equalBytes, RuleError } from '../../orbit/rules/base/statement.ts'
+import { type FraudProof, readFraudProof } from '../../orbit/rules/certificate/fraud-proof.ts'
+import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../command.ts'
-import { lateBar, peakText, printJson } from '../print.ts'
+import { EXIT, UserError } from '../shell/command.ts'
+import { lateBar, peakText, printJson } from '../shell/print.ts'
 
 /** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */
 export const isFraudProof = (bytes: Uint8Array): boolean =>

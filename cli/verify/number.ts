@@ -1,6 +1,6 @@
 import { type NumberReport, reportNumber } from '../../kernels/number.ts'
-import { EXIT, UserError } from '../command.ts'
-import { lateBar, printJson } from '../print.ts'
+import { EXIT, UserError } from '../shell/command.ts'
+import { lateBar, printJson } from '../shell/print.ts'
 
 const RULE_TEXT = {
   D: 'descent: as many halvings outweigh the odd steps',

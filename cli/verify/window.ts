@@ -4,12 +4,12 @@ import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { classes, weightOf } from '../../kernels/partition.ts'
 import { EMPTY, merge } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
-import { checksumHex, peakText as peakJson } from '../../orbit/rules/events.ts'
-import { Checkpoint } from '../checkpoints.ts'
-import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from '../command.ts'
-import { engineArgs, engineOptions, openShown } from '../engines.ts'
-import { numberOf } from '../numbers.ts'
-import { durationText, lateBar, peakText, printJson, rateText } from '../print.ts'
+import { checksumHex, peakText as peakJson } from '../../orbit/rules/message/bodies.ts'
+import { Checkpoint } from '../compute/checkpoints.ts'
+import { engineArgs, engineOptions, openShown } from '../compute/engines.ts'
+import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from '../shell/command.ts'
+import { numberOf } from '../shell/numbers.ts'
+import { durationText, lateBar, peakText, printJson, rateText } from '../shell/print.ts'
 
 const SAVE_MS = 5_000
 

@@ -1,6 +1,6 @@
 /**
- * A node of a network, composed at one place: storage and libp2p (open.ts), the beacon (beacon.ts), the documents and
- * the state that follows from them (ledger.ts). It registers and says that it is there (presence.ts), passes beacon rounds
+ * A node of a network, composed at one place: storage and libp2p (plumbing.ts), the beacon (beacon.ts), the documents and
+ * the state that follows from them (replica.ts). It registers and says that it is there (presence.ts), passes beacon rounds
  * on, seals draws if the genesis makes it a coordinator (coordinator.ts), writes certificates (certifier.ts), and settles what
  * is over (settling.ts). What a unit's result is, is
  * the worker's affair (worker.ts).
@@ -8,10 +8,10 @@
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
-import type { Assignment } from '../rules/assignment.ts'
-import { roundAt } from '../rules/beacon.ts'
-import type { CertificateSources } from '../rules/certificate-writing.ts'
-import { duties } from '../rules/duties.ts'
+import { publicKeyOf, sign } from '../rules/base/statement.ts'
+import type { CertificateSources } from '../rules/certificate/write.ts'
+import type { Assignment } from '../rules/deal/assignment.ts'
+import { isWitnessed } from '../rules/deal/witness.ts'
 import {
   type DeclineBody,
   databaseName,
@@ -19,31 +19,31 @@ import {
   type ResultBody,
   registrationDocument,
   spanOf,
-} from '../rules/events.ts'
-import { type Genesis, rawCid } from '../rules/genesis.ts'
-import { encodeSettled } from '../rules/history.ts'
-import type { State } from '../rules/state.ts'
-import { publicKeyOf, sign } from '../rules/statement.ts'
-import { isWitnessed } from '../rules/witness.ts'
-import { Answers } from './answers.ts'
-import { ArrivalLog } from './arrivals.ts'
-import { Audits } from './audits.ts'
-import { type BeaconRound, type BeaconSource, beaconOf } from './beacon.ts'
-import { firstRound, hearRounds, passOn } from './beacon-gossip.ts'
-import { Certifier } from './certifier.ts'
-import { Coordinator } from './coordinator.ts'
-import { Emitter, type ServiceEvents } from './events.ts'
-import { FraudProofs } from './fraud.ts'
-import { HeldLeaves } from './held-leaves.ts'
-import type { Home } from './home.ts'
-import { KeptRounds } from './kept-rounds.ts'
-import { Learning } from './knowledge.ts'
-import { Ledger } from './ledger.ts'
-import { type OrbitNode, openNode } from './open.ts'
-import { Presence } from './presence.ts'
-import { Single } from './serial.ts'
-import { Settling } from './settling.ts'
-import { type Verdict, Verdicts } from './verdicts.ts'
+} from '../rules/message/bodies.ts'
+import { roundAt } from '../rules/network/beacon.ts'
+import { type Genesis, rawCid } from '../rules/network/genesis.ts'
+import { duties } from '../rules/state/duties.ts'
+import { encodeSettled } from '../rules/state/settled-window.ts'
+import type { State } from '../rules/state/state.ts'
+import { Certifier } from './archive/certifier.ts'
+import { Settling } from './archive/settling.ts'
+import { Single } from './async/queue.ts'
+import { type BeaconRound, type BeaconSource, beaconOf } from './beacon/choose.ts'
+import { firstRound, hearRounds, passOn } from './beacon/gossip.ts'
+import { Coordinator } from './epoch/coordinator.ts'
+import { KeptRounds } from './epoch/draw-rounds.ts'
+import { Presence } from './epoch/presence.ts'
+import { ArrivalLog } from './epoch/registration-log.ts'
+import { type Verdict, Verdicts } from './epoch/verdicts.ts'
+import { FraudProofs } from './home/fraud-proof-files.ts'
+import type { Home } from './home/home.ts'
+import { type OrbitNode, openNode } from './plumbing.ts'
+import { Learning } from './replica/knowledge.ts'
+import { Ledger } from './replica/replica.ts'
+import { Emitter, type ServiceEvents } from './service-events.ts'
+import { Audits } from './work/audits.ts'
+import { Answers } from './work/submission.ts'
+import { HeldLeaves } from './work/withheld-leaves.ts'
 
 const BLOCK_TIMEOUT = 20_000
 /** An audit waits so long for an old beacon round, and is tried again an epoch later. */
@@ -84,7 +84,7 @@ export class Service {
   private readonly coordinator: Coordinator | null
   private readonly auditing: Single
   private readonly settling: Settling
-  /** CIDs of leaves on their way to where answers.ts knows of them. */
+  /** CIDs of leaves on their way to where submission.ts knows of them. */
   private readonly submitting = new Set<string>()
   private auditedIn = -1
   /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
@@ -184,7 +184,7 @@ export class Service {
     )
   }
 
-  /** @throws typed errors of open.ts and home.ts, in one line each */
+  /** @throws typed errors of plumbing.ts and home.ts, in one line each */
   static async start(options: ServiceOptions): Promise<Service> {
     const { home } = options
     const { genesis } = home

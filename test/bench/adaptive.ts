@@ -6,8 +6,8 @@
 import { writeFileSync } from 'node:fs'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Partition } from '../../kernels/unit.ts'
-import { readCertificate } from '../../orbit/rules/certificate.ts'
-import { writeCertificate } from '../../orbit/rules/certificate-writing.ts'
+import { readCertificate } from '../../orbit/rules/certificate/read.ts'
+import { writeCertificate } from '../../orbit/rules/certificate/write.ts'
 import { Party } from '../orbit/rules/party.ts'
 import { median } from './median.ts'
 
@@ -61,7 +61,7 @@ async function checking(adaptive: boolean): Promise<number> {
   const code = `const { readCertificate } = await import(process.argv[1]); const { readFileSync } = await import('node:fs')
     const bytes = new Uint8Array(readFileSync(process.argv[2])); const a = process.cpuUsage(); readCertificate(bytes)
     const b = process.cpuUsage(a); console.log((b.user + b.system) / 1e6)`
-  const rules = new URL('../../orbit/rules/certificate.ts', import.meta.url).pathname
+  const rules = new URL('../../orbit/rules/certificate/read.ts', import.meta.url).pathname
   const child = Bun.spawn([process.execPath, '-e', code, rules, path], { stdout: 'pipe' })
   readCertificate(file)
   return Number(await new Response(child.stdout).text()) / dealt.length

@@ -2,8 +2,8 @@
  * What every node checks for itself, again and again, with libraries in plain JavaScript: `bun test/bench/checks.ts`.
  * Medians of 21. A registration puzzle is checked at the dearest price that a genesis may state; it must stay under 50 ms.
  */
-import { localChain, localSecret, signRound, verifyRound } from '../../orbit/rules/beacon.ts'
-import { priceOf, verifyPuzzle } from '../../orbit/rules/puzzle.ts'
+import { localChain, localSecret, signRound, verifyRound } from '../../orbit/rules/network/beacon.ts'
+import { priceOf, verifyPuzzle } from '../../orbit/rules/network/puzzle.ts'
 
 function median(action: () => void): string {
   const times = Array.from({ length: 21 }, () => {

@@ -2,7 +2,7 @@
  * Time and memory of the deal for large rosters: `bun test/bench/deal.ts`. On one core of a 2-core virtual machine: 0.2 s
  * and 25 to 80 MiB, of which the deck and the marks are 3 MiB and the rest is the arrays of the quorums.
  */
-import { deal } from '../../orbit/rules/deal.ts'
+import { deal } from '../../orbit/rules/deal/deal.ts'
 
 const hex = (n: number) => n.toString(16).padStart(64, '0')
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`

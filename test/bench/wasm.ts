@@ -16,7 +16,7 @@ import { children, halves, ROOT } from '../../kernels/rules.ts'
 import type { ClassState } from '../../kernels/unit.ts'
 import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
-import { checksumHex } from '../../orbit/rules/events.ts'
+import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { median } from './median.ts'
 
 const HARD_STEPS = 320

@@ -10,7 +10,7 @@ import { classes } from '../../kernels/partition.ts'
 import { EMPTY, merge } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { openWasmEngine } from '../../kernels/wasm/engine.ts'
-import { checksumHex } from '../../orbit/rules/events.ts'
+import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { median } from './median.ts'
 
 const { values } = parseArgs({

@@ -3,9 +3,9 @@
  * gives no device, is lost on the way, or is none; and what is said.
  */
 import { runCommand } from 'citty'
-import { bench } from '../../cli/bench.ts'
-import { type EngineOptions, openEngine } from '../../cli/engines.ts'
-import { rememberedSettings } from '../../cli/gpu-settings.ts'
+import { bench } from '../../cli/compute/bench.ts'
+import { type EngineOptions, openEngine } from '../../cli/compute/engines.ts'
+import { rememberedSettings } from '../../cli/compute/gpu-settings.ts'
 import { sameSummary } from '../../kernels/result.ts'
 import type { Partition, Unit } from '../../kernels/unit.ts'
 import { openWasmEngine } from '../../kernels/wasm/engine.ts'

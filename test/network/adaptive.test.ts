@@ -1,7 +1,7 @@
 /** Four real nodes with adaptive replication: once an account is TRUSTED, its result and an audit certify a unit. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { certificatePath } from '../../orbit/node/certificates.ts'
+import { certificatePath } from '../../orbit/node/home/certificate-files.ts'
 import { type CertifiedUnit, certifiedUnits } from './certified.ts'
 import { Machine } from './processes.ts'
 

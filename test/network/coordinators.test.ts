@@ -1,8 +1,8 @@
 /** A network of two coordinators: they take turns, and when one seals nothing any more the other goes on alone. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { readSource } from '../../cli/source.ts'
-import { openHome } from '../../orbit/node/home.ts'
+import { readSource } from '../../cli/network/source.ts'
+import { openHome } from '../../orbit/node/home/home.ts'
 import { Machine } from './processes.ts'
 
 setDefaultTimeout(600_000)

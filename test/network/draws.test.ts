@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
-import { openHome } from '../../orbit/node/home.ts'
-import { publicKeyOf } from '../../orbit/rules/statement.ts'
+import { openHome } from '../../orbit/node/home/home.ts'
+import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { Machine } from './processes.ts'
 
 setDefaultTimeout(300_000)

@@ -11,10 +11,10 @@ import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { summarize } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Unit } from '../../kernels/unit.ts'
-import { openHome } from '../../orbit/node/home.ts'
+import { openHome } from '../../orbit/node/home/home.ts'
 import { Service } from '../../orbit/node/service.ts'
-import { work } from '../../orbit/node/worker.ts'
-import { dealtUnitKey } from '../../orbit/rules/batch.ts'
+import { work } from '../../orbit/node/work/worker.ts'
+import { dealtUnitKey } from '../../orbit/rules/answer/commit-reveal.ts'
 
 const [directory, how] = process.argv.slice(2) as [string, 'checksum' | 'skip' | 'copy' | 'silent']
 const home = openHome(directory)

@@ -1,12 +1,12 @@
 /** Draws when a test wants one, with everybody on the roster: what is claimed of a deal then hangs on nobody's speed. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/source.ts'
-import { openHome } from '../../orbit/node/home.ts'
-import { seedRound } from '../../orbit/rules/assignment.ts'
-import { dealtUnitKey } from '../../orbit/rules/batch.ts'
-import type { DealtDraw } from '../../orbit/rules/dealt.ts'
-import { lastRound } from '../../orbit/rules/seats.ts'
+import { readSource } from '../../cli/network/source.ts'
+import { openHome } from '../../orbit/node/home/home.ts'
+import { dealtUnitKey } from '../../orbit/rules/answer/commit-reveal.ts'
+import { seedRound } from '../../orbit/rules/deal/assignment.ts'
+import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
+import { lastRound } from '../../orbit/rules/deal/seats.ts'
 import type { Machine, Status } from './processes.ts'
 
 const sealFile = ({ home }: Pick<Machine, 'home'>) => join(home, 'seal')

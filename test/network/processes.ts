@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { askNode, ControlError } from '../../orbit/node/control.ts'
-import type { Conviction } from '../../orbit/rules/convictions.ts'
-import type { Level } from '../../orbit/rules/trust.ts'
+import { askNode, ControlError } from '../../orbit/node/home/control.ts'
+import type { Level } from '../../orbit/rules/membership/levels.ts'
+import type { Conviction } from '../../orbit/rules/quorum/convictions.ts'
 
 const binary = resolve(import.meta.dir, '../../dist/collatz')
 

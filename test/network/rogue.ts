@@ -12,14 +12,15 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startNode } from '../../cli/running.ts'
+import { startNode } from '../../cli/network/running.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { merkleRoot } from '../../kernels/result.ts'
-import { openHome } from '../../orbit/node/home.ts'
-import { work } from '../../orbit/node/worker.ts'
-import { seedRound } from '../../orbit/rules/assignment.ts'
-import { commitTo, itemsOf } from '../../orbit/rules/batch.ts'
-import { nextDraw } from '../../orbit/rules/draw.ts'
+import { openHome } from '../../orbit/node/home/home.ts'
+import { work } from '../../orbit/node/work/worker.ts'
+import { commitTo, itemsOf } from '../../orbit/rules/answer/commit-reveal.ts'
+import { sign } from '../../orbit/rules/base/statement.ts'
+import { seedRound } from '../../orbit/rules/deal/assignment.ts'
+import { nextDraw } from '../../orbit/rules/draw/seal.ts'
 import {
   type DrawBody,
   databaseName,
@@ -27,9 +28,8 @@ import {
   MAX_REVEALED,
   type ResultBody,
   spanOf,
-} from '../../orbit/rules/events.ts'
-import { cidOf, rawCid } from '../../orbit/rules/genesis.ts'
-import { sign } from '../../orbit/rules/statement.ts'
+} from '../../orbit/rules/message/bodies.ts'
+import { cidOf, rawCid } from '../../orbit/rules/network/genesis.ts'
 import { isAskedFor, isSealed } from './patient.ts'
 
 type How = 'idle' | 'late' | 'omit' | 'two' | 'patient' | 'unasked' | 'lazy'
@@ -37,8 +37,8 @@ const [directory, how, capacity = '64'] = process.argv.slice(2) as [string, How,
 const home = openHome(directory)
 const { service } = await startNode({ home, capacity: Number(capacity) })
 const { ledger, beacon, coordinator } = service as unknown as {
-  ledger: import('../../orbit/node/ledger.ts').Ledger
-  beacon: import('../../orbit/node/beacon.ts').BeaconSource
+  ledger: import('../../orbit/node/replica/replica.ts').Ledger
+  beacon: import('../../orbit/node/beacon/choose.ts').BeaconSource
   /** Of the founder's node. */
   coordinator: { seal: (round: { round: number }) => Promise<void> }
 }

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { certificateFiles } from '../../orbit/node/certificates.ts'
-import { openHome } from '../../orbit/node/home.ts'
-import { readHistory } from '../../orbit/node/offline.ts'
-import { snapshotPath } from '../../orbit/node/snapshot-exchange.ts'
+import { snapshotPath } from '../../orbit/node/archive/snapshot-exchange.ts'
+import { certificateFiles } from '../../orbit/node/home/certificate-files.ts'
+import { openHome } from '../../orbit/node/home/home.ts'
+import { readHistory } from '../../orbit/node/offline/knowledge.ts'
 import { Machine } from './processes.ts'
 
 setDefaultTimeout(600_000)

@@ -1,7 +1,7 @@
 /** Two real nodes on loopback: what one verifies, the other sees; and nothing acknowledged is lost to kill -9. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
-import { readCertificate } from '../../orbit/rules/certificate.ts'
+import { readCertificate } from '../../orbit/rules/certificate/read.ts'
 import { Machine } from './processes.ts'
 
 setDefaultTimeout(600_000)

@@ -7,9 +7,9 @@ import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
 import { inclusionProofs, merkleRoot } from '../../kernels/result.ts'
-import { type Assignment, deadlineRound } from '../../orbit/rules/assignment.ts'
-import { readCertificate } from '../../orbit/rules/certificate.ts'
-import { RuleError, sign } from '../../orbit/rules/statement.ts'
+import { RuleError, sign } from '../../orbit/rules/base/statement.ts'
+import { readCertificate } from '../../orbit/rules/certificate/read.ts'
+import { type Assignment, deadlineRound } from '../../orbit/rules/deal/assignment.ts'
 import { Party } from '../orbit/rules/party.ts'
 import {
   ACCEPTED,

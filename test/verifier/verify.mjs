@@ -15,9 +15,9 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { scrypt } from '@noble/hashes/scrypt.js'
 import Ajv from 'ajv/dist/2020.js'
 import { base32 } from 'multiformats/bases/base32'
-import { dealAgain } from '../orbit/rules/deal-independent.mjs'
+import { dealAgain } from '../orbit/rules/deal/independent.mjs'
 
-const SCHEMA = new URL('../../orbit/rules/certificate.schema.json', import.meta.url)
+const SCHEMA = new URL('../../orbit/rules/certificate/certificate.schema.json', import.meta.url)
 const schema = new Ajv().addSchema(JSON.parse(readFileSync(SCHEMA, 'utf8')))
 const sha = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest()
 const hex = (bytes) => Buffer.from(bytes).toString('hex')
@@ -205,7 +205,7 @@ function isAudited(genesis, draw, id, { node: one, reveal }, leaves, audits) {
   return auditors.length === genesis.audit.auditors && auditors.every(agrees)
 }
 
-// --- A unit (batch.ts, seats.ts, counting.ts, quorum.ts): N equal results, each of a node whose turn it was, committed
+// --- A unit (commit-reveal.ts, seats.ts, admissible.ts, settle.ts): N equal results, each of a node whose turn it was, committed
 // to before it was shown; or one and its audit.
 function readUnit(genesis, window, { unit, leaves, ...entry }, draw, { reveals, commits }) {
   const need = (holds, otherwise) => must(holds, `unit ${unit}: ${otherwise}`)
@@ -271,7 +271,7 @@ function readUnit(genesis, window, { unit, leaves, ...entry }, draw, { reveals, 
   return { unit, result: results.find((r) => r.key === key).result, isContested: differing.length > 0, isSilent }
 }
 
-// --- The file (certificate-format.ts). @returns what it says. @throws {Error} with what does not hold
+// --- The file (format.ts). @returns what it says. @throws {Error} with what does not hold
 export function verify(bytes) {
   const file = read('certificate', bytes, bytes[0] === 0x7b ? dagJson : dagCbor)
   const [genesis, window] = [readGenesis(file.genesis), BigInt(file.window)]

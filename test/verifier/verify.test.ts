@@ -8,12 +8,12 @@ import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import type { Partition } from '../../kernels/unit.ts'
-import { checkDraw, deadlineRound } from '../../orbit/rules/assignment.ts'
-import { readCertificate } from '../../orbit/rules/certificate.ts'
-import { withoutLeaves, writeCertificate } from '../../orbit/rules/certificate-writing.ts'
-import { checksumHex, type DrawBody } from '../../orbit/rules/events.ts'
-import { cidOf } from '../../orbit/rules/genesis.ts'
-import { RuleError, sign } from '../../orbit/rules/statement.ts'
+import { RuleError, sign } from '../../orbit/rules/base/statement.ts'
+import { readCertificate } from '../../orbit/rules/certificate/read.ts'
+import { withoutLeaves, writeCertificate } from '../../orbit/rules/certificate/write.ts'
+import { checkDraw, deadlineRound } from '../../orbit/rules/deal/assignment.ts'
+import { checksumHex, type DrawBody } from '../../orbit/rules/message/bodies.ts'
+import { cidOf } from '../../orbit/rules/network/genesis.ts'
 import { miniature } from '../orbit/rules/miniature.ts'
 import { Party } from '../orbit/rules/party.ts'
 import { cutOf, verify } from './verify.mjs'
@@ -386,12 +386,12 @@ test('it is one short file, and imports nothing of ours but the deal that was wr
     from.startsWith('node:') || packages.some((name) => `${from}/`.startsWith(`${name}/`))
   const imports = [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, from]) => from!)
   expect(imports.length).toBe(text.split('\n').filter((line) => line.startsWith('import ')).length)
-  expect(imports.filter((from) => !borrowed(from))).toEqual(['../orbit/rules/deal-independent.mjs'])
+  expect(imports.filter((from) => !borrowed(from))).toEqual(['../orbit/rules/deal/independent.mjs'])
   expect(text).not.toMatch(/\bimport\(|\brequire\(/)
   expect([...text.matchAll(/new URL\('([^']+)'/g)].map(([, path]) => path)).toEqual([
-    '../../orbit/rules/certificate.schema.json',
+    '../../orbit/rules/certificate/certificate.schema.json',
   ])
-  const deal = readFileSync(join(import.meta.dir, '../orbit/rules/deal-independent.mjs'), 'utf8')
+  const deal = readFileSync(join(import.meta.dir, '../orbit/rules/deal/independent.mjs'), 'utf8')
   expect([...deal.matchAll(/\bfrom '([^']+)'/g)].map(([, from]) => from)).toEqual(['node:crypto'])
 })
 

@@ -3,8 +3,9 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { merkleRoot } from '../../../kernels/result.ts'
-import { admit } from '../../../orbit/rules/admit.ts'
-import type { Assignment } from '../../../orbit/rules/assignment.ts'
+import { sign } from '../../../orbit/rules/base/statement.ts'
+import type { Assignment } from '../../../orbit/rules/deal/assignment.ts'
+import { admit } from '../../../orbit/rules/message/admit.ts'
 import {
   auditBody,
   commitBody,
@@ -16,8 +17,7 @@ import {
   type RevealBody,
   registrationBody,
   revealBody,
-} from '../../../orbit/rules/events.ts'
-import { sign } from '../../../orbit/rules/statement.ts'
+} from '../../../orbit/rules/message/bodies.ts'
 import { beaconAt, Party } from './party.ts'
 
 export type Fields = Record<string, unknown>

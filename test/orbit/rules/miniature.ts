@@ -3,20 +3,20 @@ import { hexToBytes } from '@noble/hashes/utils.js'
 import { classes } from '../../../kernels/partition.ts'
 import { encodeLeaf, merkleRoot } from '../../../kernels/result.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
-import { seedRound } from '../../../orbit/rules/assignment.ts'
-import { commitTo, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
-import { localChain, localSecret, signRound } from '../../../orbit/rules/beacon.ts'
-import { nextDraw } from '../../../orbit/rules/draw.ts'
+import { commitTo, itemsOf, type SaltedResult } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
+import { seedRound } from '../../../orbit/rules/deal/assignment.ts'
+import { nextDraw } from '../../../orbit/rules/draw/seal.ts'
 import {
   checksumHex,
   type DrawBody,
   type HeartbeatBody,
   peakText,
   type ResultBody,
-} from '../../../orbit/rules/events.ts'
-import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
-import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
-import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
+} from '../../../orbit/rules/message/bodies.ts'
+import { localChain, localSecret, signRound } from '../../../orbit/rules/network/beacon.ts'
+import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/network/genesis.ts'
+import { type Documents, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const seed = (n: number) => hexToBytes(n.toString(16).padStart(64, '0'))
 

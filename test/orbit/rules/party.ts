@@ -8,11 +8,9 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, merkleRoot, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
-import { certifyingAudit } from '../../../orbit/rules/adaptive.ts'
-import { type Assignment, assign, seedRound } from '../../../orbit/rules/assignment.ts'
-import { type Audit, certifyingEpoch } from '../../../orbit/rules/audit.ts'
-import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/batch.ts'
-import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/beacon.ts'
+import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
+import { type Assignment, assign, seedRound } from '../../../orbit/rules/deal/assignment.ts'
 import {
   type AuditBody,
   type CommitBody,
@@ -23,12 +21,14 @@ import {
   peakText,
   type ResultBody,
   type RevealBody,
-} from '../../../orbit/rules/events.ts'
-import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/genesis.ts'
-import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/puzzle.ts'
-import { type Knowledge, leafKey, NO_KNOWLEDGE } from '../../../orbit/rules/quorum.ts'
-import { type Documents, type State, stateOf } from '../../../orbit/rules/state.ts'
-import { publicKeyOf, sign } from '../../../orbit/rules/statement.ts'
+} from '../../../orbit/rules/message/bodies.ts'
+import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/network/beacon.ts'
+import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/network/genesis.ts'
+import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/network/puzzle.ts'
+import { type Audit, certifyingEpoch } from '../../../orbit/rules/quorum/audit.ts'
+import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
+import { type Knowledge, leafKey, NO_KNOWLEDGE } from '../../../orbit/rules/quorum/settle.ts'
+import { type Documents, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))

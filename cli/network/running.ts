@@ -1,0 +1,104 @@
+/** A node that runs in this process: started with its control server, stopped without losing anything. */
+import { classes } from '../../kernels/partition.ts'
+import { type Control, serveControl } from '../../orbit/node/home/control.ts'
+import { Service, type ServiceOptions } from '../../orbit/node/service.ts'
+import { fetchSite, publishSite } from '../page/publishing.ts'
+import type { Live, SourceDump } from './source.ts'
+import { statusOf } from './status.ts'
+
+export interface RunningNode {
+  readonly service: Service
+  stop(): Promise<void>
+}
+
+export async function startNode(options: ServiceOptions): Promise<RunningNode> {
+  const service = await Service.start(options)
+  const meter = new Meter(service)
+  let control: Control
+  try {
+    control = serveControl(options.home.directory, {
+      source: (): SourceDump => ({
+        documents: service.documents(),
+        knowledge: service.knowledge(),
+        history: service.history(),
+        live: liveOf(service, meter),
+      }),
+      // As text: dag-cbor would put its fields in another order.
+      status: () =>
+        JSON.stringify(
+          statusOf({ state: service.state(), unitsPerWindow: service.unitsPerWindow, live: liveOf(service, meter) }),
+        ),
+      drawFiles: (input) => service.node.drawFiles(service.genesis, input as number),
+      leaves: (input) => service.leafRecords(input as string[]),
+      publish: (input) => publishSite(service, input as string),
+      decline: () => declineAll(service),
+      fetch: (input) => {
+        const { name, out } = input as { name: string; out: string }
+        return fetchSite(service, name, out)
+      },
+    })
+  } catch (error) {
+    await service.stop()
+    throw error
+  }
+  return {
+    service,
+    async stop() {
+      await control.stop()
+      await service.stop()
+    },
+  }
+}
+
+/** After this long without a beacon round, or without a unit, say what is being waited for. */
+export const WAIT_NOTICE_MS = 20_000
+export const noBeacon = (service: Service): string =>
+  `Waiting for the beacon: ${service.beaconTrouble() ?? 'no round has come yet'}. Is this machine online?`
+
+/** Gives back all that this node owes. @returns how many units */
+export async function declineAll(service: Service): Promise<number> {
+  const owed = service.owed()
+  await service.decline(owed)
+  service.setCapacity(0)
+  return owed.length
+}
+
+/** How fast this run is: numbers of finished units that no checkpoint had, by the time they took. */
+class Meter {
+  working: Live['working'] = null
+  private milliseconds = 0
+  private units = 0
+  private readonly numbersPerUnit: number
+
+  constructor(service: Service) {
+    const { partition } = service.genesis
+    this.numbersPerUnit = 2 ** partition.bits / classes(partition).length
+    service.events.on('started', ({ assignment }) => this.at(assignment, 0))
+    service.events.on('progress', ({ assignment, fraction }) => this.at(assignment, fraction))
+    service.events.on('finished', ({ share, milliseconds }) => {
+      this.working = null
+      this.milliseconds += milliseconds
+      this.units += share
+    })
+  }
+
+  private at({ window, unit }: { window: bigint; unit: number }, fraction: number): void {
+    this.working = { window: window.toString(), unit, fraction }
+  }
+
+  /** Units are of like cost, so that a unit stands for its share of the window. */
+  rate(): number | null {
+    return this.units === 0 ? null : (this.units * this.numbersPerUnit * 1000) / this.milliseconds
+  }
+}
+
+const liveOf = (service: Service, meter: Meter): Live => ({
+  round: service.round(),
+  peerId: service.node.peerId,
+  addresses: service.node.addresses(),
+  peers: service.node.peers(),
+  working: meter.working,
+  rate: meter.rate(),
+  verdicts: service.verdictsOnDraws(),
+  refused: service.node.refused(),
+})

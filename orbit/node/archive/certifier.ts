@@ -1,0 +1,130 @@
+/** Writes the certificate of each window that is certified, beside everything else a node does. */
+import { CID } from 'multiformats/cid'
+import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
+import { type CertificateSources, leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
+import { resultKey } from '../../rules/message/bodies.ts'
+import { encodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
+import { type State, summaryOf, type WindowState } from '../../rules/state/state.ts'
+import {
+  certificatePath,
+  readCertificateFile,
+  removeCertificateFile,
+  writeCertificateFile,
+} from '../home/certificate-files.ts'
+import type { OrbitNode } from '../plumbing.ts'
+
+const BLOCK_TIMEOUT = 20_000
+
+export interface CertifierOptions {
+  readonly directory: string
+  readonly node: Pick<OrbitNode, 'blocks'>
+  readonly state: () => State
+  readonly sources: CertificateSources
+  readonly signal: AbortSignal
+  readonly onWritten: (certificate: { window: bigint; file: string }) => void
+  readonly onError: (error: Error) => void
+}
+
+export class Certifier {
+  private readonly options: CertifierOptions
+  /** Windows whose certificate is on disk, with what it was written of. */
+  /** Why certificates could not be written, since one was. */
+  private readonly failed = new Set<string>()
+  private readonly written = new Map<bigint, string>()
+  private running: Promise<void> | null = null
+  private again = false
+
+  constructor(options: CertifierOptions) {
+    this.options = options
+  }
+
+  /** Leaves may have to be waited for; if something changes meanwhile it looks once more. */
+  update(): Promise<void> {
+    this.again = true
+    this.running ??= (async () => {
+      while (this.again && !this.options.signal.aborted) {
+        this.again = false
+        await this.writeAll()
+      }
+    })().finally(() => {
+      this.running = null
+    })
+    return this.running
+  }
+
+  /** Resolves when it is at rest. */
+  async settled(): Promise<void> {
+    await this.running
+  }
+
+  /** What can't be had for one window holds no other up. */
+  private async writeAll(): Promise<void> {
+    const { directory, state, signal, onError } = this.options
+    for (const window of state().windows.values()) {
+      if (signal.aborted) return
+      if (window.settled) continue
+      if (!window.complete) {
+        // What was certified has been taken back: somebody was convicted.
+        if (this.written.delete(window.window)) removeCertificateFile(directory, window.window)
+        continue
+      }
+      const says = certifiedKey(window)
+      if (this.written.get(window.window) === says) continue
+      try {
+        if (!isCertificateOf(state(), window, readCertificateFile(directory, window.window))) await this.write(window)
+        this.written.set(window.window, says)
+        this.failed.clear()
+      } catch (error) {
+        const { message } = error as Error
+        // It is tried again and again: what is said once is enough, until one is written.
+        if (!signal.aborted && !this.failed.has(message)) {
+          onError(new Error(`cannot write the certificate of window ${window.window}: ${message}`))
+        }
+        this.failed.add(message)
+      }
+    }
+  }
+
+  /** @throws when its leaves can't be had */
+  private async write({ window, certified }: WindowState): Promise<void> {
+    const { directory, node, state, sources, signal, onWritten } = this.options
+    const records = new Map<string, Uint8Array>()
+    for (const cid of leavesNeeded(certified.values())) {
+      records.set(cid, await node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
+    }
+    // What was certified may have been taken back while the leaves were waited for.
+    const now = state()
+    if (!now.windows.get(window)?.complete) throw new Error(`window ${window} is not certified any more`)
+    const leaves = (cid: string) => records.get(cid) ?? sources.leaves(cid)
+    const bytes = writeCertificate(now, window, { ...sources, leaves })
+    writeCertificateFile(directory, window, bytes)
+    onWritten({ window, file: certificatePath(directory, window) })
+  }
+}
+
+/** By which results its units are certified. */
+const certifiedKey = ({ certified }: WindowState): string =>
+  [...certified]
+    .sort(([a], [b]) => a - b)
+    .map(([unit, { assignment, results }]) => `${unit}:${assignment.epoch}:${resultKey(results[0]!.item.result)}`)
+    .join()
+
+/** Whether a file certifies what the state does: one from before may hold what has been taken back since. */
+export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null): boolean {
+  if (!file) return false
+  try {
+    return equalBytes(essence(settledBy(readCertificate(file))), essence(summaryOf(state, window)))
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}
+
+/** What is certified and who did it. Who was wrong about it besides is no part of a certificate. */
+const essence = (settled: SettledWindow): Uint8Array =>
+  encodeSettled({
+    ...settled,
+    convictions: [],
+    credits: new Map([...settled.credits].sort(([a], [b]) => (a < b ? -1 : 1))),
+  })

@@ -1,0 +1,257 @@
+/**
+ * What a node does about what is over. Windows about which everything has been said are settled (rules/history.ts): their
+ * certificates go into the snapshot that is handed out (snapshot-exchange.ts). Documents and leaves of settled windows, and of
+ * deals that came to nothing, are deleted. What is over and not here is asked of peers (settled-exchange.ts). And a settled
+ * window that does not stand any more, since the accounts behind one of its units were all convicted, is given up.
+ */
+import { existsSync } from 'node:fs'
+import * as dagCbor from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import type { Engine } from '../../../kernels/unit.ts'
+import { RuleError } from '../../rules/base/statement.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import {
+  encodeSettled,
+  type SettledConviction,
+  type SettledWindow,
+  settledConviction,
+} from '../../rules/state/settled-window.ts'
+import { Single } from '../async/queue.ts'
+import {
+  certificatePath,
+  readCertificateFile,
+  removeCertificateFile,
+  writeCertificateFile,
+} from '../home/certificate-files.ts'
+import { fraudProofFiles, writeFraudProofFile } from '../home/fraud-proof-files.ts'
+import type { OrbitNode } from '../plumbing.ts'
+import type { Learning } from '../replica/knowledge.ts'
+import { encodePublished, PUBLISHED, publishedIn } from '../replica/published-draws.ts'
+import type { Ledger } from '../replica/replica.ts'
+import { decodeUnconfirmed, historyOf, leavesNamed, SETTLED, settleable, UNCONFIRMED } from './settled.ts'
+import { SettledExchange } from './settled-exchange.ts'
+import { SnapshotShelf } from './snapshot-exchange.ts'
+
+/** How often it looks for what is over, and asks a peer, in rounds. */
+const EVERY = 20
+/** How often the draws of a window from a snapshot are looked for once no old ones come any more. */
+const TRIES = 10
+/** Each window costs a write to the disk: so long at a time. */
+const CONFIRMING_MS = 500
+/** CIDs of leaves that may have to be deleted: there while a node is about to forget the documents that name them. */
+export const LEAVING = 'leaving'
+
+export interface SettlingOptions {
+  readonly directory: string
+  readonly genesis: Genesis
+  readonly node: Pick<OrbitNode, 'kv' | 'blocks' | 'handle' | 'dial' | 'peers'>
+  readonly ledger: Ledger
+  readonly learning: Learning
+  /** The newest round, 0 before the first. */
+  readonly round: () => number
+  /** Whether this node still needs the leaves that a CID names, though no document speaks of them yet. */
+  readonly isPending: (cid: string) => boolean
+  readonly openEngine: () => Engine
+  readonly notice: (text: string) => void
+  readonly signal: AbortSignal
+}
+
+export class Settling {
+  private readonly options: SettlingOptions
+  private readonly shelf: SnapshotShelf
+  private readonly exchange: SettledExchange
+  /** Beside everything else: a large snapshot takes a while to write, and what comes from peers to check. */
+  private readonly shelving: Single
+  private readonly catchingUp: Single
+  private hasAsked = false
+  /** How many draws of the epochs of unconfirmed windows were known when they were looked for last. */
+  private drawsKnown = -1
+  /** How often they have been looked for since old draws last came. */
+  private inVain = 0
+
+  constructor(options: SettlingOptions) {
+    const { directory, genesis, node, ledger, signal, notice } = options
+    this.options = options
+    this.shelf = new SnapshotShelf(directory, genesis)
+    this.exchange = new SettledExchange({
+      ...{ genesis, node, shelf: this.shelf, signal, round: options.round, openEngine: options.openEngine },
+      certified: () => this.certifiedWindows(),
+      take: (settled, certificate) => this.take(settled, certificate),
+      isDraw: (cid) => ledger.isPublished(cid),
+      convicted: () => ledger.state().convictions.map(({ account }) => account),
+      proofs: (but) =>
+        fraudProofFiles(
+          directory,
+          ledger.state().convictions.filter(({ account }) => !but.has(account)),
+        ),
+      convict: (conviction, proof) => this.convict(conviction, proof),
+    })
+    const failed = (what: string) => (error: Error) => {
+      if (!signal.aborted) notice(`cannot ${what}: ${error.message}`)
+    }
+    this.shelving = new Single(() => this.shelf.update(ledger.history.keys()), failed('write the snapshot'))
+    this.catchingUp = new Single(() => this.catchUp(), failed('take what a peer sent'))
+  }
+
+  /** Before the ledger is started. */
+  async start(): Promise<void> {
+    const { node, ledger } = this.options
+    for (const [window, of] of historyOf(await node.kv.entries(SETTLED))) ledger.history.set(window, of)
+    for (const draw of publishedIn(await node.kv.entries(PUBLISHED))) ledger.forgotten.set(draw.cid, draw)
+    await this.shelf.serve(node)
+    await this.exchange.serve()
+    void this.shelving.run()
+  }
+
+  async onRound(round: number): Promise<void> {
+    const { directory, node, ledger } = this.options
+    const isTime = round % EVERY === 0
+    if (isTime) {
+      await this.giveUp()
+      await this.settle(settleable(ledger.state(), round, directory))
+      void this.shelving.run()
+    }
+    const hasPeers = node.peers().length > 0
+    if (isTime && hasPeers) await this.confirm()
+    // Not when peers write their snapshots anew, all at the same rounds: they hand out nothing meanwhile.
+    const isTimeToAsk = round % EVERY === EVERY / 2
+    if (isTimeToAsk || (!this.hasAsked && hasPeers)) void this.catchingUp.run()
+    this.hasAsked ||= hasPeers
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async settled(): Promise<void> {
+    await Promise.all([this.shelving.settled(), this.catchingUp.settled()])
+  }
+
+  /**
+   * A snapshot proves that nodes were dealt units by a draw and agreed; whether that draw was ever published it can't prove.
+   * The log of draws tells, once it is here. What is not in it a while after it has come is not believed any more.
+   */
+  private async confirm(): Promise<void> {
+    const { node, ledger, genesis, notice } = this.options
+    const began = performance.now()
+    const isLate = () => performance.now() - began > CONFIRMING_MS
+    const waiting: bigint[] = []
+    for (const [key, bytes] of await node.kv.entries(UNCONFIRMED)) {
+      if (!decodeUnconfirmed(bytes).every((cid) => ledger.isPublished(cid))) {
+        waiting.push(BigInt(key.slice(UNCONFIRMED.length)))
+        continue
+      }
+      // The rest is found again.
+      if (isLate()) return
+      await node.kv.delete(key)
+    }
+    if (waiting.length === 0) return
+    let newest = 0
+    for (const window of waiting) newest = Math.max(newest, ledger.history.get(window)?.dealtAt ?? 0)
+    const known = ledger.publishedUpTo(newest / genesis.body.epoch.rounds)
+    this.inVain = known > this.drawsKnown ? 0 : this.inVain + 1
+    this.drawsKnown = known
+    if (this.inVain < TRIES) return
+    for (const window of waiting) {
+      if (isLate()) return
+      await this.drop(window)
+      notice(`window ${window} of the snapshot rests on a draw that nobody published: it does not count any more`)
+    }
+  }
+
+  /** Settled windows that do not stand any more are to be done again. Who was convicted in them stays so. */
+  private async giveUp(): Promise<void> {
+    const { ledger, notice } = this.options
+    const { windows } = ledger.state()
+    for (const [window, settled] of [...ledger.history]) {
+      if (windows.get(window)?.settled) continue
+      for (const conviction of settled.convictions) await this.remember(conviction)
+      await this.drop(window)
+      notice(`all who certified a unit of window ${window} are banned: it does not count any more, and is done again`)
+    }
+  }
+
+  private async drop(window: bigint): Promise<void> {
+    const { directory, node, ledger } = this.options
+    await node.kv.delete(`${UNCONFIRMED}${window}`)
+    await node.kv.delete(`${SETTLED}${window}`)
+    ledger.history.delete(window)
+    ledger.invalidate()
+    removeCertificateFile(directory, window)
+  }
+
+  /** Windows that are over are remembered in a few bytes, and what is over besides forgotten. */
+  private async settle(windows: readonly SettledWindow[]): Promise<void> {
+    const { node, ledger } = this.options
+    for (const settled of windows) {
+      await node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
+      ledger.history.set(settled.window, settled)
+    }
+    if (windows.length > 0) ledger.invalidate()
+    await this.forget()
+  }
+
+  /**
+   * Forgets the documents of what is over, and the leaves of its results. Each step leaves behind what the next one needs, so
+   * that a crash between two of them loses nothing and leaves nothing lying about.
+   */
+  private async forget(): Promise<void> {
+    const { node, ledger, learning, round, isPending } = this.options
+    const over = ledger.over(round())
+    // What convicts somebody may be among it.
+    for (const conviction of ledger.state().convictions) {
+      if (over.isOver(conviction)) await this.remember(settledConviction(conviction))
+    }
+    const [first] = over.draws
+    if (first) await node.kv.put(`${PUBLISHED}${first.cid}`, encodePublished(over.draws))
+    const left = await node.kv.get(LEAVING)
+    const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.leaves])
+    if (leaving.size > 0) await node.kv.put(LEAVING, dagCbor.encode([...leaving]))
+    ledger.forget(over)
+    await ledger.dropSpans(round())
+    if (leaving.size === 0) return
+    const live = leavesNamed(ledger.state())
+    learning.forget(live)
+    for (const cid of leaving) if (!live.has(cid) && !isPending(cid)) await node.blocks.delete(CID.parse(cid))
+    await node.kv.delete(LEAVING)
+  }
+
+  /** That an account is convicted does not hang on the documents that say so. */
+  private async remember(conviction: SettledConviction): Promise<void> {
+    const { learning } = this.options
+    if (learning.convictions.some(({ account }) => account === conviction.account)) return
+    await learning.convict(conviction)
+  }
+
+  /** This node may be new, or have been away. */
+  private async catchUp(): Promise<void> {
+    const { windows, convictions } = await this.exchange.ask().catch((error) => {
+      if (error instanceof RuleError) throw error
+      // Gone, busy, or of another kind: the next one is asked in a minute.
+      return { windows: 0, convictions: 0 }
+    })
+    const said = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
+    const came = [...said(windows, 'certified window'), ...said(convictions, 'fraud proof')]
+    if (came.length > 0) this.options.notice(`${came.join(' and ')} came from a peer, checked`)
+    if (windows > 0) void this.shelving.run()
+  }
+
+  /** Windows whose certificate is here, ascending. */
+  private certifiedWindows(): bigint[] {
+    const { directory, ledger } = this.options
+    const isHere = (window: bigint) => existsSync(certificatePath(directory, window))
+    return [...ledger.state().windows.values()]
+      .filter(({ complete, settled, window }) => settled || (complete && isHere(window)))
+      .map(({ window }) => window)
+  }
+
+  private async take(settled: SettledWindow, certificate: Uint8Array): Promise<void> {
+    const { directory } = this.options
+    // First the file: one that nothing says is settled does no harm, the other way round it would be missing.
+    if (!readCertificateFile(directory, settled.window)) writeCertificateFile(directory, settled.window, certificate)
+    await this.settle([settled])
+  }
+
+  private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {
+    writeFraudProofFile(this.options.directory, conviction, proof)
+    await this.options.learning.convict(conviction)
+    this.options.ledger.invalidate()
+  }
+}

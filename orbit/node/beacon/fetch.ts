@@ -1,0 +1,180 @@
+/**
+ * A source that gets rounds from suppliers (HTTP relays, peers) and believes none of them: a supplier that is dead,
+ * slow or lies costs time and nothing else. One is asked first; the next is asked as well when the answer is wrong or
+ * takes longer than a second and a half; the first valid answer wins, and whoever gave it is asked first next time.
+ * When nobody answers, it tries again after 0.5 s, 1 s, 2 s ... at most 30 s.
+ */
+import { type BeaconRound, type ChainInfo, roundAt, timeOf } from '../../rules/network/beacon.ts'
+import { sleep, sleepUntil } from '../async/sleep.ts'
+import type { BeaconSource } from './choose.ts'
+import { VerifiedRounds } from './rounds.ts'
+
+/** Gets the 48-byte signature of a round. Rejects when it can't. */
+export type Supplier = (round: number, signal: AbortSignal) => Promise<Uint8Array>
+
+/** How long to wait for one supplier before another is asked too, and before it is given up. Milliseconds. */
+const STAGGER = 1500
+const PATIENCE = 10_000
+const FIRST_RETRY = 500
+const LAST_RETRY = 30_000
+/** Seconds between the rounds that are followed: time is read from rounds to within this, at 30 ms of work each. */
+const FOLLOW = 10
+
+export interface FetchOptions {
+  readonly chain: ChainInfo
+  readonly suppliers: readonly Supplier[]
+  /** Unix milliseconds. */
+  readonly now?: () => number
+}
+
+export class FetchingSource implements BeaconSource {
+  readonly chain: ChainInfo
+  private readonly rounds: VerifiedRounds
+  private readonly suppliers: Supplier[]
+  private readonly now: () => number
+  private readonly seeks = new Map<number, { wanted: number; readonly end: AbortController }>()
+  private readonly stopping = new AbortController()
+  private following: Promise<void> | null = null
+  private problem: string | null = null
+
+  constructor({ chain, suppliers, now = Date.now }: FetchOptions) {
+    this.chain = chain
+    this.rounds = new VerifiedRounds(chain)
+    this.suppliers = [...suppliers]
+    this.now = now
+    this.rounds.onRound(() => {
+      this.problem = null
+    })
+  }
+
+  current(): BeaconRound | null {
+    return this.rounds.current()
+  }
+
+  accept(round: number, signature: Uint8Array): BeaconRound | null {
+    return this.rounds.accept(round, signature)
+  }
+
+  onRound(listener: (round: BeaconRound) => void): () => void {
+    return this.rounds.onRound(listener)
+  }
+
+  trouble(): string | null {
+    return this.problem
+  }
+
+  async round(round: number, { signal }: { signal?: AbortSignal } = {}): Promise<BeaconRound> {
+    this.stopping.signal.throwIfAborted()
+    signal?.throwIfAborted()
+    const known = this.rounds.get(round)
+    if (known) return known
+    const seek = this.seeks.get(round) ?? { wanted: 0, end: new AbortController() }
+    if (seek.wanted++ === 0) {
+      this.seeks.set(round, seek)
+      unlessAborted(this.seek(round, seek.end.signal), seek.end.signal)
+    }
+    try {
+      return await this.rounds.wait(round, signal)
+    } finally {
+      if (--seek.wanted === 0) {
+        seek.end.abort()
+        this.seeks.delete(round)
+      }
+    }
+  }
+
+  async start(): Promise<void> {
+    if (this.suppliers.length === 0) return
+    this.following ??= unlessAborted(this.follow(), this.stopping.signal)
+  }
+
+  async stop(): Promise<void> {
+    if (!this.stopping.signal.aborted) this.stopping.abort(new Error('the beacon source has been stopped'))
+    this.rounds.rejectAll(this.stopping.signal.reason)
+    await this.following
+  }
+
+  /** Keeps the newest round within FOLLOW seconds of the clock. All nodes follow the same rounds, so peers can help. */
+  private async follow(): Promise<void> {
+    const { signal } = this.stopping
+    const stride = Math.max(1, Math.round(FOLLOW / this.chain.period))
+    for (let failures = 0, target = 0; ; ) {
+      target = Math.max(1, target, roundAt(this.chain, this.now() / 1000))
+      await this.untilOut(target, signal)
+      if (await this.obtain(target, signal)) {
+        failures = 0
+        target = (Math.floor(target / stride) + 1) * stride
+      } else {
+        await sleep(backoff(failures++), signal)
+      }
+    }
+  }
+
+  private async seek(round: number, signal: AbortSignal): Promise<void> {
+    await this.untilOut(round, signal)
+    for (let failures = 0; !(await this.obtain(round, signal)); failures++) await sleep(backoff(failures), signal)
+  }
+
+  private untilOut(round: number, signal: AbortSignal): Promise<void> {
+    return sleepUntil(timeOf(this.chain, round) * 1000, this.now, signal)
+  }
+
+  /** One try with all suppliers. @returns whether the round is kept now */
+  private async obtain(round: number, signal: AbortSignal): Promise<boolean> {
+    if (this.rounds.get(round)) return true
+    const won = new AbortController()
+    const over = AbortSignal.any([signal, won.signal])
+    const tries: Promise<Supplier>[] = []
+    for (const supplier of this.suppliers) {
+      tries.push(this.ask(supplier, round, won, over, Promise.allSettled([...tries]), tries.length * STAGGER))
+    }
+    try {
+      const winner = await Promise.any(tries)
+      this.suppliers.sort((a, b) => Number(b === winner) - Number(a === winner))
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      const reasons = (error as AggregateError).errors.map((e: Error) => e.message)
+      this.problem = `beacon round ${round} can't be had: ${reasons.join('; ') || 'there is nobody to ask'}`
+      return this.rounds.get(round) !== null
+    } finally {
+      won.abort()
+    }
+  }
+
+  private async ask(
+    supplier: Supplier,
+    round: number,
+    won: AbortController,
+    over: AbortSignal,
+    earlier: Promise<unknown>,
+    delay: number,
+  ): Promise<Supplier> {
+    await Promise.race([earlier, sleep(delay, over)])
+    over.throwIfAborted()
+    const signature = await supplier(round, AbortSignal.any([over, AbortSignal.timeout(PATIENCE)]))
+    if (!this.accept(round, signature)) throw new Error(`a wrong signature for round ${round}`)
+    won.abort()
+    return supplier
+  }
+}
+
+/**
+ * Rounds from peers alone: those they hand in through accept(), and, if there is a way to ask them, those that
+ * round() is called for. Without one, round() waits until somebody hands the round in.
+ */
+export const relaySource = (options: { chain: ChainInfo; ask?: Supplier; now?: () => number }): BeaconSource =>
+  new FetchingSource({ ...options, suppliers: options.ask ? [options.ask] : [] })
+
+/** Half to all of 0.5 s, 1 s, 2 s ... 30 s, so that nodes do not ask in step. */
+const backoff = (failures: number): number =>
+  Math.min(FIRST_RETRY * 2 ** Math.min(failures, 10), LAST_RETRY) * (0.5 + Math.random() / 2)
+
+/** Lets a task end quietly when it was called off. */
+async function unlessAborted(task: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await task
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}

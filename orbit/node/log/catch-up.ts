@@ -1,0 +1,377 @@
+/**
+ * Catching up: a node asks a peer for the heads of a database, and for the entries it lacks in one stream, instead of
+ * one round trip for each level of the log's DAG (80 s for 5,000 entries; so it is a few seconds). Gossip spreads what is
+ * new; this is for what gossip did not bring: at first contact, when an entry's parents are missing, and once a minute.
+ *
+ * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after, upTo]. The answer is one
+ * message, dag-cbor of the heads' hashes, newest first, and then one message an entry, the entry's block, of all entries
+ * with after < Lamport time <= upTo, parents before children. Who lacks little lacks the newest, so the asker begins
+ * near the top of what it has and goes down in steps that grow fourfold, until all heads hang together.
+ *
+ * Nothing a peer sends is stored before it is judged as an entry (access.ts), or stays unless it was joined; nothing is
+ * served but joined entries of open databases. A peer that is slow, silent or lies costs seconds of waiting, and nobody waits for it but its own turn.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { breathe, Serial } from '../async/queue.ts'
+import { messages, sendMessage } from '../p2p/streams.ts'
+import type { SqliteFile } from '../storage/sqlite.ts'
+import { decodeEntry, isHash, type LogEntry, MAX_ENTRY } from './entry.ts'
+import { entryBlock, storeEntries } from './entry-store.ts'
+import type { GuardedLog } from './guarded-log.ts'
+
+const MAX_REQUEST = 1024
+/** Heads named in an answer, and the bytes that they take at the most. */
+const MAX_HEADS = 4096
+const MAX_HEADER = 1 << 18
+const EVERYTHING = Number.MAX_SAFE_INTEGER
+/** Sorts after every hash of one time. */
+const LAST_HASH = '~'
+/** How far below its own newest entry an asker begins. */
+const FIRST_STEP = 32
+/** Rows read at a time while serving; entries or bytes taken at a time while asking. */
+const PAGE = 256
+const BATCH_BYTES = 4 << 20
+/** Entries that a peer may send at one turn and that can't be joined. */
+const MAX_LOOSE = 20_000
+/** A peer may keep us waiting so long, and for each entry it has sent a little longer: 50 entries a second. */
+const PATIENCE_MS = 10_000
+const PATIENCE_PER_ENTRY_MS = 20
+/** Who asks nothing, or takes nothing of an answer, for so long is dropped. */
+const SERVING_MS = 30_000
+/** Streams served at a time, to all and to one peer. */
+const MAX_SERVED = 64
+const MAX_SERVED_TO_ONE = 8
+const AGAIN_MS = 60_000
+/** Parents are often on their way by gossip: they are asked for after this long, and then not again for a second. */
+const WANT_MS = 200
+const WANT_AGAIN_MS = 1_000
+const ASKED_PEERS = 3
+
+interface Database {
+  readonly log: GuardedLog
+  readonly judge: (entry: LogEntry) => string | null
+  /** One peer at a time. */
+  readonly turns: Serial
+  readonly queued: Set<string>
+  readonly closing: AbortController
+  timer: { readonly handle: Timer; readonly due: number } | null
+  /** When parents were last asked for, by performance.now(). */
+  wanted: number
+  /** Turns that failed, since one did not. */
+  failures: number
+}
+
+export class CatchUp {
+  private readonly libp2p: Libp2p
+  private readonly sql: SqliteFile
+  private readonly protocol: string
+  private readonly databases = new Map<string, Database>()
+  /** One database at a time of each peer. */
+  private readonly peers = new Map<string, Serial>()
+  private readonly stopping = new AbortController()
+  private interval: Timer | null = null
+  private readonly served = new Map<string, number>()
+
+  constructor(libp2p: Libp2p, sql: SqliteFile, networkId: string) {
+    this.libp2p = libp2p
+    this.sql = sql
+    this.protocol = `/collatz/${networkId}/entries/1`
+  }
+
+  async start(): Promise<void> {
+    await this.libp2p.handle(this.protocol, (stream, connection) => this.serve(stream, connection))
+    this.libp2p.addEventListener('peer:identify', ({ detail }) => {
+      if (!detail.protocols.includes(this.protocol)) return
+      for (const database of this.databases.values()) this.turn(database, detail.peerId)
+    })
+    this.libp2p.addEventListener('peer:disconnect', ({ detail }) => this.peers.delete(detail.toString()))
+    this.interval = setInterval(() => {
+      for (const database of this.databases.values()) void this.ask(database, 1)
+    }, AGAIN_MS)
+  }
+
+  /** From now on this database is served, and asked for. */
+  add(log: GuardedLog, judge: (entry: LogEntry) => string | null): void {
+    const database: Database = {
+      ...{ log, judge, turns: new Serial(), queued: new Set<string>(), closing: new AbortController() },
+      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY, failures: 0 },
+    }
+    this.databases.set(log.address, database)
+    log.onWanting(() => this.want(database))
+    void this.ask(database, Number.POSITIVE_INFINITY)
+  }
+
+  /** A peer has the database: it may know what we don't. */
+  meet(address: string, peer: PeerId): void {
+    const database = this.databases.get(address)
+    if (database) this.turn(database, peer)
+  }
+
+  private want(database: Database): void {
+    const sinceLast = performance.now() - database.wanted
+    this.askLater(database, Math.max(WANT_MS, WANT_AGAIN_MS - sinceLast), ASKED_PEERS)
+  }
+
+  /** Unless it is asked sooner anyway. */
+  private askLater(database: Database, wait: number, peers: number): void {
+    const due = performance.now() + wait
+    if (database.closing.signal.aborted || (database.timer && database.timer.due <= due)) return
+    if (database.timer) clearTimeout(database.timer.handle)
+    const handle = setTimeout(() => {
+      database.timer = null
+      database.wanted = performance.now()
+      void this.ask(database, peers)
+    }, wait)
+    database.timer = { handle, due }
+  }
+
+  async remove(address: string): Promise<void> {
+    const database = this.databases.get(address)
+    if (!database) return
+    this.databases.delete(address)
+    database.closing.abort(new Error('the database is closed'))
+    if (database.timer) clearTimeout(database.timer.handle)
+    await database.turns.close()
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort(new Error('the node stops'))
+    if (this.interval) clearInterval(this.interval)
+    await this.libp2p.unhandle(this.protocol)
+    await Promise.all([...this.databases.keys()].map((address) => this.remove(address)))
+  }
+
+  /** Asks some of the peers that speak the protocol, in random order. */
+  private async ask(database: Database, peers: number): Promise<void> {
+    const able: PeerId[] = []
+    for (const peer of this.libp2p.getPeers()) {
+      const known = await this.libp2p.peerStore.get(peer).catch(() => null)
+      if (known?.protocols.includes(this.protocol)) able.push(peer)
+    }
+    for (let i = able.length - 1; i > 0; i--) {
+      const j = Math.floor(Math.random() * (i + 1))
+      ;[able[i], able[j]] = [able[j]!, able[i]!]
+    }
+    for (const peer of able.slice(0, peers)) this.turn(database, peer)
+  }
+
+  private turn(database: Database, peer: PeerId): void {
+    const id = peer.toString()
+    if (database.closing.signal.aborted || database.queued.has(id)) return
+    database.queued.add(id)
+    const turns = this.peers.get(id) ?? new Serial()
+    this.peers.set(id, turns)
+    const turn = async () => {
+      database.queued.delete(id)
+      await this.catchUp(database, peer)
+      database.failures = 0
+    }
+    turns
+      .run(() => database.turns.run(turn))
+      // A peer that fails here costs the time it took: it or another one is asked again, later each time.
+      .catch(() => this.askLater(database, Math.min(AGAIN_MS, WANT_AGAIN_MS * 2 ** database.failures++), 1))
+  }
+
+  private async catchUp(database: Database, peer: PeerId): Promise<void> {
+    const { log } = database
+    const loose = new Set<string>()
+    try {
+      await this.catchUpWith(database, peer, loose)
+    } finally {
+      await log.discard(loose)
+    }
+  }
+
+  private async catchUpWith(database: Database, peer: PeerId, loose: Set<string>): Promise<void> {
+    const { log } = database
+    const missing = (heads: readonly string[]) => heads.some((hash) => !log.has(hash))
+    let { heads } = await this.fetch(database, peer, EVERYTHING, EVERYTHING, loose)
+    let upTo = EVERYTHING
+    let step = FIRST_STEP
+    while (!database.closing.signal.aborted && missing(heads) && upTo > 0) {
+      const after = Math.max(0, Math.min(upTo, log.time()) - step)
+      const answer = await this.fetch(database, peer, after, upTo, loose)
+      if (upTo === EVERYTHING) heads = answer.heads
+      for (const head of heads) {
+        const block = log.has(head) ? undefined : entryBlock(this.sql, head)
+        if (block) await log.offer(decodeEntry(block, head))
+      }
+      upTo = after
+      step *= 4
+    }
+  }
+
+  /** @throws when the peer breaks off, is too slow, or sends what is no entry of this database */
+  private async fetch(
+    database: Database,
+    peer: PeerId,
+    after: number,
+    upTo: number,
+    loose: Set<string>,
+  ): Promise<{ heads: string[] }> {
+    const stalled = new AbortController()
+    const signal = AbortSignal.any([stalled.signal, database.closing.signal])
+    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), database.closing.signal])
+    const stream = await this.libp2p.dialProtocol(peer, this.protocol, { signal: dialling })
+    const broken = () => stream.abort(signal.reason)
+    signal.addEventListener('abort', broken)
+    const patience = new Patience(() => stalled.abort(new Error('the peer keeps us waiting')))
+    try {
+      await sendMessage(stream, dagCbor.encode([database.log.address, after, upTo]))
+      const answer = messages(stream, Math.max(MAX_ENTRY, MAX_HEADER))[Symbol.asyncIterator]()
+      const header = await patience.wait(answer.next())
+      if (header.done) return { heads: [] }
+      const heads = headsIn(header.value)
+      let batch: LogEntry[] = []
+      let blocks: [string, Uint8Array][] = []
+      let bytes = 0
+      let last = { time: after, hash: LAST_HASH }
+      const flush = async () => {
+        await this.take(database, batch, blocks, loose)
+        batch = []
+        blocks = []
+        bytes = 0
+      }
+      for (let next = await patience.wait(answer.next()); !next.done; next = await patience.wait(answer.next())) {
+        const entry = decodeEntry(next.value)
+        const { time } = entry.clock ?? {}
+        // In strict order no entry comes twice: a stream is as long as the history that the peer has, and no longer.
+        if (!(time > last.time || (time === last.time && entry.hash > last.hash)) || time > upTo) {
+          throw new Error('a peer sent entries out of order')
+        }
+        last = { time, hash: entry.hash }
+        const reason = entry.id === database.log.address ? database.judge(entry) : 'an entry of another database'
+        if (reason !== null) throw new Error(`a peer sent ${reason}`)
+        batch.push(entry)
+        blocks.push([entry.hash, next.value])
+        bytes += next.value.length
+        if (batch.length >= PAGE || bytes >= BATCH_BYTES) await flush()
+      }
+      await flush()
+      await stream.close()
+      return { heads }
+    } catch (error) {
+      stream.abort(error as Error)
+      throw error
+    } finally {
+      patience.end()
+      signal.removeEventListener('abort', broken)
+    }
+  }
+
+  /** Stores judged entries, and joins those that no other of them builds on: they bring the others along. */
+  private async take(
+    { log }: Database,
+    batch: readonly LogEntry[],
+    blocks: readonly [string, Uint8Array][],
+    loose: Set<string>,
+  ) {
+    if (batch.length === 0) return
+    storeEntries(this.sql, blocks)
+    const parents = new Set(batch.flatMap(({ next }) => next))
+    let guests = 0
+    for (const entry of batch) {
+      if (!parents.has(entry.hash) && (await log.offer(entry)) === 'guest') guests++
+    }
+    // What nobody pays for may lie on top of what somebody has paid for.
+    if (guests > 0) for (const entry of batch) if (log.isPaid(entry)) await log.offer(entry)
+    for (const { hash } of batch) if (!log.has(hash)) loose.add(hash)
+    if (loose.size > MAX_LOOSE) throw new Error('a peer sent what hangs together with nothing')
+    await breathe()
+  }
+
+  private async serve(stream: Stream, connection: Connection): Promise<void> {
+    const peer = connection.remotePeer.toString()
+    const toOne = this.served.get(peer) ?? 0
+    const toAll = [...this.served.values()].reduce((sum, streams) => sum + streams, 0)
+    if (toOne >= MAX_SERVED_TO_ONE || toAll >= MAX_SERVED) return stream.abort(new Error('busy'))
+    this.served.set(peer, toOne + 1)
+    const signal = () => AbortSignal.any([this.stopping.signal, AbortSignal.timeout(SERVING_MS)])
+    const asking = signal()
+    const unasked = () => stream.abort(new Error('nothing was asked'))
+    asking.addEventListener('abort', unasked)
+    try {
+      const request = await messages(stream, MAX_REQUEST).next()
+      asking.removeEventListener('abort', unasked)
+      if (!request.done) await this.answer(stream, request.value, signal)
+      await stream.close({ signal: signal() })
+    } catch (error) {
+      stream.abort(error as Error)
+    } finally {
+      asking.removeEventListener('abort', unasked)
+      const left = this.served.get(peer)! - 1
+      if (left > 0) this.served.set(peer, left)
+      else this.served.delete(peer)
+    }
+  }
+
+  private async answer(stream: Stream, request: Uint8Array, signal: () => AbortSignal): Promise<void> {
+    const [address, after, upTo] = requestIn(request)
+    const database = this.databases.get(address)
+    if (!database) return
+    const heads = (await database.log.heads()).slice(0, MAX_HEADS).map(({ hash }) => hash)
+    await sendMessage(stream, dagCbor.encode(heads), signal())
+    for (const hash of this.between(address, after, upTo)) {
+      const block = entryBlock(this.sql, hash)
+      if (block) await sendMessage(stream, block, signal())
+    }
+  }
+
+  /** Hashes of joined entries by Lamport time; a page at a time, so that neither memory nor SQLite holds them all. */
+  private *between(address: string, after: number, upTo: number): Generator<string> {
+    let [time, hash] = [after, LAST_HASH]
+    while (true) {
+      const rows = this.sql.all<{ time: number; hash: string }>(
+        `SELECT time, hash FROM entries WHERE db = ? AND (time, hash) > (?, ?) AND time <= ?
+          ORDER BY time, hash LIMIT ${PAGE}`,
+        ...[address, time, hash, upTo],
+      )
+      for (const row of rows) yield row.hash
+      if (rows.length < PAGE) return
+      ;({ time, hash } = rows.at(-1)!)
+    }
+  }
+}
+
+/** Counts only the time that we wait for a peer, not what our own checks take. */
+class Patience {
+  private left = PATIENCE_MS
+  private readonly exhausted: () => void
+  private timer: Timer | undefined
+
+  constructor(exhausted: () => void) {
+    this.exhausted = exhausted
+  }
+
+  async wait<T>(answer: Promise<T>): Promise<T> {
+    const since = performance.now()
+    this.timer = setTimeout(this.exhausted, this.left)
+    try {
+      return await answer
+    } finally {
+      clearTimeout(this.timer)
+      this.left = Math.min(PATIENCE_MS, this.left - (performance.now() - since) + PATIENCE_PER_ENTRY_MS)
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.timer)
+  }
+}
+
+function headsIn(bytes: Uint8Array): string[] {
+  const heads = dagCbor.decode<unknown>(bytes)
+  if (!Array.isArray(heads) || heads.length > MAX_HEADS || !heads.every(isHash)) {
+    throw new Error('a peer sent heads that are none')
+  }
+  return heads
+}
+
+function requestIn(bytes: Uint8Array): [address: string, after: number, upTo: number] {
+  const request = dagCbor.decode<unknown[]>(bytes)
+  if (!Array.isArray(request) || typeof request[0] !== 'string' || !request.slice(1).every(Number.isSafeInteger)) {
+    throw new Error('a peer asked for nothing we know')
+  }
+  return request as [string, number, number]
+}

@@ -1,0 +1,134 @@
+/** Folders as UnixFS, and names for them: IPNS over the network's own DHT. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative, resolve, sep } from 'node:path'
+import { ipns } from '@helia/ipns'
+import { unixfs } from '@helia/unixfs'
+import { base36 } from 'multiformats/bases/base36'
+import { CID } from 'multiformats/cid'
+
+export class NameError extends Error {
+  override readonly name = 'NameError'
+}
+
+const RESOLVE_MS = 30_000
+const RETRY_MS = 250
+const FETCH_MS = 60_000
+const MAX_FILES = 100_000
+const MAX_BYTES = 1 << 30
+/** Names that are one file on every system. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
+const SAFE_NAME = /^[^/\\:*?"<>|\x00-\x1f]{1,255}$/
+
+type Helia = Parameters<typeof unixfs>[0] & Parameters<typeof ipns>[0]
+
+function filesUnder(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}
+
+export class Publishing {
+  private readonly fs: ReturnType<typeof unixfs>
+  private readonly names: ReturnType<typeof ipns>
+
+  constructor(helia: Helia) {
+    this.fs = unixfs(helia)
+    this.names = ipns(helia)
+    // It would start with Helia, but Helia has started already; without this nothing is published again in time.
+    ;(this.names as unknown as { start(): void }).start()
+  }
+
+  stop(): void {
+    ;(this.names as unknown as { stop(): void }).stop()
+  }
+
+  /** @returns the CID of the folder: the same for the same files, on every machine */
+  async publishDirectory(directory: string): Promise<CID> {
+    const files = filesUnder(directory).map((path) => ({
+      path: `page/${relative(directory, path).split(sep).join('/')}`,
+      content: readFileSync(path),
+    }))
+    let root: CID | undefined
+    for await (const { path, cid } of this.fs.addAll(files)) if (path === 'page') root = cid
+    if (!root) throw new NameError(`there is nothing to publish in ${directory}`)
+    return root
+  }
+
+  /** Points this node's name `key` at a CID. @returns the IPNS name, base36 */
+  async publishName(key: string, cid: CID): Promise<string> {
+    const { publicKey } = await this.names.publish(key, cid)
+    return publicKey.toCID().toString(base36)
+  }
+
+  /** @throws {NameError} when it is no name, or nobody knows in time what it points at */
+  async resolveName(name: string, timeoutMs = RESOLVE_MS): Promise<CID> {
+    let key: CID
+    try {
+      key = CID.parse(name, name.startsWith('k') ? base36 : undefined)
+    } catch {
+      throw new NameError(`"${name}" is not an IPNS name (they look like k51qzi5uqu5d...)`)
+    }
+    const signal = AbortSignal.timeout(timeoutMs)
+    while (!signal.aborted) {
+      const cid = await this.newest(key, signal)
+      if (cid) return cid
+      // A node that has just started knows its peers a moment later.
+      await Bun.sleep(RETRY_MS)
+    }
+    throw new NameError(`no peer knows what /ipns/${name} points at: is a node that published it online?`)
+  }
+
+  private async newest(key: CID, signal: AbortSignal): Promise<CID | undefined> {
+    let newest: { value: string; sequence: bigint } | undefined
+    try {
+      for await (const { record, value } of this.names.resolve(key, { signal, nocache: true })) {
+        const sequence = record.sequence ?? 0n
+        if (!newest || sequence > newest.sequence) newest = { value, sequence }
+      }
+    } catch {
+      // What came before the time was up still counts.
+    }
+    const cid = newest && /^\/ipfs\/([^/]+)/.exec(newest.value)?.[1]
+    return cid === undefined ? undefined : CID.parse(cid)
+  }
+
+  /**
+   * Writes a published folder to disk.
+   *
+   * @throws {NameError} when it is no folder, or holds what no page holds: odd names, too many files or bytes
+   */
+  async exportDirectory(cid: CID, directory: string): Promise<void> {
+    const root = resolve(directory)
+    let files = 0
+    let bytes = 0
+    const fail = (why: string): never => {
+      throw new NameError(`the folder ${cid} ${why}: refused`)
+    }
+    const walk = async (folder: CID, path: string): Promise<void> => {
+      mkdirSync(path, { recursive: true })
+      for await (const { name, cid: entry } of this.fs.ls(folder, { signal: AbortSignal.timeout(FETCH_MS) })) {
+        if (!SAFE_NAME.test(name) || name === '.' || name === '../..') {
+          fail(`holds a file with the name ${JSON.stringify(name)}`)
+        }
+        if (++files > MAX_FILES) fail(`holds more than ${MAX_FILES} files`)
+        const target = join(path, name)
+        const { type } = await this.fs.stat(entry, { signal: AbortSignal.timeout(FETCH_MS) })
+        if (type === 'directory') {
+          await walk(entry, target)
+          continue
+        }
+        const parts: Uint8Array[] = []
+        for await (const part of this.fs.cat(entry, { signal: AbortSignal.timeout(FETCH_MS) })) {
+          bytes += part.length
+          if (bytes > MAX_BYTES) fail('holds more than 1 GiB')
+          parts.push(part)
+        }
+        writeFileSync(target, Buffer.concat(parts))
+      }
+    }
+    const { type } = await this.fs.stat(cid, { signal: AbortSignal.timeout(FETCH_MS) }).catch(() => fail('is nowhere'))
+    if (type !== 'directory') fail('is a file')
+    await walk(cid, root)
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * What this machine knows besides the documents (rules: settle.ts): the leaves of results that are in dispute, got from peers,
+ * and the leaves that it has computed itself to see who is wrong. Both are facts: a block is what its CID says, and a leaf
+ * is mathematics. What was computed is kept, as it may have taken seconds.
+ */
+
+import { CID } from 'multiformats/cid'
+import { encodeLeaf } from '../../../kernels/result.ts'
+import type { Engine } from '../../../kernels/unit.ts'
+import type { LeafId } from '../../rules/answer/commit-reveal.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import { type Knowledge, leafKey } from '../../rules/quorum/settle.ts'
+import { decodeConviction, encodeConviction, type SettledConviction } from '../../rules/state/settled-window.ts'
+import type { State } from '../../rules/state/state.ts'
+import type { OrbitNode } from '../plumbing.ts'
+import type { SqliteFile } from '../storage/sqlite.ts'
+
+export const TRUTHS = 'truth/'
+/** By account. */
+export const CONVICTIONS = 'convicted/'
+
+/** In a form that goes through dag-cbor. */
+export interface KnowledgeDump {
+  readonly leaves: readonly (readonly [string, Uint8Array])[]
+  readonly truths: readonly (readonly [string, Uint8Array])[]
+  /** What fraud proofs of peers prove, encoded. */
+  readonly convictions: readonly Uint8Array[]
+}
+
+export const knowledgeOf = ({ leaves, truths, convictions }: KnowledgeDump): Knowledge => {
+  const blocks = new Map(leaves)
+  const facts = new Map(truths)
+  return {
+    leaves: (cid) => blocks.get(cid),
+    truth: (leaf) => facts.get(leafKey(leaf)),
+    convictions: convictions.map(decodeConviction),
+  }
+}
+
+export type Wants = State['wants']
+
+/** From the database of a node that does not run. */
+export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): KnowledgeDump {
+  const found = (key: string, value: Uint8Array | undefined) => (value ? [[key, value] as const] : [])
+  return {
+    leaves: leaves.flatMap((cid) =>
+      found(cid, sql.bytes('SELECT v FROM blocks WHERE k = ?', CID.parse(cid).multihash.bytes)),
+    ),
+    truths: truths.flatMap((leaf) =>
+      found(leafKey(leaf), sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf))),
+    ),
+    convictions: sql
+      .all<{ v: Uint8Array }>('SELECT v FROM private WHERE k >= ? AND k < ?', CONVICTIONS, `${CONVICTIONS}\u{7f}`)
+      .map(({ v }) => new Uint8Array(v)),
+  }
+}
+
+const BLOCK_TIMEOUT = 5_000
+/** How long after a block could not be had it is asked for again: twice as long each time. */
+const ASK_AGAIN_MS = { first: 1_000, most: 60_000 }
+
+export class Learning implements Knowledge {
+  private readonly blocks = new Map<string, Uint8Array>()
+  private readonly facts = new Map<string, Uint8Array>()
+  /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */
+  private readonly asked = new Map<string, { at: number; wait: number }>()
+  /** Likewise, by leafKey, of leaves that could not be computed. */
+  private readonly failed = new Map<string, { at: number; wait: number }>()
+  convictions: readonly SettledConviction[] = []
+  private readonly genesis: Genesis
+  private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
+  private readonly openEngine: () => Engine
+
+  constructor(genesis: Genesis, node: Pick<OrbitNode, 'blocks' | 'kv'>, openEngine: () => Engine) {
+    this.genesis = genesis
+    this.node = node
+    this.openEngine = openEngine
+  }
+
+  async start(): Promise<void> {
+    for (const [key, record] of await this.node.kv.entries(TRUTHS)) this.facts.set(key.slice(TRUTHS.length), record)
+    this.convictions = (await this.node.kv.entries(CONVICTIONS)).map(([, bytes]) => decodeConviction(bytes))
+  }
+
+  leaves(cid: string): Uint8Array | undefined {
+    return this.blocks.get(cid)
+  }
+
+  /** The leaf records that CIDs name, those that can be had now. */
+  async records(
+    cids: readonly string[],
+    wait: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<[cid: string, records: Uint8Array][]> {
+    const found: [string, Uint8Array][] = []
+    for (const cid of cids) {
+      const records = this.leaves(cid) ?? (await this.node.blocks.get(CID.parse(cid), wait).catch(() => null))
+      if (records) found.push([cid, records])
+    }
+    return found
+  }
+
+  truth(leaf: LeafId): Uint8Array | undefined {
+    return this.facts.get(leafKey(leaf))
+  }
+
+  /** A fraud proof holds. On disk when it resolves. */
+  async convict(conviction: SettledConviction): Promise<void> {
+    await this.node.kv.put(CONVICTIONS + conviction.account, encodeConviction(conviction))
+    this.convictions = [...this.convictions, conviction]
+  }
+
+  /** Forgets the leaves of results that nobody speaks of any more. @param live CIDs of the others' */
+  forget(live: ReadonlySet<string>): void {
+    for (const cid of this.blocks.keys()) if (!live.has(cid)) this.blocks.delete(cid)
+  }
+
+  dump(): KnowledgeDump {
+    return {
+      leaves: [...this.blocks],
+      truths: [...this.facts],
+      convictions: this.convictions.map(encodeConviction),
+    }
+  }
+
+  /**
+   * Learns what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed now is
+   * tried again later, and keeps nobody from the rest.
+   *
+   * @returns whether something is known now that was not
+   */
+  async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
+    const now = performance.now()
+    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid)?.at ?? 0))
+    const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
+    const unknown = wants.truths.filter((leaf) => {
+      const key = leafKey(leaf)
+      return !this.facts.has(key) && now >= (this.failed.get(key)?.at ?? 0)
+    })
+    const parted = unknown.filter(({ claimants }) => claimants === null)
+    // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into. And nothing
+    // while blocks come in: a claim may turn out to say what they do.
+    const next = parted.length > 0 ? parted : got.some(Boolean) ? [] : unknown.slice(0, 1)
+    const isLearned = next.length > 0 && (await this.compute(next, signal))
+    return got.some(Boolean) || isLearned
+  }
+
+  private later(of: Map<string, { at: number; wait: number }>, key: string): void {
+    const wait = Math.min(ASK_AGAIN_MS.most, 2 * (of.get(key)?.wait ?? ASK_AGAIN_MS.first / 2))
+    of.set(key, { at: performance.now() + wait, wait })
+  }
+
+  private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      this.blocks.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
+      this.asked.delete(cid)
+      return true
+    } catch {
+      // Nobody has it now; leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
+      this.later(this.asked, cid)
+      return false
+    }
+  }
+
+  /** @returns whether any of them is known now */
+  private async compute(leaves: readonly LeafId[], signal: AbortSignal): Promise<boolean> {
+    const engine = this.openEngine()
+    let isLearned = false
+    try {
+      for (const leaf of leaves) {
+        const unit = { partition: this.genesis.partition, window: leaf.window, index: leaf.unit }
+        const key = leafKey(leaf)
+        const record = await engine.verifyLeaf(unit, leaf.leaf, { signal }).then(encodeLeaf, (error: unknown) => {
+          if (signal.aborted) throw error
+          return null
+        })
+        if (!record) {
+          this.later(this.failed, key)
+          continue
+        }
+        this.facts.set(key, record)
+        this.failed.delete(key)
+        await this.node.kv.put(TRUTHS + key, record)
+        isLearned = true
+      }
+    } finally {
+      await engine.close()
+    }
+    return isLearned
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Which of a pool's heads count, when there are more than a draw can cite; and what was said in a pool before the newest word.
+ */
+
+import { open } from '../../rules/base/statement.ts'
+import { type HeartbeatBody, heartbeatBody, statementDocument } from '../../rules/message/bodies.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import type { HeadOrder } from '../log/guarded-log.ts'
+
+export const heartbeatIn = (document: unknown): HeartbeatBody =>
+  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat').body
+
+/**
+ * A node's own heads first, as it ties up others by them; then the newest of each account, then a second of each, and so on.
+ * Accounts have a price, and entries have not: one that writes thousands crowds out nobody.
+ *
+ * @param accountOf undefined: of nobody who is registered
+ */
+export const headsInTurn =
+  (own: string, accountOf: (node: string) => string | undefined): HeadOrder =>
+  (heads) => {
+    const counts = new Map<string | undefined, number>()
+    const placed = heads.map((head) => {
+      if (head.key === own) return { head, place: -1 }
+      const account = accountOf(head.key)
+      const place = counts.get(account) ?? 0
+      counts.set(account, place + 1)
+      return { head, place }
+    })
+    // A stable sort: newest first within a place.
+    return placed.sort((a, b) => a.place - b.place).map(({ head }) => head)
+  }
+
+/**
+ * A pool holds one heartbeat of a node for each epoch and what it witnesses. Whoever was there a while ago, and has said something since, is known by
+ * what that replaced (check.ts), for as long as it is fresh. Of what came before the node was started nothing is known.
+ */
+export class ReplacedHeartbeats {
+  private readonly genesis: Genesis
+  private readonly byNode = new Map<string, HeartbeatBody[]>()
+
+  constructor(genesis: Genesis) {
+    this.genesis = genesis
+  }
+
+  /** @param old undefined: there was none. */
+  add(old: unknown, replacement: unknown): void {
+    if (old === undefined) return
+    const [was, is] = [heartbeatIn(old), heartbeatIn(replacement)]
+    if (was.round === is.round) return
+    this.byNode.set(was.node, [...this.freshOf(was.node, is.round), was])
+  }
+
+  prune(round: number): void {
+    for (const node of this.byNode.keys()) {
+      const fresh = this.freshOf(node, round)
+      if (fresh.length > 0) this.byNode.set(node, fresh)
+      else this.byNode.delete(node)
+    }
+  }
+
+  private freshOf(node: string, round: number): HeartbeatBody[] {
+    return (this.byNode.get(node) ?? []).filter((said) => round - said.round <= this.genesis.body.freshRounds)
+  }
+
+  all(): HeartbeatBody[] {
+    return [...this.byNode.values()].flat()
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the
+ * work.
+ *
+ * Of units that N agree on it tells everybody where it finds another record than was certified. If their leaves can't be had, it
+ * asks again every epoch, and a deadline after the audit was drawn it says what it found, so that they must be shown
+ * (settle.ts). Of units that one result and
+ * an audit certify it says what it found, whatever that is, and without having seen the leaves; but only if the result
+ * was here before the beacon round that drew them.
+ */
+import { leavesOf } from '../../../kernels/partition.ts'
+import { encodeLeaf } from '../../../kernels/result.ts'
+import type { Engine } from '../../../kernels/unit.ts'
+import { dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
+import { recordAt } from '../../rules/answer/leaves.ts'
+import { equalBytes } from '../../rules/base/statement.ts'
+import { type Assignment, deadlineRound, seedRound } from '../../rules/deal/assignment.ts'
+import { accountAt } from '../../rules/deal/canonical-draws.ts'
+import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
+import { auditOf, certifyingEpoch } from '../../rules/quorum/audit.ts'
+import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
+import type { CertifiedUnit, State } from '../../rules/state/state.ts'
+import { levelAmong } from '../../rules/state/tally.ts'
+import type { BeaconRound } from '../beacon/choose.ts'
+
+type Claims = AuditBody['claims']
+
+export interface AuditsOptions {
+  readonly node: string
+  readonly openEngine: () => Engine
+  /** A beacon round that is out, or null when it can't be had now. */
+  readonly beacon: (round: number) => Promise<BeaconRound | null>
+  /** The leaf records that a CID names, or null when nobody hands them out now. */
+  readonly leaves: (cid: string) => Promise<Uint8Array | null>
+  /** @param drawnBy the round that drew the leaves */
+  readonly publish: (claims: Claims, drawnBy: BeaconRound) => Promise<void>
+}
+
+/** An audit that names this node. */
+interface Due {
+  /** What is done when it is. */
+  readonly key: string
+  readonly assignment: Assignment
+  readonly leaves: readonly number[]
+  readonly drawnBy: BeaconRound
+  /** CID of the leaves to compare with; null: there is nothing to compare with yet. */
+  readonly against: string | null
+}
+
+export class Audits {
+  private readonly options: AuditsOptions
+  /** The epoch that draws the audit, by dealtUnitKey and number of results: the first to begin after they were here. */
+  private readonly drawnIn = new Map<string, number>()
+  /** Audits that are done, or that name others, by the same. */
+  private readonly seen = new Set<string>()
+
+  constructor(options: AuditsOptions) {
+    this.options = options
+  }
+
+  /** Looks at what has come. @param round the newest beacon round */
+  hear(state: State, round: number): void {
+    const next = Math.floor(round / state.genesis.body.epoch.rounds) + 1
+    for (const { certified } of state.windows.values()) {
+      for (const unit of certified.values()) this.note(timesOf(unit), next)
+    }
+    for (const { assignment } of awaiting(state)) this.note(dealtUnitKey(assignment), next)
+  }
+
+  private note(key: string, next: number): void {
+    if (!this.drawnIn.has(key)) this.drawnIn.set(key, next)
+  }
+
+  /**
+   * Does what is due: what can't be done now is due the next time.
+   *
+   * @param round the newest beacon round
+   * @throws what kept an engine from computing a leaf, when all else is done
+   */
+  async run(state: State, round: number, signal: AbortSignal): Promise<void> {
+    const due: Due[] = []
+    for (const unit of awaiting(state)) due.push(...(await this.certifying(state, unit.assignment, round)))
+    for (const { certified } of state.windows.values()) {
+      for (const unit of certified.values()) if (!signal.aborted) due.push(...(await this.doubting(state, unit, round)))
+    }
+    if (due.length === 0) return
+    const engine = this.options.openEngine()
+    const byRound = new Map<number, { drawnBy: BeaconRound; claims: Claims }>()
+    const done: string[] = []
+    let failure: unknown
+    try {
+      for (const one of due) {
+        const records = one.against === null ? null : await this.options.leaves(one.against)
+        const mayWait = round < one.drawnBy.round + state.genesis.body.deadlineRounds
+        if (one.against !== null && !records && mayWait) continue
+        try {
+          const claims = await this.compute(state, one, records, engine, signal)
+          const of = byRound.get(one.drawnBy.round) ?? { drawnBy: one.drawnBy, claims: [] }
+          byRound.set(one.drawnBy.round, of)
+          of.claims.push(...claims)
+          done.push(one.key)
+        } catch (error) {
+          if (signal.aborted) throw error
+          failure = error
+        }
+      }
+    } finally {
+      await engine.close()
+    }
+    for (const { drawnBy, claims } of byRound.values()) {
+      for (let at = 0; at < claims.length; at += MAX_AUDITED) {
+        await this.options.publish(claims.slice(at, at + MAX_AUDITED), drawnBy)
+      }
+    }
+    for (const key of done) this.seen.add(key)
+    this.forget(state)
+    if (failure) throw failure
+  }
+
+  /** What this node says of the leaves: those that are not as in `records`, or all of them. */
+  private async compute(
+    { genesis: { partition } }: State,
+    { assignment: { epoch, window, unit }, leaves }: Due,
+    records: Uint8Array | null,
+    engine: Engine,
+    signal: AbortSignal,
+  ): Promise<Claims> {
+    const claims: Claims = []
+    for (const leaf of leaves) {
+      const record = encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, { signal }))
+      if (records && equalBytes(record, recordAt(records, leaf))) continue
+      claims.push([epoch, window.toString(), unit, leaf, record])
+    }
+    return claims
+  }
+
+  /** Units that one result certifies once this node has said what it finds, each once. */
+  private async certifying(state: State, assignment: Assignment, round: number): Promise<Due[]> {
+    const { genesis } = state
+    const epoch = certifyingEpoch(genesis, assignment.epoch)
+    const key = dealtUnitKey(assignment)
+    // What came when the round was out could have been cut to it.
+    const inTime = (this.drawnIn.get(key) ?? Number.POSITIVE_INFINITY) <= epoch
+    if (!inTime || seedRound(genesis, epoch) > round || this.isDone(state, key, key)) return []
+    if (round >= deadlineRound(genesis, assignment.epoch)) return []
+    const drawnBy = await this.options.beacon(seedRound(genesis, epoch))
+    if (!drawnBy) return []
+    const audit = certifyingAudit(genesis, assignment, drawnBy.signature)
+    if (audit?.auditors.includes(this.options.node)) {
+      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: null }]
+    }
+    this.seen.add(key)
+    return []
+  }
+
+  /** The leaves that this node is to compute of a certified unit, once. */
+  private async doubting(state: State, unit: CertifiedUnit, round: number): Promise<Due[]> {
+    const { genesis } = state
+    const { assignment, results, settlement } = unit
+    // What an audit certified has had it.
+    if (settlement.auditors.length > 0) return []
+    const key = timesOf(unit)
+    const epoch = this.drawnIn.get(key)
+    if (epoch === undefined || seedRound(genesis, epoch) > round) return []
+    if (this.isDone(state, dealtUnitKey(assignment), key)) return []
+    const draw = state.draws.get(assignment.epoch)
+    const drawnBy = draw && (await this.options.beacon(seedRound(genesis, epoch)))
+    if (!drawnBy) return []
+    const signers = results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? [])
+    const audited = {
+      ...{ epoch: assignment.epoch, window: assignment.window, unit: assignment.unit, signers },
+      leaves: leavesOf(genesis.partition, assignment.unit).length,
+      level: levelAmong(state, signers),
+    }
+    const audit = auditOf(genesis, audited, draw.draw.body.roster, drawnBy.randomness)
+    if (audit?.auditors.includes(this.options.node)) {
+      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.result.leaves }]
+    }
+    this.seen.add(key)
+    return []
+  }
+
+  private isDone(state: State, unit: string, key: string): boolean {
+    const said = state.evidence.units.get(unit)?.claims.some(({ node }) => node === this.options.node)
+    return this.seen.has(key) || said === true
+  }
+
+  /** What is settled is not looked at again. */
+  private forget({ evidence }: State): void {
+    for (const key of this.drawnIn.keys()) {
+      if (evidence.units.has(key.split(' ')[0]!)) continue
+      this.drawnIn.delete(key)
+      this.seen.delete(key)
+    }
+  }
+}
+
+/** A unit certified by other results is another thing to audit. */
+const timesOf = ({ assignment, settlement }: CertifiedUnit): string =>
+  `${dealtUnitKey(assignment)} ${settlement.counted.length}`
+
+/** Units of which the one result is here that an audit would certify. */
+function* awaiting(state: State): Iterable<{ assignment: Assignment }> {
+  for (const { assignments } of state.draws.values()) {
+    for (const assignment of assignments) {
+      if (!assignment.audited) continue
+      const evidence = state.evidence.units.get(dealtUnitKey(assignment))
+      const isCertified = state.settlements.get(dealtUnitKey(assignment))?.status === 'certified'
+      if (!isCertified && evidence?.reveals.has(assignment.quorum[0]!)) yield { assignment }
+    }
+  }
+}

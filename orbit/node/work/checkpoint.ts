@@ -1,0 +1,55 @@
+/**
+ * What is in a checkpoint is not computed again, and a node signs it. So each is sealed: SHA-256 over what it is of, what is
+ * in it, and the engines that computed it. One that was damaged on disk, or that an older engine computed, does not open,
+ * and its work is done again. A seal is against accidents; it keeps nobody from writing what he likes into his own directory.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import * as dagCbor from '@ipld/dag-cbor'
+import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
+import type { HardSummary } from '../../../kernels/unit.ts'
+import kernel from '../../../kernels/wasm/kernel.wasm' with { type: 'file' }
+import { DEFAULTS } from '../../../kernels/webgpu/settings.ts'
+import { deepSource, filterSource } from '../../../kernels/webgpu/shaders.ts'
+import pkg from '../../../package.json' with { type: 'json' }
+
+export const SEAL_BYTES = 32
+
+let known: Uint8Array | undefined
+
+/** The program's version, the kernel and the shaders, as they are in this process. */
+function engines(): Uint8Array {
+  known ??= createHash('sha256')
+    .update(`${pkg.version}\n`)
+    .update(readFileSync(kernel))
+    .update(filterSource(DEFAULTS))
+    .update(deepSource(DEFAULTS))
+    .digest()
+  return known
+}
+
+/** @param of what the content is of: a checkpoint of something else does not open */
+export function sealOf(of: string, content: Uint8Array): Uint8Array {
+  return createHash('sha256').update(engines()).update(`${of.length}:${of}`).update(content).digest()
+}
+
+export function seal(of: string, content: Uint8Array): Uint8Array {
+  return new Uint8Array(Buffer.concat([sealOf(of, content), content]))
+}
+
+/** @returns the content, or null when the seal is not that of this program for it */
+export function unseal(of: string, sealed: Uint8Array): Uint8Array | null {
+  const content = sealed.subarray(SEAL_BYTES)
+  return sealOf(of, content).every((byte, i) => byte === sealed[i]) ? content : null
+}
+
+/** The leaves known of a unit. */
+export const sealLeaves = (of: string, leaves: ReadonlyMap<number, HardSummary>): Uint8Array =>
+  seal(of, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
+
+/** @returns null when they are not as they were sealed */
+export function unsealLeaves(of: string, sealed: Uint8Array): Map<number, HardSummary> | null {
+  const content = unseal(of, sealed)
+  if (!content) return null
+  return new Map(dagCbor.decode<[number, Uint8Array][]>(content).map(([i, record]) => [i, decodeLeaf(record)]))
+}

@@ -1,0 +1,68 @@
+/**
+ * Leaves of this node's results that others are to compute without having seen them (rules: audit.ts): they lie on disk,
+ * and are handed out when all auditors have spoken, or when the time for that is over.
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { type DealtUnit, dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
+import { type Assignment, deadlineRound } from '../../rules/deal/assignment.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import { auditorsOf } from '../../rules/quorum/certifying-audit.ts'
+import type { State } from '../../rules/state/state.ts'
+import type { OrbitNode } from '../plumbing.ts'
+
+const PREFIX = 'held/'
+
+interface Held {
+  readonly unit: DealtUnit
+  readonly leaves: Uint8Array
+}
+
+export class HeldLeaves {
+  private readonly genesis: Genesis
+  private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
+  private readonly self: string
+  /** By dealtUnitKey. */
+  private readonly held = new Map<string, Held>()
+
+  /** @param self this node's key */
+  constructor(genesis: Genesis, node: Pick<OrbitNode, 'blocks' | 'kv'>, self: string) {
+    this.genesis = genesis
+    this.node = node
+    this.self = self
+  }
+
+  async start(): Promise<void> {
+    for (const [key, bytes] of await this.node.kv.entries(PREFIX)) {
+      const [epoch, window, unit, leaves] = dagCbor.decode<[number, string, number, Uint8Array]>(bytes)
+      this.held.set(key.slice(PREFIX.length), { unit: { epoch, window, unit }, leaves })
+    }
+  }
+
+  /** On disk when it resolves. */
+  async keep({ epoch, window, unit }: Assignment, leaves: Uint8Array): Promise<void> {
+    const key = dealtUnitKey({ epoch, window, unit })
+    await this.node.kv.put(PREFIX + key, dagCbor.encode([epoch, window.toString(), unit, leaves]))
+    this.held.set(key, { unit: { epoch, window, unit }, leaves })
+  }
+
+  /** Hands out those whose time has come. */
+  async release(state: State, round: number): Promise<void> {
+    for (const [key, { unit, leaves }] of this.held) {
+      if (round < deadlineRound(this.genesis, unit.epoch) && !this.isAudited(state, key, unit)) continue
+      await this.node.blocks.put(leaves, 'raw')
+      await this.node.kv.delete(PREFIX + key)
+      this.held.delete(key)
+    }
+  }
+
+  private isAudited(state: State, key: string, { epoch, window, unit }: DealtUnit): boolean {
+    const evidence = state.evidence.units.get(key)
+    const own = evidence?.reveals.get(this.self) ?? []
+    const assignment = state.draws
+      .get(epoch)
+      ?.assignments.find((dealt) => dealt.window === BigInt(window) && dealt.unit === unit)
+    if (!assignment) return false
+    const claims = evidence?.claims.filter(({ node }) => state.nodes.has(node)) ?? []
+    return own.some((reveal) => auditorsOf(this.genesis, assignment, reveal, claims, null).length > 0)
+  }
+}

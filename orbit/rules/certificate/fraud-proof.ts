@@ -1,0 +1,258 @@
+/**
+ * The fraud proof: one canonical dag-json file that convicts an account by what its own node signed, and by nothing that
+ * anyone else says. Format 1 (https://ipld.io/specs/codecs/dag-json/spec/):
+ *
+ *   format        "collatz-fraud-proof"
+ *   version       1
+ *   kind          as a conviction's (convictions.ts)
+ *   genesis       bytes   the signed genesis block; its CID is the network id
+ *   registration  { registration, consent }  the account took the node for its own, and the node agreed
+ * and by kind
+ *   leaf           shown: what was shown; leaf; record: its 64 bytes; recordProof: under the root of the result
+ *   sum            shown; leaves: the block that the result names, which does not make that result
+ *   contradiction  shown: two results of one unit of one deal that differ, the lower item first
+ *   claim          audit: the signed audit; claim: which of its claims
+ *
+ * Each of `shown` is { reveal, index, proof, item }: the signed reveal, and one item under its root (commit-reveal.ts). The commit
+ * is not needed: whoever signs a reveal has signed what is under its root.
+ *
+ * `sum` and `contradiction` hold from these bytes alone. `leaf` and `claim` hold if computing that one leaf gives another
+ * record than was signed, and only then: a result that is right can't be made to convict anybody.
+ */
+import * as dagJson from '@ipld/dag-json'
+import { z } from 'zod'
+import { leavesOf } from '../../../kernels/partition.ts'
+import { inclusionProof, LEAF_BYTES, verifyInclusion } from '../../../kernels/result.ts'
+import { dealtUnitKey, openItem, type Reveal } from '../answer/commit-reveal.ts'
+import { readLeaves, recordAt } from '../answer/leaves.ts'
+import { compareBytes, equalBytes, field, open, RuleError, type Statement } from '../base/statement.ts'
+import { openRegistration } from '../message/admit.ts'
+import {
+  auditBody,
+  MAX_AUDITED,
+  MAX_REVEALED,
+  type RevealedItem,
+  registrationDocument,
+  resultKey,
+  revealBody,
+} from '../message/bodies.ts'
+import { cidOf, type Genesis, rawCid, readGenesis } from '../network/genesis.ts'
+import type { Conviction } from '../quorum/convictions.ts'
+import type { State } from '../state/state.ts'
+import type { CertificateSources } from './write.ts'
+
+const shown = z.strictObject({
+  reveal: field.blob,
+  index: z
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_REVEALED - 1),
+  proof: z.array(field.bytes(32)).max(12),
+  item: field.blob,
+})
+type Shown = z.infer<typeof shown>
+
+const common = {
+  format: z.literal('collatz-fraud-proof'),
+  version: z.literal(1),
+  genesis: field.blob,
+  registration: registrationDocument,
+}
+const leafIndex = z.number().int().min(0).max(131071)
+
+const fraudProofFile = z.discriminatedUnion('kind', [
+  z.strictObject({
+    ...common,
+    kind: z.literal('leaf'),
+    shown: z.tuple([shown]),
+    leaf: leafIndex,
+    record: field.bytes(LEAF_BYTES),
+    recordProof: z.array(field.bytes(32)).max(17),
+  }),
+  z.strictObject({ ...common, kind: z.literal('sum'), shown: z.tuple([shown]), leaves: field.blob }),
+  z.strictObject({ ...common, kind: z.literal('contradiction'), shown: z.tuple([shown, shown]) }),
+  z.strictObject({
+    ...common,
+    kind: z.literal('claim'),
+    audit: field.blob,
+    claim: z
+      .number()
+      .int()
+      .min(0)
+      .max(MAX_AUDITED - 1),
+  }),
+])
+type FraudProofFile = z.infer<typeof fraudProofFile>
+
+/** What a fraud proof says. With a leaf, it holds if computing that leaf gives another record; without, it holds. */
+export interface FraudProof {
+  readonly genesis: Genesis
+  readonly account: string
+  /** The account's name, as it registered the node. */
+  readonly name: string
+  readonly node: string
+  readonly kind: Conviction['kind']
+  /** The epoch of the deal. */
+  readonly epoch: number
+  readonly window: bigint
+  readonly unit: number
+  /** The leaf that decides. */
+  readonly leaf: number | null
+  /** What was signed for it: 64 bytes. */
+  readonly record: Uint8Array | null
+  /** CIDs of the statements that convict. */
+  readonly evidence: readonly string[]
+}
+
+/**
+ * @param sources registrations, and for `leaf` and `sum` the leaves behind the result
+ * @throws {RuleError} when something that it takes is not here
+ */
+export function writeFraudProof(state: State, conviction: Conviction, sources: CertificateSources): Uint8Array {
+  const { kind, account, node, window, unit, leaf, reveals, claim } = conviction
+  const [first, second] = reveals
+  const missing = (what: string) => new RuleError(`${what} of unit ${unit} of window ${window} is not here`)
+  if (!first && !claim) throw missing('what was signed')
+  const about: Pick<FraudProofFile, 'format' | 'version' | 'genesis' | 'registration'> = {
+    format: 'collatz-fraud-proof',
+    version: 1,
+    genesis: state.genesis.bytes,
+    registration: sources.registration(node, account),
+  }
+  if (kind === 'claim') {
+    if (!claim) throw missing('the audit')
+    const at = claim.statement.body.claims.findIndex(
+      ([epoch, w, u, l, record]) =>
+        dealtUnitKey({ epoch, window: w, unit: u }) === dealtUnitKey(claim) &&
+        l === claim.leaf &&
+        equalBytes(record, claim.record),
+    )
+    return encode({ ...about, kind, audit: claim.statement.bytes, claim: at })
+  }
+  if (!first) throw missing('the reveal')
+  if (kind === 'contradiction') {
+    if (!second) throw missing('the other reveal')
+    return encode({ ...about, kind, shown: [shownBy(first), shownBy(second)] })
+  }
+  const leaves = sources.leaves(first.item.result.leaves)
+  if (!leaves) throw missing('the block of leaves')
+  if (kind === 'sum') return encode({ ...about, kind, shown: [shownBy(first)], leaves })
+  const records = Array.from({ length: leaves.length / LEAF_BYTES }, (_, i) => recordAt(leaves, i))
+  return encode({
+    ...{ ...about, kind, shown: [shownBy(first)], leaf: leaf!, record: records[leaf!]! },
+    recordProof: [...inclusionProof(records, leaf!)],
+  })
+}
+
+const encode = (file: FraudProofFile): Uint8Array => dagJson.encode(file)
+
+const shownBy = (reveal: Reveal): Shown => ({
+  ...{ reveal: reveal.statement.bytes, index: reveal.index },
+  ...{ proof: [...reveal.proof()], item: reveal.bytes },
+})
+
+/**
+ * Checks a fraud proof from its bytes alone: form, signatures, registration, Merkle proofs. With a leaf, what is left is to
+ * compute it.
+ *
+ * @throws {RuleError} saying what does not hold
+ */
+export function readFraudProof(fileBytes: Uint8Array): FraudProof {
+  const file = parse(fileBytes)
+  const genesis = readGenesis(file.genesis)
+  const { account, node, name } = openRegistration(genesis, file.registration)
+  const signed = <Body extends { network: string }>({ body, signer }: Statement<Body>): void => {
+    if (body.network !== genesis.networkId) throw new RuleError('it carries a statement for another network')
+    if (signer !== node) throw new RuleError('it carries a statement that the node of the registration did not sign')
+  }
+  const says = (
+    at: { epoch: number; window: string; unit: number },
+    evidence: readonly Uint8Array[],
+    decides: { leaf: number; record: Uint8Array } | null = null,
+  ): FraudProof => {
+    const window = BigInt(at.window)
+    const leaves = leafCount(genesis, window, at.unit)
+    if (decides && decides.leaf >= leaves) throw new RuleError(`unit ${at.unit} has no leaf ${decides.leaf}`)
+    return {
+      ...{ genesis, account, name, node, kind: file.kind, epoch: at.epoch, window, unit: at.unit },
+      ...{ leaf: decides?.leaf ?? null, record: decides?.record ?? null },
+      evidence: [...new Set(evidence.map((bytes) => cidOf(bytes).toString()))],
+    }
+  }
+  if (file.kind === 'claim') {
+    const audit = open(file.audit, auditBody, 'the audit')
+    signed(audit)
+    const claim = audit.body.claims[file.claim]
+    if (!claim) throw new RuleError(`the audit has no claim ${file.claim}`)
+    const [epoch, window, unit, leaf, record] = claim
+    return says({ epoch, window, unit }, [file.audit], { leaf, record })
+  }
+  const items = file.shown.map((entry) => {
+    const reveal = open(entry.reveal, revealBody, 'the reveal')
+    signed(reveal)
+    const { size, root } = reveal.body
+    if (!verifyInclusion(entry.item, entry.index, size, entry.proof, root)) {
+      throw new RuleError('it carries a result that the signature of the reveal does not cover')
+    }
+    return openItem(entry.item)
+  }) as [RevealedItem, RevealedItem?]
+  const { result } = items[0]
+  const evidence = file.shown.map(({ reveal }) => reveal)
+  if (file.kind === 'contradiction') {
+    const other = items[1]!.result
+    if (dealtUnitKey(result) !== dealtUnitKey(other)) throw new RuleError('its two results are not of the same unit')
+    if (resultKey(result) === resultKey(other)) throw new RuleError('its two results are the same')
+    if (compareBytes(file.shown[0].item, file.shown[1]!.item) >= 0) throw new RuleError('its results are not sorted')
+    return says(result, evidence)
+  }
+  const proof = says(result, evidence, file.kind === 'leaf' ? file : null)
+  if (file.kind === 'sum') {
+    if (rawCid(file.leaves).toString() !== result.leaves) throw new RuleError('it carries leaves that were not signed')
+    if (makes(genesis, result.unit, result, file.leaves)) throw new RuleError('its result is the sum of its leaves')
+    return proof
+  }
+  const size = leafCount(genesis, proof.window, proof.unit)
+  if (!verifyInclusion(file.record, file.leaf, size, file.recordProof, result.root)) {
+    throw new RuleError('it carries a leaf that was not signed')
+  }
+  return proof
+}
+
+function parse(fileBytes: Uint8Array): FraudProofFile {
+  let value: unknown
+  try {
+    value = dagJson.decode(fileBytes)
+  } catch {
+    throw new RuleError('it is not a dag-json file')
+  }
+  const parsed = fraudProofFile.safeParse(value)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    throw new RuleError(`it is not a fraud proof of format 1: ${issue?.path.join('.') || 'file'}: ${issue?.message}`)
+  }
+  if (!equalBytes(dagJson.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
+  return parsed.data
+}
+
+/** Nobody can be asked to compute what is no unit of the network, nor what lies beyond the engines (kernels/wasm). */
+function leafCount({ partition, firstWindow }: Genesis, window: bigint, unit: number): number {
+  if (window < firstWindow || (window + 1n) << BigInt(partition.bits) > 1n << 96n) {
+    throw new RuleError(`window ${window} is out of range`)
+  }
+  try {
+    return leavesOf(partition, unit).length
+  } catch {
+    throw new RuleError(`the partition has no unit ${unit}`)
+  }
+}
+
+function makes(genesis: Genesis, unit: number, result: RevealedItem['result'], leaves: Uint8Array): boolean {
+  try {
+    readLeaves(genesis, unit, result, leaves)
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}

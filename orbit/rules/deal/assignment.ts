@@ -1,0 +1,137 @@
+/**
+ * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute each unit. Everyone
+ * computes this alone and gets the same.
+ */
+import { classes } from '../../../kernels/partition.ts'
+import { RuleError } from '../base/statement.ts'
+import { limitFor, ticketsOf } from '../membership/allowance.ts'
+import type { DrawBody } from '../message/bodies.ts'
+import { verifyRound } from '../network/beacon.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { deal } from './deal.ts'
+import { reserveLength } from './seats.ts'
+
+export interface UnitId {
+  readonly window: bigint
+  readonly unit: number
+}
+
+export const unitKey = (id: UnitId): string => `${id.window}/${id.unit}`
+
+export interface Assignment extends UnitId {
+  readonly epoch: number
+  /** Node keys, N of them, of distinct accounts; one if replication is adaptive and one of the N is trusted. */
+  readonly quorum: readonly string[]
+  /** Who takes over, in order (seats.ts). */
+  readonly reserve: readonly string[]
+  /** Set if one result and its audit certify the unit (audit.ts): the roster that its auditors are drawn from. */
+  readonly audited: DrawBody['roster'] | null
+}
+
+/** R(e): the round whose randomness deals the draw of epoch e. */
+export const seedRound = (genesis: Genesis, epoch: number): number => epoch * genesis.body.epoch.rounds
+
+/** The last round at which a unit of epoch e may still be awaited. */
+export const deadlineRound = (genesis: Genesis, epoch: number): number =>
+  seedRound(genesis, epoch) + genesis.body.deadlineRounds
+
+/**
+ * What a draw must be, whoever sealed it: such that it can be dealt, with sorted lists, and with no more tickets for an
+ * account than it lists for it or a newcomer has.
+ *
+ * @returns the units on offer
+ * @throws {RuleError}
+ */
+export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
+  if (draw.excluded.some((account, i) => i > 0 && draw.excluded[i - 1]! >= account)) {
+    throw new RuleError('a draw whose exclusions are not sorted')
+  }
+  const allowed = new Map<string, number>()
+  for (const [i, { account, units }] of draw.allowances.entries()) {
+    if (i > 0 && draw.allowances[i - 1]!.account >= account)
+      throw new RuleError('a draw whose allowances are not sorted')
+    allowed.set(account, units)
+  }
+  for (const [account, tickets] of ticketsOf(draw.roster)) {
+    // How many seats a newcomer was dealt before, the draw alone does not say (check.ts looks at that).
+    if (tickets > limitFor(genesis, allowed.get(account) ?? 0, 0)) {
+      throw new RuleError('a draw in which an account has more tickets than it is allowed')
+    }
+  }
+  return offeredUnits(genesis, draw)
+}
+
+/**
+ * Of a draw what the deal rests on: sorted roster without repeats, trust only where it may be given, offers inside the
+ * partition and above the baseline, no unit twice. For a certificate that is enough: the other lists say why the roster
+ * is what it is, and whether they say so truly is for its witnesses to judge.
+ *
+ * @returns the units on offer
+ * @throws {RuleError}
+ */
+export function offeredUnits(genesis: Genesis, draw: DrawBody): UnitId[] {
+  if (draw.network !== genesis.networkId) throw new RuleError('a draw for another network')
+  if (draw.epoch < 1) throw new RuleError('a draw for an epoch before the first')
+  for (let i = 1; i < draw.roster.length; i++) {
+    if (draw.roster[i - 1]!.node >= draw.roster[i]!.node) throw new RuleError('a draw whose roster is not sorted')
+  }
+  if (draw.trusted.some((account, i) => i > 0 && draw.trusted[i - 1]! >= account)) {
+    throw new RuleError('a draw whose trusted accounts are not sorted')
+  }
+  if (draw.trusted.length > 0 && !genesis.body.audit.adaptive) {
+    throw new RuleError('a draw that trusts accounts, in a network where N must agree')
+  }
+  const units: UnitId[] = []
+  const seen = new Set<string>()
+  const unitsPerWindow = classes(genesis.partition).length
+  for (const { window, from, to } of draw.offers) {
+    if (from >= to || to > unitsPerWindow) throw new RuleError('a draw that offers what the partition has not')
+    if (BigInt(window) < genesis.firstWindow) throw new RuleError('a draw that offers a window below the baseline')
+    for (let unit = from; unit < to; unit++) {
+      const id = { window: BigInt(window), unit }
+      if (seen.has(unitKey(id))) throw new RuleError('a draw that offers a unit twice')
+      seen.add(unitKey(id))
+      units.push(id)
+    }
+  }
+  return units
+}
+
+/**
+ * @param signature the BLS signature of R(draw.epoch)
+ * @param units     those on offer
+ * @throws {RuleError} when the draw is ill-formed or the signature is not that round's
+ */
+export function assign(
+  genesis: Genesis,
+  draw: DrawBody,
+  signature: Uint8Array,
+  units: readonly UnitId[] = checkDraw(genesis, draw),
+): Assignment[] {
+  const randomness = verifyRound(genesis.chain, seedRound(genesis, draw.epoch), signature)
+  const dealt = deal({
+    networkId: genesis.networkId,
+    epoch: draw.epoch,
+    randomness,
+    roster: draw.roster,
+    units: units.length,
+    replication: genesis.body.replication,
+  })
+  const assignments: Assignment[] = []
+  const trusted = new Set(draw.trusted)
+  units.forEach((id, i) => {
+    const quorum = dealt.quorums[i]
+    if (!quorum) return
+    const node = (index: number) => draw.roster[index]!.node
+    const reserve = [...dealt.reserve(i).take(reserveLength(genesis.body.replication))].map(node)
+    const dealtTo = { ...id, epoch: draw.epoch }
+    // The first of the N that is trusted computes the unit; the others are called if that does not certify it.
+    const one = quorum.find((index) => trusted.has(draw.roster[index]!.account))
+    if (one === undefined) assignments.push({ ...dealtTo, quorum: quorum.map(node), reserve, audited: null })
+    else {
+      const others = quorum.filter((index) => index !== one).map(node)
+      assignments.push({ ...dealtTo, quorum: [node(one)], reserve: [...others, ...reserve], audited: draw.roster })
+    }
+  })
+  return assignments
+}

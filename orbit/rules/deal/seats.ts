@@ -1,0 +1,71 @@
+/**
+ * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its reserve, in the order
+ * of the deal, when seats fall free or more are wanted.
+ *
+ * A seat falls free when its node declines, or when the deadline passes. What a node has not done can't be proved, but
+ * that time has passed can: a commit carries the signature of a beacon round, and the j-th of the reserve (from 0) may
+ * answer
+ *
+ *   - by a commit from round R(e) + deadline * (1 + floor(j / N)) on, or
+ *   - as soon as more than j of the unit's nodes have declined, or
+ *   - as soon as results that differ have called it: two more seats for each escalation (settle.ts); both reasons add up.
+ *
+ * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve; all of them are called
+ * as soon as that one declines or is shown wrong, since N are wanted then.
+ *
+ * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods nobody may
+ * commit any more, and the unit is on offer again in a new draw.
+ *
+ * Reveals. While others may still commit, a reveal would tell them what to copy. So one is made when commits of N
+ * accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which leaves a period to the reserve.
+ */
+
+import type { Genesis } from '../network/genesis.ts'
+import type { Assignment } from './assignment.ts'
+import { seedRound } from './assignment.ts'
+
+/** Deadlines that may pass after the first before a unit is offered again. */
+export const OVERTIMES = 2
+
+/** How often results that differ may call two more. */
+export const MAX_ESCALATIONS = 4
+export const SEATS_AN_ESCALATION = 2
+
+/** How many of the reserve are named at all: those whose turn can come. */
+export const reserveLength = (replication: number): number =>
+  replication * OVERTIMES + MAX_ESCALATIONS * SEATS_AN_ESCALATION
+
+/** From this round on a result may be revealed though commits of others are missing. */
+export const commitDeadline = (genesis: Genesis, epoch: number): number =>
+  seedRound(genesis, epoch) + 2 * genesis.body.deadlineRounds
+
+/** The last round at which anything is still awaited from a deal. */
+export const lastRound = (genesis: Genesis, epoch: number): number =>
+  seedRound(genesis, epoch) + genesis.body.deadlineRounds * (1 + OVERTIMES)
+
+/** What has called the reserve so far. */
+export interface Calls {
+  /** Nodes of this unit that have declined. */
+  readonly declines: number
+  readonly escalations: number
+}
+
+export const NO_CALLS: Calls = { declines: 0, escalations: 0 }
+
+/** @param round the beacon round that the node's commit carries */
+export function mayAnswer(
+  genesis: Genesis,
+  assignment: Assignment,
+  node: string,
+  round: number,
+  { declines, escalations }: Calls,
+): boolean {
+  if (round > lastRound(genesis, assignment.epoch)) return false
+  if (assignment.quorum.includes(node)) return true
+  const place = assignment.reserve.indexOf(node)
+  if (place === -1) return false
+  const { deadlineRounds, replication } = genesis.body
+  const others = assignment.audited && declines + escalations > 0 ? replication - 1 : 0
+  if (place < declines + escalations * SEATS_AN_ESCALATION + others) return true
+  return round >= seedRound(genesis, assignment.epoch) + deadlineRounds * (1 + Math.floor(place / replication))
+}

@@ -1,0 +1,408 @@
+/**
+ * A draw looked at again, from documents alone, by whoever has them and however long ago it was: was it sealed by whom, and
+ * does it say what, the rules ask for, and does it stand. What nodes looked at when it came (check.ts) is looked at
+ * again as of then: by draws, answers, heartbeats and registrations that carry no later beacon round. When exactly it was
+ * sealed, no document says; so it is judged as of several rounds, and what holds as of one of them holds.
+ *
+ * Documents are dropped when their windows are settled (settled-window.ts). What they would be needed for is `unknown`, and said
+ * to be; the draw itself, its beacon round and with them the deal stay.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { openAnswer } from '../answer/commit-reveal.ts'
+import { open, RuleError, type Statement } from '../base/statement.ts'
+import { type Assignment, assign, checkDraw, seedRound } from '../deal/assignment.ts'
+import { mayStepIn, turnOf } from '../deal/coordinators.ts'
+import { accountsOn, witnessesNeeded, witnessesOf } from '../deal/witness.ts'
+import { admit, openRegistration } from '../message/admit.ts'
+import {
+  beaconDocument,
+  type DrawBody,
+  databaseName,
+  drawBody,
+  type HeartbeatBody,
+  heartbeatBody,
+  statementDocument,
+} from '../message/bodies.ts'
+import { verifyRound } from '../network/beacon.ts'
+import { cidOf, type Genesis } from '../network/genesis.ts'
+import { type History, settledAfter } from '../state/settled-window.ts'
+import type { State } from '../state/state.ts'
+import { type DrawFault, drawFault } from './check.ts'
+import { type Arrivals, LONG_AGO } from './registration-age.ts'
+import { newestHeartbeats } from './roster.ts'
+
+export type Check =
+  | 'sealed'
+  | 'beacon'
+  | 'offers'
+  | 'cited'
+  | 'roster'
+  | 'excluded'
+  | 'trusted'
+  | 'allowances'
+  | 'left out'
+  | 'witnesses'
+  | 'here'
+  | 'deal'
+
+export interface Finding {
+  readonly check: Check
+  /** unknown: what it would take is not here, or not any more. */
+  readonly result: 'holds' | 'fails' | 'unknown'
+  readonly says: string
+}
+
+export interface DrawReview {
+  /** null: nothing is wrong with it, and nothing is left that shows that it stands. */
+  readonly valid: boolean | null
+  /** The first that fails, in a sentence. */
+  readonly fault: string | null
+  readonly findings: readonly Finding[]
+  /** Empty if its draw is ill-formed or its beacon round wrong. */
+  readonly assignments: readonly Assignment[]
+  /** dealDigest() of them. */
+  readonly digest: string
+  /** Accounts that witness it, by a node each; how many of how many have to. */
+  readonly witnesses: { readonly accounts: number; readonly needed: number; readonly of: number }
+}
+
+/** Documents that admit.ts has let in. */
+export interface ReviewedDocuments {
+  /** Registrations, those too that were made anew since. */
+  readonly accounts: readonly unknown[]
+  readonly pool: readonly unknown[]
+  /** Those too that were dropped, if somebody has them. */
+  readonly draws: readonly unknown[]
+  readonly results: readonly unknown[]
+}
+
+export interface DrawPapers {
+  readonly genesis: Genesis
+  readonly draw: Statement<DrawBody>
+  /** Of R(e), as it is kept: not checked yet. */
+  readonly signature: Uint8Array
+  readonly documents: ReviewedDocuments
+  readonly history: History
+  readonly stateOf: (documents: ReviewedDocuments, history: History) => State
+  /** The heartbeats under the pool heads that it cites; null if one of those is not here. */
+  readonly cited: readonly { readonly span: number; readonly key: string; readonly document: unknown }[] | null
+  /** Epochs of which documents were dropped. */
+  readonly dropped: ReadonlySet<number>
+  /** The window of a certificate that holds and has as many witnesses of the draw as are needed, or null. */
+  readonly certificate: bigint | null
+  /** The newest round. */
+  readonly round: number
+  /** When registrations reached the node whose documents these are: no document says that. All of them long ago unless told. */
+  readonly arrivals?: Arrivals
+  /** What the node whose documents these are said when it came; undefined if nothing. */
+  readonly verdict: DrawFault | null | undefined
+}
+
+/** What drawFault() looks at, in that order. */
+const JUDGED = ['offers', 'cited', 'roster', 'excluded', 'trusted', 'allowances', 'left out'] as const
+type Judged = (typeof JUDGED)[number]
+
+const LINE_OF: Partial<Record<DrawFault, Judged>> = {
+  'ill-formed': 'offers',
+  'the pool heads that it cites are not here': 'cited',
+  'a node on its roster is not registered here': 'roster',
+  'a node on its roster registered later than it says': 'roster',
+  'its roster does not follow from the pool heads that it cites': 'roster',
+  'it excludes an account without cause': 'excluded',
+  'it trusts an account without cause': 'trusted',
+  'it allows an account more than it has shown work for': 'allowances',
+  'it allows an account less than it has shown work for': 'allowances',
+  'it leaves out nodes that are there': 'left out',
+}
+
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
+const short = (key: string): string => key.slice(0, 12)
+
+/** @param present the state that follows from all documents, now */
+export function reviewDraw(papers: DrawPapers, present: State): DrawReview {
+  const { genesis, draw, signature } = papers
+  const witnesses = witnessLine(papers, present)
+  const stands = witnesses.finding.result === 'holds'
+  const findings: Finding[] = [sealedLine(papers, present, stands)]
+  const { assignments, beacon, fault } = dealt(genesis, draw.body, signature)
+  findings.push(beacon)
+  findings.push(...judgedLines(papers, fault))
+  findings.push(witnesses.finding, hereLine(papers))
+  const digest = dealDigest(assignments)
+  if (assignments.length > 0) {
+    findings.push({
+      check: 'deal',
+      result: 'holds',
+      says: `${counted(assignments.length, 'unit')} dealt; SHA-256 ${digest}`,
+    })
+  }
+  const failed = findings.find(({ result }) => result === 'fails')
+  const valid = failed ? false : stands ? true : null
+  const { accounts, needed, of } = witnesses
+  return {
+    ...{ valid, fault: failed ? failed.says : null, findings, assignments, digest },
+    witnesses: { accounts, needed, of },
+  }
+}
+
+/**
+ * SHA-256, as hex, of the deal as text: a line for each unit in the order of the deal, of window, unit, the quorum's node
+ * keys and the reserve's, these with commas between them, all with spaces between them, and each line ended by a newline.
+ */
+export function dealDigest(assignments: readonly Assignment[]): string {
+  const lines = assignments.map((a) => `${a.window} ${a.unit} ${a.quorum.join(',')} ${a.reserve.join(',')}\n`)
+  return bytesToHex(sha256(utf8ToBytes(lines.join(''))))
+}
+
+function sealedLine({ genesis, draw }: DrawPapers, { equivocations }: State, stands: boolean): Finding {
+  const { signer, body } = draw
+  const { coordinators } = genesis.body
+  const who = `coordinator ${short(signer)}`
+  if (!coordinators.includes(signer)) {
+    return {
+      check: 'sealed',
+      result: 'fails',
+      says: `it is sealed by ${short(signer)}, whom the genesis does not name`,
+    }
+  }
+  const two = equivocations.find(({ coordinator, epoch }) => coordinator === signer && epoch <= body.epoch)
+  if (two && !stands) {
+    return { check: 'sealed', result: 'fails', says: `its ${who} sealed two draws for epoch ${two.epoch}` }
+  }
+  const turn = turnOf(coordinators, draw)
+  const seed = seedRound(genesis, body.epoch)
+  let from = seed - genesis.body.epoch.rounds
+  while (from < seed && !mayStepIn(genesis, signer, body.epoch, from)) from++
+  if (from >= seed) return { check: 'sealed', result: 'fails', says: `${who} had no turn in epoch ${body.epoch}` }
+  const place = turn === 0 ? 'whose turn it was' : `number ${turn + 1} of ${coordinators.length} in turn`
+  const exposed = two ? `; it sealed two for epoch ${two.epoch}, and this one was witnessed before that was known` : ''
+  return { check: 'sealed', result: 'holds', says: `by ${who}, ${place}: it may seal from round ${from} on${exposed}` }
+}
+
+function dealt(genesis: Genesis, body: DrawBody, signature: Uint8Array) {
+  const round = seedRound(genesis, body.epoch)
+  const of = `round ${round} of chain ${genesis.chain.hash.slice(0, 16)}…`
+  const holds: Finding = { check: 'beacon', result: 'holds', says: `${of}: its signature is right` }
+  try {
+    return { assignments: assign(genesis, body, signature), beacon: holds, fault: null }
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    const { message } = error
+    const none: readonly Assignment[] = []
+    // An ill-formed draw is not dealt, whatever its round.
+    if (isWellFormed(genesis, body)) {
+      return { assignments: none, beacon: { check: 'beacon', result: 'fails', says: message } as Finding, fault: null }
+    }
+    return { assignments: none, beacon: { ...holds, result: 'unknown', says: of } as Finding, fault: message }
+  }
+}
+
+function isWellFormed(genesis: Genesis, body: DrawBody): boolean {
+  try {
+    checkDraw(genesis, body)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** @param illFormed why it is, or null */
+function judgedLines(papers: DrawPapers, illFormed: string | null): Finding[] {
+  const { genesis, draw } = papers
+  if (illFormed !== null) return afterwards('offers', { check: 'offers', result: 'fails', says: illFormed }, papers)
+  let cited: HeartbeatBody[] | null
+  try {
+    cited = papers.cited && checkedHeartbeats(genesis, papers.cited)
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    const says = `under the pool heads that it cites lies ${error.message}`
+    return afterwards('cited', { check: 'cited', result: 'fails', says }, papers)
+  }
+  if (!cited) {
+    const gone = papers.dropped.has(draw.body.epoch) ? ' any more: the pools of settled epochs are dropped' : ''
+    const says = `the pool heads that it cites are not here${gone}`
+    return afterwards('cited', { check: 'cited', result: 'unknown', says }, papers)
+  }
+  const fault = faultThen(papers, cited)
+  if (fault === null) return JUDGED.map((check) => heldLine(check, papers))
+  const check = LINE_OF[fault] ?? 'left out'
+  const isGone =
+    fault.endsWith('not registered here') ||
+    // When it came here is no evidence against what most of its roster say.
+    fault.endsWith('registered later than it says') ||
+    (check === 'roster' && !areSeatsHere(papers)) ||
+    (JUDGED.indexOf(check) > 2 && !isAllHere(papers))
+  const says = isGone ? `can't be checked: not all that it rests on is here` : fault
+  return afterwards(check, { check, result: isGone ? 'unknown' : 'fails', says }, papers)
+}
+
+/** What comes before a finding holds, and what comes after it was not looked at. */
+function afterwards(at: Judged, finding: Finding, papers: DrawPapers): Finding[] {
+  const place = JUDGED.indexOf(at)
+  return JUDGED.map((check, i) => {
+    if (i < place) return heldLine(check, papers)
+    return i === place ? finding : { check, result: 'unknown', says: `not looked at: see "${at}"` }
+  })
+}
+
+function heldLine(check: Judged, { draw: { body }, cited }: DrawPapers): Finding {
+  const holds = (says: string): Finding => ({ check, result: 'holds', says })
+  const nobody = (list: readonly unknown[], says: string) => (list.length === 0 ? 'nobody' : says)
+  switch (check) {
+    case 'offers': {
+      const units = body.offers.reduce((sum, { from, to }) => sum + to - from, 0)
+      return holds(`${counted(units, 'unit')} from window ${body.offers[0]!.window} on, above the baseline, none twice`)
+    }
+    case 'cited':
+      return holds(`${counted(cited?.length ?? 0, 'heartbeat')} under the pool heads that it cites, each signed`)
+    case 'roster': {
+      const tickets = body.roster.reduce((sum, { capacity }) => sum + capacity, 0)
+      const of = `${counted(body.roster.length, 'node')} of ${counted(accountsOn(body), 'account')}, ${counted(tickets, 'ticket')}`
+      return holds(`${of}: recomputed from those heartbeats, the same`)
+    }
+    case 'excluded':
+      return holds(nobody(body.excluded, `${counted(body.excluded.length, 'account')}, for cause`))
+    case 'trusted':
+      return holds(nobody(body.trusted, `${counted(body.trusted.length, 'account')}, for their record`))
+    case 'allowances':
+      return holds(nobody(body.allowances, `of ${counted(body.allowances.length, 'account')}, by work shown`))
+    case 'left out':
+      return holds('of the nodes that were there, as known here, no more than news may miss')
+  }
+}
+
+/** @throws {RuleError} naming one that is not what it should be */
+function checkedHeartbeats(genesis: Genesis, cited: NonNullable<DrawPapers['cited']>): HeartbeatBody[] {
+  const all = cited.map(({ span, key, document }) => {
+    const parsed = statementDocument.safeParse(document)
+    if (!parsed.success) throw new RuleError('what is no heartbeat')
+    return { span, key, document, ...open(parsed.data.statement, heartbeatBody, 'a heartbeat that') }
+  })
+  // What the roster follows from is checked whole; of the older ones, that their nodes signed them.
+  const newest = new Set(newestHeartbeats(all.map(({ body }) => body)).values())
+  for (const { span, key, document, signer, body } of all) {
+    if (!newest.has(body)) continue
+    const fault = admit(genesis, databaseName('pool', span), signer, key, document)
+    if (fault !== null) throw new RuleError(`a heartbeat of node ${short(signer)} that is refused: ${fault}`)
+  }
+  return all.map(({ body }) => body)
+}
+
+/** Judged by the states that there may have been when it was sealed, likelier ones first. */
+function faultThen(papers: DrawPapers, cited: readonly HeartbeatBody[]): DrawFault | null {
+  const { genesis, draw, documents, arrivals = LONG_AGO } = papers
+  const last = seedRound(genesis, draw.body.epoch) - 1
+  const known = documents.pool.map(heartbeatIn).filter(({ round }) => round <= last)
+  const states: State[] = []
+  let fault: DrawFault | null = null
+  for (const moment of moments(papers, cited)) {
+    // A registration made anew may have been under way.
+    for (const registered of new Set([moment, last + 1 - genesis.body.epoch.rounds])) {
+      states.push(stateAt(papers, moment, registered))
+      const [first, ...others] = states as [State, ...State[]]
+      fault = drawFault(draw, { states: [first, ...others], arrived: last, round: last, cited, known, arrivals })
+      if (fault === null) return null
+    }
+  }
+  return fault
+}
+
+const heartbeatIn = (document: unknown): HeartbeatBody =>
+  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat').body
+
+/** Rounds as of which it may have been sealed, likelier ones first. */
+function moments({ genesis, draw }: DrawPapers, cited: readonly HeartbeatBody[]): Set<number> {
+  const { signer, body } = draw
+  const seed = seedRound(genesis, body.epoch)
+  let first = Math.max(seed - genesis.body.epoch.rounds, ...cited.map(({ round }) => round))
+  while (first < seed - 1 && !mayStepIn(genesis, signer, body.epoch, first)) first++
+  return new Set([first, first + 1, first - 1, seed - 1].map((round) => Math.min(round, seed - 1)))
+}
+
+/** As it was then, as far as documents say when they were made. The equivocations that are known now were not. */
+function stateAt({ genesis, draw, documents, history, stateOf }: DrawPapers, round: number, registered: number): State {
+  const { epoch } = draw.body
+  const isBefore = (document: unknown) => {
+    const beacon = beaconDocument.safeParse(document)
+    if (beacon.success) return beacon.data.round <= round
+    return open(statementDocument.parse(document).statement, drawBody, 'the draw').body.epoch < epoch
+  }
+  const isOld = (settled: { dealtAt: number }) => settled.dealtAt < seedRound(genesis, epoch)
+  const state = stateOf(
+    {
+      accounts: documents.accounts.filter((document) => openRegistration(genesis, document).round <= registered),
+      pool: documents.pool.filter((document) => heartbeatIn(document).round <= round),
+      draws: documents.draws.filter(isBefore),
+      results: documents.results.filter((document) => roundOf(document) <= round),
+    },
+    new Map([...history].filter(([, settled]) => isOld(settled))),
+  )
+  return { ...state, equivocations: [] }
+}
+
+/** The beacon round that an answer carries; a decline carries none. */
+function roundOf(document: unknown): number {
+  const answer = openAnswer(document)
+  if (answer.type === 'commit') return answer.commit.body.round
+  if (answer.type === 'reveal') return answer.reveals[0]?.body.round ?? 0
+  return answer.type === 'audit' ? (answer.claims[0]?.statement.body.round ?? 0) : 0
+}
+
+/** Whether the witnesses are here of all draws that may have taken newcomers' seats (roster.ts). */
+function areSeatsHere({ genesis, draw, dropped }: DrawPapers): boolean {
+  const since = seedRound(genesis, draw.body.epoch) - genesis.body.deadlineRounds
+  return ![...dropped].some((epoch) => epoch < draw.body.epoch && seedRound(genesis, epoch) > since)
+}
+
+/** Whether all is here that exclusions, trust and allowances of then rest on. */
+function isAllHere({ genesis, draw, dropped, history }: DrawPapers): boolean {
+  const seed = seedRound(genesis, draw.body.epoch)
+  const counts = (epoch: number) => settledAfter(genesis, epoch) >= seed - genesis.body.epoch.rounds
+  const later = [...history.values()].some(({ dealtAt, convictions }) => dealtAt >= seed || convictions.length > 0)
+  return !later && ![...dropped].some((epoch) => epoch <= draw.body.epoch && counts(epoch))
+}
+
+function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
+  const { genesis, draw, certificate, dropped, round, verdict } = papers
+  const { body } = draw
+  const found = witnessesOf(body, witnesses.get(cidOf(draw.bytes).toString())).filter(({ body: heartbeat }) =>
+    isAdmitted(genesis, heartbeat),
+  )
+  const [needed, of] = [witnessesNeeded(body), accountsOn(body)]
+  const line = (accounts: number, result: Finding['result'], says: string) => ({
+    ...{ accounts, needed, of },
+    finding: { check: 'witnesses', result, says } as Finding,
+  })
+  const said = (k: number) => `${k} of ${counted(of, 'account')}, ${needed} are needed`
+  const names = found.map(({ signer }) => nodes.get(signer)?.name ?? short(signer)).join(', ')
+  if (found.length >= needed) return line(found.length, 'holds', `${said(found.length)}: ${names}`)
+  if (certificate !== null) {
+    return line(needed, 'holds', `${said(needed)}: the certificate of window ${certificate} has so many`)
+  }
+  if (dropped.has(body.epoch)) {
+    return line(found.length, 'unknown', 'the heartbeats of that time are dropped, and no certificate here rests on it')
+  }
+  // By then all who had it in time have said so.
+  if (round <= seedRound(genesis, body.epoch) + genesis.body.freshRounds) {
+    return line(found.length, 'unknown', `so far ${said(found.length)}: it does not stand yet`)
+  }
+  const refused = verdict ? `; this node refused it: ${verdict}` : ''
+  return line(found.length, 'fails', `witnessed by ${said(found.length)}: it does not stand${refused}`)
+}
+
+/** Its node signed it when its beacon round was out. */
+function isAdmitted(genesis: Genesis, heartbeat: HeartbeatBody): boolean {
+  try {
+    return verifyRound(genesis.chain, heartbeat.round, heartbeat.beacon).length === 32
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}
+
+function hereLine({ verdict }: DrawPapers): Finding {
+  if (verdict === undefined) return { check: 'here', result: 'unknown', says: 'this node was not there when it came' }
+  if (verdict === null) return { check: 'here', result: 'holds', says: 'this node had it in time and accepted it' }
+  return { check: 'here', result: 'unknown', says: `this node refused it: ${verdict}` }
+}

@@ -1,0 +1,61 @@
+/** The audit that certifies a unit with one result (audit.ts): who has to say what, and whether they have. */
+import { leavesOf } from '../../../kernels/partition.ts'
+import type { LeafClaim, Reveal } from '../answer/commit-reveal.ts'
+import { recordAt } from '../answer/leaves.ts'
+import { equalBytes, type Statement } from '../base/statement.ts'
+import { type Assignment, seedRound } from '../deal/assignment.ts'
+import type { AuditBody } from '../message/bodies.ts'
+import { randomnessOf } from '../network/beacon.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { type Audit, auditOf, certifyingEpoch } from './audit.ts'
+
+/** An assignment has one audit: its epoch's R(a) is one. */
+const audits = new WeakMap<Assignment, Audit | null>()
+
+/**
+ * The audit that certifies a unit with one result.
+ *
+ * @param signature of R(certifyingEpoch), checked
+ * @returns null where N results are wanted, or the roster has too few accounts
+ */
+export function certifyingAudit(genesis: Genesis, assignment: Assignment, signature: Uint8Array): Audit | null {
+  const known = audits.get(assignment)
+  if (known !== undefined) return known
+  const { audited, quorum, epoch, window, unit } = assignment
+  const signers = (audited ?? []).flatMap(({ node, account }) => (node === quorum[0] ? [account] : []))
+  const leaves = leavesOf(genesis.partition, unit).length
+  const about = { epoch, window, unit, leaves, signers, level: 'UNTRUSTED' } as const
+  const audit = audited && auditOf(genesis, about, audited, randomnessOf(signature))
+  const whole = audit?.auditors.length === genesis.body.audit.auditors ? audit : null
+  audits.set(assignment, whole)
+  return whole
+}
+
+/**
+ * Who has certified a result by an audit: all auditors, or nobody.
+ *
+ * @param claims  of registered nodes, their beacon rounds checked
+ * @param records the leaves of the result; null to ask whether the auditors have spoken, whatever they say
+ */
+export function auditorsOf(
+  genesis: Genesis,
+  assignment: Assignment,
+  { node, body }: Pick<Reveal, 'node' | 'body'>,
+  claims: readonly LeafClaim[],
+  records: Uint8Array | null,
+): readonly string[] {
+  const a = certifyingEpoch(genesis, assignment.epoch)
+  if (!assignment.audited || node !== assignment.quorum[0] || body.batch >= a) return []
+  const timely = claims.filter(({ statement }) => statement.body.round === seedRound(genesis, a))
+  const first = timely[0]
+  const audit = first && certifyingAudit(genesis, assignment, first.statement.body.beacon)
+  if (!audit) return []
+  const holds = (claim: LeafClaim) => !records || equalBytes(recordAt(records, claim.leaf), claim.record)
+  const has = (auditor: string, leaf: number) =>
+    timely.some((claim) => claim.node === auditor && claim.leaf === leaf && holds(claim))
+  return audit.auditors.every((auditor) => audit.leaves.every((leaf) => has(auditor, leaf))) ? audit.auditors : []
+}
+
+/** Whether an audit was drawn by the round that certifies units of a deal. */
+export const certifies = (genesis: Genesis, { epoch }: Assignment, { body }: Statement<AuditBody>): boolean =>
+  body.round === seedRound(genesis, certifyingEpoch(genesis, epoch))

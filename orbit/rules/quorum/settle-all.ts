@@ -1,0 +1,84 @@
+/**
+ * The settlement of every unit of every deal that somebody has answered for. Most units have settled long before their window
+ * is complete: one is settled anew only when something has been said of it, or something that it hangs on is known.
+ */
+
+import { dealtUnitKey, type LeafId, type UnitEvidence } from '../answer/commit-reveal.ts'
+import type { Evidence } from '../answer/evidence.ts'
+import type { Assignment } from '../deal/assignment.ts'
+import type { DealtDraw } from '../deal/canonical-draws.ts'
+import type { Genesis } from '../network/genesis.ts'
+import type { History } from '../state/settled-window.ts'
+import { type Knowledge, type Settlement, settle } from './settle.ts'
+
+/** By the assignments of a draw: their keys. */
+const keys = new WeakMap<readonly Assignment[], readonly string[]>()
+
+/** dealtUnitKey of each unit of a deal, in its order. */
+export function keysOf({ assignments }: DealtDraw): readonly string[] {
+  const known = keys.get(assignments)
+  if (known) return known
+  const made = assignments.map(dealtUnitKey)
+  keys.set(assignments, made)
+  return made
+}
+
+/** What was asked besides the evidence when a unit was settled, and the answer. */
+type Asked = readonly [ask: (of: Asking) => unknown, answer: unknown]
+type Asking = Pick<Knowledge, 'leaves' | 'truth'> & { readonly isAuditor: (node: string) => boolean }
+
+interface Settled {
+  readonly genesis: Genesis
+  readonly assignment: Assignment
+  readonly asked: readonly Asked[]
+  readonly settlement: Settlement
+}
+
+/** By what was said of the unit (evidence.ts). */
+const settled = new WeakMap<UnitEvidence, Settled>()
+
+function settleOnce(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence, asking: Asking): Settlement {
+  const known = settled.get(evidence)
+  const isSame = known?.genesis === genesis && known.assignment === assignment
+  if (isSame && known.asked.every(([ask, answer]) => ask(asking) === answer)) return known.settlement
+  const asked: Asked[] = []
+  const answerTo = <T>(ask: (of: Asking) => T): T => {
+    const answer = ask(asking)
+    asked.push([ask, answer])
+    return answer
+  }
+  const knowledge: Knowledge = {
+    leaves: (cid) => answerTo((of) => of.leaves(cid)),
+    truth: (leaf: LeafId) => answerTo((of) => of.truth(leaf)),
+    convictions: [],
+  }
+  const settlement = settle(genesis, assignment, evidence, knowledge, (node) => answerTo((of) => of.isAuditor(node)))
+  settled.set(evidence, { genesis, assignment, asked, settlement })
+  return settlement
+}
+
+/** @returns by dealtUnitKey, in the order of the deals; without those of settled windows */
+export function settleAll(
+  genesis: Genesis,
+  nodes: ReadonlyMap<string, unknown>,
+  dealt: readonly DealtDraw[],
+  evidence: Evidence,
+  knowledge: Knowledge,
+  history: History,
+): Map<string, Settlement> {
+  const settlements = new Map<string, Settlement>()
+  const asking: Asking = {
+    leaves: (cid) => knowledge.leaves(cid),
+    truth: (leaf) => knowledge.truth(leaf),
+    isAuditor: (node) => nodes.has(node),
+  }
+  for (const draw of dealt) {
+    for (const [i, key] of keysOf(draw).entries()) {
+      const assignment = draw.assignments[i]!
+      if (history.has(assignment.window)) continue
+      const ofUnit = evidence.units.get(key)
+      if (ofUnit) settlements.set(key, settleOnce(genesis, assignment, ofUnit, asking))
+    }
+  }
+  return settlements
+}

@@ -1,0 +1,253 @@
+/**
+ * The state of a network as a pure function of its documents, in whatever order they came: who is registered, which
+ * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
+ */
+
+import type { Refusal } from '../answer/admissible.ts'
+import type { Reveal } from '../answer/commit-reveal.ts'
+import { type Evidence, evidenceOf } from '../answer/evidence.ts'
+import { open, type Statement } from '../base/statement.ts'
+import type { Assignment } from '../deal/assignment.ts'
+import { accountAt, asOf, type DealtDraw, readDraws } from '../deal/canonical-draws.ts'
+import type { Equivocation } from '../deal/coordinators.ts'
+import { type Witnesses, witnessesIn } from '../deal/witness.ts'
+import { newestHeartbeats } from '../draw/roster.ts'
+import { ownersIn, type Registered, registeredIn } from '../membership/owners.ts'
+import type { Registration } from '../message/admit.ts'
+import { type DrawBody, type HeartbeatBody, heartbeatBody, statementDocument } from '../message/bodies.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { type Conviction, convictionsOf } from '../quorum/convictions.ts'
+import { type Knowledge, NO_KNOWLEDGE, type Settlement, type WantedLeaf } from '../quorum/settle.ts'
+import { keysOf, settleAll } from '../quorum/settle-all.ts'
+import { type Frontier, frontierOf } from './frontier.ts'
+import {
+  falls,
+  type History,
+  NO_HISTORY,
+  type SettledWindow,
+  settledConviction,
+  settledWindow,
+} from './settled-window.ts'
+import { type AccountState, accountsOf } from './tally.ts'
+
+/** Documents that admit.ts has let in. */
+export interface Documents {
+  readonly accounts: Iterable<unknown>
+  readonly pool: Iterable<unknown>
+  readonly draws: Iterable<unknown>
+  readonly results: Iterable<unknown>
+}
+
+export interface CertifiedUnit {
+  readonly assignment: Assignment
+  /** All that agree, N or more, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
+  readonly results: readonly Reveal[]
+  readonly settlement: Settlement
+}
+
+export interface WindowState {
+  readonly window: bigint
+  /** By unit index, with the evidence. Empty for a settled window. */
+  readonly certified: ReadonlyMap<number, CertifiedUnit>
+  /** What is remembered of a window that is over, or null. */
+  readonly settled: SettledWindow | null
+  readonly disputed: ReadonlySet<number>
+  readonly complete: boolean
+}
+
+export const isUnitCertified = (window: WindowState | undefined, unit: number): boolean =>
+  window !== undefined && (window.settled !== null || window.certified.has(unit))
+
+export const unitsCertified = ({ settled, certified }: WindowState): number => settled?.units ?? certified.size
+
+/** What a complete window comes to, whether it is settled or not. */
+export function summaryOf(state: State, { window, settled, certified }: WindowState): SettledWindow {
+  if (settled) return settled
+  const units = [...certified.values()].map(({ assignment, results, settlement }) => ({
+    epoch: assignment.epoch,
+    result: results[0]!.item.result,
+    accounts: results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? []),
+    auditors: settlement.auditors.flatMap((node) => accountAt(state, assignment.epoch, node) ?? []),
+  }))
+  const convictions = state.convictions.filter((c) => c.window === window).map(settledConviction)
+  return settledWindow(state.genesis, window, units, convictions)
+}
+
+export interface State {
+  readonly genesis: Genesis
+  /** Every pair of a node and an account that have agreed to it. */
+  readonly registered: Registered
+  /** By node, the account that rosters name for it: of several the first. */
+  readonly nodes: ReadonlyMap<string, Registration>
+  /** The newest of each node. */
+  readonly heartbeats: ReadonlyMap<string, HeartbeatBody>
+  readonly witnesses: Witnesses
+  /** By epoch: dealt draws only. */
+  readonly draws: ReadonlyMap<number, DealtDraw>
+  /** CIDs of those that are witnessed by more than half of their roster. What others deal certifies and convicts nobody. */
+  readonly witnessed: ReadonlySet<string>
+  /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
+  readonly equivocations: readonly Equivocation[]
+  /** Draws whose R(e) is not known yet. */
+  readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
+  readonly windows: ReadonlyMap<bigint, WindowState>
+  readonly evidence: Evidence
+  /** Of each unit of each deal that somebody has answered for, by dealtUnitKey. */
+  readonly settlements: ReadonlyMap<string, Settlement>
+  /** By account key, with the evidence. */
+  readonly convictions: readonly Conviction[]
+  /** Answers that do not count, by reason. */
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>
+  /** What a machine would have to know to decide what is in dispute. */
+  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
+  readonly accounts: readonly AccountState[]
+  readonly frontier: Frontier
+}
+
+const NONE: ReadonlyMap<number, CertifiedUnit> = new Map()
+const NOWHERE: ReadonlySet<number> = new Set()
+
+/**
+ * @param unitsPerWindow classes(genesis.partition).length
+ * @param history        settled windows: documents about them are passed over, while they stand
+ */
+export function stateOf(
+  genesis: Genesis,
+  unitsPerWindow: number,
+  documents: Documents,
+  knowledge: Knowledge = NO_KNOWLEDGE,
+  history: History = NO_HISTORY,
+): State {
+  const registered = registeredIn(genesis, documents.accounts)
+  const nodes = ownersIn(registered)
+  const statements = [...documents.pool].map((document) =>
+    open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat'),
+  )
+  const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
+  const witnesses = witnessesIn(statements, nodes)
+  const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered)
+
+  const evidence = evidenceOf(genesis, documents.results)
+  const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
+  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
+  const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
+  const convictions = convictionsOf(
+    (node, epoch) =>
+      witnessed.has(draws.get(epoch)?.cid ?? '') ? accountAt({ draws, nodes }, epoch, node) : undefined,
+    evidence,
+    settlements.values(),
+    before.map((conviction) => ({ ...conviction, reveals: [], claim: null })),
+  )
+  const convicted = new Set(convictions.map(({ account }) => account))
+  const fallen = [...history.values()].filter((window) => falls(window, convicted))
+  if (fallen.length > 0) return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history))
+
+  const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
+  const isConvictedAt = (epoch: number) => (node: string) =>
+    convicted.size > 0 && convicted.has(accountAt({ draws, nodes }, epoch, node) ?? '')
+  for (const draw of dealt) {
+    const stands = witnessed.has(draw.cid)
+    const isConvicted = isConvictedAt(draw.draw.body.epoch)
+    for (const [i, key] of keysOf(draw).entries()) {
+      const assignment = draw.assignments[i]!
+      const { window, unit } = assignment
+      if (history.has(window)) continue
+      const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
+      units.set(window, state)
+      const settlement = settlements.get(key)
+      if (!settlement) continue
+      if (settlement.status === 'disputed') state.disputed.add(unit)
+      if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
+      const results = certifying(settlement, isConvicted)
+      if (results) state.certified.set(unit, { assignment, results, settlement })
+    }
+  }
+  for (const { certified, disputed } of units.values()) for (const unit of certified.keys()) disputed.delete(unit)
+  const all: WindowState[] = [...units].map(([window, { certified, disputed }]) => ({
+    ...{ window, certified, settled: null, disputed, complete: certified.size === unitsPerWindow },
+  }))
+  for (const settled of history.values()) {
+    all.push({ window: settled.window, certified: NONE, settled, disputed: NOWHERE, complete: true })
+  }
+  const windows = new Map(all.sort((a, b) => (a.window < b.window ? -1 : 1)).map((state) => [state.window, state]))
+  const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
+  return {
+    genesis,
+    registered,
+    nodes,
+    heartbeats,
+    witnesses,
+    draws,
+    witnessed,
+    equivocations,
+    sealed,
+    windows,
+    evidence,
+    settlements,
+    convictions,
+    refused: refusedIn(dealt, evidence, settlements, history),
+    wants: wantsIn(settlements.values(), (node) => [...registered.get(node)!.keys()].some((a) => convicted.has(a))),
+    accounts: accountsOf(genesis, { draws, nodes, registered }, windows.values(), convicted, asOf(genesis, draws)),
+    frontier: frontierOf(genesis, complete),
+  }
+}
+
+/** What is known without windows that do not stand any more. Whoever was convicted in them stays so. */
+function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history: History): [Knowledge, History] {
+  const standing = new Map(history)
+  for (const { window } of fallen) standing.delete(window)
+  return [
+    {
+      leaves: (cid) => knowledge.leaves(cid),
+      truth: (leaf) => knowledge.truth(leaf),
+      convictions: [...knowledge.convictions, ...fallen.flatMap(({ convictions }) => convictions)],
+    },
+    standing,
+  ]
+}
+
+/**
+ * The results that agree, N or more, one of them at least of an account that is not convicted; null when there is none. Where an audit
+ * stands for the others, neither the one nor all of the auditors may be convicted.
+ */
+function certifying(
+  { results, auditors }: Settlement,
+  isConvicted: (node: string) => boolean,
+): readonly Reveal[] | null {
+  if (auditors.length > 0 && auditors.every(isConvicted)) return null
+  return results.every(({ node }) => isConvicted(node)) ? null : results
+}
+
+function wantsIn(settlements: Iterable<Settlement>, isBanned: (node: string) => boolean): State['wants'] {
+  const leaves = new Set<string>()
+  const truths: WantedLeaf[] = []
+  for (const { wants } of settlements) {
+    for (const cid of wants.leaves) leaves.add(cid)
+    // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
+    for (const leaf of wants.truths) {
+      if (leaf.claimants === null || !leaf.claimants.every(isBanned)) truths.push(leaf)
+    }
+  }
+  return { leaves: [...leaves], truths }
+}
+
+/** Counts why answers do not count. What is said about a deal that is not known yet waits. */
+function refusedIn(
+  dealt: readonly DealtDraw[],
+  evidence: Evidence,
+  settlements: ReadonlyMap<string, Settlement>,
+  history: History,
+): State['refused'] {
+  const refused: Partial<Record<Refusal, number>> = {}
+  const add = (reason: Refusal, n = 1) => {
+    refused[reason] = (refused[reason] ?? 0) + n
+  }
+  for (const settlement of settlements.values()) for (const reason of settlement.refused.values()) add(reason)
+  const epochs = new Set(dealt.map(({ draw }) => draw.body.epoch))
+  for (const [key, { reveals }] of evidence.units) {
+    if (settlements.has(key)) continue
+    const [epoch, window] = key.split('/') as [string, string]
+    if (epochs.has(Number(epoch)) && !history.has(BigInt(window))) add('not-assigned', reveals.size)
+  }
+  return refused
+}

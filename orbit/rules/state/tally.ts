@@ -1,0 +1,112 @@
+/** What each account has done, added up from certified units alone (levels.ts, allowance.ts). */
+import { deadlineRound, seedRound } from '../deal/assignment.ts'
+import { accountAt } from '../deal/canonical-draws.ts'
+import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
+import { registrationsByAccount } from '../membership/owners.ts'
+import type { Genesis } from '../network/genesis.ts'
+import type { CertifiedUnit, State, WindowState } from './state.ts'
+
+export interface AccountState {
+  readonly account: string
+  readonly name: string
+  /** All that it has registered, also those that rosters name for another that was first. */
+  readonly nodes: readonly string[]
+  /** Units certified with a result of this account. */
+  readonly units: number
+  readonly hardNumbers: number
+  /** R(e) of its newest certified unit. */
+  readonly dealtAt: number | null
+  /** The most of its certified units that one epoch dealt, in the rounds that the genesis remembers (allowance.ts). */
+  readonly best: number
+  /** Likewise, of epochs whose deadline is over, and not about to be forgotten: what everybody knows. */
+  readonly bestOfOld: number
+  readonly level: Level
+}
+
+/** Whose the results of a unit are, one each: a deal, and with it the roster that says so, does not change. */
+const signers = new WeakMap<CertifiedUnit['results'], readonly string[]>()
+
+function signersOf(state: Pick<State, 'draws' | 'nodes'>, { assignment, results }: CertifiedUnit): readonly string[] {
+  const known = signers.get(results)
+  if (known) return known
+  const accounts = results.map(({ node }) => accountAt(state, assignment.epoch, node)!)
+  signers.set(results, accounts)
+  return accounts
+}
+
+/**
+ * @param windows   all that are known, settled or not
+ * @param convicted accounts
+ * @param now       the newest R(e) that a dealt draw proves
+ * @returns by certified units, most first
+ */
+export function accountsOf(
+  genesis: Genesis,
+  state: Pick<State, 'draws' | 'nodes' | 'registered'>,
+  windows: Iterable<WindowState>,
+  convicted: ReadonlySet<string>,
+  now: number,
+): AccountState[] {
+  const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] }>()
+  for (const [account, registrations] of registrationsByAccount(state.registered)) {
+    registrations.sort((a, b) => (a.node < b.node ? -1 : 1))
+    accounts.set(account, {
+      account,
+      name: registrations[0]!.name,
+      nodes: registrations.map(({ node }) => node),
+      units: 0,
+      hardNumbers: 0,
+      dealtAt: null,
+      best: 0,
+      bestOfOld: 0,
+      level: 'UNTRUSTED',
+    })
+  }
+  const { allowance, deadlineRounds } = genesis.body
+  const remembered = now - allowance.rounds
+  const byEpoch = new Map<string, Map<number, number>>()
+  const count = (key: string, epoch: number, units: number) => {
+    if (seedRound(genesis, epoch) <= remembered) return
+    const of = byEpoch.get(key) ?? new Map<number, number>()
+    byEpoch.set(key, of.set(epoch, (of.get(epoch) ?? 0) + units))
+  }
+  for (const { certified, settled } of windows) {
+    for (const [key, { units, hardNumbers, dealtAt, epochs }] of settled?.credits ?? []) {
+      const account = accounts.get(key)
+      if (!account) continue
+      account.units += units
+      account.hardNumbers += hardNumbers
+      account.dealtAt = Math.max(account.dealtAt ?? 0, dealtAt)
+      if (dealtAt > remembered) for (const [epoch, n] of epochs) count(key, epoch, n)
+    }
+    for (const unit of certified.values()) {
+      const { epoch } = unit.assignment
+      const round = seedRound(genesis, epoch)
+      for (const key of signersOf(state, unit)) {
+        const account = accounts.get(key)
+        if (!account) continue
+        account.units++
+        account.hardNumbers += unit.results[0]!.item.result.count
+        account.dealtAt = Math.max(account.dealtAt ?? 0, round)
+        count(key, epoch, 1)
+      }
+    }
+  }
+  for (const account of accounts.values()) {
+    for (const [epoch, n] of byEpoch.get(account.account) ?? []) {
+      account.best = Math.max(account.best, n)
+      // Nor what is about to be forgotten, as somebody may be an epoch ahead.
+      const isOld = deadlineRound(genesis, epoch) <= now && seedRound(genesis, epoch) > remembered + deadlineRounds
+      if (isOld) account.bestOfOld = Math.max(account.bestOfOld, n)
+    }
+    const idle = now - (account.dealtAt ?? now)
+    account.level = convicted.has(account.account) ? 'BANNED' : levelOf(genesis, account.units, idle)
+  }
+  return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
+}
+
+/** The lowest level among accounts. */
+export function levelAmong({ accounts }: State, keys: readonly string[]): Level {
+  const found = accounts.filter(({ account }) => keys.includes(account)).map(({ level }) => level)
+  return LEVELS[Math.min(...found.map((level) => LEVELS.indexOf(level)))] ?? 'UNTRUSTED'
+}

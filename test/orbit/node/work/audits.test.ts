@@ -1,0 +1,91 @@
+/** A node's audits: what it could not do it does later, and nobody is drawn to audit what he signed. */
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { cpuEngine } from '../../../../kernels/cpu.ts'
+import type { Engine } from '../../../../kernels/unit.ts'
+import { Audits } from '../../../../orbit/node/work/audits.ts'
+import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
+import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
+import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
+import { beaconAt, Party } from '../../rules/party.ts'
+
+setDefaultTimeout(300_000)
+
+const { signal } = new AbortController()
+
+/** Everybody who has no result in a unit audits it. The claims are made up (party.ts), so who computes a leaf denies them. */
+function auditing(node: (party: Party, unit: Assignment) => string) {
+  const party = new Party({ accounts: 6, changes: { audit: { leaves: 2, auditors: 16, adaptive: false } } })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.answer(unit, unit.quorum)
+  const published: AuditBody['claims'] = []
+  const machine = { leaves: null as Uint8Array | null, engine: () => cpuEngine(party.genesis.partition, 1) as Engine }
+  const audits = new Audits({
+    node: node(party, unit),
+    openEngine: () => machine.engine(),
+    beacon: async (round) => ({ round, signature: beaconAt(round), randomness: randomnessOf(beaconAt(round)) }),
+    leaves: async () => machine.leaves,
+    publish: async (claims) => void published.push(...claims),
+  })
+  const records = party.blocks.get(party.result(unit, party.claim(unit)).leaves)!
+  audits.hear(party.state(), 8)
+  return {
+    party,
+    unit,
+    records,
+    published,
+    machine,
+    audits,
+    at: (round: number) => audits.run(party.state(), round, signal),
+  }
+}
+const auditor = (_: Party, { reserve }: Assignment) => reserve[0]!
+
+test('leaves that can not be had are asked for again, and audited when they can', async () => {
+  const { unit, records, published, machine, at } = auditing(auditor)
+  await at(10)
+  await at(13)
+  expect(published).toEqual([])
+  machine.leaves = records
+  await at(16)
+  expect(published.map(([epoch, , index]) => [epoch, index])).toEqual([
+    [2, unit.unit],
+    [2, unit.unit],
+  ])
+  await at(19)
+  expect(published).toHaveLength(2)
+})
+
+test('whoever hides his leaves is audited all the same: a deadline after the draw of the audit what was found is said', async () => {
+  const { party, published, at } = auditing(auditor)
+  const { deadlineRounds } = party.genesis.body
+  await at(8 + deadlineRounds)
+  expect(published).toEqual([])
+  await at(10 + deadlineRounds)
+  expect(published).toHaveLength(2)
+})
+
+test('an engine that fails costs a retry, not the audit', async () => {
+  const { party, records, published, machine, at } = auditing(auditor)
+  machine.leaves = records
+  machine.engine = () => {
+    const engine = cpuEngine(party.genesis.partition, 1)
+    return { ...engine, close: () => engine.close(), verifyLeaf: () => Promise.reject(new Error('the device is lost')) }
+  }
+  await expect(at(10)).rejects.toThrow('the device is lost')
+  machine.engine = () => cpuEngine(party.genesis.partition, 1)
+  await at(13)
+  expect(published).toHaveLength(2)
+})
+
+test('who gives his node to another account is not drawn to audit his own result', async () => {
+  const own = auditing((_, { quorum }) => quorum[0]!)
+  own.machine.leaves = own.records
+  for (const node of own.unit.quorum) own.party.move(node, crypto.getRandomValues(new Uint8Array(32)))
+  await own.at(10)
+  expect(own.published).toEqual([])
+  const other = auditing(auditor)
+  other.machine.leaves = other.records
+  for (const node of other.unit.quorum) other.party.move(node, crypto.getRandomValues(new Uint8Array(32)))
+  await other.at(10)
+  expect(other.published).toHaveLength(2)
+})

@@ -1,0 +1,332 @@
+/** Ways to get a lie certified, to void what is honest, or to make nodes disagree, and what becomes of them. */
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import * as dagJson from '@ipld/dag-json'
+import { CID } from 'multiformats/cid'
+import { cpuEngine } from '../../../../kernels/cpu.ts'
+import { Learning } from '../../../../orbit/node/replica/knowledge.ts'
+import { open, publicKeyOf, sign } from '../../../../orbit/rules/base/statement.ts'
+import type { CertificateFile } from '../../../../orbit/rules/certificate/format.ts'
+import { readCertificate, settledBy } from '../../../../orbit/rules/certificate/read.ts'
+import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
+import { type Assignment, deadlineRound } from '../../../../orbit/rules/deal/assignment.ts'
+import { lastRound } from '../../../../orbit/rules/deal/seats.ts'
+import { trustedAt } from '../../../../orbit/rules/draw/seal.ts'
+import { admit } from '../../../../orbit/rules/message/admit.ts'
+import { type DrawBody, documentKey, drawBody, registrationBody } from '../../../../orbit/rules/message/bodies.ts'
+import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
+import { missBalance } from '../../../../orbit/rules/state/duties.ts'
+import { verify } from '../../../verifier/verify.mjs'
+import { Party } from '../party.ts'
+
+setDefaultTimeout(300_000)
+
+const window = 1n << 43n
+const others = (commits: readonly string[], own: string) => new Map([[0, commits.filter((cid) => cid !== own)]])
+type Three = [string, string, string]
+
+/** Two of the quorum and one of the reserve agree on a lie and cite each other, not the honest third. */
+function leftOut(round: number) {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const [honest, ...liars] = unit.quorum as Three
+  const gang = [...liars, unit.reserve[0]!]
+  const lie = party.result(unit, party.claim(unit, 1))
+  const own = party.commit(honest, [party.result(unit, party.claim(unit))], 7)
+  const theirs = gang.map((node) => party.commit(node, [lie], round))
+  for (const [i, node] of gang.entries()) party.reveal(node, theirs[i]!, others(theirs, theirs[i]!), round + 1)
+  party.reveal(honest, own, others([own, ...theirs], own), round + 1)
+  return { party, unit, honest, gang }
+}
+
+test('an honest result that liars do not cite holds their lie up, and the leaf where they part convicts them', () => {
+  const { party, unit, honest, gang } = leftOut(deadlineRound(new Party({ accounts: 3 }).genesis, 2))
+  const open = party.settlement(unit, false)!
+  expect([open.status, open.wants.leaves.length > 0]).toEqual(['certified', true])
+  // Its leaves are here: until the leaf where they part is computed, nothing is certified.
+  const disputed = party.settlement(unit)!
+  expect([disputed.status, disputed.refused.get(honest)]).toEqual(['disputed', 'not-cited'])
+  expect(disputed.wants.truths.map(({ leaf }) => leaf)).toEqual([2])
+  party.learn(unit, 2)
+  const state = party.state()
+  expect(state.windows.get(unit.window)!.certified.size).toBe(0)
+  expect(state.convictions.map(({ node }) => node).sort()).toEqual([...gang].sort())
+})
+
+test('a file that leaves an honest result out holds, and both verifiers say where somebody is missing', () => {
+  const party = new Party({ accounts: 20, partition: { units: 1 } })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const [honest, ...liars] = unit.quorum as Three
+  const gang = [...liars, unit.reserve[0]!]
+  const lie = party.result(unit, party.claim(unit, 1))
+  const late = deadlineRound(party.genesis, 2)
+  const theirs = gang.map((node) => party.commit(node, [lie], late))
+  for (const [i, node] of gang.entries()) party.reveal(node, theirs[i]!, others(theirs, theirs[i]!), late + 1)
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string) => party.registration(node),
+  }
+  const file = writeCertificate(party.state(), window, sources)
+  expect(readCertificate(file).units.get(0)!.silent).toEqual([honest])
+  expect(verify(file).silent).toEqual([0])
+})
+
+test('nobody who was not called gives a seat away', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.decline(unit.reserve[5]!, unit)
+  party.answer(unit, [...unit.quorum.slice(0, 2), unit.reserve[0]!])
+  expect(party.settlement(unit)!.refused.get(unit.reserve[0]!)).toBe('not-assigned')
+  party.decline(unit.quorum[2]!, unit)
+  expect(party.settlement(unit)!.status).toBe('certified')
+})
+
+test('who copies a result that was left out, and lies, convicts himself and holds nothing up', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.answer(unit, unit.quorum)
+  const late = deadlineRound(party.genesis, 2)
+  const spoiler = unit.reserve[0]!
+  const own = party.commit(spoiler, [party.result(unit, party.claim(unit, 1))], late)
+  const cites = party.documents.results.length
+  expect(cites).toBeGreaterThan(0)
+  party.reveal(spoiler, own, new Map([[0, []]]), lastRound(party.genesis, 2))
+  party.learn(unit, 2)
+  const state = party.state()
+  expect(state.windows.get(unit.window)!.certified.size).toBe(1)
+  expect(state.convictions.map(({ node }) => node)).toEqual([spoiler])
+})
+
+test('after the last round nobody takes a seat, and nobody loses what is his', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const [a, b, c] = unit.quorum as Three
+  const [replacement, late] = [unit.reserve[0]!, unit.reserve[4]!]
+  party.answer(unit, [a, b, replacement], [], deadlineRound(party.genesis, 2))
+  const unitsOf = (node: string) =>
+    party.state().accounts.find(({ account }) => account === party.member(node).account)!.units
+  expect([a, b, replacement].map(unitsOf)).toEqual([1, 1, 1])
+  const over = lastRound(party.genesis, 2)
+  for (const round of [over, over + 300]) {
+    const commits = [c, late].map((node) => party.commit(node, [party.result(unit, party.claim(unit))], round))
+    for (const [i, node] of [c, late].entries()) party.reveal(node, commits[i]!, others(commits, commits[i]!), round)
+    expect([a, b, replacement].map(unitsOf)).toEqual([1, 1, 1])
+  }
+})
+
+test('a result that is not what was certified is no work done, though its leaves are hidden', () => {
+  const party = new Party({ accounts: 20 })
+  const units = party.deal(2, 4)
+  const liar = units[0]!.quorum[0]!
+  let lies = 0
+  for (const unit of units) {
+    if (!unit.quorum.includes(liar)) {
+      party.answer(unit, unit.quorum)
+      continue
+    }
+    lies++
+    const nodes = [...unit.quorum, ...unit.reserve.slice(0, 2)]
+    const commits = nodes.map((node) => {
+      const lie = node === liar
+      return party.commit(node, [party.result(unit, party.claim(unit, lie ? 7 : 0), !lie)], 8)
+    })
+    for (const [i, node] of nodes.entries()) party.reveal(node, commits[i]!, others(commits, commits[i]!), 9)
+  }
+  const state = party.state()
+  expect(state.windows.get(window)!.certified.size).toBe(4)
+  expect(missBalance(state, 9).get(party.member(liar).account)).toBe(lies)
+})
+
+test('a trusted account that shows a lie and hides its leaves is not trusted on', () => {
+  const trust = { verified: 1, trusted: 1, elite: 100, idleRounds: 1000 }
+  const party = new Party({ accounts: 8, changes: { trust, audit: { leaves: 2, auditors: 2, adaptive: true } } })
+  party.answerAll(party.deal(2, 8))
+  const before = trustedAt(party.state())
+  expect(before.length).toBeGreaterThan(3)
+  const [unit] = party.deal(4, 1, { from: 8, trusted: before }) as [Assignment]
+  const [one] = unit.quorum as Three
+  const lie = party.commit(one, [party.result(unit, party.claim(unit, 1), false)], 12)
+  party.reveal(one, lie, new Map([[0, []]]), 12)
+  expect(trustedAt(party.state())).toEqual(before)
+  // The audit does not certify it, so the others are called.
+  const called = unit.reserve.slice(0, 3)
+  party.answer(unit, called, [], deadlineRound(party.genesis, 4))
+  party.learn(unit, 2)
+  const state = party.state()
+  const { status, results } = party.settlement(unit)!
+  expect([status, state.convictions.length, results.map(({ node }) => node)]).toEqual(['certified', 0, called])
+  expect(trustedAt(state)).not.toContain(party.member(one).account)
+  expect(missBalance(state, 13).get(party.member(one).account)).toBe(1)
+})
+
+test('a claim about a leaf that is none keeps nobody from looking into the others', async () => {
+  const party = new Party({ accounts: 20 })
+  const [unit, lied] = party.deal(2, 2) as [Assignment, Assignment]
+  party.answer(unit, unit.quorum)
+  party.answer(lied, lied.quorum, [1, 1, 1])
+  const seated = [...unit.quorum, ...lied.quorum]
+  const [troll, honest] = party.members.map(({ node }) => node).filter((node) => !seated.includes(node)) as Three
+  party.audit(troll, [[2, `${unit.window}`, unit.unit, 60000, new Uint8Array(64)]])
+  const truth = party.blocks.get(party.result(lied, party.claim(lied)).leaves)!
+  party.audit(honest, [[2, `${lied.window}`, lied.unit, 2, truth.slice(128, 192)]])
+  const state = party.state()
+  expect(state.wants.truths.map(({ unit: of, leaf }) => [of, leaf])).toEqual([[lied.unit, 2]])
+  const kv = { put: async () => {}, entries: async () => [] }
+  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  expect(await learning.learn(state, new AbortController().signal)).toBe(true)
+  expect(learning.truth({ window, unit: lied.unit, leaf: 2 })).toHaveLength(64)
+})
+
+test('leaves have one name: a block that a result names by another codec, or with stray bits, is refused', () => {
+  const party = new Party({ accounts: 12 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  const good = party.result(unit, party.claim(unit))
+  const node = unit.quorum[0]!
+  const admitted = (leaves: string) => {
+    const commit = party.commit(node, [{ ...good, leaves }], 7)
+    party.reveal(node, commit, new Map([[0, []]]), 8)
+    const document = party.documents.results.splice(-2)[1] as { statement: Uint8Array }
+    return admit(party.genesis, 'results-0', node, documentKey.reveal(node, 2, 0, document.statement), document)
+  }
+  expect(admitted(good.leaves)).toBeNull()
+  const { multihash } = CID.parse(good.leaves)
+  expect(admitted(CID.createV1(0x71, multihash).toString())).toContain('must be the CID of a raw block')
+  const digits = 'abcdefghijklmnopqrstuvwxyz234567'
+  const stray = good.leaves.slice(0, -1) + digits[digits.indexOf(good.leaves.at(-1)!) + 1]
+  expect(admitted(stray)).toContain('must be the CID of a raw block')
+})
+
+test('a leaf that can not be computed keeps nobody from learning the others', async () => {
+  const party = new Party({ accounts: 3 })
+  const kv = { put: async () => {}, entries: async () => [] }
+  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  const leafOf = (leaf: number) => ({ window, unit: 0, leaf, claimants: null })
+  const wanting = { wants: { leaves: [], truths: [leafOf(60_000), leafOf(1)] } } as never
+  const { signal } = new AbortController()
+  expect(await learning.learn(wanting, signal)).toBe(true)
+  expect(learning.truth(leafOf(1))).toHaveLength(64)
+  // What failed waits, so the next look at it finds nothing new.
+  expect(await learning.learn(wanting, signal)).toBe(false)
+})
+
+test('a draw for a past epoch, witnessed by the few on its own roster, takes the place of none', () => {
+  const party = new Party({ accounts: 20 })
+  const [unit] = party.deal(2, 1) as [Assignment]
+  party.answer(unit, unit.quorum)
+  const gang = party.members.slice(0, 3)
+  const roster = gang.map(({ node, account }) => ({ node, account, capacity: 1 }))
+  roster.sort((a, b) => (a.node < b.node ? -1 : 1))
+  const honest = (party.documents.draws[0] as { statement: Uint8Array }).statement
+  const { body } = open(honest, drawBody, 'the draw')
+  // Ground until it comes first among equals.
+  let forged: Uint8Array
+  let nonce = 0
+  do {
+    const draw: DrawBody = { ...body, roster, pool: [{ span: 0, heads: [`x${nonce++}`] }] }
+    forged = sign(draw, gang[0]!.nodeSecret).bytes
+  } while (Buffer.compare(forged, honest) >= 0)
+  party.documents.draws.push({ statement: forged })
+  for (const { node } of gang) party.beat(node, 6, { witnessed: [{ epoch: 2, draw: cidOf(forged).toString() }] })
+  const state = party.state()
+  expect(state.equivocations).toHaveLength(1)
+  expect(state.draws.get(2)!.cid).toBe(cidOf(honest).toString())
+  expect(state.windows.get(window)!.certified.size).toBe(1)
+})
+
+test('two heartbeats that a node signed for one round count alike whatever came first', () => {
+  const party = new Party({ accounts: 20 })
+  party.answerAll(party.deal(2, 4))
+  const { cid } = party.state().draws.get(2)!
+  for (const { node } of party.members) party.beat(node, 6, { capacity: 9, witnessed: [{ epoch: 2, draw: cid }] })
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string) => party.registration(node),
+  }
+  const written = () => Buffer.from(writeCertificate(party.state(), window, sources)).toString()
+  const [certificate, heartbeats] = [written(), party.state().heartbeats]
+  party.documents.pool.reverse()
+  expect(written()).toBe(certificate)
+  expect(party.state().heartbeats).toEqual(heartbeats)
+})
+
+test('a node that lets another account take it for its own shifts no blame, and undoes no witness and no certificate', () => {
+  const party = new Party({ accounts: 5 })
+  const units = party.deal(2, 4)
+  const [lied, ...rest] = units as [Assignment, ...Assignment[]]
+  const [liar] = lied.quorum as Three
+  party.answerAll(rest)
+  party.answer(lied, lied.quorum, [1, 0, 0])
+  party.answer(lied, lied.reserve.slice(0, 2), [0, 0], 20)
+  party.learn(lied, 2)
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string, account: string) => party.registration(node, account),
+  }
+  const convictedIn = () => party.state().convictions.map(({ account }) => account)
+  const written = () => Buffer.from(writeCertificate(party.state(), window, sources)).toString()
+  const certificate = written()
+  expect(convictedIn()).toEqual([party.member(liar).account])
+
+  // To an account of a lower key, and with the same old round, so that it comes first.
+  const accountOf = new Map(party.members.map(({ node, account }) => [node, account]))
+  const convicted = accountOf.get(liar)!
+  for (const [node, account] of accountOf) {
+    let secret: Uint8Array
+    do secret = crypto.getRandomValues(new Uint8Array(32))
+    while (publicKeyOf(secret) >= account)
+    party.move(node, secret)
+  }
+  const state = party.state()
+  for (const [node, account] of accountOf) expect(state.nodes.get(node)!.account).not.toBe(account)
+  expect(convictedIn()).toEqual([convicted])
+  expect(state.windows.get(window)!.complete).toBe(true)
+  expect(written()).toBe(certificate)
+  expect(readCertificate(Buffer.from(certificate)).units.size).toBe(4)
+})
+
+test('a node that changes hands between two draws of a window does not keep its certificate from being written', () => {
+  const party = new Party({ accounts: 5 })
+  const [lied, honest] = party.deal(2, 2) as [Assignment, Assignment]
+  const [liar] = lied.quorum as Three
+  party.answer(lied, lied.quorum, [1, 0, 0])
+  party.answer(lied, lied.reserve.slice(0, 2), [0, 0], 20)
+  party.learn(lied, 2)
+  party.answerAll([honest])
+  const before = party.member(liar).account
+  for (const { node } of [...party.members]) party.move(node, crypto.getRandomValues(new Uint8Array(32)))
+  party.answerAll(party.deal(40, 2, { from: 2 }))
+  const sources = {
+    leaves: (name: string) => party.blocks.get(name),
+    registration: (node: string, account: string) => party.registration(node, account),
+  }
+  const file = writeCertificate(party.state(), window, sources)
+  const read = readCertificate(file)
+  expect(read.units.size).toBe(4)
+  expect(read.units.get(lied.unit)!.wrong.map(({ account }) => account)).toEqual([before])
+  expect(read.units.get(lied.unit)!.accounts.some((account) => party.members.some((m) => m.account === account))).toBe(
+    false,
+  )
+  expect(read.units.get(3)!.accounts.every((account) => party.members.some((m) => m.account === account))).toBe(true)
+  expect(settledBy(read).credits.has(before)).toBe(false)
+  expect(verify(file).units).toBe(4)
+  // A registration that nothing rests on changes nothing, also of a node that is in it.
+  party.move(liar, crypto.getRandomValues(new Uint8Array(32)))
+  const content = dagJson.decode<CertificateFile>(file)
+  const key = ({ registration }: { registration: Uint8Array }) => {
+    const { node, account } = open(registration, registrationBody, 'it').body
+    return `${node} ${account}`
+  }
+  const registrations = [...content.registrations, party.registration(liar)].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+  const padded = dagJson.encode({ ...content, registrations })
+  const { accounts, units } = readCertificate(padded)
+  expect(accounts).toEqual(read.accounts)
+  expect([...units.values()].map((unit) => unit.accounts)).toEqual(
+    [...read.units.values()].map((unit) => unit.accounts),
+  )
+  expect(settledBy(readCertificate(padded))).toEqual(settledBy(read))
+  expect(verify(padded)).toEqual(verify(file))
+  for (let i = 0; i < content.registrations.length; i++) {
+    const lacking = dagJson.encode({ ...content, registrations: content.registrations.toSpliced(i, 1) })
+    expect(() => readCertificate(lacking)).toThrow()
+    expect(() => verify(lacking)).toThrow()
+  }
+})
