@@ -1,5 +1,5 @@
 /** What a running node tells whoever started it: the command line prints it, tests wait for it. */
-import type { Assignment } from '../rules/deal/assignment.ts'
+import type { Assignment } from '../rules/message/unit.ts'
 
 export interface ServiceEvents {
   /** A beacon round came out. */

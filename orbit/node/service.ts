@@ -5,23 +5,20 @@
  * is over (settling.ts). What a unit's result is, is
  * the worker's affair (worker.ts).
  */
+
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
+import { rawCid } from '../rules/base/cid.ts'
 import { publicKeyOf, sign } from '../rules/base/statement.ts'
 import type { CertificateSources } from '../rules/certificate/write.ts'
-import type { Assignment } from '../rules/deal/assignment.ts'
 import { isWitnessed } from '../rules/deal/witness.ts'
-import {
-  type DeclineBody,
-  databaseName,
-  documentKey,
-  type ResultBody,
-  registrationDocument,
-  spanOf,
-} from '../rules/message/bodies.ts'
+import type { DeclineBody, ResultBody } from '../rules/message/bodies.ts'
+import { databaseName, documentKey, registrationDocument, spanOf } from '../rules/message/documents.ts'
+import type { Assignment } from '../rules/message/unit.ts'
 import { roundAt } from '../rules/network/beacon.ts'
-import { type Genesis, rawCid } from '../rules/network/genesis.ts'
+import type { Genesis } from '../rules/network/genesis.ts'
+import { epochAt } from '../rules/network/schedule.ts'
 import { duties } from '../rules/state/duties.ts'
 import { encodeSettled } from '../rules/state/settled-window.ts'
 import type { State } from '../rules/state/state.ts'
@@ -289,7 +286,7 @@ export class Service {
   private audit(round: number): void {
     if (this.presence.capacity === 0) return
     this.audits.hear(this.state(), round)
-    const epoch = Math.floor(round / this.genesis.body.epoch.rounds)
+    const epoch = epochAt(this.genesis, round)
     if (this.auditing.busy || this.auditedIn === epoch) return
     this.auditedIn = epoch
     void this.auditing.run()

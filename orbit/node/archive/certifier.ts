@@ -1,6 +1,7 @@
 /** Writes the certificate of each window that is certified, beside everything else a node does. */
 import { CID } from 'multiformats/cid'
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
 import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
 import { type CertificateSources, leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
 import { resultKey } from '../../rules/message/bodies.ts'

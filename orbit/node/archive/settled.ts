@@ -4,18 +4,14 @@ import { dirname, join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Engine } from '../../../kernels/unit.ts'
-import { openAnswer } from '../../rules/answer/commit-reveal.ts'
 import { open } from '../../rules/base/statement.ts'
 import { equivocationsIn } from '../../rules/deal/coordinators.ts'
-import { beaconDocument, drawBody, statementDocument } from '../../rules/message/bodies.ts'
+import { openAnswer } from '../../rules/message/answers.ts'
+import { drawBody } from '../../rules/message/bodies.ts'
+import { beaconDocument, statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import {
-  decodeSettled,
-  encodeSettled,
-  isOver,
-  type SettledWindow,
-  settledAfter,
-} from '../../rules/state/settled-window.ts'
+import { settledAfter } from '../../rules/network/schedule.ts'
+import { decodeSettled, encodeSettled, isOver, type SettledWindow } from '../../rules/state/settled-window.ts'
 import { type State, summaryOf } from '../../rules/state/state.ts'
 import { certificatePath, readCertificateFile } from '../home/certificate-files.ts'
 import type { Home } from '../home/home.ts'

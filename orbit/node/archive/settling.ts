@@ -4,12 +4,14 @@
  * deals that came to nothing, are deleted. What is over and not here is asked of peers (settled-exchange.ts). And a settled
  * window that does not stand any more, since the accounts behind one of its units were all convicted, is given up.
  */
+
 import { existsSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt } from '../../rules/network/schedule.ts'
 import {
   encodeSettled,
   type SettledConviction,
@@ -145,7 +147,7 @@ export class Settling {
     if (waiting.length === 0) return
     let newest = 0
     for (const window of waiting) newest = Math.max(newest, ledger.history.get(window)?.dealtAt ?? 0)
-    const known = ledger.publishedUpTo(newest / genesis.body.epoch.rounds)
+    const known = ledger.publishedUpTo(epochAt(genesis, newest))
     this.inVain = known > this.drawsKnown ? 0 : this.inVain + 1
     this.drawsKnown = known
     if (this.inVain < TRIES) return

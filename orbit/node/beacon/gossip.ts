@@ -5,7 +5,7 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
-import { field } from '../../rules/base/statement.ts'
+import { field } from '../../rules/base/fields.ts'
 import type { Topic } from '../plumbing.ts'
 import type { BeaconRound, BeaconSource } from './choose.ts'
 

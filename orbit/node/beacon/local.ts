@@ -3,7 +3,7 @@
  * another, so one that was missed while it was off is signed when it is asked for. It signs none before its time.
  */
 
-import { equalBytes } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
 import { type BeaconRound, type ChainInfo, localChain, roundAt, signRound, timeOf } from '../../rules/network/beacon.ts'
 import { sleepUntil } from '../async/sleep.ts'
 import type { BeaconSource } from './choose.ts'

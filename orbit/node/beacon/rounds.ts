@@ -4,7 +4,8 @@
  * refused without another check.
  */
 
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
 import { type BeaconRound, type ChainInfo, randomnessOf, verifyRound } from '../../rules/network/beacon.ts'
 
 /** About 200 bytes each. */

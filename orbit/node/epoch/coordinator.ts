@@ -5,11 +5,11 @@
  */
 
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
 import { mayStepIn } from '../../rules/deal/coordinators.ts'
-import { nextDraw, nextEpoch } from '../../rules/draw/seal.ts'
-import { databaseName, documentKey } from '../../rules/message/bodies.ts'
+import { nextDraw } from '../../rules/draw/seal.ts'
+import { databaseName, documentKey } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { nextEpoch, seedRound } from '../../rules/network/schedule.ts'
 import type { BeaconRound, BeaconSource } from '../beacon/choose.ts'
 import { LastSealed } from '../home/last-sealed.ts'
 import type { Ledger } from '../replica/replica.ts'

@@ -4,16 +4,10 @@
  * the node was away.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { graceRounds } from '../../rules/deal/coordinators.ts'
-import {
-  type Arrival,
-  type Arrivals,
-  heardLate,
-  heardLive,
-  remembersArrivals,
-} from '../../rules/draw/registration-age.ts'
-import { openRegistration } from '../../rules/message/admit.ts'
+import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'
+import { openRegistration } from '../../rules/message/registration.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { graceRounds, remembersArrivals } from '../../rules/network/schedule.ts'
 import type { OrbitNode } from '../plumbing.ts'
 
 export const PREFIX = 'arrival/'

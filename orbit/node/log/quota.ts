@@ -7,7 +7,7 @@
  * writer is registered and has room, or until an entry of somebody who has builds on it and brings it along: so nodes
  * that have heard different things still come to the same log.
  */
-import { documentKey } from '../../rules/message/bodies.ts'
+import { documentKey } from '../../rules/message/documents.ts'
 import type { LogEntry } from './entry.ts'
 
 /** Who pays for entries of one database, for how many, and of what size. */

@@ -1,6 +1,6 @@
 /** The stored documents without starting a node: no network, nothing written. */
 import * as dagCbor from '@ipld/dag-cbor'
-import type { DatabaseKind } from '../../rules/message/bodies.ts'
+import type { DatabaseKind } from '../../rules/message/documents.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
 import { historyOf, SETTLED } from '../archive/settled.ts'
 import { KEPT_ROUND, keptRoundsOf } from '../epoch/draw-rounds.ts'

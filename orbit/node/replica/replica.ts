@@ -2,24 +2,22 @@
  * The documents of a network as this node has them, and the state that follows from them. The state is computed when
  * asked for and kept until a document changes.
  */
+
 import { classes } from '../../../kernels/partition.ts'
 import { open, type Statement } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
-import { type CitedPool, nextEpoch } from '../../rules/draw/seal.ts'
+import type { CitedPool } from '../../rules/draw/seal.ts'
 import { admit } from '../../rules/message/admit.ts'
+import { type DrawBody, drawBody, type HeartbeatBody, MAX_HEADS } from '../../rules/message/bodies.ts'
 import {
   type DatabaseKind,
-  type DrawBody,
   databaseName,
   documentKey,
-  drawBody,
-  type HeartbeatBody,
-  MAX_HEADS,
   spanOf,
   statementDocument,
-} from '../../rules/message/bodies.ts'
+} from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../../rules/quorum/settle.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
 import { type State, stateOf } from '../../rules/state/state.ts'
@@ -127,8 +125,7 @@ export class Ledger {
   }
 
   private spanAt(round: number): number {
-    const { rounds, perDatabase } = this.genesis.body.epoch
-    return spanOf(Math.floor(round / rounds), perDatabase)
+    return spanOf(epochAt(this.genesis, round), this.genesis.body.epoch.perDatabase)
   }
 
   /** Opens the pools and the results of now, and those that deals need which are not over: witnesses lie in the pools. */
@@ -231,8 +228,8 @@ export class Ledger {
 
   /** The spans of the pools that a draw sealed at `round` follows from: of now, and of just before if that is still fresh. */
   private citedSpans(round: number): number[] {
-    const { epoch, freshRounds } = this.genesis.body
-    const at = (r: number) => spanOf(Math.floor(Math.max(0, r) / epoch.rounds), epoch.perDatabase)
+    const { freshRounds } = this.genesis.body
+    const at = (r: number) => this.spanAt(Math.max(0, r))
     const seed = seedRound(this.genesis, nextEpoch(this.genesis, round))
     return at(seed - freshRounds) < at(round) ? [at(round) - 1, at(round)] : [at(round)]
   }

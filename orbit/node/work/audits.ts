@@ -8,16 +8,17 @@
  * an audit certify it says what it found, whatever that is, and without having seen the leaves; but only if the result
  * was here before the beacon round that drew them.
  */
+
 import { leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
-import { dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
-import { equalBytes } from '../../rules/base/statement.ts'
-import { type Assignment, deadlineRound, seedRound } from '../../rules/deal/assignment.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
-import { auditOf, certifyingEpoch } from '../../rules/quorum/audit.ts'
+import { type Assignment, dealtUnitKey } from '../../rules/message/unit.ts'
+import { certifyingEpoch, deadlineRound, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
+import { auditOf } from '../../rules/quorum/audit.ts'
 import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
 import type { CertifiedUnit, State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
@@ -60,7 +61,7 @@ export class Audits {
 
   /** Looks at what has come. @param round the newest beacon round */
   hear(state: State, round: number): void {
-    const next = Math.floor(round / state.genesis.body.epoch.rounds) + 1
+    const next = nextEpoch(state.genesis, round)
     for (const { certified } of state.windows.values()) {
       for (const unit of certified.values()) this.note(timesOf(unit), next)
     }

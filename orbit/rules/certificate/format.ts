@@ -41,8 +41,10 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
-import { equalBytes, field, RuleError } from '../base/statement.ts'
-import { registrationDocument } from '../message/bodies.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { field } from '../base/fields.ts'
+import { RuleError } from '../base/statement.ts'
+import { registrationDocument } from '../message/documents.ts'
 
 /** Of the file's format: what it holds, and by what rules it holds. */
 export const FORMAT_VERSION = 6

@@ -3,12 +3,17 @@
  * round is out.
  */
 
-import { compareBytes, equalBytes, open, RuleError, type Statement } from '../base/statement.ts'
+import { compareBytes, equalBytes } from '../base/bytes.ts'
+import { cidOf } from '../base/cid.ts'
+import { open, RuleError, type Statement } from '../base/statement.ts'
 import { isRegistered, type Registered } from '../membership/owners.ts'
-import { beaconDocument, type DrawBody, drawBody, statementDocument } from '../message/bodies.ts'
-import { cidOf, type Genesis } from '../network/genesis.ts'
+import { type DrawBody, drawBody } from '../message/bodies.ts'
+import { beaconDocument, statementDocument } from '../message/documents.ts'
+import type { Assignment } from '../message/unit.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { seedRound, witnessedBy } from '../network/schedule.ts'
 import type { State } from '../state/state.ts'
-import { type Assignment, assign, checkDraw, seedRound } from './assignment.ts'
+import { assign, checkDraw } from './assignment.ts'
 import { equivocationsIn, turnOf } from './coordinators.ts'
 import { accountsOn, isWitnessed, type Witnesses } from './witness.ts'
 
@@ -86,7 +91,7 @@ export const mayStand = (
   { genesis, witnessed }: Pick<State, 'genesis' | 'witnessed'>,
   { draw, cid }: DealtDraw,
   round: number,
-): boolean => witnessed.has(cid) || round <= seedRound(genesis, draw.body.epoch) + genesis.body.freshRounds
+): boolean => witnessed.has(cid) || round <= witnessedBy(genesis, draw.body.epoch)
 
 /** By draw, how many seats in quorums it gave each node. */
 const seatsGiven = new WeakMap<readonly Assignment[], ReadonlyMap<string, number>>()

@@ -31,7 +31,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { compareBytes } from '../base/statement.ts'
+import { compareBytes } from '../base/bytes.ts'
 import type { Level } from '../membership/levels.ts'
 import type { DrawBody } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -57,10 +57,6 @@ export interface Audit {
   /** Node keys. */
   readonly auditors: readonly string[]
 }
-
-/** The epoch whose R(a) draws the audit that certifies a unit of the deal of `epoch`, with its one result. */
-export const certifyingEpoch = ({ body }: Genesis, epoch: number): number =>
-  Math.ceil((2 * epoch * body.epoch.rounds + body.deadlineRounds) / (2 * body.epoch.rounds))
 
 /**
  * @param randomness 32 bytes: that of R(auditEpoch)

@@ -3,10 +3,10 @@
  * is complete: one is settled anew only when something has been said of it, or something that it hangs on is known.
  */
 
-import { dealtUnitKey, type LeafId, type UnitEvidence } from '../answer/commit-reveal.ts'
-import type { Evidence } from '../answer/evidence.ts'
-import type { Assignment } from '../deal/assignment.ts'
+import type { Evidence, UnitEvidence } from '../answer/evidence.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
+import type { Assignment } from '../message/unit.ts'
+import { dealtUnitKey, type LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import type { History } from '../state/settled-window.ts'
 import { type Knowledge, type Settlement, settle } from './settle.ts'

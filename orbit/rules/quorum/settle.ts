@@ -23,17 +23,17 @@
 import { leavesOf } from '../../../kernels/partition.ts'
 import { LEAF_BYTES } from '../../../kernels/result.ts'
 import { hear, type Refusal } from '../answer/admissible.ts'
-import type { LeafClaim, LeafId, Reveal, UnitEvidence } from '../answer/commit-reveal.ts'
+import type { UnitEvidence } from '../answer/evidence.ts'
 import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'
-import { equalBytes, RuleError } from '../base/statement.ts'
-import type { Assignment } from '../deal/assignment.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { RuleError } from '../base/statement.ts'
 import { MAX_ESCALATIONS, SEATS_AN_ESCALATION } from '../deal/seats.ts'
+import type { LeafClaim, Reveal } from '../message/answers.ts'
 import { type ResultBody, resultKey } from '../message/bodies.ts'
+import type { Assignment, LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import type { SettledConviction } from '../state/settled-window.ts'
 import { auditorsOf } from './certifying-audit.ts'
-
-export const leafKey = ({ window, unit, leaf }: LeafId): string => `${window}/${unit}/${leaf}`
 
 /** What a machine knows besides the documents: blocks that it has, leaves that it has computed, fraud proofs that hold. */
 export interface Knowledge {

@@ -5,15 +5,16 @@
  */
 
 import { hear } from '../answer/admissible.ts'
-import { type Commit, dealtUnitKey, type Reveal, type UnitEvidence } from '../answer/commit-reveal.ts'
-import { type Assignment, deadlineRound, seedRound, unitKey } from '../deal/assignment.ts'
+import type { UnitEvidence } from '../answer/evidence.ts'
 import { accountAt, mayStand } from '../deal/canonical-draws.ts'
-import { type Calls, commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from '../deal/seats.ts'
+import { type Calls, mayAnswer, SEATS_AN_ESCALATION } from '../deal/seats.ts'
 import { registrationsByAccount } from '../membership/owners.ts'
+import type { Commit, Reveal } from '../message/answers.ts'
 import { resultKey } from '../message/bodies.ts'
+import { type Assignment, dealtUnitKey, unitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { commitDeadline, deadlineRound, lastRound, seedRound, settledAfter } from '../network/schedule.ts'
 import { declinesOf } from '../quorum/settle.ts'
-import { settledAfter } from './settled-window.ts'
 import { isUnitCertified, type State } from './state.ts'
 
 const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }

@@ -1,9 +1,10 @@
 /** What each account has done, added up from certified units alone (levels.ts, allowance.ts). */
-import { deadlineRound, seedRound } from '../deal/assignment.ts'
+
 import { accountAt } from '../deal/canonical-draws.ts'
 import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
 import { registrationsByAccount } from '../membership/owners.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { deadlineRound, seedRound } from '../network/schedule.ts'
 import type { CertifiedUnit, State, WindowState } from './state.ts'
 
 export interface AccountState {

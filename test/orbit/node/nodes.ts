@@ -10,8 +10,8 @@ import type { Admit } from '../../../orbit/node/log/access.ts'
 import { nodeIdentity } from '../../../orbit/node/log/identity.ts'
 import { libp2pOptions } from '../../../orbit/node/p2p/libp2p.ts'
 import { type OrbitNode, openNode } from '../../../orbit/node/plumbing.ts'
+import { cidOf } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf } from '../../../orbit/rules/base/statement.ts'
-import { cidOf } from '../../../orbit/rules/network/genesis.ts'
 
 export const NETWORK = 'bafyreitestnetwork'
 export const GENESIS = dagCbor.encode({ name: 'a network for tests' })

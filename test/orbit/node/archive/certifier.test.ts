@@ -9,7 +9,7 @@ import { settleable } from '../../../../orbit/node/archive/settled.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
 import type { OrbitNode } from '../../../../orbit/node/plumbing.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
-import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-certifier-'))

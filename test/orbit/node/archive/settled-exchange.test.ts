@@ -17,13 +17,13 @@ import type { Ledger } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { readFraudProof, writeFraudProof } from '../../../../orbit/rules/certificate/fraud-proof.ts'
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
-import { documentKey } from '../../../../orbit/rules/message/bodies.ts'
+import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { localSecret } from '../../../../orbit/rules/network/beacon.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { NO_KNOWLEDGE } from '../../../../orbit/rules/quorum/settle.ts'
 import {
   type SettledConviction,
   type SettledWindow,
-  settledAfter,
   settledConviction,
 } from '../../../../orbit/rules/state/settled-window.ts'
 import { stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'

@@ -2,13 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { Level } from '../../../../orbit/rules/membership/levels.ts'
-import {
-  type AuditedUnit,
-  auditOf,
-  certifyingEpoch,
-  detectionChance,
-  passChance,
-} from '../../../../orbit/rules/quorum/audit.ts'
+import { certifyingEpoch } from '../../../../orbit/rules/network/schedule.ts'
+import { type AuditedUnit, auditOf, detectionChance, passChance } from '../../../../orbit/rules/quorum/audit.ts'
 import { Party } from '../party.ts'
 
 const { genesis, members } = new Party({ accounts: 12 })

@@ -3,8 +3,9 @@
  * and audits take that away as well.
  */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
+import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { auditOf, detectionChance } from '../../../../orbit/rules/quorum/audit.ts'
 import { revealable } from '../../../../orbit/rules/state/duties.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'

@@ -9,8 +9,9 @@ import { isOverAnswer, overDraws } from '../../../../orbit/node/archive/settled.
 import { readSnapshot, writeSnapshot } from '../../../../orbit/node/archive/snapshot.ts'
 import { readCertificate, settledBy } from '../../../../orbit/rules/certificate/read.ts'
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { NO_KNOWLEDGE } from '../../../../orbit/rules/quorum/settle.ts'
-import { decodeSettled, encodeSettled, falls, settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
+import { decodeSettled, encodeSettled, falls } from '../../../../orbit/rules/state/settled-window.ts'
 import { stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../party.ts'
 
