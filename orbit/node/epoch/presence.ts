@@ -9,7 +9,7 @@ import type { ConsentBody, HeartbeatBody, RegistrationBody } from '../../rules/m
 import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
 import { coreSecondsOf } from '../../rules/network/puzzle.ts'
 import { beatRounds, epochAt } from '../../rules/network/schedule.ts'
-import { missBalance } from '../../rules/state/duties.ts'
+import { missBalance } from '../../rules/state/misses.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound } from '../beacon/choose.ts'
 import type { Home } from '../home/home.ts'

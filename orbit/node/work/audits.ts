@@ -20,8 +20,9 @@ import { type Assignment, dealtUnitKey } from '../../rules/message/unit.ts'
 import { certifyingEpoch, deadlineRound, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
 import { auditOf } from '../../rules/quorum/audit.ts'
 import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
-import type { CertifiedUnit, State } from '../../rules/state/state.ts'
+import type { State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
+import type { CertifiedUnit } from '../../rules/state/windows.ts'
 import type { BeaconRound } from '../beacon/choose.ts'
 
 type Claims = AuditBody['claims']

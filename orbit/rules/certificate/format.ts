@@ -79,6 +79,13 @@ export const certificateFile = z.strictObject({
 })
 export type CertificateFile = z.infer<typeof certificateFile>
 
+/** What writing a certificate takes besides the state: blocks and documents that are kept elsewhere. */
+export interface CertificateSources {
+  /** The leaf records that a CID names, or undefined. */
+  leaves(cid: string): Uint8Array | undefined
+  registration(node: string, account: string): z.infer<typeof registrationDocument>
+}
+
 /** The codec of a file: a dag-json map begins with a brace, a dag-cbor map never does. */
 export const codecOf = (fileBytes: Uint8Array) => (fileBytes[0] === 0x7b ? dagJson : dagCbor)
 

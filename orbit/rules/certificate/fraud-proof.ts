@@ -36,7 +36,7 @@ import { dealtUnitKey } from '../message/unit.ts'
 import { type Genesis, readGenesis } from '../network/genesis.ts'
 import type { Conviction } from '../quorum/convictions.ts'
 import type { State } from '../state/state.ts'
-import type { CertificateSources } from './write.ts'
+import type { CertificateSources } from './format.ts'
 
 const shown = z.strictObject({
   reveal: field.blob,

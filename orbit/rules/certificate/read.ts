@@ -1,4 +1,5 @@
 /** Reading a certificate (format.ts): whether it holds, from its bytes alone, and what it says. */
+
 import { classes } from '../../../kernels/partition.ts'
 import { verifyInclusion } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
@@ -28,7 +29,9 @@ import { type Assignment, type DealtUnit, dealtUnitKey, type LeafId } from '../m
 import { verifyRound } from '../network/beacon.ts'
 import { type Genesis, readGenesis } from '../network/genesis.ts'
 import { auditorsOf } from '../quorum/certifying-audit.ts'
-import { type Knowledge, settle, type Wrong } from '../quorum/settle.ts'
+import type { Wrong } from '../quorum/dispute.ts'
+import type { Facts } from '../quorum/facts.ts'
+import { settle } from '../quorum/settle.ts'
 import { type SettledConviction, type SettledWindow, settledWindow } from '../state/settled-window.ts'
 import { type CertificateFile, parseCertificate } from './format.ts'
 /** What a certificate that holds up says. */
@@ -335,14 +338,13 @@ function checkUnit(
   const blocks = new Map(
     [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
   )
-  const knowledge: Knowledge = {
+  const facts: Facts = {
     leaves: (cid) => blocks.get(cid),
     // Taken for true here; the caller is told which leaves that concerns.
     truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
     certified: records,
-    convictions: [],
   }
-  const settlement = settle(genesis, assignment, evidence, knowledge, () => true)
+  const settlement = settle(genesis, assignment, evidence, facts, () => true)
   if (settlement.status !== 'certified') {
     const reasons = [...new Set(settlement.refused.values())].join(', ')
     throw new RuleError(

@@ -102,31 +102,3 @@ export function auditOf(
     auditors: lowest([...nodeOf.keys()], (account) => account, auditors).map((account) => nodeOf.get(account)!),
   }
 }
-
-/**
- * The chance that a lie of one trusted account passes the audit that would certify it, if of the other accounts on the roster
- * `colluders` are in on it: all auditors are, or the leaves drawn are not among the wrong ones.
- *
- * @param others accounts on the roster besides the signer's
- * @returns 0 to 1, rounded as floating point rounds
- */
-export function passChance(
-  { auditors, leaves }: Genesis['body']['audit'],
-  [others, colluders]: readonly [number, number],
-  [total, wrong]: readonly [number, number],
-): number {
-  let allIn = 1
-  for (let i = 0; i < auditors; i++) allIn *= Math.max(0, colluders - i) / Math.max(1, others - i)
-  return allIn + (1 - allIn) * (1 - detectionChance(total, wrong, leaves))
-}
-
-/**
- * The chance that an audit of `leaves` of L leaves meets one of `wrong` wrong ones, if at least one auditor is honest.
- *
- * @returns 0 to 1, rounded as floating point rounds
- */
-export function detectionChance(total: number, wrong: number, leaves: number): number {
-  let missed = 1
-  for (let i = 0; i < Math.min(leaves, total); i++) missed *= Math.max(0, total - wrong - i) / (total - i)
-  return 1 - missed
-}

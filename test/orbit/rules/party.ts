@@ -31,8 +31,7 @@ import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/networ
 import { certifyingEpoch, seedRound } from '../../../orbit/rules/network/schedule.ts'
 import type { Audit } from '../../../orbit/rules/quorum/audit.ts'
 import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
-import { type Knowledge, NO_KNOWLEDGE } from '../../../orbit/rules/quorum/settle.ts'
-import { type Documents, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { type Documents, type Knowledge, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))

@@ -20,13 +20,13 @@ import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certifi
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { localSecret } from '../../../../orbit/rules/network/beacon.ts'
 import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
-import { NO_KNOWLEDGE } from '../../../../orbit/rules/quorum/settle.ts'
 import {
   type SettledConviction,
   type SettledWindow,
   settledConviction,
 } from '../../../../orbit/rules/state/settled-window.ts'
-import { stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { NO_KNOWLEDGE, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab, until } from '../nodes.ts'
 

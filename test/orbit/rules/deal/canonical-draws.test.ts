@@ -10,7 +10,7 @@ import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bo
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { deadlineRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
-import { missBalance } from '../../../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { accountHistory } from '../../../../orbit/rules/state/profile.ts'
 import { beaconAt, type Member, Party } from '../party.ts'
 

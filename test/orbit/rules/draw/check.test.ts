@@ -19,7 +19,8 @@ import {
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { MAX_ALLOWANCE } from '../../../../orbit/rules/network/genesis.ts'
 import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
-import type { CertifiedUnit, State } from '../../../../orbit/rules/state/state.ts'
+import type { State } from '../../../../orbit/rules/state/state.ts'
+import type { CertifiedUnit } from '../../../../orbit/rules/state/windows.ts'
 import { beaconAt, Party } from '../party.ts'
 
 /** Eight nodes that have been there since round 4; the draw is of epoch 5, R = 15, sealed at round 13. */

@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { commitDeadline, deadlineRound, lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
-import { duties, missBalance } from '../../../../orbit/rules/state/duties.ts'
+import { duties } from '../../../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { Party } from '../party.ts'
 
 let party: Party

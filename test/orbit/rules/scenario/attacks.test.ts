@@ -15,7 +15,7 @@ import { type DrawBody, drawBody, registrationBody } from '../../../../orbit/rul
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { deadlineRound, lastRound } from '../../../../orbit/rules/network/schedule.ts'
-import { missBalance } from '../../../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { verify } from '../../../verifier/verify.mjs'
 import { Party } from '../party.ts'
 

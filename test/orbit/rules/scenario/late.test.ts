@@ -3,7 +3,8 @@ import { expect, test } from 'bun:test'
 import { encodeLeaf } from '../../../../kernels/result.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
-import { type State, stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../party.ts'
 
 const outcome = (state: State) => ({

@@ -4,7 +4,8 @@ import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { standingOf } from '../../../../orbit/rules/membership/levels.ts'
 import type { AccountHistory } from '../../../../orbit/rules/state/profile.ts'
 import { accountHistory, accountsNamed } from '../../../../orbit/rules/state/profile.ts'
-import { type State, stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../party.ts'
 
 const party = new Party({ accounts: 12, changes: { trust: { verified: 2, trusted: 4, elite: 6, idleRounds: 9 } } })
