@@ -115,7 +115,7 @@ export class Kernel {
     assertSupported(job)
     const { bits, window, state } = job
     const least = Math.max(0, bits - MOST_OPEN_BITS)
-    // One bit deeper, at bits = 71, the tree's bits would be shifted by 64: assembly/jumps.ts, settle().
+    // One bit deeper, at bits = 71, the tree's bits would be shifted by 64: decide() in assembly/candidate.ts.
     if (!Number.isInteger(state.depth) || state.depth < least || state.depth > bits - OPEN_BITS) {
       throw new RangeError(
         `A leaf of a window of 2^${bits} numbers fixes ${least} to ${bits - OPEN_BITS} bits, not ${state.depth}`,

@@ -5,6 +5,7 @@
  * window are kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each number that
  * 192 bits or maxSteps (at most MAX_STEPS) cannot decide; the caller adds what the exact engine says of it.
  */
+import { resetCandidates } from './candidate'
 import { resetExact, writeExact } from './exact'
 import { resetJumps, wide } from './jumps'
 import { END, JUMPS, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT } from './layout'
@@ -21,7 +22,8 @@ export function start(
   depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32,
 ): void {
   resetExact(hardSteps, maxSteps)
-  resetJumps(depth, residue, hardSteps)
+  resetCandidates(depth, residue)
+  resetJumps(hardSteps)
   resetLeaves()
   plant(depth, imageLo, imageHi, odds, evens, run, <i32>(residue % 9))
 }

@@ -17,11 +17,12 @@
  * 64: below 2^(84 + 32 + 1), so 128 bits hold it, and 128 siblings more. A leaf above the last row of the look-ahead
  * (one in 10^5 at most) goes to exact.ts, all siblings.
  */
+import { addend, alive, decide, entry, row } from './candidate'
+import { flush } from './jumps'
 import {
   B_MASK, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, LEAF, LOOKAHEAD, MOD9_MASK, POW3_LO, QUEUE, ROWS,
   ROW_WORDS, SCALE, SUM9, W, WORD,
 } from './layout'
-import { addend, alive, entry, flush, row, settle } from './jumps'
 import { base9, firstRow } from './tables'
 
 /** Bytes of the leaves in the queue. */
@@ -113,7 +114,7 @@ function lookUp(): usize {
   return at + (<usize>(siblings != 0) << 5)
 }
 
-/** The siblings of a leaf beyond the look-ahead's rows are settled exactly. */
+/** The siblings of a leaf beyond the look-ahead's rows are decided exactly. */
 function aboveRows(b: u64, siblings: u64, first: u32): void {
-  for (; siblings; siblings &= siblings - 1) settle(b, first + <u32>ctz(siblings))
+  for (; siblings; siblings &= siblings - 1) decide(b, first + <u32>ctz(siblings))
 }

@@ -10,7 +10,7 @@
  * sets TOO_WIDE, and goes to exact.ts before it is looked at again: overflow drops nothing. It takes values of 2^95
  * and more.
  */
-import { addend, alive, row, settleEntry } from './jumps'
+import { addend, alive, decideEntry, row } from './candidate'
 import { JUMP, LEAF, LIMB, NARROW, POW3_LIMB0, POW3_LIMB1, QUEUE, SCALE, W, W_MASK, WIDE } from './layout'
 
 const LOW: u64 = (<u64>1 << LIMB) - 1
@@ -78,7 +78,7 @@ export function jumpWide(end: usize): usize {
     const low = load<u64>(p, WIDE - QUEUE), high = load<u64>(p, WIDE - QUEUE + 8), th = load<u64>(p, 8)
     p += 16
     if (high >> LIMIT) {
-      settleEntry(<u32>th)
+      decideEntry(<u32>th)
       continue
     }
     const e = entry(low), f = row(e)
@@ -91,5 +91,5 @@ export function jumpWide(end: usize): usize {
 
 /** What is left is decided exactly. */
 export function finish(end: usize): void {
-  for (let p = QUEUE; p < end; p += 16) settleEntry(load<u32>(p, 8))
+  for (let p = QUEUE; p < end; p += 16) decideEntry(load<u32>(p, 8))
 }
