@@ -121,7 +121,7 @@ describe('a list of hard numbers', () => {
   test('of a window is the same from the exact engine', async () => {
     const small: Partition = { map: '3n+1', bits: 20, units: 2, leaves: 8, hardSteps: 80 }
     expect(classes(small).length).toBeGreaterThan(1)
-    const { openWasmEngine } = await import('../../kernels/wasm/engine.ts')
+    const { openWasmEngine } = await import('../../kernels/wasm/open.ts')
     const wasm = await openWasmEngine({ workers: 1 })
     const [fast, exact] = await Promise.all(
       [wasm, createExactEngine()].map((engine) => hardNumbersIn(engine, kernel, small, 1n << 51n)),
