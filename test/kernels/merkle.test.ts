@@ -1,7 +1,10 @@
 /** The Merkle tree against published vectors, and every proof of small trees against every way to be wrong. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { inclusionProof, inclusionProofs, merkleRoot, verifyInclusion } from '../../kernels/merkle.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const random = new Random(5)

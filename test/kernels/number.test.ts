@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { reportNumber } from '../../kernels/number.ts'
 import { meetsSmallerNumber } from '../../kernels/smaller.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 describe('report on a number', () => {
   test('27: its trajectory, when it falls below itself, and the number it meets then', () => {

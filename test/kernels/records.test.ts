@@ -1,5 +1,5 @@
 /** Path records and lists of hard numbers: the search misses none, and why. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { type Chunk, chunks } from '../../kernels/chunks.ts'
 import { createExactEngine, hardNumbersOf } from '../../kernels/exact.ts'
@@ -13,6 +13,9 @@ import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
 import { PATH_RECORDS } from './path-records.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 let kernel: Kernel
 beforeAll(async () => {
