@@ -1,9 +1,9 @@
 /**
- * sigma(n), by the number's own trajectory: the first step of T at which rule D, M or O fires (rules.ts), with no
- * class, table or bound on the size of n. This is the oracle that every engine is tested against.
+ * sigma(n), by the number's own trajectory: the first step of T at which rule D, M or O fires (rules.ts). No class, no
+ * table and no bound on the size of n is in it: every engine is tested against this oracle.
  *
- * The walk has stated limits. A number for which no rule fires within them is open: it is hard for every S0, and a
- * candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops
+ * Bounds: the walk has stated limits. A number for which no rule fires within them is open: it is hard for every S0, and
+ * a candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops
  * there: the number is on or before a cycle that no rule leads out of.
  */
 import {
@@ -105,7 +105,7 @@ export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS,
   return { kind: 'open', end: 'steps', cycle: null, steps: limits.steps, below }
 }
 
-/** Whether an open number is news: it was never seen below itself, and it is not on the cycle that holds 1. */
+/** Whether an open number is a candidate: never seen below itself, and not on the cycle that holds 1. */
 export function isCandidate(open: Open): boolean {
   return !open.below && !open.cycle?.trivial
 }

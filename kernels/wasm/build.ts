@@ -1,6 +1,6 @@
 /**
  * Builds the kernel: `bun kernels/wasm/build.ts` compiles assembly/*.ts to kernel.wasm with the assemblyscript package.
- * Nothing is done when the sources, the flags and the compiler are those that made the kernel.wasm that is there.
+ * It does nothing when the kernel.wasm that is there was made from these sources, flags and compiler.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -48,7 +48,7 @@ export async function buildKernel(): Promise<string> {
   const stamp = () => `${hash.copy().update(readFileSync(TARGET)).digest('hex')}\n`
   if (existsSync(STAMP) && existsSync(TARGET) && readFileSync(STAMP, 'utf8') === stamp()) return TARGET
 
-  // A rename, so that a process that starts meanwhile never reads half a file.
+  // A rename, so that a process that starts in the meantime never reads half a file.
   const temporary = `${TARGET}.${process.pid}`
   writeFileSync(temporary, await compileKernel(sources))
   renameSync(temporary, TARGET)

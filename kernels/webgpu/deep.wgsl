@@ -68,9 +68,9 @@ fn deepKernel(
     let record = survivors[i];
     let seed = seeds[record.x];
     if remains(seed, groups[seed.group], record.y) {
-      let at = atomicAdd(&counters[RESULTS], 1u);
-      if at < frame.resultRoom {
-        results[at] = record;
+      let slot = atomicAdd(&counters[RESULTS], 1u);
+      if slot < frame.resultRoom {
+        results[slot] = record;
       }
     }
   }

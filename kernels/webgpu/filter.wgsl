@@ -26,9 +26,9 @@ var<workgroup> jumpStep: array<u32, 11>;
 var<workgroup> rows: array<vec4<u32>, ROWS>;
 var<workgroup> queue: array<u32, QUEUE>;
 var<workgroup> queued: atomic<u32>;
-var<workgroup> kept: array<u32, KEPT>;
-var<workgroup> keptCount: atomic<u32>;
-// Broadcast by thread 0: numbers queued, survivors kept, and where the survivors go.
+var<workgroup> collected: array<u32, COLLECTED>;
+var<workgroup> collectedCount: atomic<u32>;
+// Broadcast by thread 0: numbers queued, survivors collected, and where the survivors go.
 var<workgroup> shared0: u32;
 var<workgroup> shared1: vec2<u32>;
 
@@ -109,9 +109,9 @@ fn alive(item: u32) -> bool {
 }
 
 // Survivors beyond the buffer's room are counted, not written: the CPU sees the count and runs the batch again in parts.
-fn emit(at: u32, seed: u32, item: u32, bits: u32) {
-  if at < frame.survivorRoom {
-    survivors[at] = vec2(seed, classOffset[item & 0xffffu] | ((item >> 16u) << bits));
+fn emit(slot: u32, seed: u32, item: u32, bits: u32) {
+  if slot < frame.survivorRoom {
+    survivors[slot] = vec2(seed, classOffset[item & 0xffffu] | ((item >> 16u) << bits));
   }
 }
 
@@ -149,7 +149,7 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       let bits = countOneBits(left.x) + countOneBits(left.y);
       let take = min(bits, TAKE);
       if take > 0u {
-        var at = atomicAdd(&queued, take);
+        var slot = atomicAdd(&queued, take);
         for (var i = 0u; i < take; i++) {
           var a = firstTrailingBit(left.x);
           if left.x == 0u {
@@ -158,8 +158,8 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
           } else {
             left.x &= left.x - 1u;
           }
-          queue[at] = thread | (a << 16u);
-          at++;
+          queue[slot] = thread | (a << 16u);
+          slot++;
         }
       }
       workgroupBarrier();
@@ -174,9 +174,9 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       for (var i = thread; i < total; i += THREADS) {
         let item = queue[i];
         if alive(item) {
-          let at = atomicAdd(&keptCount, 1u);
-          if at < KEPT {
-            kept[at] = item;
+          let slot = atomicAdd(&collectedCount, 1u);
+          if slot < COLLECTED {
+            collected[slot] = item;
           } else { // rare: straight to the buffer
             emit(atomicAdd(&counters[counter + SURVIVORS], 1u), seedIndex, item, group.bits);
           }
@@ -184,7 +184,7 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       }
       workgroupBarrier();
       if thread == 0u {
-        let count = min(atomicExchange(&keptCount, 0u), KEPT);
+        let count = min(atomicExchange(&collectedCount, 0u), COLLECTED);
         shared1 = vec2(count, 0u);
         if count > 0u {
           shared1.y = atomicAdd(&counters[counter + SURVIVORS], count);
@@ -192,7 +192,7 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       }
       let place = workgroupUniformLoad(&shared1);
       for (var i = thread; i < place.x; i += THREADS) {
-        emit(place.y + i, seedIndex, kept[i], group.bits);
+        emit(place.y + i, seedIndex, collected[i], group.bits);
       }
       workgroupBarrier(); // classes and lists are free for the next round
     }

@@ -9,15 +9,15 @@ import { JUMP_STEPS, LOOK_ROWS, PATTERN_SHIFT, ROWS } from './tables.ts'
 export const LOW_JUMPS = 5
 /** Numbers queued in workgroup memory at once: 6 KiB of the 16 that every WebGPU device has. */
 const QUEUE = 1536
-/** Survivors kept there before they go out together. */
-const KEPT = 512
+/** Survivors collected there before they go out together. */
+const COLLECTED = 512
 
 function constants(settings: Settings): string {
   const values = {
     THREADS: settings.threads,
     QUEUE,
     TAKE: QUEUE / settings.threads,
-    KEPT,
+    COLLECTED,
     PATTERNS_A_GROUP: settings.patterns,
     ROWS,
     LOOK_ROWS,
