@@ -22,8 +22,9 @@ export const padded = (from: bigint, to: bigint): { readonly start: bigint; read
 })
 
 /**
- * The padded range in ascending order. A chunk is never larger than the part of the range before it. A search for
- * numbers that exceed all before them then always has a bound, and few numbers of the chunk are above it.
+ * The padded range in ascending order. A chunk is never larger than the part of the range before
+ * it. A search for numbers that exceed all before them then always has a bound, and few numbers of
+ * the chunk are above it.
  *
  * @param from at least 0
  * @param to above `from`

@@ -1,13 +1,13 @@
 /**
  * The exact engine, the oracle: slow, and right by inspection, for any map.
  *
- * A leaf's class is walked depth first down to single numbers of the window with children(). Rule P is asked of the
- * number itself. What is left gets sigma from its own trajectory, from step 0, in BigInt. Nothing is tabulated but
- * minOdds, and nothing can overflow.
+ * A leaf's class is walked depth first down to single numbers of the window with children(). Rule P
+ * is asked of the number itself. What is left gets sigma from its own trajectory, from step 0, in
+ * BigInt. Nothing is tabulated but minOdds, and nothing can overflow.
  *
- * A leaf that holds a candidate is not reported to onLeaf, because a record of 64 bytes has no room for it. After a
- * restart the leaf is computed again, so that the candidate is not lost.
- * Measured on one core: 200,000 to 300,000 survivors of the tree a second.
+ * A leaf that holds a candidate is not reported to onLeaf, because a record of 64 bytes has no room
+ * for it. After a restart the leaf is computed again, so that the candidate is not lost. Measured
+ * on one core: 200,000 to 300,000 survivors of the tree a second.
  */
 import { leavesOf, weightOf } from './partition.ts'
 import { EMPTY, hardNumber, merge, summarize } from './result.ts'
@@ -19,7 +19,9 @@ import type { ClassState, Engine, HardSummary, Partition, Unit, UnitResult, Veri
 /** Survivors between two returns to the event loop: some 10 ms. */
 const SLICE = 4096
 
-/** Every n of the class in the window that survives the first `bits` steps, in depth-first order. */
+/**
+ * Every n of the class in the window that survives the first `bits` steps, in depth-first order.
+ */
 export function* survivorsOf(leaf: ClassState, window: bigint, { map, bits }: Partition): Generator<bigint> {
   const base = window << BigInt(bits)
   const stack = [leaf]

@@ -1,24 +1,31 @@
 /**
  * The list of the hard numbers of a class, by branch and bound. The fast engines only count them.
  *
- * A class that has some is halved along the tree, and its halves are counted again. That ends at a class with one hard
- * number, which the summary names as its peak, or at a class small enough for true arithmetic. With a bound on the peak,
- * classes that stay below it are left out, so that the few numbers above it cost little more than one pass.
- * Measured on one core: all 8741 hard numbers of the 2^40 from 2^71 in about the time of a second pass.
+ * A class that has some is halved along the tree, and its halves are counted again. That ends at a
+ * class with one hard number, which the summary names as its peak, or at a class small enough for
+ * true arithmetic. With a bound on the peak, classes that stay below it are left out, so that the
+ * few numbers above it cost little more than one pass.
+ *
+ * Measured on one core: all 8741 hard numbers of the 2^40 from 2^71 in about the time of a second
+ * pass.
  */
 import { type HardNumber, hardNumbersOf, hardOf } from './exact.ts'
 import { children } from './rules.ts'
 import type { ClassState, Partition } from './unit.ts'
 import type { Kernel } from './wasm/kernel.ts'
 
-/** A class this small has less than one hard number at S0 = 320: larger ones are halved without a look. */
+/**
+ * A class this small has less than one hard number at S0 = 320: larger ones are halved without a
+ * look.
+ */
 const FIRST_BITS = 22
 /** Below this, true arithmetic is as quick as the kernel's start. */
 const LAST_BITS = 12
 
 /**
  * @param kernel of this call alone: it is busy until the list is complete
- * @param above only numbers with a peak above this; numbers that no rule drops at all are always listed
+ * @param above only numbers with a peak above this; numbers that no rule drops at all are always
+ *   listed
  * @returns in ascending order
  */
 export function listHardNumbers(

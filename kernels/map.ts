@@ -1,9 +1,11 @@
 /**
- * The shortcut maps, T(n) = n/2 for even n and (a*n+b)/2 for odd n, and what can be seen on a trajectory.
+ * The shortcut maps, T(n) = n/2 for even n and (a*n+b)/2 for odd n, and what can be seen on a
+ * trajectory.
  *
- * One step of T at an odd number is an odd and an even step of the unshortened map. So the greatest value of the
- * unshortened trajectory is the greatest a*m+b over its odd m, or its start. Path record tables list that value, and a
- * Peak is it. Cycles are found by a repeated value (Brent, BIT 20, 1980).
+ * One step of T at an odd number is an odd and an even step of the unshortened map. So the greatest
+ * value of the unshortened trajectory is the greatest a*m+b over its odd m, or its start. Path
+ * record tables list that value, and a Peak is it. Cycles are found by a repeated value (Brent, BIT
+ * 20, 1980).
  *
  * Bounds: exact for every size, and slow. A walk stops at its limits and says so; it never guesses.
  */
@@ -45,18 +47,24 @@ export interface Limits {
 }
 
 /**
- * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps of T, and their
- * peaks below 2^150; the bound of smaller.ts is proved for this many steps.
+ * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps
+ * of T, and their peaks below 2^150; the bound of smaller.ts is proved for this many steps.
  */
 export const LIMITS: Limits = { steps: 5000, bits: 4096 }
 
-/** Limits that give a start of any size the same room: a long trajectory under 3n+1 takes some 10 steps a bit of n. */
+/**
+ * Limits that give a start of any size the same room: a long trajectory under 3n+1 takes some 10
+ * steps a bit of n.
+ */
 export function limitsFor(n: bigint): Limits {
   const bits = bitLength(n)
   return { steps: Math.max(LIMITS.steps, 40 * bits), bits: Math.max(LIMITS.bits, 8 * bits) }
 }
 
-/** Called every STEPS_A_TELLING steps, a second where numbers are long, with the steps so far and the value. */
+/**
+ * Called every STEPS_A_TELLING steps, a second where numbers are long, with the steps so far and
+ * the value.
+ */
 export type OnSteps = (steps: number, value: bigint) => void
 export const STEPS_A_TELLING = 4096
 
@@ -77,7 +85,10 @@ export type End =
 
 export interface Trajectory {
   readonly n: bigint
-  /** Steps of T until the trajectory reached the smallest element of its cycle for the first time, or was given up. */
+  /**
+   * Steps of T until the trajectory reached the smallest element of its cycle for the first time,
+   * or was given up.
+   */
   readonly steps: number
   /** Odd steps among them: steps + oddSteps is the length without the shortcut. */
   readonly oddSteps: number
@@ -95,7 +106,10 @@ export function bitLength(n: bigint): number {
   return hex.length * 4 - Math.clz32(Number.parseInt(hex[0]!, 16)) + 28
 }
 
-/** Notices a repeated value on a walk: it remembers the value at each power of two, until the walk returns to it. */
+/**
+ * Notices a repeated value on a walk: it remembers the value at each power of two, until the walk
+ * returns to it.
+ */
 export class CycleFinder {
   #remembered: bigint
   #since = 0
@@ -132,7 +146,8 @@ export function describeCycle(member: bigint, length: number, map: MapName = '3n
 }
 
 /**
- * The trajectory of n to the smallest element of its cycle. Under 3n+1 that is 1 for every number known.
+ * The trajectory of n to the smallest element of its cycle. Under 3n+1 that is 1 for every number
+ * known.
  *
  * @param n at least 1
  * @throws {RangeError} when n is less than 1
@@ -172,7 +187,8 @@ export function trajectory(
     return { ...soFar(), end: { kind: 'cycle', cycle: cycleFrom(value, map) } as const }
   }
   const first = walk(null)
-  // The first walk may go round a cycle before it knows; the second stops at the cycle's smallest element.
+  // The first walk may go round a cycle before it knows; the second stops at the cycle's smallest
+  // element.
   return first.end.kind === 'cycle' && !first.end.cycle.trivial ? walk(first.end.cycle.start) : first
 }
 
@@ -183,7 +199,10 @@ function cycleFrom(start: bigint, map: MapName): Cycle {
   return describeCycle(start, length, map)
 }
 
-/** Whether the cycle of `length` steps through `start` really closes: the whole check of a cycle certificate. */
+/**
+ * Whether the cycle of `length` steps through `start` really closes: the whole check of a cycle
+ * certificate.
+ */
 export function isCycle(start: bigint, length: number, map: MapName = '3n+1'): boolean {
   if (start < 1n || !Number.isSafeInteger(length) || length < 1) return false
   let value = start

@@ -1,6 +1,7 @@
 /**
- * All there is to say about one number of any size: its trajectory, the rule that fires first, and the smaller number
- * which that rule names. The smaller number is found by walking and checked by walking again.
+ * All there is to say about one number of any size: its trajectory, the rule that fires first, and
+ * the smaller number which that rule names. The smaller number is found by walking and checked by
+ * walking again.
  */
 import { bitLength, type Limits, limitsFor, type Trajectory, trajectory } from './map.ts'
 import { type Fired, type Open, sigma } from './sigma.ts'
@@ -17,7 +18,10 @@ export interface NumberReport {
   readonly converges: boolean
   /** Which rule fires first and when, or where the search for one ended. */
   readonly verdict: Fired | Open
-  /** The smaller number that the rule names; null when none fired, or when it names none (1, and cycles under 5n+1). */
+  /**
+   * The smaller number that the rule names; null when none fired, or when it names none (1, and
+   * cycles under 5n+1).
+   */
   readonly smallerNumber: SmallerNumber | null
   /** The smaller number on whose path n lies by rule P, or null. */
   readonly preimage: SmallerNumber | null
@@ -32,7 +36,8 @@ const SHARES = { trajectory: 0.55, sigma: 0.15, smallerNumber: 0.3 }
  * Reports on n.
  *
  * @param n at least 1. Cost grows with the square of its length: 10,000 bits take 0.15 s.
- * @param onProgress is called now and then with the share that is done, 0 to 1; never for small numbers
+ * @param onProgress is called now and then with the share that is done, 0 to 1; never for small
+ *   numbers
  * @throws {RangeError} when n is less than 1
  */
 export function reportNumber(

@@ -1,16 +1,19 @@
 /**
- * The fixed cut of every window of a size into units, and of every unit into leaves. All of this is protocol: networks
- * that cut differently agree on nothing.
+ * The fixed cut of every window of a size into units, and of every unit into leaves. All of this is
+ * protocol: networks that cut differently agree on nothing.
  *
- * One deterministic integer algorithm cuts the tree of rules.ts: the class of greatest weight is replaced by its
- * children, again and again, until there are as many classes as asked for. The weight of a class is the exact number of
- * its members in a window that survive all `bits` steps of the tree. An engine's cost is near proportional to it, so the
- * units are of like cost, within a factor of two or so. Ties go to the smaller depth, then to the smaller residue. A
- * class of depth bits - 8 is not split, so that engines may treat the last 6 or 7 bits by bitmap. The list is in
+ * One deterministic integer algorithm cuts the tree of rules.ts: the class of greatest weight is
+ * replaced by its children, again and again, until there are as many classes as asked for. The
+ * weight of a class is the exact number of its members in a window that survive all `bits` steps of
+ * the tree. An engine's cost is near proportional to it, so the units are of like cost, within a
+ * factor of two or so. Ties go to the smaller depth, then to the smaller residue. A class of depth
+ * bits - 8 is not split, so that engines may treat the last 6 or 7 bits by bitmap. The list is in
  * depth-first order: by the bits of the residue, least significant first, 0 before 1.
  *
  * Bounds: windows of 2^20 to 2^71 numbers.
- * Measured on 2 cores: the classes of 1,000 units at 56 bits take 15 ms, the 256 leaves of one of them 2 ms.
+ *
+ * Measured on 2 cores: the classes of 1,000 units at 56 bits take 15 ms, the 256 leaves of one of
+ * them 2 ms.
  */
 import { LIMITS } from './map.ts'
 import { children, minOdds, ROOT, ruleAtEven } from './rules.ts'
@@ -20,7 +23,8 @@ import type { ClassState, MapName, Partition } from './unit.ts'
 export const OPEN_BITS = 8
 
 /**
- * How many members of the class in a window survive all `bits` steps: its cost, in candidates before rule P.
+ * How many members of the class in a window survive all `bits` steps: its cost, in candidates
+ * before rule P.
  *
  * @param state of a class that no rule drops, of depth at most `bits`
  */
@@ -46,7 +50,10 @@ function memoOf({ map, bits }: Pick<Partition, 'map' | 'bits'>): Memo {
   return memo
 }
 
-/** Dynamic program over what the rules see. Of `evens` they see the parity, and whether there was an odd step. */
+/**
+ * Dynamic program over what the rules see. Of `evens` they see the parity, and whether there was an
+ * odd step.
+ */
 function survivors(memo: Memo, depth: number, odds: number, evens: number, run: ClassState['run']): bigint {
   if (depth >= memo.bits) return 1n
   const folded = evens < 0 ? -1 : evens % 2

@@ -1,17 +1,18 @@
 /**
  * Path records: n whose trajectory climbs higher than that of every smaller number.
  *
- * A record is found among the hard numbers. From step sigma on, where rule D, M or O fires, the path of n is also that of
- * a smaller number, so a record has its peak before. By rule P it is none at all. It remains to show that a record is
- * hard at the S0 that is asked for: sigma > S0.
- *  - A number with sigma <= S0 cannot climb far. When D or M fires, c < 1 + S0 * log 2 / log 3 of the steps were odd.
- *    When O fires, that holds before the last run of odd steps. The run begins at m < 2n, is no longer than m has bits,
- *    and ends below 2 * (m+1)^1.585. So the number climbs to max(2 * (3/2)^c * n, 2 * (2n+1)^1.585) at most, up to a
- *    factor of 1 + S0/n. Where a smaller number climbs higher, nothing remains to show.
- *  - Elsewhere S0 is far below what records have. For chunks of 2^j numbers, which start at 2^j or above (chunks.ts), it
- *    is j + 58 below 2^28 and j + 118 from there on. Of the published records above 2^20 (the tables are complete to
- *    beyond 2^60) those below 2^28 have sigma >= j + 77, the others sigma >= j + 150. test/kernels/records.test.ts
- *    computes that for all those below 2^50.
+ * A record is found among the hard numbers. From step sigma on, where rule D, M or O fires, the
+ * path of n is also that of a smaller number, so a record has its peak before. By rule P it is none
+ * at all. It remains to show that a record is hard at the S0 that is asked for: sigma > S0.
+ *  - A number with sigma <= S0 cannot climb far. When D or M fires, c < 1 + S0 * log 2 / log 3 of
+ *    the steps were odd. When O fires, that holds before the last run of odd steps. The run begins
+ *    at m < 2n, is no longer than m has bits, and ends below 2 * (m+1)^1.585. So the number climbs
+ *    to max(2 * (3/2)^c * n, 2 * (2n+1)^1.585) at most, up to a factor of 1 + S0/n. Where a smaller
+ *    number climbs higher, nothing remains to show.
+ *  - Elsewhere S0 is far below what records have. For chunks of 2^j numbers, which start at 2^j or
+ *    above (chunks.ts), it is j + 58 below 2^28 and j + 118 from there on. Of the published records
+ *    above 2^20 (the tables are complete to beyond 2^60) those below 2^28 have sigma >= j + 77, the
+ *    others sigma >= j + 150. test/kernels/records.test.ts computes that for all those below 2^50.
  *  - Below 2^20 every number is walked.
  *
  * Measured on one core: all 50 path records below 2^36 in 5 s.
@@ -31,8 +32,9 @@ export interface PathRecord {
 }
 
 /**
- * The path records from 3 on, by walking each number until it falls below itself. Records are 3 mod 4: an even number
- * climbs as high as its half, and n = 1 mod 4 falls below itself after 3n+1, which the climb of n - 2 surpasses.
+ * The path records from 3 on, by walking each number until it falls below itself. Records are 3 mod
+ * 4: an even number climbs as high as its half, and n = 1 mod 4 falls below itself after 3n+1,
+ * which the climb of n - 2 surpasses.
  *
  * @param bound exclusive; 2^20 takes half a second
  */
@@ -49,7 +51,10 @@ export function* walkedRecords(bound: bigint): Generator<PathRecord> {
 
 const MANY_STEPS_FROM = 1n << 28n
 
-/** The S0 at which all path records of a chunk are hard. The larger, the faster: fewer numbers need exact arithmetic. */
+/**
+ * The S0 at which all path records of a chunk are hard. The larger, the faster: fewer numbers need
+ * exact arithmetic.
+ */
 export const recordSteps = ({ bits, window }: Chunk): number =>
   leastHardSteps(bits) + (window << BigInt(bits) >= MANY_STEPS_FROM ? 60 : 0)
 
@@ -67,8 +72,8 @@ export interface ListProgress {
 }
 
 /**
- * The hard numbers of a window themselves: counted by the engine leaf by leaf, and then looked for in the leaves that
- * have some.
+ * The hard numbers of a window themselves: counted by the engine leaf by leaf, and then looked for
+ * in the leaves that have some.
  *
  * @param kernel for the search, of this call alone; the exact engine does without
  * @returns in ascending order

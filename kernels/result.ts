@@ -1,12 +1,13 @@
 /**
  * Results: how hard numbers add up, and the bytes of a leaf.
  *
- * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod 2^64, and its peak. A
- * candidate (no rule fires within the limits) is hard too, but has no sigma: it adds 1 to the count and nothing else.
- * The sums are the same in any order.
+ * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod
+ * 2^64, and its peak. A candidate (no rule fires within the limits) is hard too, but has no sigma:
+ * it adds 1 to the count and nothing else. The sums are the same in any order.
  *
- * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value u256. The last 48 are
- * zero when there is no peak. A unit's root is the Merkle root over its leaves' records (merkle.ts).
+ * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value
+ * u256. The last 48 are zero when there is no peak. A unit's root is the Merkle root over its
+ * leaves' records (merkle.ts).
  */
 import { merkleRoot } from './merkle.ts'
 import type { HardSummary, Peak, UnitResult } from './unit.ts'
@@ -48,8 +49,8 @@ function greaterPeak(a: Peak | null, b: Peak | null): Peak | null {
 }
 
 /**
- * The most that sigma weighs in a checksum. The reference answers were agreed on with that cap (the window of 2^40 from
- * 2^71: 4ac598ebce2e8e03), so it is part of the definition. Peaks have no cap.
+ * The most that sigma weighs in a checksum. The reference answers were agreed on with that cap (the
+ * window of 2^40 from 2^71: 4ac598ebce2e8e03), so it is part of the definition. Peaks have no cap.
  */
 export const SIGMA_CAP = 480
 export const weightOfSigma = (sigma: number): number => Math.min(sigma, SIGMA_CAP)

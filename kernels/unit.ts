@@ -1,10 +1,11 @@
 /**
  * Units and results: what is computed, and what every correct engine returns for it, to the bit.
  *
- * A window is the 2^W numbers [w*2^W, (w+1)*2^W). Adding bits from the least significant end gives a tree of residue
- * classes r mod 2^k. A class is dropped as soon as rule D, M or O (rules.ts) shows that all its members meet a smaller
- * number. The classes that survive to a fixed frontier of that tree are the units of every window of that size. The
- * same splitting inside a unit's class gives its leaves (partition.ts).
+ * A window is the 2^W numbers [w*2^W, (w+1)*2^W). Adding bits from the least significant end gives
+ * a tree of residue classes r mod 2^k. A class is dropped as soon as rule D, M or O (rules.ts)
+ * shows that all its members meet a smaller number. The classes that survive to a fixed frontier of
+ * that tree are the units of every window of that size. The same splitting inside a unit's class
+ * gives its leaves (partition.ts).
  *
  * Everything here is a fact about numbers: no engine, table size or machine is in it.
  */
@@ -12,20 +13,32 @@
 /** The maps of a genesis. Each is the shortcut map: n/2 for even n, (a*n+b)/2 for odd n. */
 export type MapName = '3n+1' | '3n-1' | '5n+1'
 
-/** How a network cuts its windows. Part of the genesis: two networks that differ here agree on nothing. */
+/**
+ * How a network cuts its windows. Part of the genesis: two networks that differ here agree on
+ * nothing.
+ */
 export interface Partition {
   readonly map: MapName
   /** W: a window is 2^W consecutive numbers. 20 to 71. */
   readonly bits: number
-  /** Units to aim for: classes are split, costliest first, until there are at least this many (or none can be split). */
+  /**
+   * Units to aim for: classes are split, costliest first, until there are at least this many (or
+   * none can be split).
+   */
   readonly units: number
   /** Leaves to aim for in each unit, by the same splitting. */
   readonly leaves: number
-  /** S0: a number is hard if no rule fires within this many steps of T. At least bits + 58 for the fast engines. */
+  /**
+   * S0: a number is hard if no rule fires within this many steps of T. At least bits + 58 for the
+   * fast engines.
+   */
   readonly hardSteps: number
 }
 
-/** A node of the tree: the class of n = r mod 2^k, with all that the rules need to know of its first k steps. */
+/**
+ * A node of the tree: the class of n = r mod 2^k, with all that the rules need to know of its first
+ * k steps.
+ */
 export interface ClassState {
   /** k: how many low bits are fixed. */
   readonly depth: number
@@ -35,9 +48,15 @@ export interface ClassState {
   readonly image: bigint
   /** c: odd steps among the first k. */
   readonly odds: number
-  /** Even steps since the last odd step; -1 before the first odd step (they are then unknown to rule M). */
+  /**
+   * Even steps since the last odd step; -1 before the first odd step (they are then unknown to rule
+   * M).
+   */
   readonly evens: number
-  /** Rule O: 0 no odd run; 1 in an odd run that began where 3^c < 2^(k+1); 2 such a run, then one even; 3 another odd run. */
+  /**
+   * Rule O: 0 no odd run; 1 in an odd run that began where 3^c < 2^(k+1); 2 such a run, then one
+   * even; 3 another odd run.
+   */
   readonly run: 0 | 1 | 2 | 3
 }
 
@@ -54,7 +73,9 @@ export interface Unit {
 export interface Peak {
   /** The hard number. Ties go to the smaller one. */
   readonly n: bigint
-  /** The greatest a*m+b over odd m in its first sigma steps (the convention of path record tables). */
+  /**
+   * The greatest a*m+b over odd m in its first sigma steps (the convention of path record tables).
+   */
   readonly value: bigint
 }
 
@@ -72,7 +93,10 @@ export interface UnitResult extends HardSummary {
   readonly leaves: readonly HardSummary[]
   /** RFC 9162 Merkle tree hash (SHA-256) over the 64-byte records of the leaves. */
   readonly root: Uint8Array
-  /** Numbers that no rule drops and that were never seen below themselves, within the exact engine's limits. */
+  /**
+   * Numbers that no rule drops and that were never seen below themselves, within the exact engine's
+   * limits.
+   */
   readonly candidates: readonly bigint[]
 }
 
@@ -93,7 +117,10 @@ export interface VerifyOptions {
   readonly onLeaf?: (index: number, leaf: HardSummary) => void
 }
 
-/** How many nodes or numbers each stage of an engine has passed on since it was opened. In the order of the stages. */
+/**
+ * How many nodes or numbers each stage of an engine has passed on since it was opened. In the order
+ * of the stages.
+ */
 export type StageCounts = Readonly<Record<string, number>>
 
 /** An engine computes units. All engines return equal results. */
@@ -101,9 +128,14 @@ export interface Engine {
   readonly name: 'exact' | 'wasm' | 'webgpu'
   /** A copy. The exact engine has no stages. A stage may be added later, when a GPU is replaced. */
   readonly counters?: StageCounts
-  /** Milliseconds of GPU time since it was opened, by the GPU's own clock; undefined where there is none. */
+  /**
+   * Milliseconds of GPU time since it was opened, by the GPU's own clock; undefined where there is
+   * none.
+   */
   readonly gpuMs?: number | undefined
-  /** @throws {DOMException} AbortError when the signal fires; leaves reported by onLeaf stay valid. */
+  /**
+   * @throws {DOMException} AbortError when the signal fires; leaves reported by onLeaf stay valid.
+   */
   verify(unit: Unit, options?: VerifyOptions): Promise<UnitResult>
   /** One leaf alone, for an audit. */
   verifyLeaf(unit: Unit, leaf: number, options?: { signal?: AbortSignal }): Promise<HardSummary>

@@ -1,6 +1,7 @@
 /**
- * Builds the kernel: `bun kernels/wasm/build.ts` compiles assembly/*.ts to kernel.wasm with the assemblyscript package.
- * It does nothing when the kernel.wasm that is there was made from these sources, flags and compiler.
+ * Builds the kernel: `bun kernels/wasm/build.ts` compiles assembly/*.ts to kernel.wasm with the
+ * assemblyscript package. It does nothing when the kernel.wasm that is there was made from these
+ * sources, flags and compiler.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -12,7 +13,10 @@ const SOURCES = join(HERE, 'assembly')
 const TARGET = join(HERE, 'kernel.wasm')
 const STAMP = `${TARGET}.sha256`
 
-/** No runtime (no heap is used), no bounds checks by the compiler, 64 pages = 4 MiB of memory (assembly/layout.ts). */
+/**
+ * No runtime (no heap is used), no bounds checks by the compiler, 64 pages = 4 MiB of memory
+ * (assembly/layout.ts).
+ */
 const FLAGS = ['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '64']
 
 /** The kernel's source files by name. */

@@ -1,8 +1,10 @@
 /**
- * One instance of the kernel (assembly/), and the one place that knows its calls: a class in, its hard numbers out.
+ * One instance of the kernel (assembly/), and the one place that knows its calls: a class in, its
+ * hard numbers out.
  *
- * It has no threads and no I/O, and runs where WebAssembly runs. It remembers the tables of the last window's size (some
- * 40 ms to make) and of the last window (microseconds).
+ * It has no threads and no I/O, and runs where WebAssembly runs. It remembers the tables of the
+ * last window's size (some 40 ms to make) and of the last window (microseconds).
+ *
  * Bounds: assertSupported() and start() refuse what the kernel's words do not hold.
  */
 import { OPEN_BITS } from '../partition.ts'
@@ -24,7 +26,10 @@ export interface LeafJob {
 export interface Counters {
   /** Nodes of the tree above its last level. */
   nodes: number
-  /** Nodes at the last level, of 128 siblings each. `collatz bench` has always printed them under this name. */
+  /**
+   * Nodes at the last level, of 128 siblings each. `collatz bench` has always printed them under
+   * this name.
+   */
   leaves: number
   /** Numbers that the look-ahead and rule P left. */
   candidates: number
@@ -73,7 +78,10 @@ export const GREATEST_HARD_STEPS = 4000
 /** Numbers are below 2^LIMIT_BITS: beyond, the value of a bottom node could exceed 128 bits. */
 export const LIMIT_BITS = 96
 
-/** Bits that a leaf may leave open: the packed bits of a node of the tree hold 54, and the last 7 are looked up. */
+/**
+ * Bits that a leaf may leave open: the packed bits of a node of the tree hold 54, and the last 7
+ * are looked up.
+ */
 export const MOST_OPEN_BITS = 61
 
 /** @throws {RangeError} saying what this engine cannot do, and what can. */
@@ -116,7 +124,8 @@ export class Kernel {
     assertSupported(job)
     const { bits, window, state } = job
     const leastDepth = Math.max(0, bits - MOST_OPEN_BITS)
-    // One bit deeper, at bits = 71, the tree's bits would be shifted by 64: decide() in assembly/candidate.ts.
+    // One bit deeper, at bits = 71, the tree's bits would be shifted by 64: decide() in
+    // assembly/candidate.ts.
     if (!Number.isInteger(state.depth) || state.depth < leastDepth || state.depth > bits - OPEN_BITS) {
       throw new RangeError(
         `A leaf of a window of 2^${bits} numbers fixes ${leastDepth} to ${bits - OPEN_BITS} bits, not ${state.depth}`,
@@ -131,7 +140,11 @@ export class Kernel {
     this.exports.start(depth, residue, image & WORD, image >> 64n, odds, evens, run, job.hardSteps, this.maxSteps)
   }
 
-  /** Works through up to `slices` queues of 64 bottom nodes, some 10 µs each. @returns false when the leaf is done */
+  /**
+   * Works through up to `slices` queues of 64 bottom nodes, some 10 µs each.
+   *
+   * @returns false when the leaf is done
+   */
   advance(slices: number): boolean {
     return this.exports.advance(slices) !== 0
   }

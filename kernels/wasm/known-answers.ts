@@ -1,11 +1,12 @@
 /**
- * Known answers that each worker computes before it accepts work, in some 40 ms: a processor, a runtime or a build that
- * miscalculates stops here. wasm.test.ts computes the same leaves with the exact engine; wasm-faults.test.ts plants
- * faults, and each is found.
+ * Known answers that each worker computes before it accepts work, in some 40 ms: a processor, a
+ * runtime or a build that miscalculates stops here. wasm.test.ts computes the same leaves with the
+ * exact engine; wasm-faults.test.ts plants faults, and each is found.
  *
- * They are classes of 2^18 numbers of windows of 2^71, the size with the largest values in the tree. They cover the first
- * window, the one from 2^71, one above 2^80, and the last that the kernel takes, where values outgrow the filter; and
- * each state of an odd run. One sum over the tables is added, because so few numbers read only a part of them.
+ * They are classes of 2^18 numbers of windows of 2^71, the size with the largest values in the
+ * tree. They cover the first window, the one from 2^71, one above 2^80, and the last that the
+ * kernel takes, where values outgrow the filter; and each state of an odd run. One sum over the
+ * tables is added, because so few numbers read only a part of them.
  */
 import type { ClassState, HardSummary } from '../unit.ts'
 import type { Kernel, LeafJob } from './kernel.ts'

@@ -1,8 +1,9 @@
 /**
- * Workers and the queue that they share: each leaf goes to a worker that is free, so that no core waits for another.
+ * Workers and the queue that they share: each leaf goes to a worker that is free, so that no core
+ * waits for another.
  *
- * A worker has up to two leaves, one at work and one waiting, so that it never waits for an answer from here. Workers
- * start with the first leaf, stay for the next ones, and keep their tables.
+ * A worker has up to two leaves, one at work and one waiting, so that it never waits for an answer
+ * from here. Workers start with the first leaf, stay for the next ones, and keep their tables.
  */
 import type { LeafJob, LeafOutcome } from './kernel.ts'
 import type { FromWorker, ToWorker } from './worker.ts'

@@ -1,8 +1,9 @@
 /**
  * A worker: computes leaves with one kernel, in the order in which they come.
  *
- * It is a plain web worker, without any API of one runtime: the compiled module comes in the first message. It stops now
- * and then to read its messages, so that an abort takes a quarter of a second instead of a leaf.
+ * It is a plain web worker, without any API of one runtime: the compiled module comes in the first
+ * message. It stops now and then to read its messages, so that an abort takes a quarter of a second
+ * instead of a leaf.
  */
 import { Kernel, type LeafJob, type LeafOutcome } from './kernel.ts'
 import { checkKnownAnswers } from './known-answers.ts'

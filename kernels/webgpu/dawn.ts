@@ -1,10 +1,10 @@
 /**
  * Dawn, Chrome's WebGPU, as a native library in the binary.
  *
- * Each platform's file is named in a branch of its own, on process.platform and process.arch, which the bundler knows. So
- * `bun build --compile` finds the file of its target, puts it in, and leaves out the others.
- * The instance stays on globalThis for the life of the process. When it is garbage collected, Dawn's callbacks run on
- * freed memory, and the process dies after some hundred maps.
+ * Each platform's file is named in a branch of its own, on process.platform and process.arch, which
+ * the bundler knows. So `bun build --compile` finds the file of its target, puts it in, and leaves
+ * out the others. The instance stays on globalThis for the life of the process. When it is garbage
+ * collected, Dawn's callbacks run on freed memory, and the process dies after some hundred maps.
  */
 import { join } from 'node:path'
 import { firstLine, NoGpu } from './errors.ts'

@@ -1,7 +1,7 @@
 /**
- * Opening a GPU so that nothing goes wrong in silence. Software adapters are refused unless asked for. Validation errors
- * are stored and thrown at the next batch, because WebGPU itself reports them to a listener and carries on. A lost device
- * is an error of its own.
+ * Opening a GPU so that nothing goes wrong in silence. Software adapters are refused unless asked
+ * for. Validation errors are stored and thrown at the next batch, because WebGPU itself reports
+ * them to a listener and carries on. A lost device is an error of its own.
  */
 import { DeviceLost, firstLine, GpuFault, NoGpu } from './errors.ts'
 
@@ -20,9 +20,14 @@ export interface AdapterDescription {
 export interface Device {
   readonly gpu: GPUDevice
   readonly adapter: AdapterDescription
-  /** As `work`, but rejects with DeviceLost as soon as the device is lost, or when it was before. */
+  /**
+   * As `work`, but rejects with DeviceLost as soon as the device is lost, or when it was before.
+   */
   orLost<T>(work: Promise<T>): Promise<T>
-  /** The cause of a call that failed: DeviceLost when the device says so within a second, else the error given. */
+  /**
+   * The cause of a call that failed: DeviceLost when the device says so within a second, else the
+   * error given.
+   */
   lostOr(error: Error): Promise<Error>
   /** @throws {GpuFault} @throws {DeviceLost} what went wrong since it was opened */
   check(): void
@@ -43,7 +48,8 @@ const USED_LIMITS = [
 ] as const
 
 /**
- * @throws {NoGpu} when there is no adapter, when it is a software one that was not asked for, or when it gives no device.
+ * @throws {NoGpu} when there is no adapter, when it is a software one that was not asked for, or
+ *   when it gives no device.
  */
 export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise<Device> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
@@ -83,7 +89,8 @@ function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
   gpu.addEventListener('uncapturederror', (event) => {
     failure ??= new GpuFault(`The GPU refused a command: ${firstLine(event.error.message)}`)
   })
-  // A set, because a promise that every wait is raced against would hold on to something of each wait.
+  // A set, because a promise that every wait is raced against would hold on to something of each
+  // wait.
   const waiting = new Set<(reason: Error) => void>()
   let lost = false
   gpu.lost.then((info) => {
@@ -94,7 +101,8 @@ function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
   })
   const orLost = <T>(work: Promise<T>): Promise<T> => {
     if (lost) {
-      // What is asked of a lost device fails as well; without this the rejection would be unhandled.
+      // What is asked of a lost device fails as well; without this the rejection would be
+      // unhandled.
       work.catch(() => {})
       return Promise.reject(failure)
     }
@@ -134,7 +142,8 @@ export async function compile(
   entryPoint: string,
   layout: GPUPipelineLayout,
 ): Promise<GPUComputePipeline> {
-  // What is wrong with the shader is asked for below. The device is still good for a shader of other settings.
+  // What is wrong with the shader is asked for below. The device is still good for a shader of
+  // other settings.
   device.gpu.pushErrorScope('validation')
   const module = device.gpu.createShaderModule({ code, label: entryPoint })
   await device.gpu.popErrorScope()

@@ -1,9 +1,11 @@
 /**
  * The `webgpu` engine: units of 3n+1 windows on a GPU, equal to the bit to the exact engine.
  *
- * The GPU only drops numbers by the rules of rules.ts. The few that are left come back and are decided exactly here
- * (finish.ts), so that nothing else rests on the GPU's answers. The engine runs wherever there is a WebGPU: in Bun
- * through Dawn (open.ts), in a browser through navigator.gpu.
+ * The GPU only drops numbers by the rules of rules.ts. The few that are left come back and are
+ * decided exactly here (finish.ts), so that nothing else rests on the GPU's answers. The engine
+ * runs wherever there is a WebGPU: in Bun through Dawn (open.ts), in a browser through
+ * navigator.gpu.
+ *
  * Bounds: windows of 2^20 to 2^71 numbers, below 2^128; S0 up to 960.
  */
 import { assertCan } from '../limits.ts'
@@ -54,7 +56,8 @@ export class WebgpuEngine implements Engine {
   /**
    * Opens the GPU and has it compute known answers.
    *
-   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or answers wrongly
+   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or
+   *   answers wrongly
    * @throws {RangeError} when an option is out of range
    */
   static async open(gpu: GPU, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
@@ -91,7 +94,8 @@ export class WebgpuEngine implements Engine {
 
   /**
    * @throws {RangeError} when the unit is not for this engine
-   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others are for another engine
+   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others
+   *   are for another engine
    * @throws {GpuFault} when the GPU answered wrongly
    */
   async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
@@ -118,7 +122,8 @@ export class WebgpuEngine implements Engine {
     await this.#compute(task, signal, (leaf, outcome) => {
       keep(leaf, outcome.summary)
       candidates.push(...outcome.candidates)
-      // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+      // A record has no room for a candidate: its leaf is computed again after a restart rather
+      // than forgotten.
       if (outcome.candidates.length === 0) onLeaf?.(leaf, outcome.summary)
       report()
     })

@@ -1,17 +1,20 @@
 /**
  * Finishing: the few numbers that the GPU could not drop, decided exactly on the CPU and added up.
  *
- * A hard number costs some 400 steps and an engine meets up to a million a second, so the oracle (sigma.ts) is too slow
- * for all of them. Here T^15 is one look-up and one multiplication on 24-bit limbs, in doubles, where every product is
- * below 2^53 and so exact. What the rules see at each step is followed exactly:
+ * A hard number costs some 400 steps and an engine meets up to a million a second, so the oracle
+ * (sigma.ts) is too slow for all of them. Here T^15 is one look-up and one multiplication on 24-bit
+ * limbs, in doubles, where every product is below 2^53 and so exact. What the rules see at each
+ * step is followed exactly:
  *
- *   While the headroom h = c*log2(3) - k stays above 1 through a window, no rule can fire in it: D needs h < 0, M needs
- *   h < log2(3) - 1, and O a run that began at h < 1. So if no such run is under way and h is above 1 by a margin that
- *   covers float error, the window is taken at once. All others are walked step by step with integer comparisons.
+ *   While the headroom h = c*log2(3) - k stays above 1 through a window, no rule can fire in it: D
+ *   needs h < 0, M needs h < log2(3) - 1, and O a run that began at h < 1. So if no such run is
+ *   under way and h is above 1 by a margin that covers float error, the window is taken at once.
+ *   All others are walked step by step with integer comparisons.
  *
- * Bounds: values beyond 168 bits, and numbers below 2^40, go to the oracle. The peak is followed as a logarithm. At the
- * end the oracle gives the exact peak of the number with the greatest one, and of any within 10^-6 bit of it. The oracle
- * must find the same sigma for that number: a check on this file in every leaf.
+ * Bounds: values beyond 168 bits, and numbers below 2^40, go to the oracle. The peak is followed as
+ * a logarithm. At the end the oracle gives the exact peak of the number with the greatest one, and
+ * of any within 10^-6 bit of it. The oracle must find the same sigma for that number: a check on
+ * this file in every leaf.
  */
 import { EMPTY, hardNumber, merge, mix64, weightOfSigma } from '../result.ts'
 import { minOdds, ruleP } from '../rules.ts'
@@ -83,7 +86,10 @@ function tables(): Table {
   return table
 }
 
-/** A second result of walk(), which allocates nothing: log2 of the greatest 3m+1 of the last number that it finished. */
+/**
+ * A second result of walk(), which allocates nothing: log2 of the greatest 3m+1 of the last number
+ * that it finished.
+ */
 let peakLog = 0
 
 /**

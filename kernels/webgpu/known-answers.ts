@@ -1,9 +1,9 @@
 /**
- * Known answers that the GPU computes before the engine takes work. webgpu-tables.test.ts computes them by the exact
- * engine.
+ * Known answers that the GPU computes before the engine takes work. webgpu-tables.test.ts computes
+ * them by the exact engine.
  *
- * The wasm engine's own list reaches every branch, but has shallow seeds, whose powers of 3 are short. So there are
- * classes deep in large windows too, where all limbs carry.
+ * The wasm engine's own list reaches every branch, but has shallow seeds, whose powers of 3 are
+ * short. So there are classes deep in large windows too, where all limbs carry.
  */
 import { ROOT } from '../rules.ts'
 import type { ClassState, HardSummary } from '../unit.ts'
@@ -21,7 +21,10 @@ export interface KnownAnswer {
   readonly answer: HardSummary
 }
 
-/** Classes of 2^18 numbers each, most of them dropped, in a window of 2^56, of 2^71 and of 2^64 numbers. */
+/**
+ * Classes of 2^18 numbers each, most of them dropped, in a window of 2^56, of 2^71 and of 2^64
+ * numbers.
+ */
 export const DEEP_ANSWERS: readonly KnownAnswer[] = [
   {
     job: { bits: 56, window: 2n ** 15n, hardSteps: 116, state: classOf(207717517479n, 38) },
@@ -50,8 +53,9 @@ export const DEEP_ANSWERS: readonly KnownAnswer[] = [
 ]
 
 /**
- * A whole window of 2^28 numbers, for tables of more than 16 bits, which the others leave too few bits open to use.
- * The count and the checksum are from outside (a program that follows each number).
+ * A whole window of 2^28 numbers, for tables of more than 16 bits, which the others leave too few
+ * bits open to use. The count and the checksum are from outside (a program that follows each
+ * number).
  */
 export const WIDE_ANSWER: KnownAnswer = {
   job: { bits: 28, window: 5n, hardSteps: 128, state: ROOT },

@@ -1,8 +1,8 @@
 /**
  * The GPU's side of a batch: buffers, pipelines, submission and reading back.
  *
- * Two slots take turns, so that one batch is computed while the next is prepared. The slots share the tables and the
- * space for survivors, because the queue runs one submission after the other.
+ * Two slots take turns, so that one batch is computed while the next is prepared. The slots share
+ * the tables and the space for survivors, because the queue runs one submission after the other.
  */
 import { minOdds } from '../rules.ts'
 import { type Batch, GROUP_ROOM, GROUP_WORDS, SEED_ROOM, SEED_WORDS, tableStart } from './batch.ts'
@@ -17,7 +17,8 @@ import { jumps, LAST_BITS, LOOK_ROWS, level, lookahead, type Patterns, patterns,
 /** Slices of one submission. */
 export const SLICE_ROOM = 64
 
-// Values of GPUBufferUsage and GPUMapMode (WebGPU, sections 5.1 and 5.2): Bun has no such globals until Dawn is loaded.
+// Values of GPUBufferUsage and GPUMapMode (WebGPU, sections 5.1 and 5.2): Bun has no such globals
+// until Dawn is loaded.
 const MAP_READ = 1
 const COPY_SRC = 4
 const COPY_DST = 8
@@ -161,7 +162,8 @@ export class Pipeline {
       compile(device, filterSource(settings), 'filterKernel', filterLayout!),
       compile(device, deepSource(settings), 'deepKernel', deepLayout!),
     ])
-    // A size beyond a limit of the adapter is a validation error. Both errors blame the settings, not the device.
+    // A size beyond a limit of the adapter is a validation error. Both errors blame the settings,
+    // not the device.
     device.gpu.pushErrorScope('validation')
     device.gpu.pushErrorScope('out-of-memory')
     const pipeline = new Pipeline(device, settings, layouts, pipelines)
@@ -239,7 +241,8 @@ export class Pipeline {
   }
 
   /**
-   * Waits for the slot's submission. Dawn spins while it waits, so sleep for the expected time first.
+   * Waits for the slot's submission. Dawn spins while it waits, so sleep for the expected time
+   * first.
    *
    * @throws {DeviceLost} @throws {GpuFault} when a command was refused or a part was not computed
    */

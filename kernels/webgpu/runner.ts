@@ -1,9 +1,10 @@
 /**
- * Runs batches one after the other, with two on the way: while the GPU computes one, the CPU walks the tree for the next
- * and finishes the numbers of the last.
+ * Runs batches one after the other, with two on the way: while the GPU computes one, the CPU walks
+ * the tree for the next and finishes the numbers of the last.
  *
- * A batch is planted with a known answer, sized by the measured rate to take batchMs, cut so that survivors fit, and run
- * again in halves where they did not. With a duty below 1 the GPU rests after each batch.
+ * A batch is planted with a known answer, sized by the measured rate to take batchMs, cut so that
+ * survivors fit, and run again in halves where they did not. With a duty below 1 the GPU rests
+ * after each batch.
  */
 import { type Batch, BatchBuilder, classesAt, type Job, type Origin, SEED_ROOM } from './batch.ts'
 import type { Device } from './device.ts'
@@ -41,7 +42,10 @@ export interface Task {
   readonly jobs: readonly Job[]
 }
 
-/** Takes what came of each batch, in order: the numbers that came back, then the leaves that are complete with it. */
+/**
+ * Takes what came of each batch, in order: the numbers that came back, then the leaves that are
+ * complete with it.
+ */
 export interface Sink {
   number(leaf: number, n: bigint): void
   complete(leaf: number): void
@@ -56,10 +60,16 @@ interface Planted {
 const PLANT_LEAF = -1
 /** Classes of the first batch, before a rate is known. */
 const FIRST_CLASSES = 2 ** 12
-/** A batch is at most so many times the last one: the rate of a small batch says little about a large one. */
+/**
+ * A batch is at most so many times the last one: the rate of a small batch says little about a
+ * large one.
+ */
 const GROWTH = 16
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-/** The least duty. With less, the GPU would do next to nothing, and a rest of hours would look like a fault. */
+/**
+ * The least duty. With less, the GPU would do next to nothing, and a rest of hours would look like
+ * a fault.
+ */
 export const LEAST_DUTY = 0.01
 
 /** Waits so many milliseconds, or until the signal fires, and leaves the GPU to others. */
@@ -77,8 +87,8 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * How many classes the next batch is to have: as many as take batchMs (below 200 ms) at the measured rate, and no more
- * than fit. A batch ends with the seed that reaches this number.
+ * How many classes the next batch is to have: as many as take batchMs (below 200 ms) at the
+ * measured rate, and no more than fit. A batch ends with the seed that reaches this number.
  *
  * @param rate classes a millisecond; 0 before any was measured
  * @param last classes of the last batch
@@ -232,7 +242,8 @@ export class Runner {
     if (expected >= 1) await sleep(expected)
     const outcome = await this.#pipeline.read(slot, slices)
     const rate = classes / (outcome.gpuMs ?? performance.now() - since)
-    // Up at once, because larger batches run better; down by halves, because one slow batch may be an accident.
+    // Up at once, because larger batches run better; down by halves, because one slow batch may be
+    // an accident.
     if (Number.isFinite(rate)) this.#rate = Math.max(rate, (this.#rate + rate) / 2)
     this.#lastClasses = classes
     const needed = 1.3 * outcome.survivorsPerClass

@@ -1,6 +1,9 @@
 /** What can be tuned to an adapter (tune.ts), with bounds. No setting changes a result. */
 export interface Settings {
-  /** D: levels of the tree that the GPU expands, 8 to 20. Fewer where a leaf leaves fewer. Table: 2^(D+4) bytes. */
+  /**
+   * D: levels of the tree that the GPU expands, 8 to 20. Fewer where a leaf leaves fewer. Table:
+   * 2^(D+4) bytes.
+   */
   readonly expandBits: number
   /** B: steps of the look-ahead, 16 to 20. Table: 2^(B+1) bytes. */
   readonly lookBits: number

@@ -1,4 +1,7 @@
-/** The WGSL of both kernels: the shared part, the constants that follow from the settings, and the kernel. */
+/**
+ * The WGSL of both kernels: the shared part, the constants that follow from the settings, and the
+ * kernel.
+ */
 import deep from './deep.wgsl' with { type: 'text' }
 import filter from './filter.wgsl' with { type: 'text' }
 import type { Settings } from './settings.ts'

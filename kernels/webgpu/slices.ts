@@ -1,9 +1,10 @@
 /**
  * Slices: the parts of a batch between which the space for survivors is used again.
  *
- * A slice is a range of seeds and, of each seed, a range of patterns, so that even one seed can be cut when the space is
- * small. An overflow is answered by cutting too: the kernels count what they could not store, and the batch is run again
- * in halves until everything fits. Nothing is ever dropped for want of room.
+ * A slice is a range of seeds and, of each seed, a range of patterns, so that even one seed can be
+ * cut when the space is small. An overflow is answered by cutting too: the kernels count what they
+ * could not store, and the batch is run again in halves until everything fits. Nothing is ever
+ * dropped for want of room.
  */
 import { SEED_ROOM } from './batch.ts'
 

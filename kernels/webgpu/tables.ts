@@ -1,17 +1,21 @@
 /**
  * The tables that the shaders read, computed here so that each can be tested by itself.
  *
- * Patterns: expanding a class by D bits. By Terras's theorem (dip.ts) the survivors among the 2^D children of a class
- * depend on its headroom alone, not on its residue. Sorted by dip they are a prefix of one list, so the tree needs no
- * stack, no atomics and no divergence on the GPU: thread j takes pattern j, solves for the child whose parities these
- * are, and has its image by one multiplication.
+ * Patterns: expanding a class by D bits. By Terras's theorem (dip.ts) the survivors among the 2^D
+ * children of a class depend on its headroom alone, not on its residue. Sorted by dip they are a
+ * prefix of one list, so the tree needs no stack, no atomics and no divergence on the GPU: thread j
+ * takes pattern j, solves for the child whose parities these are, and has its image by one
+ * multiplication.
  *
- * Look-ahead: for a class at depth K with c odd steps, the 2^A children left are n + a*2^K with images m + a*3^c. Indexed
- * by image * 3^-c mod 2^B the windows of length B lie in the order of a, so that 64 children are 64 adjacent bits.
+ * Look-ahead: for a class at depth K with c odd steps, the 2^A children left are n + a*2^K with
+ * images m + a*3^c. Indexed by image * 3^-c mod 2^B the windows of length B lie in the order of a,
+ * so that 64 children are 64 adjacent bits.
  *
- * Jumps: ten steps at once. Ten, because 3^10 < 2^16: a limb of 32 bits then costs two multiplications, not four.
+ * Jumps: ten steps at once. Ten, because 3^10 < 2^16: a limb of 32 bits then costs two
+ * multiplications, not four.
  *
- * Rule P: n = 2, 4, 5 or 8 mod 9 is on the path of a smaller number; a mask of the 64 children by n mod 9.
+ * Rule P: n = 2, 4, 5 or 8 mod 9 is on the path of a smaller number; a mask of the 64 children by n
+ * mod 9.
  */
 import { minOdds } from '../rules.ts'
 import { headroom, headroomStep, type Windows, windows } from './dip.ts'
@@ -20,7 +24,10 @@ import { headroom, headroomStep, type Windows, windows } from './dip.ts'
 export const LAST_BITS = 6
 /** Steps of a jump. */
 export const JUMP_STEPS = 10
-/** Rows of the look-ahead: one for each odd count from the least that has not descended. More are let through. */
+/**
+ * Rows of the look-ahead: one for each odd count from the least that has not descended. More are
+ * let through.
+ */
 export const LOOK_ROWS = 16
 /** Odd counts that a class at depth K <= 65 can have above the least, and more than LOOK_ROWS. */
 export const ROWS = 32
@@ -31,13 +38,18 @@ export const PATTERN_SHIFT = 27
 export interface Patterns {
   /** D, 2 to 20. */
   readonly bits: number
-  /** 2^D pairs of words: residue mod 2^D | odd steps << 27, and the residue's image after D steps. */
+  /**
+   * 2^D pairs of words: residue mod 2^D | odd steps << 27, and the residue's image after D steps.
+   */
   readonly words: Uint32Array<ArrayBuffer>
   /** The pairs' dips, ascending, in 1/SCALE bit. */
   readonly dips: Uint16Array
 }
 
-/** Patterns of D bits by ascending dip; equal dips by odd count, so that neighbours use the same look-ahead row. */
+/**
+ * Patterns of D bits by ascending dip; equal dips by odd count, so that neighbours use the same
+ * look-ahead row.
+ */
 export function patterns(bits: number): Patterns {
   const look = windows(bits)
   const size = 2 ** bits
@@ -67,7 +79,10 @@ export function survivors(table: Patterns, headroom: number): number {
   return low
 }
 
-/** Words of one look-ahead row: 2^B bits and the first two words again, for look-ups that run over the end. */
+/**
+ * Words of one look-ahead row: 2^B bits and the first two words again, for look-ups that run over
+ * the end.
+ */
 export function rowWords(lookBits: number): number {
   return 2 ** (lookBits - 5) + 2
 }
@@ -96,7 +111,10 @@ export function lookahead(look: Windows, depth: number): Uint32Array<ArrayBuffer
   return words
 }
 
-/** 1024 entries, addend (16 bits) | odd count << 16 (4 bits) | dip << 20, then 11 of 3^f | headroom step << 16 (signed). */
+/**
+ * 1024 entries, addend (16 bits) | odd count << 16 (4 bits) | dip << 20, then 11 of 3^f | headroom
+ * step << 16 (signed).
+ */
 export function jumps(): Uint32Array<ArrayBuffer> {
   const ten = windows(JUMP_STEPS)
   const words = new Uint32Array(1024 + JUMP_STEPS + 1)
@@ -121,8 +139,9 @@ export function limbs(value: bigint, count: number): number[] {
 const LEFT_MOD_9 = new Set([0, 1, 3, 6, 7])
 
 /**
- * What the first filter knows of the classes at depth K: ROWS of {3^c low, 3^c high, 3^-c, headroom} from the
- * least odd count that has not descended, then nine masks {low, high, 0, 0} of the 64 children a by n mod 9, child 0 being n.
+ * What the first filter knows of the classes at depth K: ROWS of {3^c low, 3^c high, 3^-c,
+ * headroom} from the least odd count that has not descended, then nine masks {low, high, 0, 0} of
+ * the 64 children a by n mod 9, child 0 being n.
  */
 export function level(depth: number): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(4 * (ROWS + 9))

@@ -1,6 +1,7 @@
 /**
- * Dawn in a compiled binary on Windows. Dawn loads two compilers of Microsoft's from the folder that it lies in itself,
- * but a binary has no folder. So the three files are embedded as data and written to a folder of the user's, once.
+ * Dawn in a compiled binary on Windows. Dawn loads two compilers of Microsoft's from the folder
+ * that it lies in itself, but a binary has no folder. So the three files are embedded as data and
+ * written to a folder of the user's, once.
  */
 import { mkdirSync, renameSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** Faults planted in the kernel's source are caught by the known answers that every worker computes at its start. */
+/**
+ * Faults planted in the kernel's source are caught by the known answers that every worker computes
+ * at its start.
+ */
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { compileKernel, kernelSources } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'

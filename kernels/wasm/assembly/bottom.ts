@@ -1,21 +1,25 @@
 /**
- * Bottom nodes of the tree: all bits but the last A are fixed, and the 128 siblings left are looked up together.
+ * Bottom nodes of the tree: all bits but the last A are fixed, and the 128 siblings left are looked
+ * up together.
  *
- * The window's high part is added here, because the tree itself is the same for every window of a size. Then one
- * look-up gives 128 siblings: the bitvector row of odd count c is indexed by value * 3^-c, so that siblings, which
- * differ by 3^c, are neighbouring bits. One `and` with a mask applies rule P (n = 2, 4, 5, 8 mod 9). The look-ahead is
- * V. Angeltveit's idea (arXiv:2602.10466); rules.ts says where its start differs from his.
+ * The window's high part is added here, because the tree itself is the same for every window of a
+ * size. Then one look-up gives 128 siblings: the bitvector row of odd count c is indexed by value *
+ * 3^-c, so that siblings, which differ by 3^c, are neighbouring bits. One `and` with a mask applies
+ * rule P (n = 2, 4, 5, 8 mod 9). The look-ahead is V. Angeltveit's idea (arXiv:2602.10466);
+ * rules.ts says where its start differs from his.
  *
- * Bottom nodes come in batches of 64, so that their bitvector misses overlap. A batch goes to its end before the next
- * one starts, so that its queues stay in the first level cache and nothing is copied. 128 siblings instead of 64 halve
- * what a node costs a candidate, 3 % in all: there are 10 % more candidates, but most of those die by the first test.
+ * Bottom nodes come in batches of 64, so that their bitvector misses overlap. A batch goes to its
+ * end before the next one starts, so that its queues stay in the first level cache and nothing is
+ * copied. 128 siblings instead of 64 halve what a node costs a candidate, 3 % in all: there are 10
+ * % more candidates, but most of those die by the first test.
  *
- * The bits become candidates. Each makes its first jump at once, untested, because the look-ahead covers B >= W steps.
- * The second jump is tested: what dies there never reaches memory.
+ * The bits become candidates. Each makes its first jump at once, untested, because the look-ahead
+ * covers B >= W steps. The second jump is tested: what dies there never reaches memory.
  *
- * Bounds: K <= 64. The value is below 3^c (1 + n / 2^K) with c < firstRow + ROWS <= 53. For n < 2^96 and K = 64 that is
- * below 2^(84 + 32 + 1), so 128 bits hold it and its 128 siblings. A node above the last row of the look-ahead, one in
- * 10^5 at most, goes to exact.ts with all its siblings.
+ * Bounds: K <= 64. The value is below 3^c (1 + n / 2^K) with c < firstRow + ROWS <= 53. For n <
+ * 2^96 and K = 64 that is below 2^(84 + 32 + 1), so 128 bits hold it and its 128 siblings. A node
+ * above the last row of the look-ahead, one in 10^5 at most, goes to exact.ts with all its
+ * siblings.
  */
 import { addend, alive, decide, entry, row } from './candidate'
 import { flush } from './jumps'
@@ -72,7 +76,11 @@ export function drain(): void {
   waiting = 0
 }
 
-/** Finishes the entries of BOTTOM, and lists the words with siblings in WORD. @returns the end of the list */
+/**
+ * Finishes the entries of BOTTOM, and lists the words with siblings in WORD.
+ *
+ * @returns the end of the list
+ */
 function lookUp(): usize {
   const n = waiting, row0 = <usize>firstRow << 3, sum0 = base9
   let w: usize = WORD
@@ -104,7 +112,11 @@ function lookUp(): usize {
   return w
 }
 
-/** Writes an entry of WORD; without siblings the next entry overwrites it. @returns where the next entry goes */
+/**
+ * Writes an entry of WORD; without siblings the next entry overwrites it.
+ *
+ * @returns where the next entry goes
+ */
 // @ts-ignore: decorator
 @inline function word(w: usize, siblings: u64, first: u64, step: u64, tag: u64): usize {
   store<u64>(w, siblings)

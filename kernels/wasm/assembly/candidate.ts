@@ -1,12 +1,15 @@
 /**
- * One candidate, a number that the look-ahead leaves: what a jump reads of it, its test, and its exact end.
+ * One candidate, a number that the look-ahead leaves: what a jump reads of it, its test, and its
+ * exact end.
  *
- * A jump takes W steps at once: T^W(v) = (v >> W) * 3^f + T^W(v mod 2^W) (Terras, Acta Arith. 30, 1976). Its odd steps
- * f, its addend and its dip come from one table entry. The dip lies at the top of the table entry and the headroom at
- * the top of the queue entry, so that the test is one compare of two whole words. The table entry is read in parts, by
- * three loads that share a cache line: no shifts, no masks.
+ * A jump takes W steps at once: T^W(v) = (v >> W) * 3^f + T^W(v mod 2^W) (Terras, Acta Arith. 30,
+ * 1976). Its odd steps f, its addend and its dip come from one table entry. The dip lies at the top
+ * of the table entry and the headroom at the top of the queue entry, so that the test is one
+ * compare of two whole words. The table entry is read in parts, by three loads that share a cache
+ * line: no shifts, no masks.
  *
- * It is apart because three files work on candidates: bottom.ts makes them, jumps.ts and wide.ts take them on.
+ * It is apart because three files work on candidates: bottom.ts makes them, jumps.ts and wide.ts
+ * take them on.
  */
 import { exact } from './exact'
 import { JUMPS, BOTTOM, SCALE, SUM9, W_MASK } from './layout'
@@ -41,9 +44,10 @@ export function resetCandidates(rootDepth: i32, residue: u64): void {
 /**
  * Whether a candidate outlives the entry's steps.
  *
- * Both words hold more below the part that counts. So the headroom is stored 4 too large, and the dip rounded down to a
- * multiple of 4. Where the stored parts are equal, the true dip is at least 4 above the true headroom: a rule fires, and
- * dropping is right whatever the lower bits say. Where they let a number pass, it is only tested again later.
+ * Both words hold more below the part that counts. So the headroom is stored 4 too large, and the
+ * dip rounded down to a multiple of 4. Where the stored parts are equal, the true dip is at least 4
+ * above the true headroom: a rule fires, and dropping is right whatever the lower bits say. Where
+ * they let a number pass, it is only tested again later.
  */
 // @ts-ignore: decorator
 @inline export function alive(e: usize, headroomAndTag: u64): bool {

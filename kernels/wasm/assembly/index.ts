@@ -1,12 +1,13 @@
 /**
  * The kernel's entry: the hard numbers of one class of a window, a leaf of a unit, at a time.
  *
- * Calls in this order: size(bits), window(w), start(class), advance() until it gives 0, then read OUT. size and window
- * hold until the next call of the same name. The kernel imports handOver(lo, hi): it is called for each number that 192
- * bits or maxSteps (at most MAX_STEPS) cannot decide, and the caller adds what the exact engine says of it.
+ * Calls in this order: size(bits), window(w), start(class), advance() until it gives 0, then read
+ * OUT. size and window hold until the next call of the same name. The kernel imports handOver(lo,
+ * hi): it is called for each number that 192 bits or maxSteps (at most MAX_STEPS) cannot decide,
+ * and the caller adds what the exact engine says of it.
  *
- * The files in the order in which a number passes them: tree, bottom, candidate, jumps, wide, exact. Beside them rules
- * (headroom and dip), tables, layout (sizes and addresses), words.
+ * The files in the order in which a number passes them: tree, bottom, candidate, jumps, wide,
+ * exact. Beside them rules (headroom and dip), tables, layout (sizes and addresses), words.
  */
 import { bottomNodes, candidates, drain, resetBottom } from './bottom'
 import { resetCandidates } from './candidate'
@@ -20,7 +21,10 @@ export { size, window }
 
 constants()
 
-/** Begins a class; ClassState in unit.ts says what the values are. Its depth is bits - 61 to bits - 8. */
+/**
+ * Begins a class; ClassState in unit.ts says what the values are. Its depth is bits - 61 to bits -
+ * 8.
+ */
 export function start(
   depth: i32, residue: u64, imageLo: u64, imageHi: u64, odds: i32, evens: i32, run: i32, hardSteps: i32, maxSteps: i32,
 ): void {
@@ -31,7 +35,10 @@ export function start(
   plant(depth, imageLo, imageHi, odds, evens, run, <i32>(residue % 9))
 }
 
-/** Works through up to `slices` queues of bottom nodes. 1: there is more. 0: the class is done and OUT is written. */
+/**
+ * Works through up to `slices` queues of bottom nodes. 1: there is more. 0: the class is done and
+ * OUT is written.
+ */
 export function advance(slices: i32): i32 {
   for (; slices > 0; slices--) {
     const unfinished = grow()

@@ -1,14 +1,16 @@
 /**
  * The first jumps of candidates, on the low 64 bits of their values.
  *
- * A jump reads only the W low bits of a value. After j jumps the low 61 - W*j bits are still right, so NARROW jumps and
- * one more test need no more than one word. One candidate in eight outlives them and starts again in wide.ts.
+ * A jump reads only the W low bits of a value. After j jumps the low 61 - W*j bits are still right,
+ * so NARROW jumps and one more test need no more than one word. One candidate in eight outlives
+ * them and starts again in wide.ts.
  *
  * What makes it fast:
- * - Passes over a queue, instead of a loop for each number: table misses and the latency of a jump overlap (1.3 to 1.7
- *   times). A pass compacts in place, without a branch. An entry has 16 bytes, headroom and tag in one word.
- * - Values are stored times 2^SCALE, so that a mask makes them table offsets. With 15 steps instead of 16, which halves
- *   the table, and the loads of candidate.ts: 1.2 times together.
+ * - Passes over a queue, instead of a loop for each number: table misses and the latency of a jump
+ *   overlap (1.3 to 1.7 times). A pass compacts in place, without a branch. An entry has 16 bytes,
+ *   headroom and tag in one word.
+ * - Values are stored times 2^SCALE, so that a mask makes them table offsets. With 15 steps instead
+ *   of 16, which halves the table, and the loads of candidate.ts: 1.2 times together.
  */
 import { addend, alive, entry, row } from './candidate'
 import { JUMP, NARROW, QUEUE, SCALE, W } from './layout'

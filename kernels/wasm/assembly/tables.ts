@@ -1,9 +1,9 @@
 /**
  * The tables: constants, what depends on the window's size, and what depends on the window.
  *
- * The jump table and the look-ahead bitvector are filled by walking the tree of low bits. Each of the 2^W or 2^B entries
- * then costs two steps instead of W or B, and branches that no row can survive are cut. That is 10 times faster than
- * entry by entry: all tables take some 40 ms.
+ * The jump table and the look-ahead bitvector are filled by walking the tree of low bits. Each of
+ * the 2^W or 2^B entries then costs two steps instead of W or B, and branches that no row can
+ * survive are cut. That is 10 times faster than entry by entry: all tables take some 40 ms.
  */
 import {
   A, B, B_MASK, BIT, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, JUMPS, LEAST_ODDS, LIMB, LOOKAHEAD,
@@ -12,7 +12,10 @@ import {
 import { ODD, STEP, dipAfterEven } from './rules'
 import { mulHigh } from './words'
 
-/** log2(3), for LEAST_ODDS only: up to 4096 steps |c log2(3) - k| > 6e-5, far above the rounding. Tested. */
+/**
+ * log2(3), for LEAST_ODDS only: up to 4096 steps |c log2(3) - k| > 6e-5, far above the rounding.
+ * Tested.
+ */
 const LOG2_3: f64 = 1.5849625007211562
 /** 1/3 mod 2^64. */
 const THIRD: u64 = 0xaaaaaaaaaaaaaaab
@@ -65,8 +68,10 @@ export function constants(): void {
 /**
  * Fills JUMPS below one node of the tree of the low W bits.
  *
- * @param j steps done; x the low j bits; v T^j(x); f odd steps; e evens since the last odd one, below 0 when unknown
- * @param r 0 no run of odd steps, 1 in one, 2 one even step after it; s headroom where it began; d the dip
+ * @param j steps done; x the low j bits; v T^j(x); f odd steps; e evens since the last odd one,
+ *   below 0 when unknown
+ * @param r 0 no run of odd steps, 1 in one, 2 one even step after it; s headroom where it began; d
+ *   the dip
  */
 function jumps(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i32): void {
   if (j == W) {
@@ -108,9 +113,9 @@ export function size(newBits: i32): void {
 }
 
 /**
- * Sets the bits of LOOKAHEAD below one node of the tree of the low B bits; parameters as of jumps(). Row i is for odd
- * count c = firstRow + i; the value x is at index x * 3^-c mod 2^B, so that the siblings, which differ by 3^c, are
- * neighbours.
+ * Sets the bits of LOOKAHEAD below one node of the tree of the low B bits; parameters as of
+ * jumps(). Row i is for odd count c = firstRow + i; the value x is at index x * 3^-c mod 2^B, so
+ * that the siblings, which differ by 3^c, are neighbours.
  */
 function lookahead(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i32): void {
   if (d > firstHeadroom + ODD * (SHARP_ROWS - 1)) return
@@ -154,7 +159,10 @@ export function window(lo: u64, hi: u64): void {
   }
 }
 
-/** Makes what depends on the class: from its depth up, bit k adds 2^(k - depth), and 2^k mod 9 to the sum. */
+/**
+ * Makes what depends on the class: from its depth up, bit k adds 2^(k - depth), and 2^k mod 9 to
+ * the sum.
+ */
 export function root(depth: i32): void {
   for (let k = depth; k < levels; k++) {
     store<u64>(<usize>k << 3, (<u64>1 << (k - depth)) + (<u64>pow2mod9(k) << SUM9), BIT)

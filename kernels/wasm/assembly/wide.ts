@@ -1,16 +1,17 @@
 /**
  * Candidates that 64 bits cannot hold any longer, in two limbs: 40 bits and the rest.
  *
- * With such limbs a jump is two multiplications without carries between words: the low limb times 3^W is below
- * 2^(40 + 23.8), and its excess over 40 bits is added to the rest. Two words of 64 bits would take three multiplications
- * of 32-bit halves and a third more instructions.
+ * With such limbs a jump is two multiplications without carries between words: the low limb times
+ * 3^W is below 2^(40 + 23.8), and its excess over 40 bits is added to the rest. Two words of 64
+ * bits would take three multiplications of 32-bit halves and a third more instructions.
  *
- * A value starts again from its bottom node. Its first jumps are not tested, because jumps.ts tested them. Each jump is
- * a pass of its own: in a loop for each number their latencies would add up (6 % of the whole).
+ * A value starts again from its bottom node. Its first jumps are not tested, because jumps.ts
+ * tested them. Each jump is a pass of its own: in a loop for each number their latencies would add
+ * up (6 % of the whole).
  *
- * Bounds: a rest below 2^55 stays below 2^64, because a jump multiplies it by less than 3^W/2^W < 2^8.8. One that is not
- * sets TOO_WIDE, and goes to exact.ts before it is looked at again: overflow drops nothing. That takes a value of 2^95
- * or more.
+ * Bounds: a rest below 2^55 stays below 2^64, because a jump multiplies it by less than 3^W/2^W <
+ * 2^8.8. One that is not sets TOO_WIDE, and goes to exact.ts before it is looked at again: overflow
+ * drops nothing. That takes a value of 2^95 or more.
  */
 import { addend, alive, decideEntry, row } from './candidate'
 import { JUMP, BOTTOM, LIMB, NARROW, POW3_LIMB0, POW3_LIMB1, QUEUE, SCALE, W, W_MASK, WIDE } from './layout'
@@ -44,7 +45,9 @@ const TOO_WIDE: u64 = <u64>1 << 63
   return f
 }
 
-/** Starts all candidates, at least one, again from their bottom nodes, and jumps NARROW + 1 times. */
+/**
+ * Starts all candidates, at least one, again from their bottom nodes, and jumps NARROW + 1 times.
+ */
 export function widen(end: usize): void {
   let p = QUEUE
   do {
