@@ -2,15 +2,17 @@
  * The smaller number that a rule names, and why it is smaller.
  *
  * Theorem. Let D, M or O fire first at step k <= 5000 for n > 1,166,298. Then the number that it
- * names is below n. Proof. T^j(n) = (3^c*n + q)/2^j with q the sum of 3^(c-1-i)*2^(j_i) over the
- * odd steps i = 0, ..., c-1, made after j_i steps. D did not fire before, so 2^(j_i) <= 3^i and q
- * <= c*3^(c-1). The number named is at most
+ * names is below n.
+ *
+ * Proof. T^j(n) = (3^c*n + q)/2^j with q the sum of 3^(c-1-i)*2^(j_i) over the odd steps i = 0,
+ * ..., c-1, made after j_i steps. D did not fire before, so 2^(j_i) <= 3^i and q <= c*3^(c-1). The
+ * number named is at most
  *   D  (3^c*n + q)/2^k
  *   M  (3^(c-1)*n + q/3)/2^(k-1)
  *   O  (3^c*n + q)/2^(j+1), with c and q at the run's start j,
- * so at most (3^c*n + (c+1)*3^(c-1))/2^k for some 3^c < 2^k, k <= 5000. That is below n if n >
- * (c+1)*3^(c-1)/(2^k - 3^c). The greatest such bound is at k = 4701, c = 2966 (coefficientBound;
- * compare Angeltveit, arXiv:2602.10466, Theorem 4.1). QED
+ * so at most (3^c*n + (c+1)*3^(c-1))/2^k for some 3^c < 2^k, k <= 5000.
+ * That is below n if n > (c+1)*3^(c-1)/(2^k - 3^c). The greatest such bound is at k = 4701,
+ * c = 2966 (coefficientBound; compare Angeltveit, arXiv:2602.10466, Theorem 4.1). QED
  *
  * Below the bound every n was tried (smaller.test.ts). The exceptions are 0, which is no positive
  * integer, and 1, whose path 1 2 1 is the cycle that all others are to end in. So if all positive

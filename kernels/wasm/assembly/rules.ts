@@ -7,12 +7,14 @@
  *   M  3^(c-1) < 2^(k-1)   after an even number, at least 2, of even steps since the last odd one;
  *   O  3^c < 2^(k+1)       where an odd run began, when two even steps have followed the run.
  *
- * Theorem. Let headroom(c, k) = 485 c - 306 k. Then headroom(c, k) < 0 implies 3^c < 2^k, and for k
- * <= 484 the converse holds too. Proof: 485/306 is a convergent of log2(3) from above (3^306 =
- * 2^484.9985), so that for k <= 484 no fraction k/c lies between the two.
- * test/kernels/wasm-tables.test.ts tries both lines on BigInt. QED So the tree and the tables drop
- * by the rules alone, without floating point and without powers. Beyond 484 steps the filter only
- * drops fewer numbers, and exact.ts decides.
+ * Theorem. Let headroom(c, k) = 485 c - 306 k. Then headroom(c, k) < 0 implies 3^c < 2^k, and for
+ * k <= 484 the converse holds too.
+ *
+ * Proof. 485/306 is a convergent of log2(3) from above (3^306 = 2^484.9985), so that for k <= 484
+ * no fraction k/c lies between the two. QED (wasm-tables.test.ts tries both lines on BigInt.)
+ *
+ * So the tree and the tables drop by the rules alone, without floating point and without powers.
+ * Beyond 484 steps the filter only drops fewer numbers, and exact.ts decides.
  *
  * A look-ahead over j steps starts from an unknown (c, k). Each rule that can fire inside it fires
  * if and only if the headroom at its start is below a number that the j steps alone fix. The
