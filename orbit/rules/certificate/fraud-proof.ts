@@ -21,8 +21,9 @@
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
+import { inclusionProof, verifyInclusion } from '../../../kernels/merkle.ts'
 import { leavesOf } from '../../../kernels/partition.ts'
-import { inclusionProof, LEAF_BYTES, verifyInclusion } from '../../../kernels/result.ts'
+import { LEAF_BYTES } from '../../../kernels/result.ts'
 import { dealtUnitKey, openItem, type Reveal } from '../answer/commit-reveal.ts'
 import { readLeaves, recordAt } from '../answer/leaves.ts'
 import { compareBytes, equalBytes, field, open, RuleError, type Statement } from '../base/statement.ts'

@@ -32,7 +32,7 @@ class RealParty extends Party {
   private readonly leaves = new Map<string, readonly HardSummary[]>()
 
   async compute(window: bigint, unit: number): Promise<void> {
-    const engine = new WasmEngine({ workers: 1 })
+    const engine = new WasmEngine(bunPlatform, { workers: 1 })
     try {
       const { leaves } = await engine.verify({ partition: this.genesis.partition, window, index: unit })
       this.leaves.set(`${window}/${unit}`, leaves)
