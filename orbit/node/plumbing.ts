@@ -20,7 +20,7 @@ import { nodeIdentity } from './log/identity.ts'
 import { NO_QUOTA, type Quota } from './log/quota.ts'
 import { type DrawFiles, drawFiles } from './offline/draw-files.ts'
 import { assertFreePort, PortInUse, parseAddress } from './p2p/addresses.ts'
-import { Shunned } from './p2p/bans.ts'
+import { Bans } from './p2p/bans.ts'
 import { keepCompany, keepDialling, keepTalking } from './p2p/connections.ts'
 import { serveGenesis } from './p2p/genesis-exchange.ts'
 import { libp2pOptions } from './p2p/libp2p.ts'
@@ -144,7 +144,7 @@ async function compose(
   stops: (() => unknown)[],
 ): Promise<Omit<OrbitNode, 'stop'>> {
   const { networkId } = options
-  const shunned = new Shunned()
+  const bans = new Bans()
   const helia = withBitswap(
     withLibp2pLight(
       createHeliaLight({
@@ -152,13 +152,13 @@ async function compose(
         datastore: new SqliteDatastore(sql),
         codecs: [dagCbor],
       }),
-      libp2pOptions({ ...options, shunned }),
+      libp2pOptions({ ...options, bans }),
     ),
   ) as HeliaWithLibp2p<ServiceMap>
   stops.push(() => helia.stop())
   await helia.start()
   const { libp2p } = helia
-  shunned.hangUp = (peer) => void libp2p.hangUp(peer).catch(() => {})
+  bans.hangUp = (peer) => void libp2p.hangUp(peer).catch(() => {})
   const pubsub = libp2p.services.pubsub as unknown as PubSub
   const refusals: Record<string, number> = {}
   const refuse = (reason: string) => {
@@ -180,7 +180,7 @@ async function compose(
   const databases = new OpenDatabases(orbitdb, networkId, catchUp, (name) => {
     const judge = new Judge(name, options.admit, refuse)
     const quota = options.quota?.(name) ?? NO_QUOTA
-    const blame = (peer: PeerId) => shunned.blame(peer)
+    const blame = (peer: PeerId) => bans.blame(peer)
     const meet: CatchUp['meet'] = (address, peer) => catchUp.meet(address, peer)
     return { judge, Database: documentsDatabase({ sql, pubsub, identity, judge, refuse, quota, blame, meet }) }
   })
@@ -226,7 +226,7 @@ async function compose(
       if (!connection) throw new Error(`not connected to ${peer}`)
       return connection.newStream(protocol, { signal })
     },
-    topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`, shunned),
+    topic: (name) => topicOf(pubsub, `/collatz/${networkId}/${name}`, bans),
     kv: {
       put: async (key, value) => {
         if (sql.isOpen) sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', key, value)
@@ -263,7 +263,7 @@ const RESULTS = {
   wrong: TopicValidatorResult.Reject,
 } as const satisfies Record<Heard, TopicValidatorResult>
 
-function topicOf(pubsub: PubSub, topic: string, shunned: Shunned): Topic {
+function topicOf(pubsub: PubSub, topic: string, bans: Bans): Topic {
   return {
     publish: async (bytes) => {
       await pubsub.publish(topic, bytes)
@@ -271,7 +271,7 @@ function topicOf(pubsub: PubSub, topic: string, shunned: Shunned): Topic {
     subscribe: async (handler) => {
       pubsub.topicValidators.set(topic, (peer, { data }) => {
         const heard = handler(data)
-        if (heard === 'wrong') shunned.blame(peer)
+        if (heard === 'wrong') bans.blame(peer)
         return RESULTS[heard]
       })
       pubsub.subscribe(topic)

@@ -25,25 +25,25 @@ import { type Genesis, rawCid } from '../rules/network/genesis.ts'
 import { duties } from '../rules/state/duties.ts'
 import { encodeSettled } from '../rules/state/settled-window.ts'
 import type { State } from '../rules/state/state.ts'
+import { Archive } from './archive/archive.ts'
 import { Certifier } from './archive/certifier.ts'
-import { Settling } from './archive/settling.ts'
-import { Single } from './async/queue.ts'
+import { SingleFlight } from './async/queue.ts'
 import { type BeaconRound, type BeaconSource, beaconOf } from './beacon/choose.ts'
 import { firstRound, hearRounds, passOn } from './beacon/gossip.ts'
 import { Coordinator } from './epoch/coordinator.ts'
-import { KeptRounds } from './epoch/draw-rounds.ts'
+import { DrawRounds } from './epoch/draw-rounds.ts'
 import { Presence } from './epoch/presence.ts'
 import { ArrivalLog } from './epoch/registration-log.ts'
 import { type Verdict, Verdicts } from './epoch/verdicts.ts'
-import { FraudProofs } from './home/fraud-proof-files.ts'
+import { FraudProofWriter } from './home/fraud-proof-files.ts'
 import type { Home } from './home/home.ts'
 import { type OrbitNode, openNode } from './plumbing.ts'
-import { Learning } from './replica/knowledge.ts'
-import { Ledger } from './replica/replica.ts'
+import { LeafLookup } from './replica/knowledge.ts'
+import { Replica } from './replica/replica.ts'
 import { Emitter, type ServiceEvents } from './service-events.ts'
 import { Audits } from './work/audits.ts'
 import { Answers } from './work/submission.ts'
-import { HeldLeaves } from './work/withheld-leaves.ts'
+import { WithheldLeaves } from './work/withheld-leaves.ts'
 
 const BLOCK_TIMEOUT = 20_000
 /** An audit waits so long for an old beacon round, and is tried again an epoch later. */
@@ -69,61 +69,61 @@ export class Service {
   readonly accountKey: string
   readonly home: Home
   readonly node: OrbitNode
-  private readonly ledger: Ledger
+  private readonly replica: Replica
   private readonly beacon: BeaconSource
   private readonly answers: Answers
-  private readonly learning: Learning
+  private readonly learning: LeafLookup
   private readonly audits: Audits
-  private readonly held: HeldLeaves
+  private readonly held: WithheldLeaves
   private readonly arrivals: ArrivalLog
   private readonly verdicts: Verdicts
-  private readonly keptRounds: KeptRounds
-  private readonly frauds: FraudProofs
+  private readonly drawRounds: DrawRounds
+  private readonly frauds: FraudProofWriter
   private readonly presence: Presence
   private readonly certifier: Certifier
   private readonly coordinator: Coordinator | null
-  private readonly auditing: Single
-  private readonly settling: Settling
+  private readonly auditing: SingleFlight
+  private readonly settling: Archive
   /** CIDs of leaves on their way to where submission.ts knows of them. */
   private readonly submitting = new Set<string>()
   private auditedIn = -1
   /** Finds out who is wrong, beside everything else: it may take as long as a leaf does. */
-  private readonly learningAll: Single
+  private readonly learningAll: SingleFlight
   private stopped = false
   private readonly stopping = new AbortController()
   /** What a round sets off, one after the other. */
   private duty: Promise<void> = Promise.resolve()
   private readonly cleanups: (() => void)[] = []
 
-  private constructor(options: ServiceOptions, node: OrbitNode, ledger: Ledger, beacon: BeaconSource) {
+  private constructor(options: ServiceOptions, node: OrbitNode, replica: Replica, beacon: BeaconSource) {
     this.home = options.home
     this.genesis = options.home.genesis
     this.nodeKey = publicKeyOf(options.home.nodeKey)
     this.accountKey = publicKeyOf(options.home.accountKey)
     this.node = node
-    this.ledger = ledger
+    this.replica = replica
     this.beacon = beacon
     this.answers = new Answers({
       ...{ genesis: this.genesis, node: this.nodeKey, secret: options.home.nodeKey, kv: node.kv },
-      state: () => ledger.state(),
-      put: (database, key, value) => ledger.put(database, key, value),
+      state: () => replica.state(),
+      put: (database, key, value) => replica.put(database, key, value),
     })
     // One core: whoever lies costs everybody a leaf, and nobody more than that.
     const openEngine = () => cpuEngine(this.genesis.partition, 1)
-    this.learning = new Learning(this.genesis, node, openEngine)
-    ledger.knowledge = this.learning
+    this.learning = new LeafLookup(this.genesis, node, openEngine)
+    replica.knowledge = this.learning
     const newest = () => Math.max(this.round() ?? 0, this.wallRound())
     this.arrivals = new ArrivalLog({ genesis: this.genesis, kv: node.kv, round: newest })
-    ledger.arrivals = this.arrivals.of
-    ledger.onRegistration = (document, isNew) => this.arrivals.hear(document, isNew)
+    replica.arrivals = this.arrivals.of
+    replica.onRegistration = (document, isNew) => this.arrivals.hear(document, isNew)
     this.verdicts = new Verdicts({
-      ...{ genesis: this.genesis, kv: node.kv, state: () => ledger.state(), known: () => ledger.heartbeats() },
-      cited: (pool) => ledger.heartbeatsUnder(pool),
+      ...{ genesis: this.genesis, kv: node.kv, state: () => replica.state(), known: () => replica.heartbeats() },
+      cited: (pool) => replica.heartbeatsUnder(pool),
       arrivals: this.arrivals.of,
       round: newest,
     })
-    this.keptRounds = new KeptRounds({ genesis: this.genesis, kv: node.kv, ledger, beacon })
-    ledger.onDraw = (draw) => this.verdicts.hear(draw)
+    this.drawRounds = new DrawRounds({ genesis: this.genesis, kv: node.kv, replica, beacon })
+    replica.onDraw = (draw) => this.verdicts.hear(draw)
     this.audits = new Audits({
       node: this.nodeKey,
       openEngine,
@@ -132,35 +132,41 @@ export class Service {
         node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal }).catch(() => null),
       publish: (claims, drawnBy) => this.answers.audit(claims, drawnBy, this.round() ?? 0),
     })
-    this.held = new HeldLeaves(this.genesis, node, this.nodeKey)
+    this.held = new WithheldLeaves(this.genesis, node, this.nodeKey)
     const notice = (text: string) => this.events.emit('notice', { text })
     const sources: CertificateSources = {
       leaves: (cid) => this.learning.leaves(cid),
       registration: (node, account) => this.registrationOf(node, account),
     }
-    this.frauds = new FraudProofs({
-      ...{ directory: options.home.directory, state: () => ledger.state() },
+    this.frauds = new FraudProofWriter({
+      ...{ directory: options.home.directory, state: () => replica.state() },
       sources,
       onError: ({ message }) => notice(`cannot write a fraud proof: ${message}`),
     })
-    ledger.onAnswer = (document, isOld) => this.answers.saw(document, isOld)
+    replica.onAnswer = (document, isOld) => this.answers.saw(document, isOld)
     this.certifier = new Certifier({
-      ...{ directory: options.home.directory, node, state: () => ledger.state(), signal: this.stopping.signal },
+      ...{ directory: options.home.directory, node, state: () => replica.state(), signal: this.stopping.signal },
       sources,
       onWritten: (certificate) => this.events.emit('certificate', certificate),
       onError: ({ message }) => notice(message),
     })
     const presence = {
-      ...{ home: options.home, engines: [...(options.engines ?? ['wasm'])], state: () => ledger.state(), notice },
+      ...{ home: options.home, engines: [...(options.engines ?? ['wasm'])], state: () => replica.state(), notice },
       ...{ owed: (round: number) => this.owed(round).length, witnessed: () => this.verdicts.witnessed() },
-      put: (database: string, key: string, value: unknown) => ledger.put(database, key, value),
+      put: (database: string, key: string, value: unknown) => replica.put(database, key, value),
       signal: this.stopping.signal,
     }
     this.presence = new Presence(presence, options.capacity ?? 0)
     this.coordinator = !this.genesis.body.coordinators.includes(this.nodeKey)
       ? null
       : new Coordinator({
-          ...{ genesis: this.genesis, directory: options.home.directory, secret: options.home.nodeKey, ledger, beacon },
+          ...{
+            genesis: this.genesis,
+            directory: options.home.directory,
+            secret: options.home.nodeKey,
+            replica,
+            beacon,
+          },
           wallRound: () => this.wallRound(),
           hasDraw: (epoch) => this.verdicts.hasDraw(epoch),
           say: (round) => this.presence.say(round),
@@ -170,15 +176,15 @@ export class Service {
     const failed = (what: string) => (error: Error) => {
       if (!this.stopping.signal.aborted) notice(`cannot ${what}: ${error.message}`)
     }
-    this.learningAll = new Single(() => this.learnAll(), failed('check a leaf'))
-    this.settling = new Settling({
-      ...{ directory: options.home.directory, genesis: this.genesis, node, ledger, learning: this.learning, notice },
+    this.learningAll = new SingleFlight(() => this.learnAll(), failed('check a leaf'))
+    this.settling = new Archive({
+      ...{ directory: options.home.directory, genesis: this.genesis, node, replica, learning: this.learning, notice },
       round: () => this.round() ?? 0,
       isPending: (cid) => this.submitting.has(cid) || this.answers.isKept(cid),
       openEngine,
       signal: this.stopping.signal,
     })
-    this.auditing = new Single(
+    this.auditing = new SingleFlight(
       () => this.audits.run(this.state(), this.round() ?? 0, this.stopping.signal),
       failed('audit'),
     )
@@ -189,7 +195,7 @@ export class Service {
     const { home } = options
     const { genesis } = home
     let service: Service | null = null
-    const ledger = new Ledger(
+    const replica = new Replica(
       genesis,
       (name) => node.open(name),
       () => service?.events.emit('change'),
@@ -201,11 +207,11 @@ export class Service {
       nodeKey: home.nodeKey,
       listen: [...(options.listen ?? home.config.listen)],
       peers: [...home.config.peers, ...(options.peers ?? [])],
-      admit: ledger.admit,
-      quota: ledger.quota,
+      admit: replica.admit,
+      quota: replica.quota,
     })
     try {
-      service = new Service(options, node, ledger, beaconOf(home))
+      service = new Service(options, node, replica, beaconOf(home))
       await service.begin()
       return service
     } catch (error) {
@@ -221,9 +227,9 @@ export class Service {
     await this.learning.start()
     await this.arrivals.start()
     await this.verdicts.start()
-    if (!this.coordinator) await this.keptRounds.start()
+    if (!this.coordinator) await this.drawRounds.start()
     await this.settling.start()
-    await this.ledger.start(this.wallRound())
+    await this.replica.start(this.wallRound())
     await this.answers.start()
     await this.held.start()
     for (const draw of this.state().sealed.values()) this.verdicts.hear(draw)
@@ -267,10 +273,10 @@ export class Service {
   }
 
   private async onRound(round: BeaconRound): Promise<void> {
-    await this.ledger.openSpans(round.round)
+    await this.replica.openSpans(round.round)
     await this.arrivals.update()
     // A coordinator writes them down for everybody, and seals nothing before it has.
-    if (!this.coordinator) await this.keptRounds.update(round)
+    if (!this.coordinator) await this.drawRounds.update(round)
     await this.verdicts.judge()
     // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
     void this.presence.register(round)
@@ -297,24 +303,24 @@ export class Service {
 
   private async learnAll(): Promise<void> {
     while (!this.stopping.signal.aborted && (await this.learning.learn(this.state(), this.stopping.signal))) {
-      this.ledger.invalidate()
+      this.replica.invalidate()
     }
   }
 
   private registrationOf(node: string, account: string) {
-    return registrationDocument.parse(this.ledger.get('accounts', documentKey.registration(node, account)))
+    return registrationDocument.parse(this.replica.get('accounts', documentKey.registration(node, account)))
   }
 
   state(): State {
-    return this.ledger.state()
+    return this.replica.state()
   }
 
   documents() {
-    return this.ledger.dump()
+    return this.replica.dump()
   }
 
   history(): Uint8Array[] {
-    return [...this.ledger.history.values()].map(encodeSettled)
+    return [...this.replica.history.values()].map(encodeSettled)
   }
 
   knowledge() {
@@ -327,7 +333,7 @@ export class Service {
   }
 
   get unitsPerWindow(): number {
-    return this.ledger.unitsPerWindow
+    return this.replica.unitsPerWindow
   }
 
   /** The newest beacon round that this node has seen, or null. */
@@ -416,7 +422,7 @@ export class Service {
         window: window.toString(),
         unit,
       }
-      await this.ledger.put(
+      await this.replica.put(
         databaseName('results', spanOf(epoch, this.genesis.body.epoch.perDatabase)),
         documentKey.decline(this.nodeKey, epoch, body.window, unit),
         { statement: sign(body, this.home.nodeKey).bytes },
@@ -442,7 +448,7 @@ export class Service {
     await this.presence.leave(last)
     this.stopped = true
     for (const cleanup of this.cleanups) cleanup()
-    await this.keptRounds.stop()
+    await this.drawRounds.stop()
     await this.beacon.stop()
     await this.duty
     await this.node.stop()

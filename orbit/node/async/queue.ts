@@ -1,7 +1,7 @@
 /** Order among things that run at once on one thread. */
 
 /** Lets timers and sockets have their turn: what awaits nothing but SQLite keeps them from it. */
-export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
+export const yieldToLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** One thing after the other, in the order of the calls. */
 export class Serial {
@@ -23,7 +23,7 @@ export class Serial {
 }
 
 /** Something that takes long and is never done twice at once: who asks for it while it runs gets the run under way. */
-export class Single {
+export class SingleFlight {
   private readonly action: () => Promise<void>
   private readonly onError: (error: Error) => void
   private running: Promise<void> | null = null

@@ -12,7 +12,7 @@ import { databaseName, documentKey } from '../../rules/message/bodies.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { BeaconRound, BeaconSource } from '../beacon/choose.ts'
 import { LastSealed } from '../home/last-sealed.ts'
-import type { Ledger } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
 import type { ServiceEvents } from '../service-events.ts'
 
 export interface CoordinatorOptions {
@@ -21,7 +21,7 @@ export interface CoordinatorOptions {
   readonly directory: string
   /** The node's. */
   readonly secret: Uint8Array
-  readonly ledger: Pick<Ledger, 'state' | 'hasRound' | 'hasDrawBy' | 'put' | 'pool' | 'tie' | 'unitsPerWindow'>
+  readonly replica: Pick<Replica, 'state' | 'hasRound' | 'hasDrawBy' | 'put' | 'pool' | 'tie' | 'unitsPerWindow'>
   readonly beacon: Pick<BeaconSource, 'round'>
   /** The round that the clock says. */
   readonly wallRound: () => number
@@ -54,10 +54,10 @@ export class Coordinator {
 
   /** Writes down the rounds that deal the draws, for everybody. Those that it missed are asked for, and not waited for. */
   private async writeRounds(newest: BeaconRound): Promise<void> {
-    const { genesis, ledger, beacon, signal } = this.options
-    for (const { body } of ledger.state().sealed.values()) {
+    const { genesis, replica, beacon, signal } = this.options
+    for (const { body } of replica.state().sealed.values()) {
       const seed = seedRound(genesis, body.epoch)
-      if (seed > newest.round || this.asked.has(seed) || ledger.hasRound(seed)) continue
+      if (seed > newest.round || this.asked.has(seed) || replica.hasRound(seed)) continue
       if (seed === newest.round) await this.write(newest)
       else this.ask(seed, beacon.round(seed, { signal }))
     }
@@ -73,25 +73,25 @@ export class Coordinator {
   }
 
   private async write({ round, signature }: BeaconRound): Promise<void> {
-    await this.options.ledger.put(databaseName('draws'), documentKey.beacon(this.key, round), { round, signature })
+    await this.options.replica.put(databaseName('draws'), documentKey.beacon(this.key, round), { round, signature })
   }
 
   private async seal(round: BeaconRound): Promise<void> {
-    const { genesis, secret, ledger, wallRound, hasDraw, say, onSealed } = this.options
+    const { genesis, secret, replica, wallRound, hasDraw, say, onSealed } = this.options
     const epoch = nextEpoch(genesis, round.round)
     if (!mayStepIn(genesis, this.key, epoch, round.round)) return
-    if (!this.lastSealed.allows(epoch) || ledger.hasDrawBy(this.key, epoch) || hasDraw(epoch)) return
+    if (!this.lastSealed.allows(epoch) || replica.hasDrawBy(this.key, epoch) || hasDraw(epoch)) return
     const next = async () =>
-      nextDraw(ledger.state(), round.round, ledger.unitsPerWindow, await ledger.pool(this.key, round.round))
+      nextDraw(replica.state(), round.round, replica.unitsPerWindow, await replica.pool(this.key, round.round))
     // Nothing is written while there is nothing to seal.
     if (!(await next())) return
-    await ledger.tie(this.key, round.round, () => say(round))
+    await replica.tie(this.key, round.round, () => say(round))
     const draw = await next()
     // By the clock R(e) may be out though we have not seen it: what is sealed now would be refused.
     if (!draw || wallRound() >= seedRound(genesis, epoch)) return
     this.lastSealed.seal(epoch)
     const statement = sign(draw, secret).bytes
-    await ledger.put(databaseName('draws'), documentKey.draw(this.key, epoch, statement), { statement })
+    await replica.put(databaseName('draws'), documentKey.draw(this.key, epoch, statement), { statement })
     const units = draw.offers.reduce((sum, offer) => sum + offer.to - offer.from, 0)
     onSealed({ epoch: draw.epoch, units, nodes: draw.roster.length })
   }

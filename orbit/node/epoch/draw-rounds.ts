@@ -9,45 +9,45 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound, BeaconSource } from '../beacon/choose.ts'
 import type { OrbitNode } from '../plumbing.ts'
-import type { Ledger } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
 
 export const KEPT_ROUND = 'round/'
 
-export interface KeptRoundsOptions {
+export interface DrawRoundsOptions {
   readonly genesis: Genesis
   readonly kv: OrbitNode['kv']
-  readonly ledger: Pick<Ledger, 'state' | 'rounds' | 'invalidate' | 'hasRound'>
+  readonly replica: Pick<Replica, 'state' | 'rounds' | 'invalidate' | 'hasRound'>
   readonly beacon: Pick<BeaconSource, 'round'>
 }
 
 /** From the rows of the node's private table. */
-export const keptRoundsOf = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<number, Uint8Array> =>
+export const drawRoundsIn = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<number, Uint8Array> =>
   new Map([...rows].map(([key, signature]) => [Number(key.slice(KEPT_ROUND.length)), signature]))
 
-export class KeptRounds {
-  private readonly options: KeptRoundsOptions
+export class DrawRounds {
+  private readonly options: DrawRoundsOptions
   private readonly asked = new Map<number, Promise<void>>()
   private readonly stopping = new AbortController()
 
-  constructor(options: KeptRoundsOptions) {
+  constructor(options: DrawRoundsOptions) {
     this.options = options
   }
 
   async start(): Promise<void> {
-    const { kv, ledger } = this.options
-    for (const [round, signature] of keptRoundsOf(await kv.entries(KEPT_ROUND))) ledger.rounds.set(round, signature)
+    const { kv, replica } = this.options
+    for (const [round, signature] of drawRoundsIn(await kv.entries(KEPT_ROUND))) replica.rounds.set(round, signature)
   }
 
   /** A round is out. Those that had been missed are asked for, and not waited for. */
   async update(newest: BeaconRound): Promise<void> {
-    const { genesis, ledger, beacon } = this.options
-    for (const epoch of ledger.state().sealed.keys()) {
+    const { genesis, replica, beacon } = this.options
+    for (const epoch of replica.state().sealed.keys()) {
       const seed = seedRound(genesis, epoch)
       if (seed > newest.round || this.asked.has(seed)) continue
       if (seed === newest.round) await this.keep(newest)
       else this.ask(seed, beacon.round(seed, { signal: this.stopping.signal }))
     }
-    await this.prune(ledger.state())
+    await this.prune(replica.state())
   }
 
   private ask(seed: number, answer: Promise<BeaconRound>): void {
@@ -60,19 +60,19 @@ export class KeptRounds {
   }
 
   private async keep({ round, signature }: BeaconRound): Promise<void> {
-    const { kv, ledger } = this.options
+    const { kv, replica } = this.options
     await kv.put(`${KEPT_ROUND}${round}`, signature)
-    ledger.rounds.set(round, signature)
-    ledger.invalidate()
+    replica.rounds.set(round, signature)
+    replica.invalidate()
   }
 
   /** What a coordinator has written is kept no longer, nor what deals no draw. */
   private async prune({ draws, sealed }: State): Promise<void> {
-    const { genesis, kv, ledger } = this.options
+    const { genesis, kv, replica } = this.options
     const wanted = new Set([...draws.keys(), ...sealed.keys()].map((epoch) => seedRound(genesis, epoch)))
-    for (const round of [...ledger.rounds.keys()]) {
-      if (wanted.has(round) && !ledger.hasRound(round)) continue
-      ledger.rounds.delete(round)
+    for (const round of [...replica.rounds.keys()]) {
+      if (wanted.has(round) && !replica.hasRound(round)) continue
+      replica.rounds.delete(round)
       await kv.delete(`${KEPT_ROUND}${round}`)
     }
   }

@@ -29,7 +29,7 @@ export interface FraudProofOptions {
   readonly onError: (error: Error) => void
 }
 
-export class FraudProofs {
+export class FraudProofWriter {
   private readonly options: FraudProofOptions
   private timer: ReturnType<typeof setTimeout> | null = null
   private failed = false

@@ -1,11 +1,11 @@
 /** What waits, in memory, for something else to come first: so many things of so many bytes, and the oldest make room. */
 
-export class Aside<T> {
+export class BoundedBuffer<T> {
   private readonly items = new Map<string, { item: T; bytes: number }>()
   private readonly most: { readonly items: number; readonly bytes: number }
   private held = 0
 
-  constructor(most: Aside<T>['most']) {
+  constructor(most: BoundedBuffer<T>['most']) {
     this.most = most
   }
 

@@ -13,7 +13,7 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { breathe, Serial } from '../async/queue.ts'
+import { Serial, yieldToLoop } from '../async/queue.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
 import { decodeEntry, isHash, type LogEntry, MAX_ENTRY } from './entry.ts'
@@ -278,7 +278,7 @@ export class CatchUp {
     if (guests > 0) for (const entry of batch) if (log.isPaid(entry)) await log.offer(entry)
     for (const { hash } of batch) if (!log.has(hash)) loose.add(hash)
     if (loose.size > MAX_LOOSE) throw new Error('a peer sent what hangs together with nothing')
-    await breathe()
+    await yieldToLoop()
   }
 
   private async serve(stream: Stream, connection: Connection): Promise<void> {

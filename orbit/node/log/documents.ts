@@ -6,7 +6,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import type { PeerId } from '@libp2p/interface'
 import { Database as OrbitDatabase } from '@orbitdb/core'
-import { breathe } from '../async/queue.ts'
+import { yieldToLoop } from '../async/queue.ts'
 import { sqliteStorage } from '../storage/log-heads.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
 import type { Judge } from './access.ts'
@@ -111,7 +111,7 @@ export function documentsDatabase(options: DocumentsOptions) {
       put: async (key, value, order) => {
         const { hash } = await log.append(key, value, order)
         await gossip.publish(entryBlock(sql, hash)!)
-        await breathe()
+        await yieldToLoop()
       },
       get: (key) => projection.get(key),
       all: (prefix) => projection.all(prefix),

@@ -7,9 +7,9 @@
  * guest, which somebody else may bring along.
  */
 import { Entry } from '@orbitdb/core'
-import { breathe, Serial } from '../async/queue.ts'
+import { Serial, yieldToLoop } from '../async/queue.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
-import { Aside } from './bounded.ts'
+import { BoundedBuffer } from './bounded.ts'
 import { blockOf, decodeEntry, envelopeFault, type LogEntry, MAX_PARENTS } from './entry.ts'
 import { deleteEntries, entryBlock, joinedTime, storeEntries } from './entry-store.ts'
 import type { Identity } from './identity.ts'
@@ -63,9 +63,9 @@ export class GuardedLog {
   private readonly join: (entry: LogEntry) => Promise<boolean>
   /** OrbitDB's own queues let an append run into a join and lose a head: here both stand in one. */
   private readonly serial = new Serial()
-  private readonly aside = new Aside<{ entry: LogEntry; missing: readonly string[] }>(MOST_ASIDE)
+  private readonly aside = new BoundedBuffer<{ entry: LogEntry; missing: readonly string[] }>(MOST_ASIDE)
   private readonly wanting = new Set<() => void>()
-  private readonly guests = new Aside<LogEntry>(MOST_GUESTS)
+  private readonly guests = new BoundedBuffer<LogEntry>(MOST_GUESTS)
 
   constructor(options: LogOptions) {
     this.options = options
@@ -130,7 +130,7 @@ export class GuardedLog {
         stops.add(hash)
         continue
       }
-      if (seen % BREATH === 0) await breathe()
+      if (seen % BREATH === 0) await yieldToLoop()
       const block = entryBlock(this.sql, hash)
       if (!block) continue
       const entry = decodeEntry(block, hash)
@@ -246,7 +246,7 @@ export class GuardedLog {
     for (let seen = 1; wave.length > 0; seen++) {
       const child = wave.shift()!
       if (fresh.has(child.hash)) continue
-      if (seen % BREATH === 0) await breathe()
+      if (seen % BREATH === 0) await yieldToLoop()
       if (child.id !== address) return { refused: 'an entry of another database' }
       const reason = judge(child)
       if (reason !== null) return { refused: reason }
@@ -325,7 +325,7 @@ export class GuardedLog {
     for (let seen = 1; wave.length > 0; seen++) {
       const entry = wave.shift()!
       if (fresh.has(entry.hash) || this.has(entry.hash)) continue
-      if (seen % BREATH === 0) await breathe()
+      if (seen % BREATH === 0) await yieldToLoop()
       fresh.set(entry.hash, entry)
       for (const hash of entry.next) {
         const block = entryBlock(this.sql, hash)

@@ -2,8 +2,8 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../../rules/message/bodies.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
-import { historyOf, SETTLED } from '../archive/settled.ts'
-import { KEPT_ROUND, keptRoundsOf } from '../epoch/draw-rounds.ts'
+import { historyOf, SETTLED } from '../archive/archived-windows.ts'
+import { drawRoundsIn, KEPT_ROUND } from '../epoch/draw-rounds.ts'
 import type { Home } from '../home/home.ts'
 import { type KnowledgeDump, storedKnowledge, type Wants } from '../replica/knowledge.ts'
 import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
@@ -16,7 +16,7 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
       'SELECT databases.kind AS kind, value FROM documents JOIN databases ON documents.db = databases.address',
     )
     for (const { kind, value } of rows) documents[kind as DatabaseKind].push(dagCbor.decode(new Uint8Array(value)))
-    for (const [round, signature] of keptRoundsOf(privateRows(sql, KEPT_ROUND))) {
+    for (const [round, signature] of drawRoundsIn(privateRows(sql, KEPT_ROUND))) {
       documents.draws.push({ round, signature })
     }
     return documents

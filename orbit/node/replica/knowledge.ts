@@ -59,7 +59,7 @@ const BLOCK_TIMEOUT = 5_000
 /** How long after a block could not be had it is asked for again: twice as long each time. */
 const ASK_AGAIN_MS = { first: 1_000, most: 60_000 }
 
-export class Learning implements Knowledge {
+export class LeafLookup implements Knowledge {
   private readonly blocks = new Map<string, Uint8Array>()
   private readonly facts = new Map<string, Uint8Array>()
   /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */

@@ -23,13 +23,13 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import { type Knowledge, NO_KNOWLEDGE } from '../../rules/quorum/settle.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
 import { type State, stateOf } from '../../rules/state/state.ts'
-import { isOverAnswer, leavesIn, type OverUnit, overDraws } from '../archive/settled.ts'
+import { isOverAnswer, leavesIn, type OverUnit, overDraws } from '../archive/archived-windows.ts'
 import type { DocumentStore } from '../log/documents.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
 import { type Quota, quotaOf } from '../log/quota.ts'
 import { headsInTurn, heartbeatIn, ReplacedHeartbeats } from './pool.ts'
 import { largestOf, type PublishedDraw, publishedDraw } from './published-draws.ts'
-import { OpenDeals } from './unfinished-deals.ts'
+import { UnfinishedDeals } from './unfinished-deals.ts'
 
 /** Documents that nobody needs any more: their keys by database, the draws among them, CIDs of leaves that they name. */
 export interface OverDocuments {
@@ -44,7 +44,7 @@ export type OpenStore = (name: string) => Promise<DocumentStore>
 /** Entries by which a coordinator ties up one pool: with those that it cites beside them, as many heads as a draw has nodes. */
 const MAX_TIES = 16
 
-export class Ledger {
+export class Replica {
   private readonly stores = new Map<string, DocumentStore>()
   /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
   private readonly documents = new Map<string, Map<string, unknown>>()
@@ -70,14 +70,14 @@ export class Ledger {
   private readonly genesis: Genesis
   private readonly openStore: OpenStore
   private readonly changed: () => void
-  private readonly deals: OpenDeals
+  private readonly deals: UnfinishedDeals
 
   constructor(genesis: Genesis, openStore: OpenStore, changed: () => void) {
     this.genesis = genesis
     this.openStore = openStore
     this.changed = changed
     this.replaced = new ReplacedHeartbeats(genesis)
-    this.deals = new OpenDeals(genesis)
+    this.deals = new UnfinishedDeals(genesis)
     this.unitsPerWindow = classes(genesis.partition).length
   }
 

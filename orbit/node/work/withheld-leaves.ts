@@ -17,7 +17,7 @@ interface Held {
   readonly leaves: Uint8Array
 }
 
-export class HeldLeaves {
+export class WithheldLeaves {
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
   private readonly self: string

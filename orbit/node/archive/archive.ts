@@ -16,7 +16,7 @@ import {
   type SettledWindow,
   settledConviction,
 } from '../../rules/state/settled-window.ts'
-import { Single } from '../async/queue.ts'
+import { SingleFlight } from '../async/queue.ts'
 import {
   certificatePath,
   readCertificateFile,
@@ -25,11 +25,11 @@ import {
 } from '../home/certificate-files.ts'
 import { fraudProofFiles, writeFraudProofFile } from '../home/fraud-proof-files.ts'
 import type { OrbitNode } from '../plumbing.ts'
-import type { Learning } from '../replica/knowledge.ts'
+import type { LeafLookup } from '../replica/knowledge.ts'
 import { encodePublished, PUBLISHED, publishedIn } from '../replica/published-draws.ts'
-import type { Ledger } from '../replica/replica.ts'
-import { decodeUnconfirmed, historyOf, leavesNamed, SETTLED, settleable, UNCONFIRMED } from './settled.ts'
-import { SettledExchange } from './settled-exchange.ts'
+import type { Replica } from '../replica/replica.ts'
+import { ArchiveExchange } from './archive-exchange.ts'
+import { decodeUnconfirmed, historyOf, leavesNamed, SETTLED, settleable, UNCONFIRMED } from './archived-windows.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 
 /** How often it looks for what is over, and asks a peer, in rounds. */
@@ -41,12 +41,12 @@ const CONFIRMING_MS = 500
 /** CIDs of leaves that may have to be deleted: there while a node is about to forget the documents that name them. */
 export const LEAVING = 'leaving'
 
-export interface SettlingOptions {
+export interface ArchiveOptions {
   readonly directory: string
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'kv' | 'blocks' | 'handle' | 'dial' | 'peers'>
-  readonly ledger: Ledger
-  readonly learning: Learning
+  readonly replica: Replica
+  readonly learning: LeafLookup
   /** The newest round, 0 before the first. */
   readonly round: () => number
   /** Whether this node still needs the leaves that a CID names, though no document speaks of them yet. */
@@ -56,59 +56,59 @@ export interface SettlingOptions {
   readonly signal: AbortSignal
 }
 
-export class Settling {
-  private readonly options: SettlingOptions
+export class Archive {
+  private readonly options: ArchiveOptions
   private readonly shelf: SnapshotShelf
-  private readonly exchange: SettledExchange
+  private readonly exchange: ArchiveExchange
   /** Beside everything else: a large snapshot takes a while to write, and what comes from peers to check. */
-  private readonly shelving: Single
-  private readonly catchingUp: Single
+  private readonly shelving: SingleFlight
+  private readonly catchingUp: SingleFlight
   private hasAsked = false
   /** How many draws of the epochs of unconfirmed windows were known when they were looked for last. */
   private drawsKnown = -1
   /** How often they have been looked for since old draws last came. */
   private inVain = 0
 
-  constructor(options: SettlingOptions) {
-    const { directory, genesis, node, ledger, signal, notice } = options
+  constructor(options: ArchiveOptions) {
+    const { directory, genesis, node, replica, signal, notice } = options
     this.options = options
     this.shelf = new SnapshotShelf(directory, genesis)
-    this.exchange = new SettledExchange({
+    this.exchange = new ArchiveExchange({
       ...{ genesis, node, shelf: this.shelf, signal, round: options.round, openEngine: options.openEngine },
       certified: () => this.certifiedWindows(),
       take: (settled, certificate) => this.take(settled, certificate),
-      isDraw: (cid) => ledger.isPublished(cid),
-      convicted: () => ledger.state().convictions.map(({ account }) => account),
+      isDraw: (cid) => replica.isPublished(cid),
+      convicted: () => replica.state().convictions.map(({ account }) => account),
       proofs: (but) =>
         fraudProofFiles(
           directory,
-          ledger.state().convictions.filter(({ account }) => !but.has(account)),
+          replica.state().convictions.filter(({ account }) => !but.has(account)),
         ),
       convict: (conviction, proof) => this.convict(conviction, proof),
     })
     const failed = (what: string) => (error: Error) => {
       if (!signal.aborted) notice(`cannot ${what}: ${error.message}`)
     }
-    this.shelving = new Single(() => this.shelf.update(ledger.history.keys()), failed('write the snapshot'))
-    this.catchingUp = new Single(() => this.catchUp(), failed('take what a peer sent'))
+    this.shelving = new SingleFlight(() => this.shelf.update(replica.history.keys()), failed('write the snapshot'))
+    this.catchingUp = new SingleFlight(() => this.catchUp(), failed('take what a peer sent'))
   }
 
-  /** Before the ledger is started. */
+  /** Before the replica is started. */
   async start(): Promise<void> {
-    const { node, ledger } = this.options
-    for (const [window, of] of historyOf(await node.kv.entries(SETTLED))) ledger.history.set(window, of)
-    for (const draw of publishedIn(await node.kv.entries(PUBLISHED))) ledger.forgotten.set(draw.cid, draw)
+    const { node, replica } = this.options
+    for (const [window, of] of historyOf(await node.kv.entries(SETTLED))) replica.history.set(window, of)
+    for (const draw of publishedIn(await node.kv.entries(PUBLISHED))) replica.forgotten.set(draw.cid, draw)
     await this.shelf.serve(node)
     await this.exchange.serve()
     void this.shelving.run()
   }
 
   async onRound(round: number): Promise<void> {
-    const { directory, node, ledger } = this.options
+    const { directory, node, replica } = this.options
     const isTime = round % EVERY === 0
     if (isTime) {
       await this.giveUp()
-      await this.settle(settleable(ledger.state(), round, directory))
+      await this.settle(settleable(replica.state(), round, directory))
       void this.shelving.run()
     }
     const hasPeers = node.peers().length > 0
@@ -129,12 +129,12 @@ export class Settling {
    * The log of draws tells, once it is here. What is not in it a while after it has come is not believed any more.
    */
   private async confirm(): Promise<void> {
-    const { node, ledger, genesis, notice } = this.options
+    const { node, replica, genesis, notice } = this.options
     const began = performance.now()
     const isLate = () => performance.now() - began > CONFIRMING_MS
     const waiting: bigint[] = []
     for (const [key, bytes] of await node.kv.entries(UNCONFIRMED)) {
-      if (!decodeUnconfirmed(bytes).every((cid) => ledger.isPublished(cid))) {
+      if (!decodeUnconfirmed(bytes).every((cid) => replica.isPublished(cid))) {
         waiting.push(BigInt(key.slice(UNCONFIRMED.length)))
         continue
       }
@@ -144,8 +144,8 @@ export class Settling {
     }
     if (waiting.length === 0) return
     let newest = 0
-    for (const window of waiting) newest = Math.max(newest, ledger.history.get(window)?.dealtAt ?? 0)
-    const known = ledger.publishedUpTo(newest / genesis.body.epoch.rounds)
+    for (const window of waiting) newest = Math.max(newest, replica.history.get(window)?.dealtAt ?? 0)
+    const known = replica.publishedUpTo(newest / genesis.body.epoch.rounds)
     this.inVain = known > this.drawsKnown ? 0 : this.inVain + 1
     this.drawsKnown = known
     if (this.inVain < TRIES) return
@@ -158,9 +158,9 @@ export class Settling {
 
   /** Settled windows that do not stand any more are to be done again. Who was convicted in them stays so. */
   private async giveUp(): Promise<void> {
-    const { ledger, notice } = this.options
-    const { windows } = ledger.state()
-    for (const [window, settled] of [...ledger.history]) {
+    const { replica, notice } = this.options
+    const { windows } = replica.state()
+    for (const [window, settled] of [...replica.history]) {
       if (windows.get(window)?.settled) continue
       for (const conviction of settled.convictions) await this.remember(conviction)
       await this.drop(window)
@@ -169,22 +169,22 @@ export class Settling {
   }
 
   private async drop(window: bigint): Promise<void> {
-    const { directory, node, ledger } = this.options
+    const { directory, node, replica } = this.options
     await node.kv.delete(`${UNCONFIRMED}${window}`)
     await node.kv.delete(`${SETTLED}${window}`)
-    ledger.history.delete(window)
-    ledger.invalidate()
+    replica.history.delete(window)
+    replica.invalidate()
     removeCertificateFile(directory, window)
   }
 
   /** Windows that are over are remembered in a few bytes, and what is over besides forgotten. */
   private async settle(windows: readonly SettledWindow[]): Promise<void> {
-    const { node, ledger } = this.options
+    const { node, replica } = this.options
     for (const settled of windows) {
       await node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
-      ledger.history.set(settled.window, settled)
+      replica.history.set(settled.window, settled)
     }
-    if (windows.length > 0) ledger.invalidate()
+    if (windows.length > 0) replica.invalidate()
     await this.forget()
   }
 
@@ -193,10 +193,10 @@ export class Settling {
    * that a crash between two of them loses nothing and leaves nothing lying about.
    */
   private async forget(): Promise<void> {
-    const { node, ledger, learning, round, isPending } = this.options
-    const over = ledger.over(round())
+    const { node, replica, learning, round, isPending } = this.options
+    const over = replica.over(round())
     // What convicts somebody may be among it.
-    for (const conviction of ledger.state().convictions) {
+    for (const conviction of replica.state().convictions) {
       if (over.isOver(conviction)) await this.remember(settledConviction(conviction))
     }
     const [first] = over.draws
@@ -204,10 +204,10 @@ export class Settling {
     const left = await node.kv.get(LEAVING)
     const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.leaves])
     if (leaving.size > 0) await node.kv.put(LEAVING, dagCbor.encode([...leaving]))
-    ledger.forget(over)
-    await ledger.dropSpans(round())
+    replica.forget(over)
+    await replica.dropSpans(round())
     if (leaving.size === 0) return
-    const live = leavesNamed(ledger.state())
+    const live = leavesNamed(replica.state())
     learning.forget(live)
     for (const cid of leaving) if (!live.has(cid) && !isPending(cid)) await node.blocks.delete(CID.parse(cid))
     await node.kv.delete(LEAVING)
@@ -235,9 +235,9 @@ export class Settling {
 
   /** Windows whose certificate is here, ascending. */
   private certifiedWindows(): bigint[] {
-    const { directory, ledger } = this.options
+    const { directory, replica } = this.options
     const isHere = (window: bigint) => existsSync(certificatePath(directory, window))
-    return [...ledger.state().windows.values()]
+    return [...replica.state().windows.values()]
       .filter(({ complete, settled, window }) => settled || (complete && isHere(window)))
       .map(({ window }) => window)
   }
@@ -252,6 +252,6 @@ export class Settling {
   private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {
     writeFraudProofFile(this.options.directory, conviction, proof)
     await this.options.learning.convict(conviction)
-    this.options.ledger.invalidate()
+    this.options.replica.invalidate()
   }
 }

@@ -53,7 +53,7 @@ const header = z.union([
   z.tuple([field.natural, z.number().int().min(1).max(LARGEST)]),
 ])
 
-export interface SettledExchangeOptions {
+export interface ArchiveExchangeOptions {
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'handle' | 'dial' | 'peers'>
   readonly shelf: Pick<SnapshotShelf, 'certificates'>
@@ -85,13 +85,13 @@ export function rangesOf(windows: readonly bigint[]): [string, string][] {
   return ranges.slice(0, MAX_RANGES).map(([from, to]) => [from.toString(), to.toString()])
 }
 
-export class SettledExchange {
-  private readonly options: SettledExchangeOptions
+export class ArchiveExchange {
+  private readonly options: ArchiveExchangeOptions
   private serving = 0
   /** By peer: until when, on performance.now()'s clock. */
-  private readonly shunned = new Map<string, number>()
+  private readonly bans = new Map<string, number>()
 
-  constructor(options: SettledExchangeOptions) {
+  constructor(options: ArchiveExchangeOptions) {
     this.options = options
   }
 
@@ -143,7 +143,7 @@ export class SettledExchange {
   async ask(): Promise<{ windows: number; convictions: number }> {
     const { node, genesis, certified, convicted, signal } = this.options
     const now = performance.now()
-    const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.shunned.get(id) ?? 0))
+    const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.bans.get(id) ?? 0))
     const peer = peers[Math.floor(Math.random() * peers.length)]
     const taken = { windows: 0, convictions: 0 }
     if (peer === undefined) return taken
@@ -162,7 +162,7 @@ export class SettledExchange {
         await stream.close({ signal: either })
       } catch (error) {
         stream.abort(error as Error)
-        if (error instanceof RuleError) this.shunned.set(peer, now + SHUNNED_MS)
+        if (error instanceof RuleError) this.bans.set(peer, now + SHUNNED_MS)
         throw error
       } finally {
         either.removeEventListener('abort', giveUp)

@@ -12,7 +12,7 @@ import type { BeaconSource } from '../../../../orbit/node/beacon/choose.ts'
 import { adopt, found } from '../../../../orbit/node/home/founding.ts'
 import type { Home } from '../../../../orbit/node/home/home.ts'
 import { readDocuments } from '../../../../orbit/node/offline/knowledge.ts'
-import type { Ledger } from '../../../../orbit/node/replica/replica.ts'
+import type { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
@@ -36,7 +36,7 @@ const running = new Set<Service>()
 /** The test's own beacon: it says each round to every node, until it is silenced. */
 let silent = false
 const sourceOf = (service: Service) => (service as unknown as { beacon: BeaconSource }).beacon
-const ledgerOf = (service: Service) => (service as unknown as { ledger: Ledger }).ledger
+const ledgerOf = (service: Service) => (service as unknown as { replica: Replica }).replica
 const wallRound = () => roundAt(founderHome.genesis.chain, Date.now() / 1000)
 let secret: Uint8Array
 const say = (round: number) => {
