@@ -18,20 +18,3 @@ export interface ServiceEvents {
   /** Something that its owner should know, in one line. */
   notice: { text: string }
 }
-
-type Handler<T> = (event: T) => void
-
-/** Typed events; handlers run in the order in which they were added. */
-export class Emitter<Events extends object> {
-  private readonly handlers = new Map<keyof Events, Set<Handler<any>>>()
-
-  on<K extends keyof Events>(name: K, handler: Handler<Events[K]>): () => void {
-    const set = this.handlers.get(name) ?? new Set()
-    this.handlers.set(name, set.add(handler))
-    return () => set.delete(handler)
-  }
-
-  emit<K extends keyof Events>(name: K, ...[event]: Events[K] extends undefined ? [] : [Events[K]]): void {
-    for (const handler of this.handlers.get(name) ?? []) handler(event)
-  }
-}

@@ -27,9 +27,11 @@ import { encodeSettled } from '../rules/state/settled-window.ts'
 import type { State } from '../rules/state/state.ts'
 import { Archive } from './archive/archive.ts'
 import { Certifier } from './archive/certifier.ts'
+import { Emitter } from './async/emitter.ts'
 import { SingleFlight } from './async/queue.ts'
-import { type BeaconRound, type BeaconSource, beaconOf } from './beacon/choose.ts'
+import { beaconOf } from './beacon/choose.ts'
 import { firstRound, hearRounds, passOn } from './beacon/gossip.ts'
+import type { BeaconRound, BeaconSource } from './beacon/source.ts'
 import { Coordinator } from './epoch/coordinator.ts'
 import { DrawRounds } from './epoch/draw-rounds.ts'
 import { Presence } from './epoch/presence.ts'
@@ -37,10 +39,11 @@ import { ArrivalLog } from './epoch/registration-log.ts'
 import { type Verdict, Verdicts } from './epoch/verdicts.ts'
 import { FraudProofWriter } from './home/fraud-proof-files.ts'
 import type { Home } from './home/home.ts'
-import { type OrbitNode, openNode } from './plumbing.ts'
+import type { OrbitNode } from './orbit-node.ts'
+import { openNode } from './plumbing.ts'
 import { LeafLookup } from './replica/knowledge.ts'
 import { Replica } from './replica/replica.ts'
-import { Emitter, type ServiceEvents } from './service-events.ts'
+import type { ServiceEvents } from './service-events.ts'
 import { Audits } from './work/audits.ts'
 import { Answers } from './work/submission.ts'
 import { WithheldLeaves } from './work/withheld-leaves.ts'
@@ -431,9 +434,9 @@ export class Service {
   }
 
   /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
-  async settled(): Promise<void> {
+  async idle(): Promise<void> {
     await this.duty
-    await this.certifier.settled()
+    await this.certifier.idle()
   }
 
   async stop(): Promise<void> {
@@ -441,9 +444,9 @@ export class Service {
     const last = this.beacon.current()
     this.stopping.abort()
     const background = [this.learningAll, this.auditing, this.settling, this.certifier]
-    await Promise.all(background.map((of) => of.settled()))
+    await Promise.all(background.map((of) => of.idle()))
     await this.duty
-    await this.coordinator?.settled()
+    await this.coordinator?.idle()
     await this.arrivals.update()
     await this.presence.leave(last)
     this.stopped = true

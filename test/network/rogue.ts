@@ -38,7 +38,7 @@ const home = openHome(directory)
 const { service } = await startNode({ home, capacity: Number(capacity) })
 const { replica, beacon, coordinator } = service as unknown as {
   replica: import('../../orbit/node/replica/replica.ts').Replica
-  beacon: import('../../orbit/node/beacon/choose.ts').BeaconSource
+  beacon: import('../../orbit/node/beacon/source.ts').BeaconSource
   /** Of the founder's node. */
   coordinator: { seal: (round: { round: number }) => Promise<void> }
 }

@@ -24,12 +24,13 @@ import {
   writeCertificateFile,
 } from '../home/certificate-files.ts'
 import { fraudProofFiles, writeFraudProofFile } from '../home/fraud-proof-files.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { OrbitNode } from '../orbit-node.ts'
 import type { LeafLookup } from '../replica/knowledge.ts'
-import { encodePublished, PUBLISHED, publishedIn } from '../replica/published-draws.ts'
+import { encodePublished, publishedIn } from '../replica/published-draws.ts'
 import type { Replica } from '../replica/replica.ts'
+import { PRIVATE } from '../storage/private.ts'
 import { ArchiveExchange } from './archive-exchange.ts'
-import { decodeUnconfirmed, historyOf, leavesNamed, SETTLED, settleable, UNCONFIRMED } from './archived-windows.ts'
+import { decodeUnconfirmed, historyOf, leavesNamed, settleable } from './archived-windows.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 
 /** How often it looks for what is over, and asks a peer, in rounds. */
@@ -38,8 +39,6 @@ const EVERY = 20
 const TRIES = 10
 /** Each window costs a write to the disk: so long at a time. */
 const CONFIRMING_MS = 500
-/** CIDs of leaves that may have to be deleted: there while a node is about to forget the documents that name them. */
-export const LEAVING = 'leaving'
 
 export interface ArchiveOptions {
   readonly directory: string
@@ -96,8 +95,8 @@ export class Archive {
   /** Before the replica is started. */
   async start(): Promise<void> {
     const { node, replica } = this.options
-    for (const [window, of] of historyOf(await node.kv.entries(SETTLED))) replica.history.set(window, of)
-    for (const draw of publishedIn(await node.kv.entries(PUBLISHED))) replica.forgotten.set(draw.cid, draw)
+    for (const [window, of] of historyOf(await node.kv.entries(PRIVATE.archived))) replica.history.set(window, of)
+    for (const draw of publishedIn(await node.kv.entries(PRIVATE.published))) replica.forgotten.set(draw.cid, draw)
     await this.shelf.serve(node)
     await this.exchange.serve()
     void this.shelving.run()
@@ -120,8 +119,8 @@ export class Archive {
   }
 
   /** Resolves when nothing of it is under way. */
-  async settled(): Promise<void> {
-    await Promise.all([this.shelving.settled(), this.catchingUp.settled()])
+  async idle(): Promise<void> {
+    await Promise.all([this.shelving.idle(), this.catchingUp.idle()])
   }
 
   /**
@@ -133,9 +132,9 @@ export class Archive {
     const began = performance.now()
     const isLate = () => performance.now() - began > CONFIRMING_MS
     const waiting: bigint[] = []
-    for (const [key, bytes] of await node.kv.entries(UNCONFIRMED)) {
+    for (const [key, bytes] of await node.kv.entries(PRIVATE.unconfirmed)) {
       if (!decodeUnconfirmed(bytes).every((cid) => replica.isPublished(cid))) {
-        waiting.push(BigInt(key.slice(UNCONFIRMED.length)))
+        waiting.push(BigInt(key.slice(PRIVATE.unconfirmed.length)))
         continue
       }
       // The rest is found again.
@@ -170,8 +169,8 @@ export class Archive {
 
   private async drop(window: bigint): Promise<void> {
     const { directory, node, replica } = this.options
-    await node.kv.delete(`${UNCONFIRMED}${window}`)
-    await node.kv.delete(`${SETTLED}${window}`)
+    await node.kv.delete(`${PRIVATE.unconfirmed}${window}`)
+    await node.kv.delete(`${PRIVATE.archived}${window}`)
     replica.history.delete(window)
     replica.invalidate()
     removeCertificateFile(directory, window)
@@ -181,7 +180,7 @@ export class Archive {
   private async settle(windows: readonly SettledWindow[]): Promise<void> {
     const { node, replica } = this.options
     for (const settled of windows) {
-      await node.kv.put(`${SETTLED}${settled.window}`, encodeSettled(settled))
+      await node.kv.put(`${PRIVATE.archived}${settled.window}`, encodeSettled(settled))
       replica.history.set(settled.window, settled)
     }
     if (windows.length > 0) replica.invalidate()
@@ -200,17 +199,17 @@ export class Archive {
       if (over.isOver(conviction)) await this.remember(settledConviction(conviction))
     }
     const [first] = over.draws
-    if (first) await node.kv.put(`${PUBLISHED}${first.cid}`, encodePublished(over.draws))
-    const left = await node.kv.get(LEAVING)
+    if (first) await node.kv.put(`${PRIVATE.published}${first.cid}`, encodePublished(over.draws))
+    const left = await node.kv.get(PRIVATE.leaving)
     const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.leaves])
-    if (leaving.size > 0) await node.kv.put(LEAVING, dagCbor.encode([...leaving]))
+    if (leaving.size > 0) await node.kv.put(PRIVATE.leaving, dagCbor.encode([...leaving]))
     replica.forget(over)
     await replica.dropSpans(round())
     if (leaving.size === 0) return
     const live = leavesNamed(replica.state())
     learning.forget(live)
     for (const cid of leaving) if (!live.has(cid) && !isPending(cid)) await node.blocks.delete(CID.parse(cid))
-    await node.kv.delete(LEAVING)
+    await node.kv.delete(PRIVATE.leaving)
   }
 
   /** That an account is convicted does not hang on the documents that say so. */

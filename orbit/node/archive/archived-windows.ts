@@ -20,13 +20,10 @@ import { type State, summaryOf } from '../../rules/state/state.ts'
 import { certificatePath, readCertificateFile } from '../home/certificate-files.ts'
 import type { Home } from '../home/home.ts'
 import { syncFolder, writeWhole } from '../storage/atomic-file.ts'
+import { PRIVATE, putPrivate } from '../storage/private.ts'
 import { SqliteFile } from '../storage/sqlite.ts'
 import { isCertificateOf } from './certifier.ts'
 import { type CheckedWindow, readSnapshot, type SnapshotWindow } from './snapshot.ts'
-
-export const SETTLED = 'settled/'
-/** Windows from a snapshot whose draws have not all been found among those published. */
-export const UNCONFIRMED = 'unconfirmed/'
 
 /** The CIDs of the draws. */
 const encodeUnconfirmed = (draws: readonly string[]): Uint8Array => dagCbor.encode([...draws])
@@ -156,12 +153,8 @@ async function takeIn(
   try {
     sql.transaction(() => {
       for (const { settled, draws } of kept) {
-        sql.run('INSERT OR REPLACE INTO private VALUES(?, ?)', `${SETTLED}${settled.window}`, encodeSettled(settled))
-        sql.run(
-          'INSERT OR REPLACE INTO private VALUES(?, ?)',
-          `${UNCONFIRMED}${settled.window}`,
-          encodeUnconfirmed(draws),
-        )
+        putPrivate(sql, `${PRIVATE.archived}${settled.window}`, encodeSettled(settled))
+        putPrivate(sql, `${PRIVATE.unconfirmed}${settled.window}`, encodeUnconfirmed(draws))
       }
     })
   } finally {

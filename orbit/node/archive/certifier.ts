@@ -12,7 +12,7 @@ import {
   removeCertificateFile,
   writeCertificateFile,
 } from '../home/certificate-files.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { OrbitNode } from '../orbit-node.ts'
 
 const BLOCK_TIMEOUT = 20_000
 
@@ -54,7 +54,7 @@ export class Certifier {
   }
 
   /** Resolves when it is at rest. */
-  async settled(): Promise<void> {
+  async idle(): Promise<void> {
     await this.running
   }
 

@@ -10,7 +10,7 @@ import { mayStepIn } from '../../rules/deal/coordinators.ts'
 import { nextDraw, nextEpoch } from '../../rules/draw/seal.ts'
 import { databaseName, documentKey } from '../../rules/message/bodies.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import type { BeaconRound, BeaconSource } from '../beacon/choose.ts'
+import type { BeaconRound, BeaconSource } from '../beacon/source.ts'
 import { LastSealed } from '../home/last-sealed.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ServiceEvents } from '../service-events.ts'
@@ -97,7 +97,7 @@ export class Coordinator {
   }
 
   /** When it resolves nothing is under way. The signal has to fire before. */
-  async settled(): Promise<void> {
+  async idle(): Promise<void> {
     await Promise.all(this.asked.values())
   }
 }

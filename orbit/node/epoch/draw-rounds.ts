@@ -7,22 +7,20 @@
 import { seedRound } from '../../rules/deal/assignment.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound, BeaconSource } from '../beacon/choose.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { BeaconRound, BeaconSource } from '../beacon/source.ts'
 import type { Replica } from '../replica/replica.ts'
-
-export const KEPT_ROUND = 'round/'
+import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 export interface DrawRoundsOptions {
   readonly genesis: Genesis
-  readonly kv: OrbitNode['kv']
+  readonly kv: KeyValues
   readonly replica: Pick<Replica, 'state' | 'rounds' | 'invalidate' | 'hasRound'>
   readonly beacon: Pick<BeaconSource, 'round'>
 }
 
 /** From the rows of the node's private table. */
 export const drawRoundsIn = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<number, Uint8Array> =>
-  new Map([...rows].map(([key, signature]) => [Number(key.slice(KEPT_ROUND.length)), signature]))
+  new Map([...rows].map(([key, signature]) => [Number(key.slice(PRIVATE.drawRound.length)), signature]))
 
 export class DrawRounds {
   private readonly options: DrawRoundsOptions
@@ -35,7 +33,8 @@ export class DrawRounds {
 
   async start(): Promise<void> {
     const { kv, replica } = this.options
-    for (const [round, signature] of drawRoundsIn(await kv.entries(KEPT_ROUND))) replica.rounds.set(round, signature)
+    for (const [round, signature] of drawRoundsIn(await kv.entries(PRIVATE.drawRound)))
+      replica.rounds.set(round, signature)
   }
 
   /** A round is out. Those that had been missed are asked for, and not waited for. */
@@ -61,7 +60,7 @@ export class DrawRounds {
 
   private async keep({ round, signature }: BeaconRound): Promise<void> {
     const { kv, replica } = this.options
-    await kv.put(`${KEPT_ROUND}${round}`, signature)
+    await kv.put(`${PRIVATE.drawRound}${round}`, signature)
     replica.rounds.set(round, signature)
     replica.invalidate()
   }
@@ -73,7 +72,7 @@ export class DrawRounds {
     for (const round of [...replica.rounds.keys()]) {
       if (wanted.has(round) && !replica.hasRound(round)) continue
       replica.rounds.delete(round)
-      await kv.delete(`${KEPT_ROUND}${round}`)
+      await kv.delete(`${PRIVATE.drawRound}${round}`)
     }
   }
 

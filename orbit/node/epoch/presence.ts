@@ -17,7 +17,7 @@ import {
 import { coreSecondsOf } from '../../rules/network/puzzle.ts'
 import { missBalance } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 import type { Home } from '../home/home.ts'
 import { solvePuzzle } from './puzzle-solver.ts'
 

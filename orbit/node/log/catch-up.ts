@@ -13,6 +13,7 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { Backoff } from '../async/backoff.ts'
 import { Serial, yieldToLoop } from '../async/queue.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
@@ -46,6 +47,8 @@ const AGAIN_MS = 60_000
 /** Parents are often on their way by gossip: they are asked for after this long, and then not again for a second. */
 const WANT_MS = 200
 const WANT_AGAIN_MS = 1_000
+/** After a turn that failed. */
+const AGAIN = { first: WANT_AGAIN_MS, most: AGAIN_MS }
 const ASKED_PEERS = 3
 
 interface Database {
@@ -58,8 +61,7 @@ interface Database {
   timer: { readonly handle: Timer; readonly due: number } | null
   /** When parents were last asked for, by performance.now(). */
   wanted: number
-  /** Turns that failed, since one did not. */
-  failures: number
+  readonly backoff: Backoff
 }
 
 export class CatchUp {
@@ -95,7 +97,7 @@ export class CatchUp {
   add(log: GuardedLog, judge: (entry: LogEntry) => string | null): void {
     const database: Database = {
       ...{ log, judge, turns: new Serial(), queued: new Set<string>(), closing: new AbortController() },
-      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY, failures: 0 },
+      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY, backoff: new Backoff(AGAIN) },
     }
     this.databases.set(log.address, database)
     log.onWanting(() => this.want(database))
@@ -165,12 +167,12 @@ export class CatchUp {
     const turn = async () => {
       database.queued.delete(id)
       await this.catchUp(database, peer)
-      database.failures = 0
+      database.backoff.reset()
     }
     turns
       .run(() => database.turns.run(turn))
       // A peer that fails here costs the time it took: it or another one is asked again, later each time.
-      .catch(() => this.askLater(database, Math.min(AGAIN_MS, WANT_AGAIN_MS * 2 ** database.failures++), 1))
+      .catch(() => this.askLater(database, database.backoff.next(), 1))
   }
 
   private async catchUp(database: Database, peer: PeerId): Promise<void> {

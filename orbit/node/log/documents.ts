@@ -7,12 +7,13 @@ import * as dagCbor from '@ipld/dag-cbor'
 import type { PeerId } from '@libp2p/interface'
 import { Database as OrbitDatabase } from '@orbitdb/core'
 import { yieldToLoop } from '../async/queue.ts'
+import type { PubSub } from '../p2p/pubsub.ts'
 import { sqliteStorage } from '../storage/log-heads.ts'
-import type { SqliteFile } from '../storage/sqlite.ts'
+import { prefixRange, type SqliteFile } from '../storage/sqlite.ts'
 import type { Judge } from './access.ts'
 import type { LogEntry } from './entry.ts'
 import { deleteEntries, entryBlock, entryStorage, indexStorage } from './entry-store.ts'
-import { gossipEntries, type PubSub } from './gossip.ts'
+import { gossipEntries } from './gossip.ts'
 import { GuardedLog, type HeadOrder, type OrbitLog, type Payments } from './guarded-log.ts'
 import type { Identity } from './identity.ts'
 import type { Quota } from './quota.ts'
@@ -181,7 +182,7 @@ class Projection {
     return this.sql
       .all<{ key: string; value: Uint8Array }>(
         'SELECT key, value FROM documents WHERE db = ? AND key >= ? AND key < ? ORDER BY key',
-        ...[this.address, prefix, `${prefix}\u{10ffff}`],
+        ...[this.address, ...prefixRange(prefix)],
       )
       .map(({ key, value }) => ({ key, value: dagCbor.decode(new Uint8Array(value)) }))
   }

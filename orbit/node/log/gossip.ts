@@ -4,23 +4,9 @@
  */
 import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
+import type { Message, PubSub } from '../p2p/pubsub.ts'
 import { decodeEntry, envelopeFault, type LogEntry, MAX_ENTRY } from './entry.ts'
 import type { GuardedLog } from './guarded-log.ts'
-
-interface Message {
-  readonly topic: string
-  readonly data: Uint8Array
-}
-
-/** What we use of @libp2p/gossipsub. */
-export interface PubSub {
-  readonly topicValidators: Map<string, (peer: PeerId, message: Message) => TopicValidatorResult>
-  addEventListener(type: string, listener: (event: { detail: any }) => void): void
-  removeEventListener(type: string, listener: (event: { detail: any }) => void): void
-  subscribe(topic: string): void
-  unsubscribe(topic: string): void
-  publish(topic: string, bytes: Uint8Array): Promise<unknown>
-}
 
 export interface Gossip {
   /** Resolves when it is sent. Who is not there hears of it by catching up. */

@@ -165,4 +165,7 @@ function explained(error: unknown, directory: string): unknown {
   return error
 }
 
+/** The bounds of all texts that begin with a prefix: k >= the first AND k < the second. */
+export const prefixRange = (prefix: string): [from: string, before: string] => [prefix, `${prefix}\u{10ffff}`]
+
 export const hasDatabase = (directory: string): boolean => existsSync(join(directory, DATABASE_FILE))

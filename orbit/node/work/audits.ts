@@ -21,7 +21,7 @@ import { auditOf, certifyingEpoch } from '../../rules/quorum/audit.ts'
 import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
 import type { CertifiedUnit, State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 
 type Claims = AuditBody['claims']
 

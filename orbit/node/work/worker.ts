@@ -140,7 +140,7 @@ async function compute(service: Service, engine: Engine, assignment: Assignment,
   const share = 1 - resumed / result.leaves.length
   service.events.emit('finished', { assignment, count, share, milliseconds: performance.now() - started })
   // The certificate of a window that this unit completes is written before the next unit is begun.
-  await service.settled()
+  await service.idle()
 }
 
 /** The leaves that are known. A checkpoint that is not as this program left it is dropped: its owner would sign for it. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
-import type { BeaconSource } from '../../../../orbit/node/beacon/choose.ts'
+import type { BeaconSource } from '../../../../orbit/node/beacon/source.ts'
 import { adopt, found } from '../../../../orbit/node/home/founding.ts'
 import type { Home } from '../../../../orbit/node/home/home.ts'
 import { readDocuments } from '../../../../orbit/node/offline/knowledge.ts'
@@ -104,8 +104,8 @@ const isCertifiedAt = (service: Service, { window, unit }: Assignment) =>
 test('without rounds nothing is drawn, and what was dealt is computed', async () => {
   await until(() => ada.owed().length > 0, 'something to do', 60)
   silent = true
-  await founder.settled()
-  await ada.settled()
+  await founder.idle()
+  await ada.idle()
   const before = [drawsOf(founder), drawsOf(ada)]
   dealt = ada.owed()
   const owed = dealt.length

@@ -129,7 +129,7 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     gossip,
     at,
     draws,
-    settled: () => coordinator.settled(),
+    idle: () => coordinator.idle(),
   }
 }
 
@@ -278,7 +278,7 @@ describe('what it has sealed', () => {
 })
 
 test('a round that it has missed and nobody can give is not waited for: others go on, and it can be stopped', async () => {
-  const { at, sealed, asked, replica, stopping, settled } = await peopled()
+  const { at, sealed, asked, replica, stopping, idle } = await peopled()
   await at(12)
   // R(5) = 15 is missed.
   await at(16)
@@ -290,5 +290,5 @@ test('a round that it has missed and nobody can give is not waited for: others g
   // What the first is to deal is not on offer in the second.
   expect(units[1]).not.toEqual(units[0]!)
   stopping.abort(new Error('stopped'))
-  await settled()
+  await idle()
 })

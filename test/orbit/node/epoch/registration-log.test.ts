@@ -1,6 +1,7 @@
 /** When registrations reach a node: told apart from what it missed, and not forgotten when it starts again. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { ArrivalLog, arrivalsFrom, PREFIX } from '../../../../orbit/node/epoch/registration-log.ts'
+import { ArrivalLog, arrivalsFrom } from '../../../../orbit/node/epoch/registration-log.ts'
+import { PRIVATE } from '../../../../orbit/node/storage/private.ts'
 import { graceRounds } from '../../../../orbit/rules/deal/coordinators.ts'
 import { heardLate, heardLive, remembersArrivals } from '../../../../orbit/rules/draw/registration-age.ts'
 import { type Member, Party } from '../../rules/party.ts'
@@ -36,7 +37,7 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   expect(missed).toMatchObject({ earliest: 1, likely: 5000 })
   expect(heard.earliest).toBe(5000)
   now.round += 50
-  const kept = arrivalsFrom(await kv.entries(PREFIX))
+  const kept = arrivalsFrom(await kv.entries(PRIVATE.arrival))
   for (const arrivals of [log.of, (await start()).of, kept]) {
     expect(arrivals(away.node, away.account)).toEqual(missed)
     expect(arrivals(here.node, here.account)).toEqual(heard)
@@ -51,5 +52,5 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   now.round = heard.latest + remembersArrivals(genesis) + 1
   await log.update()
   expect(log.of(here.node, here.account)).toBeNull()
-  expect(arrivalsFrom(await kv.entries(PREFIX))(here.node, here.account)).toEqual(heard)
+  expect(arrivalsFrom(await kv.entries(PRIVATE.arrival))(here.node, here.account)).toEqual(heard)
 })
