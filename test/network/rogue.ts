@@ -36,12 +36,10 @@ type How = 'idle' | 'late' | 'omit' | 'two' | 'patient' | 'unasked' | 'lazy'
 const [directory, how, capacity = '64'] = process.argv.slice(2) as [string, How, string?]
 const home = openHome(directory)
 const { service } = await startNode({ home, capacity: Number(capacity) })
-const { replica, beacon, coordinator } = service as unknown as {
-  replica: import('../../orbit/node/replica/replica.ts').Replica
-  beacon: import('../../orbit/node/beacon/source.ts').BeaconSource
-  /** Of the founder's node. */
-  coordinator: { seal: (round: { round: number }) => Promise<void> }
-}
+const { beacon } = service
+const { replica } = service.parts
+/** Of the founder's node. */
+const coordinator = service.parts.coordinator as unknown as { seal: (round: { round: number }) => Promise<void> }
 const { genesis } = service
 const network = genesis.networkId
 const { rounds, perDatabase } = genesis.body.epoch
@@ -113,7 +111,7 @@ if (how === 'unasked') {
     const honest =
       there() < 4
         ? null
-        : nextDraw(service.state(), round, service.unitsPerWindow, await replica.pool(service.nodeKey, round))
+        : nextDraw(service.state(), round, service.unitsPerWindow, await replica.citedPool(service.nodeKey, round))
     // What it sealed for the same epoch before it went astray would expose it as sealing two.
     const isSealedAlready = ({ epoch }: DrawBody) =>
       service.state().sealed.has(epoch) || service.state().draws.has(epoch)

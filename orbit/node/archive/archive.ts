@@ -17,6 +17,7 @@ import {
   settledConviction,
 } from '../../rules/state/settled-window.ts'
 import { SingleFlight } from '../async/queue.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 import {
   certificatePath,
   readCertificateFile,
@@ -45,7 +46,7 @@ export interface ArchiveOptions {
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'kv' | 'blocks' | 'handle' | 'dial' | 'peers'>
   readonly replica: Replica
-  readonly learning: LeafLookup
+  readonly lookup: LeafLookup
   /** The newest round, 0 before the first. */
   readonly round: () => number
   /** Whether this node still needs the leaves that a CID names, though no document speaks of them yet. */
@@ -92,17 +93,19 @@ export class Archive {
     this.catchingUp = new SingleFlight(() => this.catchUp(), failed('take what a peer sent'))
   }
 
-  /** Before the replica is started. */
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     const { node, replica } = this.options
     for (const [window, of] of historyOf(await node.kv.entries(PRIVATE.archived))) replica.history.set(window, of)
     for (const draw of publishedIn(await node.kv.entries(PRIVATE.published))) replica.forgotten.set(draw.cid, draw)
-    await this.shelf.serve(node)
+  }
+
+  async start(): Promise<void> {
+    await this.shelf.serve(this.options.node)
     await this.exchange.serve()
     void this.shelving.run()
   }
 
-  async onRound(round: number): Promise<void> {
+  async onRound({ round }: BeaconRound): Promise<void> {
     const { directory, node, replica } = this.options
     const isTime = round % EVERY === 0
     if (isTime) {
@@ -118,8 +121,8 @@ export class Archive {
     this.hasAsked ||= hasPeers
   }
 
-  /** Resolves when nothing of it is under way. */
-  async idle(): Promise<void> {
+  /** The signal has to fire before. */
+  async stop(): Promise<void> {
     await Promise.all([this.shelving.idle(), this.catchingUp.idle()])
   }
 
@@ -192,7 +195,7 @@ export class Archive {
    * that a crash between two of them loses nothing and leaves nothing lying about.
    */
   private async forget(): Promise<void> {
-    const { node, replica, learning, round, isPending } = this.options
+    const { node, replica, lookup, round, isPending } = this.options
     const over = replica.over(round())
     // What convicts somebody may be among it.
     for (const conviction of replica.state().convictions) {
@@ -207,16 +210,16 @@ export class Archive {
     await replica.dropSpans(round())
     if (leaving.size === 0) return
     const live = leavesNamed(replica.state())
-    learning.forget(live)
+    lookup.forget(live)
     for (const cid of leaving) if (!live.has(cid) && !isPending(cid)) await node.blocks.delete(CID.parse(cid))
     await node.kv.delete(PRIVATE.leaving)
   }
 
   /** That an account is convicted does not hang on the documents that say so. */
   private async remember(conviction: SettledConviction): Promise<void> {
-    const { learning } = this.options
-    if (learning.convictions.some(({ account }) => account === conviction.account)) return
-    await learning.convict(conviction)
+    const { lookup } = this.options
+    if (lookup.convictions.some(({ account }) => account === conviction.account)) return
+    await lookup.convict(conviction)
   }
 
   /** This node may be new, or have been away. */
@@ -250,7 +253,7 @@ export class Archive {
 
   private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {
     writeFraudProofFile(this.options.directory, conviction, proof)
-    await this.options.learning.convict(conviction)
+    await this.options.lookup.convict(conviction)
     this.options.replica.invalidate()
   }
 }

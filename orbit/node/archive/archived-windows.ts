@@ -2,13 +2,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
-import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Engine } from '../../../kernels/unit.ts'
-import { openAnswer } from '../../rules/answer/commit-reveal.ts'
-import { open } from '../../rules/base/statement.ts'
-import { equivocationsIn } from '../../rules/deal/coordinators.ts'
-import { beaconDocument, drawBody, statementDocument } from '../../rules/message/bodies.ts'
-import type { Genesis } from '../../rules/network/genesis.ts'
 import {
   decodeSettled,
   encodeSettled,
@@ -54,50 +48,6 @@ export function leavesNamed({ evidence }: State): Set<string> {
     for (const { item } of [...reveals.values()].flat()) named.add(item.result.leaves)
   }
   return named
-}
-
-/** CIDs of the leaves of the results that an answer shows. */
-export function leavesIn(document: unknown): string[] {
-  const answer = openAnswer(document)
-  return answer.type === 'reveal' ? answer.reveals.map(({ item }) => item.result.leaves) : []
-}
-
-/** A unit of a deal. */
-export interface OverUnit {
-  readonly epoch: number
-  readonly window: bigint
-}
-
-/** Whether an answer is about units alone that are over. */
-export function isOverAnswer(document: unknown, isOver: (unit: OverUnit) => boolean): boolean {
-  const answer = openAnswer(document)
-  const unit = ({ epoch, window }: { epoch: number; window: string }) => ({ epoch, window: BigInt(window) })
-  const units =
-    answer.type === 'commit'
-      ? answer.commit.body.units.map(([epoch, window]) => unit({ epoch, window }))
-      : answer.type === 'reveal'
-        ? answer.reveals.map(({ item }) => unit(item.result))
-        : answer.type === 'audit'
-          ? answer.claims
-          : [unit(answer.decline.body)]
-  return units.every(isOver)
-}
-
-/**
- * Whether a draw, or the beacon round of one, is of an epoch that is over. What proves that a coordinator sealed two is kept.
- */
-export function overDraws(genesis: Genesis, documents: Iterable<unknown>, isOver: (epoch: number) => boolean) {
-  const epochs = new Set<number>()
-  const drawIn = (document: unknown) => open(statementDocument.parse(document).statement, drawBody, 'the draw')
-  const draws = [...documents].filter((document) => !beaconDocument.safeParse(document).success).map(drawIn)
-  const proofs = new Set([...equivocationsIn(draws).values()].flatMap(({ proof }) => proof.map(bytesToHex)))
-  for (const { body } of draws) if (isOver(body.epoch)) epochs.add(body.epoch)
-  return (document: unknown): boolean => {
-    const beacon = beaconDocument.safeParse(document)
-    if (beacon.success) return epochs.has(beacon.data.round / genesis.body.epoch.rounds)
-    const { body, bytes } = drawIn(document)
-    return epochs.has(body.epoch) && !proofs.has(bytesToHex(bytes))
-  }
 }
 
 /**

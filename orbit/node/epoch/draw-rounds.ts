@@ -1,71 +1,63 @@
 /**
- * The beacon rounds that deal the draws, as this node has seen them. A coordinator writes R(e) down for everybody
- * (admit.ts lets nobody else); if it vanishes between sealing and that, the draw would wait for its return. But a round
- * proves itself, so each node keeps the rounds of the draws it holds, on disk, until a coordinator has written them.
+ * The beacon rounds that deal the draws, as this node has seen them. A coordinator writes R(e) down for all nodes, and
+ * admit.ts lets no other node do so; if it vanishes between sealing and that, the draw would wait for its return. But a
+ * round proves itself, so each node keeps the rounds of the draws it has, on disk, until a coordinator has written them.
  * One a draw, 48 bytes.
  */
 import { seedRound } from '../../rules/deal/assignment.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { State } from '../../rules/state/state.ts'
+import { MissedRounds } from '../beacon/missed.ts'
 import type { BeaconRound, BeaconSource } from '../beacon/source.ts'
 import type { Replica } from '../replica/replica.ts'
-import { type KeyValues, PRIVATE } from '../storage/private.ts'
+import { type KeyValues, PRIVATE, type PrivateRow } from '../storage/private.ts'
 
 export interface DrawRoundsOptions {
   readonly genesis: Genesis
   readonly kv: KeyValues
   readonly replica: Pick<Replica, 'state' | 'rounds' | 'invalidate' | 'hasRound'>
   readonly beacon: Pick<BeaconSource, 'round'>
+  readonly signal: AbortSignal
 }
 
-/** From the rows of the node's private table. */
-export const drawRoundsIn = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<number, Uint8Array> =>
+/** Signatures by round, from the rows of the node's private table. */
+export const drawRoundsIn = (rows: Iterable<PrivateRow>): Map<number, Uint8Array> =>
   new Map([...rows].map(([key, signature]) => [Number(key.slice(PRIVATE.drawRound.length)), signature]))
 
 export class DrawRounds {
   private readonly options: DrawRoundsOptions
-  private readonly asked = new Map<number, Promise<void>>()
-  private readonly stopping = new AbortController()
+  private readonly missed: MissedRounds
 
   constructor(options: DrawRoundsOptions) {
     this.options = options
+    this.missed = new MissedRounds(options.beacon, (round) => this.store(round), options.signal)
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     const { kv, replica } = this.options
-    for (const [round, signature] of drawRoundsIn(await kv.entries(PRIVATE.drawRound)))
-      replica.rounds.set(round, signature)
+    const stored = drawRoundsIn(await kv.entries(PRIVATE.drawRound))
+    for (const [round, signature] of stored) replica.rounds.set(round, signature)
   }
 
-  /** A round is out. Those that had been missed are asked for, and not waited for. */
-  async update(newest: BeaconRound): Promise<void> {
-    const { genesis, replica, beacon } = this.options
+  async onRound(newest: BeaconRound): Promise<void> {
+    const { genesis, replica } = this.options
     for (const epoch of replica.state().sealed.keys()) {
       const seed = seedRound(genesis, epoch)
-      if (seed > newest.round || this.asked.has(seed)) continue
-      if (seed === newest.round) await this.keep(newest)
-      else this.ask(seed, beacon.round(seed, { signal: this.stopping.signal }))
+      if (seed > newest.round || this.missed.has(seed)) continue
+      if (seed === newest.round) await this.store(newest)
+      else this.missed.ask(seed)
     }
     await this.prune(replica.state())
   }
 
-  private ask(seed: number, answer: Promise<BeaconRound>): void {
-    const asked = answer
-      .then((round) => this.keep(round))
-      // It is asked for again with the next round.
-      .catch(() => {})
-      .finally(() => this.asked.delete(seed))
-    this.asked.set(seed, asked)
-  }
-
-  private async keep({ round, signature }: BeaconRound): Promise<void> {
+  private async store({ round, signature }: BeaconRound): Promise<void> {
     const { kv, replica } = this.options
     await kv.put(`${PRIVATE.drawRound}${round}`, signature)
     replica.rounds.set(round, signature)
     replica.invalidate()
   }
 
-  /** What a coordinator has written is kept no longer, nor what deals no draw. */
+  /** Deletes the rounds that a coordinator has written, and those that deal no draw. */
   private async prune({ draws, sealed }: State): Promise<void> {
     const { genesis, kv, replica } = this.options
     const wanted = new Set([...draws.keys(), ...sealed.keys()].map((epoch) => seedRound(genesis, epoch)))
@@ -76,8 +68,8 @@ export class DrawRounds {
     }
   }
 
+  /** The signal has to fire before. */
   async stop(): Promise<void> {
-    this.stopping.abort()
-    await Promise.all(this.asked.values())
+    await this.missed.idle()
   }
 }

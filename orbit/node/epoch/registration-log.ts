@@ -54,7 +54,7 @@ export class ArrivalLog {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     this.listen()
     for (const [key, arrival] of arrivalsIn(await this.options.kv.entries(PRIVATE.arrival)))
       this.known.set(key, arrival)
@@ -96,5 +96,5 @@ export class ArrivalLog {
     }
   }
 
-  readonly of: Arrivals = (node, account) => this.known.get(keyOf(node, account)) ?? null
+  readonly lookUp: Arrivals = (node, account) => this.known.get(keyOf(node, account)) ?? null
 }

@@ -58,7 +58,7 @@ export class Verdicts {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     this.since = this.options.round()
     for (const [key, bytes] of await this.options.kv.entries(PRIVATE.verdict)) {
       const [epoch, fault, signer = ''] = dagCbor.decode<[number, DrawFault | null, string?]>(bytes)

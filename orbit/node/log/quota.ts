@@ -8,6 +8,7 @@
  * that have heard different things still come to the same log.
  */
 import { documentKey } from '../../rules/message/bodies.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
 import type { LogEntry } from './entry.ts'
 
 /** Who pays for entries of one database, for how many, and of what size. */
@@ -38,6 +39,27 @@ const NODE_ENTRIES = { pool: [64, 4, 1 / 8], results: [512, 128, 0] } as const
  * epoch shows them in 33 documents of 4 MB.
  */
 const ENTRY_BYTES = { accounts: 4096, pool: 8192, results: 8192 } as const
+
+/** What the quotas hang on, as far as this node has heard: the replica tells it. */
+export class Payers {
+  /** Keys of the nodes that are registered. */
+  readonly registered = new Set<string>()
+  /** The newest beacon round. */
+  round = 0
+  private readonly genesis: Pick<Genesis, 'body'>
+
+  constructor(genesis: Pick<Genesis, 'body'>) {
+    this.genesis = genesis
+  }
+
+  readonly quota = (database: string): Quota =>
+    quotaOf(database, {
+      ...this.genesis.body.epoch,
+      isRegistered: (node) => this.registered.has(node),
+      isCoordinator: (node) => this.genesis.body.coordinators.includes(node),
+      round: () => this.round,
+    })
+}
 
 export interface QuotaOptions {
   readonly rounds: number

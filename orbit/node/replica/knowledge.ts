@@ -69,7 +69,7 @@ export class LeafLookup implements Knowledge {
     this.openEngine = openEngine
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     for (const [key, record] of await this.node.kv.entries(PRIVATE.truth))
       this.facts.set(key.slice(PRIVATE.truth.length), record)
     this.convictions = (await this.node.kv.entries(PRIVATE.conviction)).map(([, bytes]) => decodeConviction(bytes))

@@ -45,7 +45,7 @@ import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound } from '../beacon/source.ts'
 import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
-export interface AnswersOptions {
+export interface SubmissionsOptions {
   readonly genesis: Genesis
   readonly node: string
   readonly secret: Uint8Array
@@ -59,8 +59,8 @@ interface Kept extends SaltedResult {
   readonly since: number
 }
 
-export class Answers {
-  private readonly options: AnswersOptions
+export class Submissions {
+  private readonly options: SubmissionsOptions
   /** By dealtUnitKey. */
   private readonly kept = new Map<string, Kept>()
   private readonly last: Record<string, number> = { [PRIVATE.lastCommit]: -1, [PRIVATE.lastReveal]: -1 }
@@ -75,11 +75,11 @@ export class Answers {
   /** Resolves when all of `late` is on disk. */
   private written: Promise<unknown> = Promise.resolve()
 
-  constructor(options: AnswersOptions) {
+  constructor(options: SubmissionsOptions) {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     const { kv } = this.options
     for (const [, bytes] of await kv.entries(PRIVATE.answer)) {
       const [result, salt, since] = dagCbor.decode<[unknown, Uint8Array, number]>(bytes)
@@ -111,7 +111,7 @@ export class Answers {
    *
    * @param isOld it was on disk when the node started: what came before it is known since then
    */
-  saw(document: unknown, isOld: boolean): void {
+  hear(document: unknown, isOld: boolean): void {
     const answer = openAnswer(document)
     if (answer.type === 'reveal') {
       for (const { cid, item } of answer.reveals) {

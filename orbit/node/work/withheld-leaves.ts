@@ -30,7 +30,7 @@ export class WithheldLeaves {
     this.self = self
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     for (const [key, bytes] of await this.node.kv.entries(PRIVATE.withheld)) {
       const [epoch, window, unit, leaves] = dagCbor.decode<[number, string, number, Uint8Array]>(bytes)
       this.held.set(key.slice(PRIVATE.withheld.length), { unit: { epoch, window, unit }, leaves })

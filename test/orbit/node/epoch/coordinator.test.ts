@@ -10,10 +10,12 @@ import { ArrivalLog } from '../../../../orbit/node/epoch/registration-log.ts'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { HomeError } from '../../../../orbit/node/home/home.ts'
 import { LastSealed } from '../../../../orbit/node/home/last-sealed.ts'
+import type { Admit } from '../../../../orbit/node/log/access.ts'
 import type { DocumentStore } from '../../../../orbit/node/log/documents.ts'
 import { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
+import { admit } from '../../../../orbit/rules/message/admit.ts'
 import { type DrawBody, databaseName, documentKey } from '../../../../orbit/rules/message/bodies.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
@@ -35,25 +37,22 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
   const coordinators = members.slice(0, 2).map(({ node }) => node)
   const party = new Party({ accounts: 8 + late, changes: { coordinators, ...changes } })
   const self = party.members[1]!
-  const replica: Replica = new Replica(
-    party.genesis,
-    (name) => node.open(name),
-    () => {},
-  )
-  const { networkId } = party.genesis
-  const node = await lab.node({ nodeKey: self.nodeSecret, networkId, admit: replica.admit })
+  const { genesis } = party
+  const { networkId } = genesis
+  const admitted: Admit = (...document) => admit(genesis, ...document)
+  const node = await lab.node({ nodeKey: self.nodeSecret, networkId, admit: admitted })
   const now = { round: 3 }
-  const arrivals = new ArrivalLog({ genesis: party.genesis, kv: node.kv, round: () => now.round })
-  replica.arrivals = arrivals.of
-  replica.onRegistration = (document, isNew) => arrivals.hear(document, isNew)
-  await arrivals.start()
+  const arrivals = new ArrivalLog({ genesis, kv: node.kv, round: () => now.round })
+  const replica = new Replica({ genesis, arrivals: arrivals.lookUp, openStore: (name) => node.open(name) })
+  replica.events.on('registration', ({ document, isNew }) => arrivals.hear(document, isNew))
+  await arrivals.load()
   const verdicts = new Verdicts({
     ...{ genesis: party.genesis, kv: node.kv, state: () => replica.state(), known: () => replica.heartbeats() },
-    ...{ cited: (pool) => replica.heartbeatsUnder(pool), round: () => now.round },
+    ...{ cited: (pool) => replica.pools.heartbeatsUnder(pool), round: () => now.round },
   })
   await replica.start(3)
-  replica.onDraw = (draw) => verdicts.hear(draw)
-  await verdicts.start()
+  replica.events.on('draw', (draw) => verdicts.hear(draw))
+  await verdicts.load()
   const stopping = new AbortController()
   const asked: number[] = []
   const sealed: number[] = []
@@ -81,7 +80,7 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
       },
       wallRound: () => now.round,
       hasDraw: (epoch) => verdicts.hasDraw(epoch),
-      say: ({ round }) => sayOwn(round),
+      beat: ({ round }) => sayOwn(round),
       onSealed: ({ epoch }) => sealed.push(epoch),
     })
   let coordinator = begin()
@@ -147,7 +146,7 @@ describe('the pool', () => {
     )
     // The first head is the coordinator's own, over those of everybody.
     const [{ heads }] = draw!.body.pool as [DrawBody['pool'][0]]
-    expect((await replica.heartbeatsUnder([{ span: 0, heads: heads.slice(0, 1) }]))!.length).toBeGreaterThan(
+    expect((await replica.pools.heartbeatsUnder([{ span: 0, heads: heads.slice(0, 1) }]))!.length).toBeGreaterThan(
       others.length,
     )
     expect(verdicts.all()).toMatchObject([{ epoch: 5, fault: null }])
@@ -211,7 +210,12 @@ describe('another coordinator', () => {
       await all.write(await all.node.open('draws'), party.members[0]!, key, { statement: bytes })
     }
     now.round = 15
-    const body = nextDraw(replica.state(), 15, replica.unitsPerWindow, await replica.pool(party.members[0]!.node, 15))!
+    const body = nextDraw(
+      replica.state(),
+      15,
+      replica.unitsPerWindow,
+      await replica.citedPool(party.members[0]!.node, 15),
+    )!
     return { ...all, publish, body }
   }
 

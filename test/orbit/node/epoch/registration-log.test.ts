@@ -20,7 +20,7 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   const now = { round: 5000 }
   const start = async () => {
     const log = new ArrivalLog({ genesis, kv, round: () => now.round })
-    await log.start()
+    await log.load()
     return log
   }
   const [away, here, again, awake] = members as [Member, Member, Member, Member]
@@ -38,7 +38,7 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   expect(heard.earliest).toBe(5000)
   now.round += 50
   const kept = arrivalsFrom(await kv.entries(PRIVATE.arrival))
-  for (const arrivals of [log.of, (await start()).of, kept]) {
+  for (const arrivals of [log.lookUp, (await start()).lookUp, kept]) {
     expect(arrivals(away.node, away.account)).toEqual(missed)
     expect(arrivals(here.node, here.account)).toEqual(heard)
     expect(arrivals(again.node, again.account)).toBeNull()
@@ -47,10 +47,10 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   // Asleep for a while: what comes at once on waking may have come long before.
   now.round += graceRounds(genesis) + 1
   log.hear(documents.accounts[3], true)
-  expect(log.of(awake.node, awake.account)).toEqual(heardLate(genesis, 1, now.round))
+  expect(log.lookUp(awake.node, awake.account)).toEqual(heardLate(genesis, 1, now.round))
   // No draw to come asks for it any more; who looks at an old one again does.
   now.round = heard.latest + remembersArrivals(genesis) + 1
   await log.update()
-  expect(log.of(here.node, here.account)).toBeNull()
+  expect(log.lookUp(here.node, here.account)).toBeNull()
   expect(arrivalsFrom(await kv.entries(PRIVATE.arrival))(here.node, here.account)).toEqual(heard)
 })

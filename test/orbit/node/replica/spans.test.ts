@@ -3,6 +3,7 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { open } from '../../../../orbit/rules/base/statement.ts'
 import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
+import { admit } from '../../../../orbit/rules/message/admit.ts'
 import { answerBody, documentKey, type HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
 import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
@@ -14,18 +15,21 @@ setDefaultTimeout(300_000)
 const lab = new Lab()
 afterAll(() => lab.dispose())
 
+/** The node of a party's first member. */
+async function replicating({ genesis, members }: Party) {
+  const node = await lab.node({
+    ...{ nodeKey: members[0]!.nodeSecret, networkId: genesis.networkId },
+    admit: (...document) => admit(genesis, ...document),
+  })
+  return { node, replica: new Replica({ genesis, openStore: (name) => node.open(name) }) }
+}
+
 /** A network of one, on a real node: it can write all documents itself. */
 async function alone() {
   const changes = { epoch: { rounds: 3, perDatabase: 1 }, replication: 1, deadlineRounds: 9, freshRounds: 30 }
   const party = new Party({ accounts: 1, changes })
-  const [{ node: self, nodeSecret, account }] = party.members as [Party['members'][0]]
-  const { genesis } = party
-  const replica = new Replica(
-    genesis,
-    (name) => node.open(name),
-    () => {},
-  )
-  const node = await lab.node({ nodeKey: nodeSecret, networkId: genesis.networkId, admit: replica.admit })
+  const [{ node: self, account }] = party.members as [Party['members'][0]]
+  const { node, replica } = await replicating(party)
   await replica.start(3)
   await replica.put('accounts', documentKey.registration(self, account), party.registration(self))
   const beat = async (epoch: number, witnessed: HeartbeatBody['witnessed'] = []) => {
@@ -101,11 +105,7 @@ test('a deal that certified what is not settled yet keeps its databases, also wh
   expect(certified(replica)).toEqual([1])
 
   // What is on the disk, as a node finds it that was away for long: it looks before it drops anything.
-  const again = new Replica(
-    party.genesis,
-    (name) => node.open(name),
-    () => {},
-  )
+  const again = new Replica({ genesis: party.genesis, openStore: (name) => node.open(name) })
   await again.start(600)
   for (let round = 600; round <= 660; round += 3) {
     await again.openSpans(round)
@@ -117,13 +117,8 @@ test('a deal that certified what is not settled yet keeps its databases, also wh
 
 test('with nothing under way, the databases of now and of just before are enough', async () => {
   const party = new Party({ accounts: 3, changes: { epoch: { rounds: 3, perDatabase: 1 } } })
-  const [{ node: self, nodeSecret }] = party.members as [Party['members'][0]]
-  const replica = new Replica(
-    party.genesis,
-    (name) => node.open(name),
-    () => {},
-  )
-  const node = await lab.node({ nodeKey: nodeSecret, networkId: party.genesis.networkId, admit: replica.admit })
+  const [{ node: self }] = party.members as [Party['members'][0]]
+  const { replica } = await replicating(party)
   await replica.start(3)
   for (let epoch = 1; epoch <= 12; epoch++) {
     const word = party.beat(self, epoch * 3)
