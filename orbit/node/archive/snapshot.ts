@@ -16,10 +16,9 @@ import type { BlockIndex } from '@ipld/car/indexer'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { CID } from 'multiformats/cid'
 import { z } from 'zod'
-import { encodeLeaf } from '../../../kernels/result.ts'
-import type { Engine } from '../../../kernels/unit.ts'
 import { equalBytes, field, RuleError } from '../../rules/base/statement.ts'
-import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
+import { settledBy } from '../../rules/certificate/read.ts'
+import { judgeCertificate, type LeafEngine } from '../../rules/certificate/recompute.ts'
 import { withoutLeaves } from '../../rules/certificate/write.ts'
 import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
@@ -147,7 +146,11 @@ export interface SnapshotWindow extends CheckedWindow {
  * @param engine computes what is contested
  * @throws {RuleError} when anything in it does not hold
  */
-export async function* readSnapshot(path: string, genesis: Genesis, engine: Engine): AsyncGenerator<SnapshotWindow> {
+export async function* readSnapshot(
+  path: string,
+  genesis: Genesis,
+  engine: LeafEngine,
+): AsyncGenerator<SnapshotWindow> {
   const iterator = await openCar(path)
   const [root] = await iterator.getRoots()
   let wanted: readonly (readonly [string, unknown])[] | null = null
@@ -195,18 +198,17 @@ export async function readCertifiedWindow(
   window: string,
   bytes: Uint8Array,
   genesis: Genesis,
-  engine: Engine,
+  engine: LeafEngine,
 ): Promise<CheckedWindow> {
-  const certified = readCertificate(bytes)
-  if (!equalBytes(certified.genesis.bytes, genesis.bytes) || certified.window.toString() !== window) {
-    throw new RuleError(`what should be the certificate of window ${window} is about something else`)
-  }
-  for (const { unit, leaf } of certified.contested) {
-    const signed = certified.units.get(unit)!.leaves![leaf]!
-    const own = await engine.verifyLeaf({ partition: genesis.partition, window: certified.window, index: unit }, leaf)
-    if (!equalBytes(encodeLeaf(own), encodeLeaf(signed))) {
-      throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
-    }
+  const { certified, wrong } = await judgeCertificate(bytes, () => engine, {
+    leavesOf: (read) => {
+      if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return read.contested
+      throw new RuleError(`what should be the certificate of window ${window} is about something else`)
+    },
+  })
+  if (wrong) {
+    const { leaf, unit } = wrong
+    throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
   }
   return { settled: settledBy(certified), draws: certified.draws.map(({ cid }) => cid) }
 }

@@ -5,9 +5,9 @@
  */
 
 import { CID } from 'multiformats/cid'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
 import type { LeafId } from '../../rules/answer/commit-reveal.ts'
+import { leafRecord } from '../../rules/certificate/recompute.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { type Knowledge, leafKey } from '../../rules/quorum/settle.ts'
 import { decodeConviction, encodeConviction, type SettledConviction } from '../../rules/state/settled-window.ts'
@@ -155,9 +155,9 @@ export class LeafLookup implements Knowledge {
     let isLearned = false
     try {
       for (const leaf of leaves) {
-        const unit = { partition: this.genesis.partition, window: leaf.window, index: leaf.unit }
         const key = leafKey(leaf)
-        const record = await engine.verifyLeaf(unit, leaf.leaf, { signal }).then(encodeLeaf, (error: unknown) => {
+        const computing = leafRecord(engine, this.genesis.partition, leaf, { signal })
+        const record = await computing.catch((error: unknown) => {
           if (signal.aborted) throw error
           return null
         })
