@@ -1,8 +1,9 @@
 /**
- * What a node does about what is over. Windows about which everything has been said are settled (rules/history.ts): their
- * certificates go into the snapshot that is handed out (snapshot-exchange.ts). Documents and leaves of settled windows, and of
- * deals that came to nothing, are deleted. What is over and not here is asked of peers (settled-exchange.ts). And a settled
- * window that does not stand any more, since the accounts behind one of its units were all convicted, is given up.
+ * What a node does about what is over (rules: settled-window.ts). Windows that no document can change any more are
+ * archived, and their certificates go into the snapshot that is handed out (snapshot-exchange.ts). Documents and leaves
+ * of archived windows, and of deals that came to nothing, are deleted. What is over and not here is asked of peers
+ * (archive-exchange.ts). An archived window that stands no longer, because all accounts behind one of its units were
+ * convicted, is given up.
  */
 import { existsSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -26,19 +27,20 @@ import {
 } from '../home/certificate-files.ts'
 import { fraudProofFiles, writeFraudProofFile } from '../home/fraud-proof-files.ts'
 import type { OrbitNode } from '../orbit-node.ts'
+import type { Part } from '../part.ts'
 import type { LeafLookup } from '../replica/knowledge.ts'
 import { encodePublished, publishedIn } from '../replica/published-draws.ts'
 import type { Replica } from '../replica/replica.ts'
 import { PRIVATE } from '../storage/private.ts'
 import { ArchiveExchange } from './archive-exchange.ts'
-import { decodeUnconfirmed, historyOf, leavesNamed, settleable } from './archived-windows.ts'
+import { archivable, archivedIn, decodeUnconfirmed, leavesNamed } from './archived-windows.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 
 /** How often it looks for what is over, and asks a peer, in rounds. */
 const EVERY = 20
 /** How often the draws of a window from a snapshot are looked for once no old ones come any more. */
 const TRIES = 10
-/** Each window costs a write to the disk: so long at a time. */
+/** Each window costs a write to the disk: so many milliseconds at a time. */
 const CONFIRMING_MS = 500
 
 export interface ArchiveOptions {
@@ -49,14 +51,14 @@ export interface ArchiveOptions {
   readonly lookup: LeafLookup
   /** The newest round, 0 before the first. */
   readonly round: () => number
-  /** Whether this node still needs the leaves that a CID names, though no document speaks of them yet. */
+  /** Whether this node still needs the leaves that a CID names, though no document names them yet. */
   readonly isPending: (cid: string) => boolean
   readonly openEngine: () => Engine
   readonly notice: (text: string) => void
   readonly signal: AbortSignal
 }
 
-export class Archive {
+export class Archive implements Part {
   private readonly options: ArchiveOptions
   private readonly shelf: SnapshotShelf
   private readonly exchange: ArchiveExchange
@@ -79,10 +81,10 @@ export class Archive {
       take: (settled, certificate) => this.take(settled, certificate),
       isDraw: (cid) => replica.isPublished(cid),
       convicted: () => replica.state().convictions.map(({ account }) => account),
-      proofs: (but) =>
+      proofs: (except) =>
         fraudProofFiles(
           directory,
-          replica.state().convictions.filter(({ account }) => !but.has(account)),
+          replica.state().convictions.filter(({ account }) => !except.has(account)),
         ),
       convict: (conviction, proof) => this.convict(conviction, proof),
     })
@@ -95,7 +97,8 @@ export class Archive {
 
   async load(): Promise<void> {
     const { node, replica } = this.options
-    for (const [window, of] of historyOf(await node.kv.entries(PRIVATE.archived))) replica.history.set(window, of)
+    const archived = archivedIn(await node.kv.entries(PRIVATE.archived))
+    for (const [window, summary] of archived) replica.history.set(window, summary)
     for (const draw of publishedIn(await node.kv.entries(PRIVATE.published))) replica.forgotten.set(draw.cid, draw)
   }
 
@@ -110,7 +113,7 @@ export class Archive {
     const isTime = round % EVERY === 0
     if (isTime) {
       await this.giveUp()
-      await this.settle(settleable(replica.state(), round, directory))
+      await this.archive(archivable(replica.state(), round, directory))
       void this.shelving.run()
     }
     const hasPeers = node.peers().length > 0
@@ -127,8 +130,8 @@ export class Archive {
   }
 
   /**
-   * A snapshot proves that nodes were dealt units by a draw and agreed; whether that draw was ever published it can't prove.
-   * The log of draws tells, once it is here. What is not in it a while after it has come is not believed any more.
+   * A snapshot proves that nodes were dealt units by a draw and agreed. It can't prove that the draw was ever published:
+   * the log of draws shows that, once it is here. A window whose draws are not in it by then does not count any more.
    */
   private async confirm(): Promise<void> {
     const { node, replica, genesis, notice } = this.options
@@ -158,7 +161,7 @@ export class Archive {
     }
   }
 
-  /** Settled windows that do not stand any more are to be done again. Who was convicted in them stays so. */
+  /** Archived windows that stand no longer are to be done again. An account convicted in them stays convicted. */
   private async giveUp(): Promise<void> {
     const { replica, notice } = this.options
     const { windows } = replica.state()
@@ -179,8 +182,8 @@ export class Archive {
     removeCertificateFile(directory, window)
   }
 
-  /** Windows that are over are remembered in a few bytes, and what is over besides forgotten. */
-  private async settle(windows: readonly SettledWindow[]): Promise<void> {
+  /** Remembers windows in a few bytes each, and deletes the documents of what is over. */
+  private async archive(windows: readonly SettledWindow[]): Promise<void> {
     const { node, replica } = this.options
     for (const settled of windows) {
       await node.kv.put(`${PRIVATE.archived}${settled.window}`, encodeSettled(settled))
@@ -191,13 +194,13 @@ export class Archive {
   }
 
   /**
-   * Forgets the documents of what is over, and the leaves of its results. Each step leaves behind what the next one needs, so
-   * that a crash between two of them loses nothing and leaves nothing lying about.
+   * Deletes the documents of what is over, and the leaves of its results. Each step leaves behind what the next one
+   * needs, so that a crash between two of them loses nothing and leaves nothing that is never deleted.
    */
   private async forget(): Promise<void> {
     const { node, replica, lookup, round, isPending } = this.options
     const over = replica.over(round())
-    // What convicts somebody may be among it.
+    // Convictions may rest on the documents.
     for (const conviction of replica.state().convictions) {
       if (over.isOver(conviction)) await this.remember(settledConviction(conviction))
     }
@@ -215,7 +218,7 @@ export class Archive {
     await node.kv.delete(PRIVATE.leaving)
   }
 
-  /** That an account is convicted does not hang on the documents that say so. */
+  /** An account stays convicted when the documents that show it are gone. */
   private async remember(conviction: SettledConviction): Promise<void> {
     const { lookup } = this.options
     if (lookup.convictions.some(({ account }) => account === conviction.account)) return
@@ -229,8 +232,8 @@ export class Archive {
       // Gone, busy, or of another kind: the next one is asked in a minute.
       return { windows: 0, convictions: 0 }
     })
-    const said = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
-    const came = [...said(windows, 'certified window'), ...said(convictions, 'fraud proof')]
+    const text = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
+    const came = [...text(windows, 'certified window'), ...text(convictions, 'fraud proof')]
     if (came.length > 0) this.options.notice(`${came.join(' and ')} came from a peer, checked`)
     if (windows > 0) void this.shelving.run()
   }
@@ -246,9 +249,9 @@ export class Archive {
 
   private async take(settled: SettledWindow, certificate: Uint8Array): Promise<void> {
     const { directory } = this.options
-    // First the file: one that nothing says is settled does no harm, the other way round it would be missing.
+    // First the file: one of a window that is not archived does no harm, the other way round it would be missing.
     if (!readCertificateFile(directory, settled.window)) writeCertificateFile(directory, settled.window, certificate)
-    await this.settle([settled])
+    await this.archive([settled])
   }
 
   private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {

@@ -2,7 +2,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../../rules/message/bodies.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
-import { historyOf } from '../archive/archived-windows.ts'
+import { archivedIn } from '../archive/archived-windows.ts'
 import { drawRoundsIn } from '../epoch/draw-rounds.ts'
 import type { Home } from '../home/home.ts'
 import { type KnowledgeDump, storedKnowledge, type Wants } from '../replica/knowledge.ts'
@@ -26,7 +26,7 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
 
 /** Settled windows. @throws {DataDirectoryInUse} */
 export const readHistory = (home: Home): History =>
-  reading(home, NO_HISTORY, (sql) => historyOf(privateRows(sql, PRIVATE.archived)))
+  reading(home, NO_HISTORY, (sql) => archivedIn(privateRows(sql, PRIVATE.archived)))
 
 /** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Engine } from '../../../../kernels/unit.ts'
 import { ArchiveExchange, rangesOf } from '../../../../orbit/node/archive/archive-exchange.ts'
-import { importSnapshot } from '../../../../orbit/node/archive/archived-windows.ts'
+import { importSnapshot } from '../../../../orbit/node/archive/import.ts'
 import { writeSnapshot } from '../../../../orbit/node/archive/snapshot.ts'
 import type { SnapshotShelf } from '../../../../orbit/node/archive/snapshot-exchange.ts'
 import type { SingleFlight } from '../../../../orbit/node/async/queue.ts'
@@ -281,7 +281,7 @@ describe('a node that joined by a snapshot', () => {
     })
   type ArchiveSteps = {
     confirm: () => Promise<void>
-    settle: (windows: SettledWindow[]) => Promise<void>
+    archive: (windows: SettledWindow[]) => Promise<void>
     giveUp: () => Promise<void>
     convict: (conviction: SettledConviction, proof: Uint8Array) => Promise<void>
   }
@@ -312,7 +312,7 @@ describe('a node that joined by a snapshot', () => {
     try {
       expect(service.state().frontier.windows).toBe(3)
       await publish(replica, [2, 6])
-      await archive.settle([])
+      await archive.archive([])
       expect(replica.dump().draws).toEqual([])
       expect(replica.isPublished(state.draws.get(2)!.cid)).toBe(true)
       // The first time draws have come; what counts are the times after the last of them.
@@ -380,7 +380,7 @@ describe('a node that joined by a snapshot', () => {
       const { node } = service
       const left = await node.blocks.put(new Uint8Array(640), 'raw')
       await node.kv.put('leaving', dagCbor.encode([left.toString()]))
-      await archive.settle([])
+      await archive.archive([])
       expect(await node.blocks.has(left)).toBe(false)
       expect(await node.kv.get('leaving')).toBeUndefined()
     } finally {
