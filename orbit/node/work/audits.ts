@@ -9,11 +9,11 @@
  * was here before the beacon round that drew them.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
 import { dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
 import { equalBytes } from '../../rules/base/statement.ts'
+import { leafRecord } from '../../rules/certificate/recompute.ts'
 import { type Assignment, deadlineRound, seedRound } from '../../rules/deal/assignment.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
@@ -21,7 +21,7 @@ import { auditOf, certifyingEpoch } from '../../rules/quorum/audit.ts'
 import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
 import type { CertifiedUnit, State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 
 type Claims = AuditBody['claims']
 
@@ -127,7 +127,7 @@ export class Audits {
   ): Promise<Claims> {
     const claims: Claims = []
     for (const leaf of leaves) {
-      const record = encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, { signal }))
+      const record = await leafRecord(engine, partition, { window, unit, leaf }, { signal })
       if (records && equalBytes(record, recordAt(records, leaf))) continue
       claims.push([epoch, window.toString(), unit, leaf, record])
     }

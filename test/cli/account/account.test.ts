@@ -14,7 +14,7 @@ import { WasmEngine } from '../../../kernels/wasm/engine.ts'
 import { bunPlatform } from '../../../kernels/wasm/open.ts'
 import { writeFraudProofs } from '../../../orbit/node/home/fraud-proof-files.ts'
 import { createHome } from '../../../orbit/node/home/home.ts'
-import { TRUTHS } from '../../../orbit/node/replica/knowledge.ts'
+import { PRIVATE } from '../../../orbit/node/storage/private.ts'
 import { SqliteFile } from '../../../orbit/node/storage/sqlite.ts'
 import { sign } from '../../../orbit/rules/base/statement.ts'
 import { writeFraudProof } from '../../../orbit/rules/certificate/fraud-proof.ts'
@@ -71,7 +71,7 @@ function keep(directory: string): void {
   for (const [cid, block] of party.blocks) {
     sql.run('INSERT OR IGNORE INTO blocks VALUES (?, ?)', CID.parse(cid).multihash.bytes, block)
   }
-  for (const [leaf, record] of party.truths) sql.run('INSERT INTO private VALUES (?, ?)', TRUTHS + leaf, record)
+  for (const [leaf, record] of party.truths) sql.run('INSERT INTO private VALUES (?, ?)', PRIVATE.truth + leaf, record)
   sql.close()
 }
 
