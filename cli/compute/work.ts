@@ -71,7 +71,7 @@ export async function runWork({ data, units, capacity: fixed, engine: wanted, li
     let done = 0
     try {
       done = await workOn(node.service, engine, { signal, ...(units === undefined ? {} : { units }) })
-      await node.service.settled()
+      await node.service.idle()
     } finally {
       stopShowing()
       if (signal.aborted) note('Stopping: what is done is kept.')

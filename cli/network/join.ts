@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { cpuEngine } from '../../kernels/cpu.ts'
-import { importSnapshot } from '../../orbit/node/archive/settled.ts'
+import { importSnapshot } from '../../orbit/node/archive/import.ts'
 import { fetchSnapshot, snapshotPath } from '../../orbit/node/archive/snapshot-exchange.ts'
 import { adopt } from '../../orbit/node/home/founding.ts'
 import { assertFree, type Home, homeDirectory } from '../../orbit/node/home/home.ts'

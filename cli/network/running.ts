@@ -1,6 +1,7 @@
 /** A node that runs in this process: started with its control server, stopped without losing anything. */
 import { classes } from '../../kernels/partition.ts'
 import { type Control, serveControl } from '../../orbit/node/home/control.ts'
+import { drawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { Service, type ServiceOptions } from '../../orbit/node/service.ts'
 import { fetchSite, publishSite } from '../page/publishing.ts'
 import type { Live, SourceDump } from './source.ts'
@@ -28,7 +29,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
         JSON.stringify(
           statusOf({ state: service.state(), unitsPerWindow: service.unitsPerWindow, live: liveOf(service, meter) }),
         ),
-      drawFiles: (input) => service.node.drawFiles(service.genesis, input as number),
+      drawFiles: (input) => service.node.read((sql) => drawFiles(sql, service.genesis, input as number)),
       leaves: (input) => service.leafRecords(input as string[]),
       publish: (input) => publishSite(service, input as string),
       decline: () => declineAll(service),

@@ -45,8 +45,8 @@ const liar: Engine = {
 }
 
 if (how === 'silent') {
-  const { answers } = service as unknown as { answers: { reveal: () => Promise<void> } }
-  answers.reveal = async () => {}
+  const submissions = service.parts.submissions as unknown as { reveal: () => Promise<void> }
+  submissions.reveal = async () => {}
 }
 
 if (how !== 'copy') await work(service, how === 'silent' ? engine : liar, { signal })

@@ -1,9 +1,9 @@
-/** Waiting that can be called off. */
+/** Waiting that a signal ends. */
 
-/** A timer counts past a machine's sleep wrongly, so long waits look at the clock this often. */
+/** A timer does not count the time that the machine sleeps, so long waits look at the clock this often. */
 const LONGEST = 60_000
 
-/** Waits so many milliseconds. @throws the signal's reason when it fires first */
+/** @throws the signal's reason when it fires first */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()

@@ -8,8 +8,8 @@ import { type ChainClient, fetchBeacon } from 'drand-client'
 import { z } from 'zod'
 import { type ChainInfo, QUICKNET_RELAYS, randomnessOf } from '../../rules/network/beacon.ts'
 import { AddressError } from '../p2p/addresses.ts'
-import type { BeaconSource } from './choose.ts'
 import { FetchingSource, type Supplier } from './fetch.ts'
+import type { BeaconSource } from './source.ts'
 
 const MAX_ANSWER = 4096
 

@@ -5,9 +5,10 @@
  * When nobody answers, it tries again after 0.5 s, 1 s, 2 s ... at most 30 s.
  */
 import { type BeaconRound, type ChainInfo, roundAt, timeOf } from '../../rules/network/beacon.ts'
+import { Backoff } from '../async/backoff.ts'
 import { sleep, sleepUntil } from '../async/sleep.ts'
-import type { BeaconSource } from './choose.ts'
 import { VerifiedRounds } from './rounds.ts'
+import type { BeaconSource } from './source.ts'
 
 /** Gets the 48-byte signature of a round. Rejects when it can't. */
 export type Supplier = (round: number, signal: AbortSignal) => Promise<Uint8Array>
@@ -15,8 +16,8 @@ export type Supplier = (round: number, signal: AbortSignal) => Promise<Uint8Arra
 /** How long to wait for one supplier before another is asked too, and before it is given up. Milliseconds. */
 const STAGGER = 1500
 const PATIENCE = 10_000
-const FIRST_RETRY = 500
-const LAST_RETRY = 30_000
+/** Half to all of 0.5 s, 1 s, 2 s ... 30 s, so that nodes do not ask in step. */
+const RETRY = { first: 500, most: 30_000, spread: [0.5, 1] } as const
 /** Seconds between the rounds that are followed: time is read from rounds to within this, at 30 ms of work each. */
 const FOLLOW = 10
 
@@ -98,21 +99,23 @@ export class FetchingSource implements BeaconSource {
   private async follow(): Promise<void> {
     const { signal } = this.stopping
     const stride = Math.max(1, Math.round(FOLLOW / this.chain.period))
-    for (let failures = 0, target = 0; ; ) {
+    const backoff = new Backoff(RETRY)
+    for (let target = 0; ; ) {
       target = Math.max(1, target, roundAt(this.chain, this.now() / 1000))
       await this.untilOut(target, signal)
       if (await this.obtain(target, signal)) {
-        failures = 0
+        backoff.reset()
         target = (Math.floor(target / stride) + 1) * stride
       } else {
-        await sleep(backoff(failures++), signal)
+        await sleep(backoff.next(), signal)
       }
     }
   }
 
   private async seek(round: number, signal: AbortSignal): Promise<void> {
     await this.untilOut(round, signal)
-    for (let failures = 0; !(await this.obtain(round, signal)); failures++) await sleep(backoff(failures), signal)
+    const backoff = new Backoff(RETRY)
+    while (!(await this.obtain(round, signal))) await sleep(backoff.next(), signal)
   }
 
   private untilOut(round: number, signal: AbortSignal): Promise<void> {
@@ -165,10 +168,6 @@ export class FetchingSource implements BeaconSource {
  */
 export const relaySource = (options: { chain: ChainInfo; ask?: Supplier; now?: () => number }): BeaconSource =>
   new FetchingSource({ ...options, suppliers: options.ask ? [options.ask] : [] })
-
-/** Half to all of 0.5 s, 1 s, 2 s ... 30 s, so that nodes do not ask in step. */
-const backoff = (failures: number): number =>
-  Math.min(FIRST_RETRY * 2 ** Math.min(failures, 10), LAST_RETRY) * (0.5 + Math.random() / 2)
 
 /** Lets a task end quietly when it was called off. */
 async function unlessAborted(task: Promise<void>, signal: AbortSignal): Promise<void> {

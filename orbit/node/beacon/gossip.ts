@@ -6,8 +6,8 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { field } from '../../rules/base/fields.ts'
-import type { Topic } from '../plumbing.ts'
-import type { BeaconRound, BeaconSource } from './choose.ts'
+import type { Topic } from '../p2p/topic.ts'
+import type { BeaconRound, BeaconSource } from './source.ts'
 
 const FIRST_TIMEOUT = 60_000
 

@@ -6,8 +6,8 @@
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { type BeaconRound, type ChainInfo, localChain, roundAt, signRound, timeOf } from '../../rules/network/beacon.ts'
 import { sleepUntil } from '../async/sleep.ts'
-import type { BeaconSource } from './choose.ts'
 import { VerifiedRounds } from './rounds.ts'
+import type { BeaconSource } from './source.ts'
 
 /**
  * @param options.secret 32 bytes: the chain's BLS secret

@@ -11,7 +11,7 @@ import { coreSecondsOf } from '../../rules/network/puzzle.ts'
 import { beatRounds, epochAt } from '../../rules/network/schedule.ts'
 import { missBalance } from '../../rules/state/misses.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 import type { Home } from '../home/home.ts'
 import { solvePuzzle } from './puzzle-solver.ts'
 
@@ -49,6 +49,12 @@ export class Presence {
 
   /** The newest round that it has heard of. */
   private newest: BeaconRound | null = null
+
+  async onRound(round: BeaconRound): Promise<void> {
+    // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
+    void this.register(round)
+    await this.beatIfDue(round)
+  }
 
   /** Registers the node if that is due. Not to be awaited by what others wait for: the puzzle may take minutes. */
   register(round: BeaconRound): Promise<void> {
@@ -122,7 +128,7 @@ export class Presence {
    * Says that the node is there: before its last word grows stale, and once an epoch when there is something new to say,
    * which is other room for work than the deals leave it, or a draw to witness.
    */
-  async beat(round: BeaconRound): Promise<void> {
+  async beatIfDue(round: BeaconRound): Promise<void> {
     const { last, node } = this
     // Before it is registered nobody takes its word in (quota.ts).
     if ((!last && this.capacity === 0) || !this.options.state().nodes.has(node)) return
@@ -141,12 +147,12 @@ export class Presence {
       last.capacity - seatsSince(state(), node, last.round, epoch + 1) !== capacity ||
       last.witnessed.at(-1)?.draw !== witnessed.at(-1)?.draw
     const leaves = this.capacity === 0 && last?.capacity !== 0
-    const saysNews = isNews && last !== null && epochOf(last.round) < epoch
-    if ((isStale && this.capacity > 0) || leaves || saysNews) await this.say(round)
+    const tellsNews = isNews && last !== null && epochOf(last.round) < epoch
+    if ((isStale && this.capacity > 0) || leaves || tellsNews) await this.beat(round)
   }
 
   /** A heartbeat, due or not. */
-  async say(round: BeaconRound): Promise<void> {
+  async beat(round: BeaconRound): Promise<void> {
     const { home, owed, engines, put } = this.options
     const { genesis } = home
     const { perDatabase } = genesis.body.epoch
@@ -174,6 +180,6 @@ export class Presence {
     await this.registering
     if (!this.last?.capacity || !round) return
     this.capacity = 0
-    await this.beat(round).catch(() => {})
+    await this.beatIfDue(round).catch(() => {})
   }
 }

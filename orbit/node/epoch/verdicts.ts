@@ -16,7 +16,7 @@ import { type DrawBody, type HeartbeatBody, MAX_WITNESSED } from '../../rules/me
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { epochAt, graceRounds, seedRound, stepRounds } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 export interface Verdict {
   readonly epoch: number
@@ -30,7 +30,7 @@ export interface Verdict {
 
 export interface VerdictsOptions {
   readonly genesis: Genesis
-  readonly kv: OrbitNode['kv']
+  readonly kv: KeyValues
   readonly state: () => State
   readonly known: () => Iterable<HeartbeatBody>
   readonly cited: (pool: DrawBody['pool']) => Promise<HeartbeatBody[] | null>
@@ -39,7 +39,6 @@ export interface VerdictsOptions {
   readonly round: () => number
 }
 
-export const PREFIX = 'verdict/'
 /** Verdicts that are kept. */
 const KEPT = 256
 /** Draws of one coordinator for one epoch that are looked at. */
@@ -61,11 +60,11 @@ export class Verdicts {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     this.since = this.options.round()
-    for (const [key, bytes] of await this.options.kv.entries(PREFIX)) {
+    for (const [key, bytes] of await this.options.kv.entries(PRIVATE.verdict)) {
       const [epoch, fault, signer = ''] = dagCbor.decode<[number, DrawFault | null, string?]>(bytes)
-      const draw = key.slice(PREFIX.length)
+      const draw = key.slice(PRIVATE.verdict.length)
       this.given.set(draw, { epoch, draw, signer, fault })
     }
   }
@@ -126,12 +125,12 @@ export class Verdicts {
       if (mayMend(fault) && now < seedRound(genesis, epoch)) continue
       this.open.delete(cid)
       this.given.set(cid, { epoch, draw: cid, signer: draw.signer, fault })
-      await kv.put(PREFIX + cid, dagCbor.encode([epoch, fault, draw.signer]))
+      await kv.put(PRIVATE.verdict + cid, dagCbor.encode([epoch, fault, draw.signer]))
       any = true
     }
     for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - KEPT))) {
       this.given.delete(cid)
-      await kv.delete(PREFIX + cid)
+      await kv.delete(PRIVATE.verdict + cid)
     }
     return any
   }

@@ -4,12 +4,11 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { encodeLeaf } from '../../../kernels/result.ts'
-import type { Engine } from '../../../kernels/unit.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import type { CertificateSources } from '../../rules/certificate/format.ts'
-import { readFraudProof, writeFraudProof } from '../../rules/certificate/fraud-proof.ts'
+import { writeFraudProof } from '../../rules/certificate/fraud-proof.ts'
+import { judgeFraudProof, type LeafEngine } from '../../rules/certificate/recompute.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Conviction } from '../../rules/quorum/convictions.ts'
 import type { SettledConviction } from '../../rules/state/settled-window.ts'
@@ -30,7 +29,7 @@ export interface FraudProofOptions {
   readonly onError: (error: Error) => void
 }
 
-export class FraudProofs {
+export class FraudProofWriter {
   private readonly options: FraudProofOptions
   private timer: ReturnType<typeof setTimeout> | null = null
   private failed = false
@@ -94,14 +93,20 @@ export function* fraudProofFiles(
  *
  * @throws {RuleError} when it proves nothing
  */
-export async function checkFraudProof(bytes: Uint8Array, genesis: Genesis, engine: Engine): Promise<SettledConviction> {
-  const { genesis: of, record, name: _, ...conviction } = readFraudProof(bytes)
-  if (!equalBytes(of.bytes, genesis.bytes)) throw new RuleError('a fraud proof of another network')
-  const { window, unit, leaf } = conviction
-  if (leaf !== null) {
-    const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
-    if (equalBytes(encodeLeaf(own), record!)) throw new RuleError('a fraud proof of a leaf that was signed as it is')
-  }
+export async function checkFraudProof(
+  bytes: Uint8Array,
+  genesis: Genesis,
+  engine: LeafEngine,
+): Promise<SettledConviction> {
+  const { proof, holds } = await judgeFraudProof(
+    bytes,
+    () => engine,
+    (read) => {
+      if (!equalBytes(read.genesis.bytes, genesis.bytes)) throw new RuleError('a fraud proof of another network')
+    },
+  )
+  if (!holds) throw new RuleError('a fraud proof of a leaf that was signed as it is')
+  const { genesis: _genesis, record: _record, name: _name, ...conviction } = proof
   return conviction
 }
 

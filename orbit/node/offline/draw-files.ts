@@ -12,10 +12,10 @@ import { type DrawBody, drawBody } from '../../rules/message/bodies.ts'
 import { statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { seedRound } from '../../rules/network/schedule.ts'
-import { PREFIX as ARRIVAL, type ArrivalRows } from '../epoch/registration-log.ts'
-import { PREFIX as VERDICT } from '../epoch/verdicts.ts'
+import type { ArrivalRows } from '../epoch/registration-log.ts'
 import { decodeEntry, hashOf, isHash } from '../log/entry.ts'
 import { entryBlock } from '../log/entry-store.ts'
+import { PRIVATE, privateRows } from '../storage/private.ts'
 import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
 
 /** In a form that goes through dag-cbor. */
@@ -84,7 +84,7 @@ export function drawFiles(sql: SqliteFile, genesis: Genesis, epoch: number): Dra
     .map(({ body, bytes }) => ({ draw: cidOf(bytes).toString(), heartbeats: heartbeatsUnder(sql, body.pool, damage) }))
   return {
     ...{ draws: [...draws.values()], accounts: [...registrations.values()], cited },
-    ...{ verdicts: verdictsOn(sql, epoch), arrivals: rowsUnder(sql, ARRIVAL), damage: [...damage] },
+    ...{ verdicts: verdictsOn(sql, epoch), arrivals: privateRows(sql, PRIVATE.arrival), damage: [...damage] },
   }
 }
 
@@ -148,19 +148,10 @@ function heartbeatsUnder(sql: SqliteFile, pool: DrawBody['pool'], damage: Set<st
 }
 
 function verdictsOn(sql: SqliteFile, epoch: number): DrawFiles['verdicts'] {
-  return rowsUnder(sql, VERDICT).flatMap(([key, value]) => {
+  return privateRows(sql, PRIVATE.verdict).flatMap(([key, value]) => {
     const [of, fault] = dagCbor.decode<[number, DrawFault | null]>(value)
-    return of === epoch ? [{ draw: key.slice(VERDICT.length), fault }] : []
+    return of === epoch ? [{ draw: key.slice(PRIVATE.verdict.length), fault }] : []
   })
-}
-
-/** Of the node's private table. */
-function rowsUnder(sql: SqliteFile, prefix: string): [key: string, value: Uint8Array][] {
-  const rows = sql.all<{ k: string; v: Uint8Array }>(
-    'SELECT k, v FROM private WHERE k >= ? AND k < ?',
-    ...[prefix, `${prefix}\u{7f}`],
-  )
-  return rows.map(({ k, v }) => [k, new Uint8Array(v)])
 }
 
 /** "HEX/draw/7/CID" -> "the draw of epoch 7" */

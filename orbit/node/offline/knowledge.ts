@@ -2,10 +2,11 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../../rules/message/documents.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
-import { historyOf, SETTLED } from '../archive/settled.ts'
-import { KEPT_ROUND, keptRoundsOf } from '../epoch/draw-rounds.ts'
+import { archivedIn } from '../archive/archived-windows.ts'
+import { drawRoundsIn } from '../epoch/draw-rounds.ts'
 import type { Home } from '../home/home.ts'
 import { type KnowledgeDump, storedKnowledge, type Wants } from '../replica/knowledge.ts'
+import { PRIVATE, privateRows } from '../storage/private.ts'
 import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
 
 /** @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
@@ -16,7 +17,7 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
       'SELECT databases.kind AS kind, value FROM documents JOIN databases ON documents.db = databases.address',
     )
     for (const { kind, value } of rows) documents[kind as DatabaseKind].push(dagCbor.decode(new Uint8Array(value)))
-    for (const [round, signature] of keptRoundsOf(privateRows(sql, KEPT_ROUND))) {
+    for (const [round, signature] of drawRoundsIn(privateRows(sql, PRIVATE.drawRound))) {
       documents.draws.push({ round, signature })
     }
     return documents
@@ -25,13 +26,7 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
 
 /** Settled windows. @throws {DataDirectoryInUse} */
 export const readHistory = (home: Home): History =>
-  reading(home, NO_HISTORY, (sql) => historyOf(privateRows(sql, SETTLED)))
-
-/** Rows of the node's private table. @param prefix of ASCII */
-const privateRows = (sql: SqliteFile, prefix: string) =>
-  sql
-    .all<{ k: string; v: Uint8Array }>('SELECT k, v FROM private WHERE k >= ? AND k < ?', prefix, `${prefix}\u{7f}`)
-    .map(({ k, v }) => [k, new Uint8Array(v)] as const)
+  reading(home, NO_HISTORY, (sql) => archivedIn(privateRows(sql, PRIVATE.archived)))
 
 /** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>

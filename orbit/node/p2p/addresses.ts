@@ -10,6 +10,10 @@ export class AddressError extends Error {
 /** Something else listens on the address. */
 export class PortInUse extends Error {
   override readonly name = 'PortInUse'
+  /** @param address what was to be listened on */
+  constructor(address: string) {
+    super(`cannot listen on ${address}: the port is in use. Stop what uses it, or choose another with --listen`)
+  }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -42,10 +46,6 @@ export async function assertFreePort(address: Multiaddr): Promise<void> {
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)))
   })
   if (code === undefined) return
-  if (code === 'EADDRINUSE') {
-    throw new PortInUse(
-      `cannot listen on ${address}: the port is in use. Stop what uses it, or choose another with --listen`,
-    )
-  }
+  if (code === 'EADDRINUSE') throw new PortInUse(address.toString())
   throw new AddressError(`cannot listen on ${address}: ${REASONS[code] ?? code}. Choose another with --listen`)
 }

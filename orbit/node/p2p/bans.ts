@@ -11,7 +11,7 @@ const FORGIVEN_MS = 600_000
 /** Peers that are remembered; whoever comes with a new key each time pays for a new connection each time. */
 const REMEMBERED = 1024
 
-export class Shunned {
+export class Bans {
   private readonly faults = new Map<string, { count: number; until: number }>()
   /** Breaks off the connection to a peer. Set once there are connections. */
   hangUp: (peer: PeerId) => void = () => {}

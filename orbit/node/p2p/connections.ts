@@ -4,9 +4,10 @@
  */
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { Backoff } from '../async/backoff.ts'
 
-const FIRST_MS = 1_000
-const LAST_MS = 30_000
+/** With some chance in it, so that not all peers call a restarted founder at once. */
+const REDIAL = { first: 1_000, most: 30_000, spread: [0.75, 1.25] } as const
 /** How often a standing connection is looked after. */
 const WATCH_MS = 2_000
 const DIAL_MS = 10_000
@@ -19,7 +20,7 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
   const keep = (peer: Multiaddr) => {
     // An address without a peer id is told apart by who answered there.
     let id = peer.getComponents().findLast(({ name }) => name === 'p2p')?.value
-    let wait = FIRST_MS
+    const backoff = new Backoff(REDIAL)
     const after = (ms: number) => {
       const timer = setTimeout(() => {
         timers.delete(timer)
@@ -35,13 +36,11 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
           const connection = await libp2p.dial(peer, { signal })
           id = connection.remotePeer.toString()
         } catch {
-          // Some chance in it, so that a restarted founder is not called by everybody at once.
-          if (!stopping.signal.aborted) after(wait * (0.75 + Math.random() / 2))
-          wait = Math.min(LAST_MS, wait * 2)
+          if (!stopping.signal.aborted) after(backoff.next())
           return
         }
       }
-      wait = FIRST_MS
+      backoff.reset()
       if (!stopping.signal.aborted) after(WATCH_MS)
     }
     void look()

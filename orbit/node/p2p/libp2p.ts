@@ -16,7 +16,7 @@ import { yamux } from '@libp2p/yamux'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import type { Libp2pOptions } from 'libp2p'
 import { abortableTcp } from './abortable-tcp.ts'
-import type { Shunned } from './bans.ts'
+import type { Bans } from './bans.ts'
 
 /** Bun's node:crypto has no ChaCha20-Poly1305: Noise fails on frames of 1,200 bytes or more unless given a pure one. */
 export const bunNoise = () =>
@@ -55,7 +55,7 @@ export function libp2pOptions(options: {
   networkId: string
   nodeKey: Uint8Array
   listen: readonly string[]
-  shunned?: Shunned
+  bans?: Bans
 }): Libp2pOptions {
   return {
     privateKey: libp2pKey(options.nodeKey),
@@ -67,8 +67,8 @@ export function libp2pOptions(options: {
     // Test and private networks live on loopback and private addresses.
     connectionGater: {
       denyDialMultiaddr: () => false,
-      denyDialPeer: (peer) => options.shunned?.has(peer) ?? false,
-      denyInboundEncryptedConnection: (peer) => options.shunned?.has(peer) ?? false,
+      denyDialPeer: (peer) => options.bans?.has(peer) ?? false,
+      denyInboundEncryptedConnection: (peer) => options.bans?.has(peer) ?? false,
     },
     // A university, a household or a test has many nodes behind one address; libp2p's own limit is five a second.
     connectionManager: { inboundConnectionThreshold: 100, maxIncomingPendingConnections: 100 },

@@ -5,19 +5,17 @@
  */
 
 import { CID } from 'multiformats/cid'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
+import { leafRecord } from '../../rules/certificate/recompute.ts'
 import type { LeafId } from '../../rules/message/unit.ts'
 import { leafKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { decodeConviction, encodeConviction, type SettledConviction } from '../../rules/state/settled-window.ts'
 import type { Knowledge, State } from '../../rules/state/state.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import { Retries } from '../async/backoff.ts'
+import type { OrbitNode } from '../orbit-node.ts'
+import { PRIVATE, privateRows, privateValue } from '../storage/private.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
-
-export const TRUTHS = 'truth/'
-/** By account. */
-export const CONVICTIONS = 'convicted/'
 
 /** In a form that goes through dag-cbor. */
 export interface KnowledgeDump {
@@ -46,26 +44,20 @@ export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): Kno
     leaves: leaves.flatMap((cid) =>
       found(cid, sql.bytes('SELECT v FROM blocks WHERE k = ?', CID.parse(cid).multihash.bytes)),
     ),
-    truths: truths.flatMap((leaf) =>
-      found(leafKey(leaf), sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf))),
-    ),
-    convictions: sql
-      .all<{ v: Uint8Array }>('SELECT v FROM private WHERE k >= ? AND k < ?', CONVICTIONS, `${CONVICTIONS}\u{7f}`)
-      .map(({ v }) => new Uint8Array(v)),
+    truths: truths.flatMap((leaf) => found(leafKey(leaf), privateValue(sql, PRIVATE.truth + leafKey(leaf)))),
+    convictions: privateRows(sql, PRIVATE.conviction).map(([, bytes]) => bytes),
   }
 }
 
 const BLOCK_TIMEOUT = 5_000
-/** How long after a block could not be had it is asked for again: twice as long each time. */
-const ASK_AGAIN_MS = { first: 1_000, most: 60_000 }
+/** Until a block that no peer had, or a leaf that could not be computed, is tried again. */
+const AGAIN = { first: 1_000, most: 60_000 }
 
-export class Learning implements Knowledge {
+export class LeafLookup implements Knowledge {
   private readonly blocks = new Map<string, Uint8Array>()
   private readonly facts = new Map<string, Uint8Array>()
-  /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */
-  private readonly asked = new Map<string, { at: number; wait: number }>()
-  /** Likewise, by leafKey, of leaves that could not be computed. */
-  private readonly failed = new Map<string, { at: number; wait: number }>()
+  /** By CID of a block, and by leafKey. */
+  private readonly retries = new Retries(AGAIN)
   convictions: readonly SettledConviction[] = []
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
@@ -77,9 +69,10 @@ export class Learning implements Knowledge {
     this.openEngine = openEngine
   }
 
-  async start(): Promise<void> {
-    for (const [key, record] of await this.node.kv.entries(TRUTHS)) this.facts.set(key.slice(TRUTHS.length), record)
-    this.convictions = (await this.node.kv.entries(CONVICTIONS)).map(([, bytes]) => decodeConviction(bytes))
+  async load(): Promise<void> {
+    for (const [key, record] of await this.node.kv.entries(PRIVATE.truth))
+      this.facts.set(key.slice(PRIVATE.truth.length), record)
+    this.convictions = (await this.node.kv.entries(PRIVATE.conviction)).map(([, bytes]) => decodeConviction(bytes))
   }
 
   leaves(cid: string): Uint8Array | undefined {
@@ -105,7 +98,7 @@ export class Learning implements Knowledge {
 
   /** A fraud proof holds. On disk when it resolves. */
   async convict(conviction: SettledConviction): Promise<void> {
-    await this.node.kv.put(CONVICTIONS + conviction.account, encodeConviction(conviction))
+    await this.node.kv.put(PRIVATE.conviction + conviction.account, encodeConviction(conviction))
     this.convictions = [...this.convictions, conviction]
   }
 
@@ -130,11 +123,11 @@ export class Learning implements Knowledge {
    */
   async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
     const now = performance.now()
-    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid)?.at ?? 0))
+    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && this.retries.isDue(cid, now))
     const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
     const unknown = wants.truths.filter((leaf) => {
       const key = leafKey(leaf)
-      return !this.facts.has(key) && now >= (this.failed.get(key)?.at ?? 0)
+      return !this.facts.has(key) && this.retries.isDue(key, now)
     })
     const parted = unknown.filter(({ claimants }) => claimants === null)
     // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into. And nothing
@@ -144,19 +137,14 @@ export class Learning implements Knowledge {
     return got.some(Boolean) || isLearned
   }
 
-  private later(of: Map<string, { at: number; wait: number }>, key: string): void {
-    const wait = Math.min(ASK_AGAIN_MS.most, 2 * (of.get(key)?.wait ?? ASK_AGAIN_MS.first / 2))
-    of.set(key, { at: performance.now() + wait, wait })
-  }
-
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
     try {
       this.blocks.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
-      this.asked.delete(cid)
+      this.retries.succeeded(cid)
       return true
     } catch {
       // Nobody has it now; leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
-      this.later(this.asked, cid)
+      this.retries.failed(cid)
       return false
     }
   }
@@ -167,19 +155,19 @@ export class Learning implements Knowledge {
     let isLearned = false
     try {
       for (const leaf of leaves) {
-        const unit = { partition: this.genesis.partition, window: leaf.window, index: leaf.unit }
         const key = leafKey(leaf)
-        const record = await engine.verifyLeaf(unit, leaf.leaf, { signal }).then(encodeLeaf, (error: unknown) => {
+        const computing = leafRecord(engine, this.genesis.partition, leaf, { signal })
+        const record = await computing.catch((error: unknown) => {
           if (signal.aborted) throw error
           return null
         })
         if (!record) {
-          this.later(this.failed, key)
+          this.retries.failed(key)
           continue
         }
         this.facts.set(key, record)
-        this.failed.delete(key)
-        await this.node.kv.put(TRUTHS + key, record)
+        this.retries.succeeded(key)
+        await this.node.kv.put(PRIVATE.truth + key, record)
         isLearned = true
       }
     } finally {

@@ -8,9 +8,6 @@ import type { Statement } from '../../rules/base/statement.ts'
 import { accountsOn } from '../../rules/deal/witness.ts'
 import type { DrawBody } from '../../rules/message/bodies.ts'
 
-/** In the node's private table: draws that were forgotten together in one row, by the CID of one of them. */
-export const PUBLISHED = 'published/'
-
 export interface PublishedDraw {
   readonly cid: string
   readonly coordinator: string
@@ -26,7 +23,7 @@ export const publishedDraw = ({ signer, body, bytes }: Statement<DrawBody>): Pub
 export const encodePublished = (draws: readonly PublishedDraw[]): Uint8Array =>
   dagCbor.encode(draws.map(({ cid, coordinator, epoch, accounts }) => [cid, coordinator, epoch, accounts]))
 
-/** From the rows of the node's private table. */
+/** From the rows of the node's private table: draws that were forgotten together lie in one row. */
 export const publishedIn = (rows: Iterable<readonly [key: string, value: Uint8Array]>): PublishedDraw[] =>
   [...rows].flatMap(([, value]) =>
     dagCbor

@@ -11,7 +11,7 @@ import { epochAt, settledAfter } from '../../rules/network/schedule.ts'
 import type { History } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
 
-export class OpenDeals {
+export class UnfinishedDeals {
   private readonly genesis: Genesis
   /** By epoch, the round in which its draw was here first since the node was started. */
   private readonly since = new Map<number, number>()

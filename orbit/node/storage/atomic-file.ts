@@ -1,8 +1,8 @@
-/** Files that are on disk, power cut or not, before anything relies on them. */
+/** Files that survive a power cut before anything relies on them. */
 import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Writes a file. It may be half there after a crash, but not once this has returned. */
+/** Writes a file. A crash before this has returned may leave half of it. */
 export function writeWhole(path: string, content: string | Uint8Array, mode = 0o644): void {
   const file = openSync(path, 'w', mode)
   try {
@@ -14,7 +14,7 @@ export function writeWhole(path: string, content: string | Uint8Array, mode = 0o
   }
 }
 
-/** What was renamed into a folder is there for good. Windows knows no such thing, and needs none. */
+/** Makes renames into a folder survive a power cut. Windows has no such call, and needs none. */
 export function syncFolder(path: string): void {
   if (process.platform === 'win32') return
   const folder = openSync(path, 'r')
@@ -25,7 +25,7 @@ export function syncFolder(path: string): void {
   }
 }
 
-/** Writes so that a crash leaves the old file or the new one, never half; and when it returns, the new one. */
+/** Writes a file so that a crash leaves the old one or the new one, never half; after it has returned, the new one. */
 export function writeAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
   const draft = `${path}.${process.pid}.tmp`
   try {

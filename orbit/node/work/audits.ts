@@ -10,10 +10,10 @@
  */
 
 import { leavesOf } from '../../../kernels/partition.ts'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
+import { leafRecord } from '../../rules/certificate/recompute.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
 import { type Assignment, dealtUnitKey } from '../../rules/message/unit.ts'
@@ -23,7 +23,7 @@ import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
 import type { State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
 import type { CertifiedUnit } from '../../rules/state/windows.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 
 type Claims = AuditBody['claims']
 
@@ -129,7 +129,7 @@ export class Audits {
   ): Promise<Claims> {
     const claims: Claims = []
     for (const leaf of leaves) {
-      const record = encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, { signal }))
+      const record = await leafRecord(engine, partition, { window, unit, leaf }, { signal })
       if (records && equalBytes(record, recordAt(records, leaf))) continue
       claims.push([epoch, window.toString(), unit, leaf, record])
     }

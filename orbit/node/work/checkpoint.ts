@@ -12,7 +12,9 @@ import kernel from '../../../kernels/wasm/kernel.wasm' with { type: 'file' }
 import { DEFAULTS } from '../../../kernels/webgpu/settings.ts'
 import { deepSource, filterSource } from '../../../kernels/webgpu/shaders.ts'
 import pkg from '../../../package.json' with { type: 'json' }
+import type { KeyValues } from '../storage/private.ts'
 
+/** Bytes of a seal, which come before the content. */
 export const SEAL_BYTES = 32
 
 let known: Uint8Array | undefined
@@ -43,7 +45,6 @@ export function unseal(of: string, sealed: Uint8Array): Uint8Array | null {
   return sealOf(of, content).every((byte, i) => byte === sealed[i]) ? content : null
 }
 
-/** The leaves known of a unit. */
 export const sealLeaves = (of: string, leaves: ReadonlyMap<number, HardSummary>): Uint8Array =>
   seal(of, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
 
@@ -52,4 +53,44 @@ export function unsealLeaves(of: string, sealed: Uint8Array): Map<number, HardSu
   const content = unseal(of, sealed)
   if (!content) return null
   return new Map(dagCbor.decode<[number, Uint8Array][]>(content).map(([i, record]) => [i, decodeLeaf(record)]))
+}
+
+/** The leaves known of a unit that is being computed, in the node's private table. */
+export class UnitCheckpoint {
+  readonly leaves: Map<number, HardSummary>
+  /** How many leaves were known when it was opened. */
+  readonly resumed: number
+  /** Whether there was one that did not open: it is deleted, since the node would sign for what it says. */
+  readonly wasDamaged: boolean
+  private readonly kv: Pick<KeyValues, 'put' | 'delete'>
+  private readonly key: string
+  private saved: number
+
+  private constructor(kv: UnitCheckpoint['kv'], key: string, leaves: Map<number, HardSummary> | null) {
+    this.kv = kv
+    this.key = key
+    this.leaves = leaves ?? new Map()
+    this.wasDamaged = leaves === null
+    this.resumed = this.leaves.size
+    this.saved = this.resumed
+  }
+
+  static async open(kv: KeyValues, key: string): Promise<UnitCheckpoint> {
+    const sealed = await kv.get(key)
+    const leaves = sealed ? unsealLeaves(key, sealed) : new Map()
+    if (!leaves) await kv.delete(key)
+    return new UnitCheckpoint(kv, key, leaves)
+  }
+
+  /** Writes it if there are new leaves. @throws when the disk refuses */
+  async save(): Promise<void> {
+    const { size } = this.leaves
+    if (size === this.saved) return
+    await this.kv.put(this.key, sealLeaves(this.key, this.leaves))
+    this.saved = size
+  }
+
+  async delete(): Promise<void> {
+    await this.kv.delete(this.key)
+  }
 }

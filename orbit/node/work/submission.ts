@@ -12,7 +12,7 @@
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/result.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { sign } from '../../rules/base/statement.ts'
@@ -33,14 +33,14 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import { commitDeadline, epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
 import { type Revealable, revealable } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { BeaconRound } from '../beacon/source.ts'
+import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
-export interface AnswersOptions {
+export interface SubmissionsOptions {
   readonly genesis: Genesis
   readonly node: string
   readonly secret: Uint8Array
-  readonly kv: OrbitNode['kv']
+  readonly kv: KeyValues
   readonly state: () => State
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
 }
@@ -50,16 +50,11 @@ interface Kept extends SaltedResult {
   readonly since: number
 }
 
-const PREFIX = 'answer/'
-const LATE = 'late/'
-const LAST_COMMIT = 'last-commit'
-const LAST_REVEAL = 'last-reveal'
-
-export class Answers {
-  private readonly options: AnswersOptions
+export class Submissions {
+  private readonly options: SubmissionsOptions
   /** By dealtUnitKey. */
   private readonly kept = new Map<string, Kept>()
-  private readonly last: Record<string, number> = { [LAST_COMMIT]: -1, [LAST_REVEAL]: -1 }
+  private readonly last: Record<string, number> = { [PRIVATE.lastCommit]: -1, [PRIVATE.lastReveal]: -1 }
   /** By dealtUnitKey, the epoch in which it could first be revealed. */
   private readonly readySince = new Map<string, number>()
   /** By dealtUnitKey, CIDs of the reveals that have come. */
@@ -71,20 +66,20 @@ export class Answers {
   /** Resolves when all of `late` is on disk. */
   private written: Promise<unknown> = Promise.resolve()
 
-  constructor(options: AnswersOptions) {
+  constructor(options: SubmissionsOptions) {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     const { kv } = this.options
-    for (const [, bytes] of await kv.entries(PREFIX)) {
+    for (const [, bytes] of await kv.entries(PRIVATE.answer)) {
       const [result, salt, since] = dagCbor.decode<[unknown, Uint8Array, number]>(bytes)
       this.remember({ result: resultBody.parse(result), salt, since })
     }
-    for (const [key, bytes] of await kv.entries(LATE)) {
-      this.late.set(key.slice(LATE.length), dagCbor.decode<string[]>(bytes))
+    for (const [key, bytes] of await kv.entries(PRIVATE.late)) {
+      this.late.set(key.slice(PRIVATE.late.length), dagCbor.decode<string[]>(bytes))
     }
-    for (const name of [LAST_COMMIT, LAST_REVEAL]) {
+    for (const name of [PRIVATE.lastCommit, PRIVATE.lastReveal]) {
       const bytes = await kv.get(name)
       if (bytes) this.last[name] = dagCbor.decode<number>(bytes)
     }
@@ -98,7 +93,7 @@ export class Answers {
   async keep(result: ResultBody, round: number): Promise<void> {
     const salt = crypto.getRandomValues(new Uint8Array(16))
     const kept = { result, salt, since: this.epochOf(round) }
-    await this.options.kv.put(PREFIX + dealtUnitKey(result), dagCbor.encode([result, salt, kept.since]))
+    await this.options.kv.put(PRIVATE.answer + dealtUnitKey(result), dagCbor.encode([result, salt, kept.since]))
     this.remember(kept)
   }
 
@@ -107,7 +102,7 @@ export class Answers {
    *
    * @param isOld it was on disk when the node started: what came before it is known since then
    */
-  saw(document: unknown, isOld: boolean): void {
+  hear(document: unknown, isOld: boolean): void {
     const answer = openAnswer(document)
     if (answer.type === 'reveal') {
       for (const { cid, item } of answer.reveals) {
@@ -123,7 +118,7 @@ export class Answers {
       if (!before || this.late.has(`${key} ${cid}`)) continue
       this.late.set(`${key} ${cid}`, [...before])
       // A disk that refuses says so of what matters more; until a restart this is known all the same.
-      const written = this.options.kv.put(`${LATE}${key} ${cid}`, dagCbor.encode([...before])).catch(() => {})
+      const written = this.options.kv.put(`${PRIVATE.late}${key} ${cid}`, dagCbor.encode([...before])).catch(() => {})
       this.written = Promise.all([this.written, written])
     }
   }
@@ -188,7 +183,7 @@ export class Answers {
   private async commit(round: BeaconRound, idle: boolean): Promise<void> {
     const { genesis, node, state } = this.options
     const batch = this.epochOf(round.round)
-    if (this.last[LAST_COMMIT]! >= batch) return
+    if (this.last[PRIVATE.lastCommit]! >= batch) return
     const { units } = state().evidence
     const due = [...this.kept]
       .filter(([key]) => !units.get(key)?.commits.has(node))
@@ -200,7 +195,7 @@ export class Answers {
       ...commitTo(node, due),
       ...{ round: round.round, beacon: round.signature },
     }
-    await this.mark(LAST_COMMIT, batch)
+    await this.mark(PRIVATE.lastCommit, batch)
     const { bytes } = sign(body, this.options.secret)
     await this.put(batch, documentKey.commit(node, batch, bytes), { statement: bytes })
   }
@@ -208,7 +203,7 @@ export class Answers {
   private async reveal(round: BeaconRound, idle: boolean): Promise<void> {
     const { node, state } = this.options
     const batch = this.epochOf(round.round)
-    if (this.last[LAST_REVEAL]! >= batch) return
+    if (this.last[PRIVATE.lastReveal]! >= batch) return
     const ready = revealable(state(), node, round.round)
       .filter(({ assignment }) => this.has(assignment))
       .map((unit) => ({ ...unit, cites: this.citesOf(unit) }))
@@ -228,7 +223,7 @@ export class Answers {
       }
     }
     const items = [...byCommit].flatMap(([cid, cites]) => this.items(cid, cites))
-    await this.mark(LAST_REVEAL, batch)
+    await this.mark(PRIVATE.lastReveal, batch)
     for (const [part, some] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, some)
   }
 
@@ -302,7 +297,7 @@ export class Answers {
       if (over >= round) continue
       this.kept.delete(key)
       this.readySince.delete(key)
-      await kv.delete(PREFIX + key)
+      await kv.delete(PRIVATE.answer + key)
     }
     const isOver = (key: string) => lastRound(genesis, Number(key.split('/')[0])) < round
     for (const key of this.shown.keys()) if (isOver(key)) this.shown.delete(key)
@@ -310,7 +305,7 @@ export class Answers {
     for (const known of this.late.keys()) {
       if (!isOver(known)) continue
       this.late.delete(known)
-      await kv.delete(LATE + known)
+      await kv.delete(PRIVATE.late + known)
     }
   }
 }

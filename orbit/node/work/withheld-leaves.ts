@@ -8,16 +8,15 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import { deadlineRound } from '../../rules/network/schedule.ts'
 import { auditorsOf } from '../../rules/quorum/certifying-audit.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { OrbitNode } from '../plumbing.ts'
-
-const PREFIX = 'held/'
+import type { OrbitNode } from '../orbit-node.ts'
+import { PRIVATE } from '../storage/private.ts'
 
 interface Held {
   readonly unit: DealtUnit
   readonly leaves: Uint8Array
 }
 
-export class HeldLeaves {
+export class WithheldLeaves {
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
   private readonly self: string
@@ -31,17 +30,17 @@ export class HeldLeaves {
     this.self = self
   }
 
-  async start(): Promise<void> {
-    for (const [key, bytes] of await this.node.kv.entries(PREFIX)) {
+  async load(): Promise<void> {
+    for (const [key, bytes] of await this.node.kv.entries(PRIVATE.withheld)) {
       const [epoch, window, unit, leaves] = dagCbor.decode<[number, string, number, Uint8Array]>(bytes)
-      this.held.set(key.slice(PREFIX.length), { unit: { epoch, window, unit }, leaves })
+      this.held.set(key.slice(PRIVATE.withheld.length), { unit: { epoch, window, unit }, leaves })
     }
   }
 
   /** On disk when it resolves. */
   async keep({ epoch, window, unit }: Assignment, leaves: Uint8Array): Promise<void> {
     const key = dealtUnitKey({ epoch, window, unit })
-    await this.node.kv.put(PREFIX + key, dagCbor.encode([epoch, window.toString(), unit, leaves]))
+    await this.node.kv.put(PRIVATE.withheld + key, dagCbor.encode([epoch, window.toString(), unit, leaves]))
     this.held.set(key, { unit: { epoch, window, unit }, leaves })
   }
 
@@ -50,7 +49,7 @@ export class HeldLeaves {
     for (const [key, { unit, leaves }] of this.held) {
       if (round < deadlineRound(this.genesis, unit.epoch) && !this.isAudited(state, key, unit)) continue
       await this.node.blocks.put(leaves, 'raw')
-      await this.node.kv.delete(PREFIX + key)
+      await this.node.kv.delete(PRIVATE.withheld + key)
       this.held.delete(key)
     }
   }

@@ -10,12 +10,12 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
-import { leavesNamed } from '../../../../orbit/node/archive/settled.ts'
-import { LEAVING } from '../../../../orbit/node/archive/settling.ts'
+import { leavesNamed } from '../../../../orbit/node/archive/archived-windows.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
 import { adopt, found } from '../../../../orbit/node/home/founding.ts'
 import { createHome, type Home } from '../../../../orbit/node/home/home.ts'
 import { Service } from '../../../../orbit/node/service.ts'
+import { PRIVATE, privateValue } from '../../../../orbit/node/storage/private.ts'
 import { SqliteFile } from '../../../../orbit/node/storage/sqlite.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
@@ -102,7 +102,7 @@ test('what is settled leaves neither a log nor leaves behind', async () => {
   await until(() => settledBy(founder).length >= 4, 'windows settled', 120)
   stopping.abort()
   await working
-  await founder.settled()
+  await founder.idle()
   const live = leavesNamed(founder.state())
   const [first] = founder.state().draws.keys() as Iterable<number>
   const over = settledBy(founder).flatMap((window) => {
@@ -115,7 +115,7 @@ test('what is settled leaves neither a log nor leaves behind', async () => {
     const stored = sql.all<{ s: string }>('SELECT DISTINCT s FROM storage').map(({ s }) => s)
     const held = (epoch: number) => stored.some((name) => name.endsWith(`/results-${epoch}/heads`))
     // What it was about to delete when it stopped it deletes when it starts again.
-    const left = sql.bytes('SELECT v FROM private WHERE k = ?', LEAVING)
+    const left = privateValue(sql, PRIVATE.leaving)
     const leaving = new Set(left ? dagCbor.decode<string[]>(left) : [])
     const early = over.filter(({ epoch }) => epoch < first!)
     expect(early.length).toBeGreaterThan(0)

@@ -89,7 +89,7 @@ test('in a production network it says that it is there every two minutes or less
   for (const stride of [1, 2, 3]) {
     const { party, presence, beats } = absent({ epoch, freshRounds })
     expect(party.genesis.body.freshRounds * beacon.period).toBe(300)
-    for (let round = 2400; round < 3700; round += stride) await presence.beat({ round, ...random })
+    for (let round = 2400; round < 3700; round += stride) await presence.beatIfDue({ round, ...random })
     const rounds = beats.map(({ round }) => round)
     const gaps = rounds.slice(1).map((round, i) => (round - rounds[i]!) * beacon.period)
     expect(Math.max(...gaps)).toBeLessThanOrEqual(120)

@@ -25,7 +25,7 @@ test('while no draw waits, the state is asked for once a grace, to be remembered
       return state
     },
   })
-  await verdicts.start()
+  await verdicts.load()
   for (; round < 4 * grace; round++) expect(await verdicts.judge()).toBe(false)
   expect(asked).toEqual([0, grace, 2 * grace, 3 * grace])
 })

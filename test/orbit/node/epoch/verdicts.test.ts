@@ -28,7 +28,7 @@ async function hearing(arrivals?: Arrivals) {
       ...{ genesis: party.genesis, kv, state: () => now.state, known: () => heartbeats },
       ...{ cited: async () => heartbeats, round: () => now.round, ...(arrivals && { arrivals }) },
     })
-    await verdicts.start()
+    await verdicts.load()
     return verdicts
   }
   const draw = nextDraw(party.state(), 12, party.unitsPerWindow, { cited: [], heartbeats })!

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { DocumentStore } from '../../../../orbit/node/log/documents.ts'
+import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
 import { messages, sendMessage } from '../../../../orbit/node/p2p/streams.ts'
-import type { OrbitNode } from '../../../../orbit/node/plumbing.ts'
 import { publicKeyOf } from '../../../../orbit/rules/base/statement.ts'
 import { entry, Lab, NETWORK, type RawEntry, raw, type Stranger, seed, until } from '../nodes.ts'
 

@@ -2,7 +2,7 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'
-import { relaySource } from '../../../../orbit/node/beacon/choose.ts'
+import { relaySource } from '../../../../orbit/node/beacon/fetch.ts'
 import { hearRounds } from '../../../../orbit/node/beacon/gossip.ts'
 import { localChain, localSecret, signRound } from '../../../../orbit/rules/network/beacon.ts'
 import { entry, Lab, NETWORK, until } from '../nodes.ts'

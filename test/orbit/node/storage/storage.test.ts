@@ -16,7 +16,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { CID } from 'multiformats/cid'
-import { AddressError, PortInUse } from '../../../../orbit/node/plumbing.ts'
+import { AddressError, PortInUse } from '../../../../orbit/node/p2p/addresses.ts'
 import {
   DATABASE_FILE,
   DatabaseClosed,

@@ -1,7 +1,7 @@
 /** What a node commits to, cites and shows of its own results, whatever others publish and however often it restarts. */
 import { beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
-import { Answers } from '../../../../orbit/node/work/submission.ts'
+import { Submissions } from '../../../../orbit/node/work/submission.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
 import { MAX_REVEALED } from '../../../../orbit/rules/message/bodies.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
@@ -17,7 +17,7 @@ const round = (at: number) => ({ round: at, signature: beaconAt(at), randomness:
 
 /** A node of a party: what it puts goes to the party's documents, and it hears of all that comes, in order. */
 class Machine {
-  answers: Answers
+  answers: Submissions
   private readonly kept = new Map<string, Uint8Array>()
   private readonly party: Party
   private readonly node: string
@@ -29,9 +29,9 @@ class Machine {
     this.answers = this.make()
   }
 
-  private make(): Answers {
+  private make(): Submissions {
     const { party, node, kept } = this
-    return new Answers({
+    return new Submissions({
       ...{ genesis: party.genesis, node, secret: party.member(node).nodeSecret, state: () => party.state() },
       kv: {
         get: async (key: string) => kept.get(key),
@@ -49,14 +49,14 @@ class Machine {
   /** Hears of what has come since. */
   hear(): void {
     const { results } = this.party.documents
-    for (; this.heard < results.length; this.heard++) this.answers.saw(results[this.heard], false)
+    for (; this.heard < results.length; this.heard++) this.answers.hear(results[this.heard], false)
   }
 
   /** As after a kill: all that it has heard of is on disk. */
   async restart(): Promise<void> {
     this.answers = this.make()
-    for (const document of this.party.documents.results.slice(0, this.heard)) this.answers.saw(document, true)
-    await this.answers.start()
+    for (const document of this.party.documents.results.slice(0, this.heard)) this.answers.hear(document, true)
+    await this.answers.load()
   }
 
   async compute(units: readonly Assignment[], at: number): Promise<void> {

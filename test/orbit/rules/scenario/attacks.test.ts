@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
-import { Learning } from '../../../../orbit/node/replica/knowledge.ts'
+import { LeafLookup } from '../../../../orbit/node/replica/knowledge.ts'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { open, publicKeyOf, sign } from '../../../../orbit/rules/base/statement.ts'
 import type { CertificateFile } from '../../../../orbit/rules/certificate/format.ts'
@@ -172,7 +172,9 @@ test('a claim about a leaf that is none keeps nobody from looking into the other
   const state = party.state()
   expect(state.wants.truths.map(({ unit: of, leaf }) => [of, leaf])).toEqual([[lied.unit, 2]])
   const kv = { put: async () => {}, entries: async () => [] }
-  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  const learning = new LeafLookup(party.genesis, { blocks: {}, kv } as never, () =>
+    cpuEngine(party.genesis.partition, 1),
+  )
   expect(await learning.learn(state, new AbortController().signal)).toBe(true)
   expect(learning.truth({ window, unit: lied.unit, leaf: 2 })).toHaveLength(64)
 })
@@ -199,7 +201,9 @@ test('leaves have one name: a block that a result names by another codec, or wit
 test('a leaf that can not be computed keeps nobody from learning the others', async () => {
   const party = new Party({ accounts: 3 })
   const kv = { put: async () => {}, entries: async () => [] }
-  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  const learning = new LeafLookup(party.genesis, { blocks: {}, kv } as never, () =>
+    cpuEngine(party.genesis.partition, 1),
+  )
   const leafOf = (leaf: number) => ({ window, unit: 0, leaf, claimants: null })
   const wanting = { wants: { leaves: [], truths: [leafOf(60_000), leafOf(1)] } } as never
   const { signal } = new AbortController()

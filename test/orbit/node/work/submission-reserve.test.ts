@@ -3,7 +3,7 @@
  * certified before it would have to be dealt again. In memory, round by round, with what nodes really decide by.
  */
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { Answers } from '../../../../orbit/node/work/submission.ts'
+import { Submissions } from '../../../../orbit/node/work/submission.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import { lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
@@ -52,7 +52,7 @@ async function uncertified(roles: readonly Role[], epoch: number, random: Random
     const lag = random.below(MAX_LAG + 1)
     const here = () => log.filter(({ by, round }) => by === node || round + lag <= now)
     const kept = new Map<string, Uint8Array>()
-    const answers = new Answers({
+    const answers = new Submissions({
       ...{ genesis, node, secret: nodeSecret, state: () => stateBy(here()) },
       kv: {
         get: async (key: string) => kept.get(key),
@@ -72,7 +72,7 @@ async function uncertified(roles: readonly Role[], epoch: number, random: Random
       for (const { document } of here()) {
         if (heard.has(document)) continue
         heard.add(document)
-        answers.saw(document, false)
+        answers.hear(document, false)
       }
       const owed = () => duties(stateBy(here()), node, now).filter((unit) => !answers.has(unit))
       const [unit] = owed()

@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
-import { type BeaconSource, drandSource, localSource, relaySource } from '../../../../orbit/node/beacon/choose.ts'
+import { drandSource } from '../../../../orbit/node/beacon/drand.ts'
+import { relaySource } from '../../../../orbit/node/beacon/fetch.ts'
+import { localSource } from '../../../../orbit/node/beacon/local.ts'
 import { VerifiedRounds } from '../../../../orbit/node/beacon/rounds.ts'
+import type { BeaconSource } from '../../../../orbit/node/beacon/source.ts'
 import {
   localChain,
   localSecret,

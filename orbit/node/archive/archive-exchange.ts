@@ -1,16 +1,16 @@
 /**
- * What is over, for a node that was away or is new: the documents of it are dropped everywhere (replica.ts), so it asks its
- * peers for the certificates of settled windows, and for the proofs of who is banned. Protocol /collatz/settled/1.
+ * Exchange of what is over, for a node that was away or is new: the documents about it are deleted everywhere
+ * (archive.ts), so the node asks its peers for the certificates of archived windows and for the proofs behind bans.
+ * Protocol /collatz/settled/1.
  *
- * The asker sends one message, dag-cbor [network id, ranges, accounts]: the windows that it needs not, as [from, to] with
- * both ends in them, decimal strings, ascending; and the accounts that it knows to be convicted. The answer, some at a time:
- * for each other account that the peer has a fraud proof of, a message dag-cbor ["fraud proof", size], and for each other
- * window in the peer's snapshot, ascending, dag-cbor [window as a decimal string, size]; each followed by the file, so many
- * bytes in messages of up to 64 KiB. All are checked like any others, a leaf that decides is computed: the peer is believed
- * nothing.
+ * The asker sends one message, dag-cbor [network id, ranges, accounts]: the windows that it does not need, as [from, to]
+ * with both ends included, decimal strings, ascending; and the accounts that it knows to be convicted. The answer has up
+ * to 64 files. First a fraud proof of each other account: a message dag-cbor ["fraud proof", size]. Then the certificate
+ * of each other window in the peer's snapshot, ascending: dag-cbor [window as a decimal string, size]. The bytes of each
+ * file follow in messages of up to 64 KiB. The asker checks all of them and believes nothing.
  *
- * Only windows that are over are taken: about the others the documents may say more than the certificate. Nor is one taken of
- * which all accounts behind some unit are banned here.
+ * It takes only windows that are over: about others the documents may say more than the certificate. It takes none where
+ * all accounts behind some unit are banned here.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
@@ -21,8 +21,8 @@ import { RuleError } from '../../rules/base/statement.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { falls, isOver, type SettledConviction, type SettledWindow } from '../../rules/state/settled-window.ts'
 import { checkFraudProof } from '../home/fraud-proof-files.ts'
+import type { OrbitNode } from '../orbit-node.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
-import type { OrbitNode } from '../plumbing.ts'
 import { readCertifiedWindow } from './snapshot.ts'
 import type { SnapshotShelf } from './snapshot-exchange.ts'
 
@@ -41,8 +41,8 @@ const FRAUD_PROOF = 'fraud proof'
 const SERVING_MS = 120_000
 const SERVED_AT_ONCE = 3
 const STALL_MS = 20_000
-/** Who sent something that does not hold is not asked again for so long. */
-const SHUNNED_MS = 3_600_000
+/** A peer that sent something that does not hold is not asked again for so long. */
+const BANNED_MS = 3_600_000
 
 const request = z.tuple([
   field.network,
@@ -54,16 +54,16 @@ const header = z.union([
   z.tuple([field.natural, z.number().int().min(1).max(LARGEST)]),
 ])
 
-export interface SettledExchangeOptions {
+export interface ArchiveExchangeOptions {
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'handle' | 'dial' | 'peers'>
   readonly shelf: Pick<SnapshotShelf, 'certificates'>
-  /** Windows whose certificate is here, settled or not; ascending. */
+  /** Windows whose certificate is here, archived or not; ascending. */
   readonly certified: () => readonly bigint[]
   /** Accounts that are known to be convicted. */
   readonly convicted: () => readonly string[]
-  /** The fraud proofs that lie here, but those of some accounts. */
-  readonly proofs: (but: ReadonlySet<string>) => Iterable<Uint8Array>
+  /** The fraud proofs that lie here, except those of some accounts. */
+  readonly proofs: (except: ReadonlySet<string>) => Iterable<Uint8Array>
   /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
   readonly isDraw: (cid: string) => boolean
   readonly round: () => number
@@ -86,13 +86,13 @@ export function rangesOf(windows: readonly bigint[]): [string, string][] {
   return ranges.slice(0, MAX_RANGES).map(([from, to]) => [from.toString(), to.toString()])
 }
 
-export class SettledExchange {
-  private readonly options: SettledExchangeOptions
+export class ArchiveExchange {
+  private readonly options: ArchiveExchangeOptions
   private serving = 0
   /** By peer: until when, on performance.now()'s clock. */
-  private readonly shunned = new Map<string, number>()
+  private readonly bans = new Map<string, number>()
 
-  constructor(options: SettledExchangeOptions) {
+  constructor(options: ArchiveExchangeOptions) {
     this.options = options
   }
 
@@ -136,7 +136,7 @@ export class SettledExchange {
   }
 
   /**
-   * Asks a peer, one of those that have sent nothing wrong, for what is not here.
+   * Asks one of the peers that have sent nothing wrong for what is not here.
    *
    * @returns how many windows were taken, and how many convictions
    * @throws {RuleError} when what it sends does not hold; what came before that is kept
@@ -144,29 +144,29 @@ export class SettledExchange {
   async ask(): Promise<{ windows: number; convictions: number }> {
     const { node, genesis, certified, convicted, signal } = this.options
     const now = performance.now()
-    const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.shunned.get(id) ?? 0))
+    const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.bans.get(id) ?? 0))
     const peer = peers[Math.floor(Math.random() * peers.length)]
     const taken = { windows: 0, convictions: 0 }
     if (peer === undefined) return taken
     for (let more = true; more; ) {
       const stalled = new AbortController()
-      const either = AbortSignal.any([signal, stalled.signal])
+      const ending = AbortSignal.any([signal, stalled.signal])
       const stream = await node.dial(peer, PROTOCOL, AbortSignal.any([signal, AbortSignal.timeout(STALL_MS)]))
       const giveUp = () => stream.abort(new Error('no answer in time'))
-      either.addEventListener('abort', giveUp)
+      ending.addEventListener('abort', giveUp)
       try {
         const known = [...convicted()].slice(0, MAX_ACCOUNTS)
-        await sendMessage(stream, dagCbor.encode([genesis.networkId, rangesOf(certified()), known]), either)
+        await sendMessage(stream, dagCbor.encode([genesis.networkId, rangesOf(certified()), known]), ending)
         const before = taken.windows + taken.convictions
         const came = await this.takeAll(stream, stalled, taken)
         more = came === AT_ONCE && taken.windows + taken.convictions > before
-        await stream.close({ signal: either })
+        await stream.close({ signal: ending })
       } catch (error) {
         stream.abort(error as Error)
-        if (error instanceof RuleError) this.shunned.set(peer, now + SHUNNED_MS)
+        if (error instanceof RuleError) this.bans.set(peer, now + BANNED_MS)
         throw error
       } finally {
-        either.removeEventListener('abort', giveUp)
+        ending.removeEventListener('abort', giveUp)
       }
     }
     return taken
@@ -193,7 +193,7 @@ export class SettledExchange {
     try {
       for (let head = await next(); head && came < AT_ONCE; head = await next()) {
         const parsed = header.safeParse(dagCbor.decode(head))
-        if (!parsed.success) throw new RuleError('a peer sent something else than settled windows')
+        if (!parsed.success) throw new RuleError('a peer sent something else than archived windows')
         const [what, size] = parsed.data
         const parts: Uint8Array[] = []
         for (let got = 0; got < size; ) {
@@ -214,9 +214,9 @@ export class SettledExchange {
           taken.convictions++
         } else if (!certified().includes(BigInt(what))) {
           const { settled, draws } = await readCertifiedWindow(what, file, genesis, engine)
-          // A draw that nobody published is nobody's word; one that is not here yet may be in a minute.
+          // A certificate on a draw that was never published counts nothing; a draw that is not here yet may be in a minute.
           if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) continue
-          // Who is banned here the sender need not know yet.
+          // The sender need not know yet which accounts are banned here.
           if (falls(settled, new Set(convicted()))) continue
           await take(settled, file)
           taken.windows++

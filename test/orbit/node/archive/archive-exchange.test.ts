@@ -4,16 +4,16 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Engine } from '../../../../kernels/unit.ts'
-import { importSnapshot } from '../../../../orbit/node/archive/settled.ts'
-import { rangesOf, SettledExchange } from '../../../../orbit/node/archive/settled-exchange.ts'
+import { ArchiveExchange, rangesOf } from '../../../../orbit/node/archive/archive-exchange.ts'
+import { importSnapshot } from '../../../../orbit/node/archive/import.ts'
 import { writeSnapshot } from '../../../../orbit/node/archive/snapshot.ts'
 import type { SnapshotShelf } from '../../../../orbit/node/archive/snapshot-exchange.ts'
-import type { Single } from '../../../../orbit/node/async/queue.ts'
+import type { SingleFlight } from '../../../../orbit/node/async/queue.ts'
 import { fraudProofPath } from '../../../../orbit/node/home/fraud-proof-files.ts'
 import { createHome, type Home } from '../../../../orbit/node/home/home.ts'
 import { readHistory, readKnowledge } from '../../../../orbit/node/offline/knowledge.ts'
 import { knowledgeOf } from '../../../../orbit/node/replica/knowledge.ts'
-import type { Ledger } from '../../../../orbit/node/replica/replica.ts'
+import type { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { readFraudProof, writeFraudProof } from '../../../../orbit/rules/certificate/fraud-proof.ts'
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
@@ -104,12 +104,12 @@ async function pair(
   }
   const server_ = { ...keepsNothing, node: server, shelf, convicted: () => [] }
   const about = (bytes: Uint8Array) => readFraudProof(bytes).account
-  await new SettledExchange({
+  await new ArchiveExchange({
     ...{ ...common, ...server_ },
     proofs: (but) => proofs.filter((bytes) => but.size === 0 || !but.has(about(bytes))),
   }).serve()
   const convicted: SettledConviction[] = banned.map((account) => ({ ...settledConviction(conviction), account }))
-  const exchange = new SettledExchange({
+  const exchange = new ArchiveExchange({
     ...common,
     ...{ node: asker, shelf: sending(), round: () => round },
     certified: () => [...has, ...taken.keys()].sort((a, b) => (a < b ? -1 : 1)),
@@ -125,7 +125,7 @@ async function pair(
   return { exchange, taken, convicted }
 }
 
-const refusal = (exchange: SettledExchange) => exchange.ask().then(String, (error) => `${error.name}: ${error.message}`)
+const refusal = (exchange: ArchiveExchange) => exchange.ask().then(String, (error) => `${error.name}: ${error.message}`)
 
 test('ranges have both ends in them', () => {
   expect(rangesOf([])).toEqual([])
@@ -243,17 +243,17 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
       listen: ['/ip4/127.0.0.1/tcp/0'],
     }),
   ) as [Home, Home]
-  const settlingOf = <T>(service: Service) => (service as unknown as { settling: T }).settling
+  const archiveOf = <T>(service: Service) => service.parts.archive as unknown as T
   const start = (home: Home, peers: string[] = []) => Service.start({ home, capacity: 0, peers })
   const knowing = await start(homes[0])
   // As after the documents are gone.
   type Convict = { convict: (conviction: SettledConviction, proof: Uint8Array) => Promise<void> }
-  await settlingOf<Convict>(knowing).convict(settledConviction(conviction), proof)
+  await archiveOf<Convict>(knowing).convict(settledConviction(conviction), proof)
   const newcomer = await start(homes[1], knowing.node.addresses())
   try {
     await until(() => newcomer.node.peers().length > 0, 'a connection', 20)
     expect(newcomer.state().convictions).toEqual([])
-    await settlingOf<{ catchingUp: Single }>(newcomer).catchingUp.run()
+    await archiveOf<{ catchingUp: SingleFlight }>(newcomer).catchingUp.run()
     expect(newcomer.state().convictions.map(({ account }) => account)).toEqual([conviction.account])
   } finally {
     await newcomer.stop()
@@ -279,16 +279,17 @@ describe('a node that joined by a snapshot', () => {
       ...{ accountKey: network.members[0]!.accountSecret, nodeKey: network.members[0]!.nodeSecret },
       ...{ listen: ['/ip4/127.0.0.1/tcp/0'], beaconKey: localSecret(new Uint8Array(48).fill(7)) },
     })
-  type Settling_ = {
+  type ArchiveSteps = {
     confirm: () => Promise<void>
-    settle: (windows: SettledWindow[]) => Promise<void>
+    archive: (windows: SettledWindow[]) => Promise<void>
     giveUp: () => Promise<void>
     convict: (conviction: SettledConviction, proof: Uint8Array) => Promise<void>
   }
   const start = async (of: Home) => {
     const service = await Service.start({ home: of, capacity: 0 })
     await service.firstRound()
-    return { service, ...(service as unknown as { ledger: Ledger; settling: Settling_ }) }
+    const { replica, archive } = service.parts
+    return { service, replica, archive: archive as unknown as ArchiveSteps }
   }
   const joined = async () => {
     const of = home()
@@ -298,26 +299,26 @@ describe('a node that joined by a snapshot', () => {
     return of
   }
   const self = network.members[0]!.node
-  const publish = async (ledger: Ledger, epochs: readonly number[]) => {
+  const publish = async (replica: Replica, epochs: readonly number[]) => {
     for (const epoch of epochs) {
       const { draw } = state.draws.get(epoch)!
-      await ledger.put('draws', documentKey.draw(self, epoch, draw.bytes), { statement: draw.bytes })
+      await replica.put('draws', documentKey.draw(self, epoch, draw.bytes), { statement: draw.bytes })
     }
   }
 
   test('keeps the windows whose draws were published, also if those are forgotten before it has looked', async () => {
     const of = await joined()
-    const { service, ledger, settling } = await start(of)
+    const { service, replica, archive } = await start(of)
     try {
       expect(service.state().frontier.windows).toBe(3)
-      await publish(ledger, [2, 6])
-      await settling.settle([])
-      expect(ledger.dump().draws).toEqual([])
-      expect(ledger.isPublished(state.draws.get(2)!.cid)).toBe(true)
+      await publish(replica, [2, 6])
+      await archive.archive([])
+      expect(replica.dump().draws).toEqual([])
+      expect(replica.isPublished(state.draws.get(2)!.cid)).toBe(true)
       // The first time draws have come; what counts are the times after the last of them.
-      for (let i = 0; i < 10; i++) await settling.confirm()
+      for (let i = 0; i < 10; i++) await archive.confirm()
       expect(service.state().frontier.windows).toBe(3)
-      await settling.confirm()
+      await archive.confirm()
       expect(service.state().frontier).toMatchObject({ windows: 1, beyond: [windows[2]!] })
       expect(await service.node.kv.entries('unconfirmed/')).toEqual([])
     } finally {
@@ -327,7 +328,7 @@ describe('a node that joined by a snapshot', () => {
     // And what a peer has of a forgotten draw is taken after a restart as well.
     const again = await start(of)
     try {
-      expect([2, 4, 6].map((epoch) => again.ledger.isPublished(state.draws.get(epoch)!.cid))).toEqual([
+      expect([2, 4, 6].map((epoch) => again.replica.isPublished(state.draws.get(epoch)!.cid))).toEqual([
         ...[true, false, true],
       ])
     } finally {
@@ -336,15 +337,15 @@ describe('a node that joined by a snapshot', () => {
   })
 
   test('waits as long as old draws are still coming', async () => {
-    const { service, ledger, settling } = await start(await joined())
+    const { service, replica, archive } = await start(await joined())
     try {
       const told: string[] = []
       for (const epoch of [2, 4, 6]) {
-        for (let i = 0; i < 9; i++) await settling.confirm()
-        await publish(ledger, [epoch])
+        for (let i = 0; i < 9; i++) await archive.confirm()
+        await publish(replica, [epoch])
         told.push(`${service.state().frontier.windows}`)
       }
-      await settling.confirm()
+      await archive.confirm()
       expect([told, service.state().frontier.windows]).toEqual([['3', '3', '3'], 3])
       expect(await service.node.kv.entries('unconfirmed/')).toEqual([])
     } finally {
@@ -354,16 +355,16 @@ describe('a node that joined by a snapshot', () => {
 
   test('gives a window up when all behind one of its units are banned, and says so', async () => {
     const of = await joined()
-    const { service, settling } = await start(of)
+    const { service, archive } = await start(of)
     try {
       const notices: string[] = []
       service.events.on('notice', ({ text }) => notices.push(text))
       const behind = [...state.windows.get(windows[0]!)!.certified.values()][0]!.results
       for (const { node } of behind) {
         const { account } = network.member(node)
-        await settling.convict({ ...settledConviction(conviction), account, node, window: 1n }, proof)
+        await archive.convict({ ...settledConviction(conviction), account, node, window: 1n }, proof)
       }
-      await settling.giveUp()
+      await archive.giveUp()
       expect(notices.filter((text) => text.includes(`window ${windows[0]}`))).toHaveLength(1)
       expect(service.state().frontier.beyond).not.toContain(windows[0]!)
       expect(service.state().frontier.windows).toBe(0)
@@ -374,12 +375,12 @@ describe('a node that joined by a snapshot', () => {
   })
 
   test('deletes what it was about to delete when it was killed, but for what is named again', async () => {
-    const { service, settling } = await start(home())
+    const { service, archive } = await start(home())
     try {
       const { node } = service
       const left = await node.blocks.put(new Uint8Array(640), 'raw')
       await node.kv.put('leaving', dagCbor.encode([left.toString()]))
-      await settling.settle([])
+      await archive.archive([])
       expect(await node.blocks.has(left)).toBe(false)
       expect(await node.kv.get('leaving')).toBeUndefined()
     } finally {

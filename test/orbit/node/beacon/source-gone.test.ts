@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
-import type { BeaconSource } from '../../../../orbit/node/beacon/choose.ts'
+import type { BeaconSource } from '../../../../orbit/node/beacon/source.ts'
 import { adopt, found } from '../../../../orbit/node/home/founding.ts'
 import type { Home } from '../../../../orbit/node/home/home.ts'
 import { readDocuments } from '../../../../orbit/node/offline/knowledge.ts'
-import type { Ledger } from '../../../../orbit/node/replica/replica.ts'
+import type { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { beaconDocument } from '../../../../orbit/rules/message/documents.ts'
@@ -37,7 +37,7 @@ const running = new Set<Service>()
 /** The test's own beacon: it says each round to every node, until it is silenced. */
 let silent = false
 const sourceOf = (service: Service) => (service as unknown as { beacon: BeaconSource }).beacon
-const ledgerOf = (service: Service) => (service as unknown as { ledger: Ledger }).ledger
+const ledgerOf = (service: Service) => (service as unknown as { replica: Replica }).replica
 const wallRound = () => roundAt(founderHome.genesis.chain, Date.now() / 1000)
 let secret: Uint8Array
 const say = (round: number) => {
@@ -105,8 +105,8 @@ const isCertifiedAt = (service: Service, { window, unit }: Assignment) =>
 test('without rounds nothing is drawn, and what was dealt is computed', async () => {
   await until(() => ada.owed().length > 0, 'something to do', 60)
   silent = true
-  await founder.settled()
-  await ada.settled()
+  await founder.idle()
+  await ada.idle()
   const before = [drawsOf(founder), drawsOf(ada)]
   dealt = ada.owed()
   const owed = dealt.length
