@@ -5,6 +5,7 @@
  */
 import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { UserError } from '../orbit/rules/base/errors.ts'
 
 export const MARKER = '.collatz-site'
 /** Where a file lies until it is whole. */
@@ -13,7 +14,7 @@ const FIRST_LINE =
   'Written by collatz. The files below are replaced or removed by the next rendering; others are left alone.'
 
 /** The folder can't be written to without touching what is not ours. */
-export class OutputError extends Error {
+export class OutputError extends UserError {
   override readonly name = 'OutputError'
 }
 

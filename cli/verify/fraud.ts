@@ -5,7 +5,7 @@ import { equalBytes, RuleError } from '../../orbit/rules/base/statement.ts'
 import { type FraudProof, readFraudProof } from '../../orbit/rules/certificate/fraud-proof.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
 /** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */

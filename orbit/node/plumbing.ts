@@ -11,6 +11,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
 import type { CID } from 'multiformats/cid'
+import { UserError } from '../rules/base/errors.ts'
 import { cidOf, type Genesis, rawCid } from '../rules/network/genesis.ts'
 import { type Admit, Judge } from './log/access.ts'
 import { CatchUp } from './log/catch-up.ts'
@@ -104,7 +105,7 @@ export interface OrbitNode {
   stop(): Promise<void>
 }
 
-export class BlockUnavailable extends Error {
+export class BlockUnavailable extends UserError {
   override readonly name = 'BlockUnavailable'
 }
 

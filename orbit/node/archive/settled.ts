@@ -1,5 +1,5 @@
 /** Settled windows on disk, and which documents nobody needs any more because of them (rules: settled-window.ts). */
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
@@ -19,7 +19,7 @@ import {
 import { type State, summaryOf } from '../../rules/state/state.ts'
 import { certificatePath, readCertificateFile } from '../home/certificate-files.ts'
 import type { Home } from '../home/home.ts'
-import { syncFolder, writeWhole } from '../storage/atomic-file.ts'
+import { privateFolder, syncFolder, writeWhole } from '../storage/atomic-file.ts'
 import { SqliteFile } from '../storage/sqlite.ts'
 import { isCertificateOf } from './certifier.ts'
 import { type CheckedWindow, readSnapshot, type SnapshotWindow } from './snapshot.ts'
@@ -122,7 +122,7 @@ export async function importSnapshot(
   // On disk, as they may be more than the memory; in their place when all of them hold.
   const incoming = join(home.directory, 'incoming')
   rmSync(incoming, { recursive: true, force: true })
-  mkdirSync(incoming)
+  privateFolder(incoming)
   try {
     return await takeIn(home, incoming, readSnapshot(path, home.genesis, engine), round, onWindow)
   } finally {
@@ -148,7 +148,7 @@ async function takeIn(
   // First the files: a certificate that nothing says is settled does no harm, the other way round it would be missing.
   for (const { settled } of kept) {
     const file = certificatePath(home.directory, settled.window)
-    mkdirSync(dirname(file), { recursive: true })
+    privateFolder(dirname(file))
     renameSync(join(incoming, settled.window.toString()), file)
   }
   if (kept.length > 0) syncFolder(dirname(certificatePath(home.directory, 0n)))

@@ -7,6 +7,7 @@
  * guest, which somebody else may bring along.
  */
 import { Entry } from '@orbitdb/core'
+import { UserError } from '../../rules/base/errors.ts'
 import { breathe, Serial } from '../async/queue.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
 import { Aside } from './bounded.ts'
@@ -16,7 +17,7 @@ import type { Identity } from './identity.ts'
 import type { Quota } from './quota.ts'
 
 /** This node's own rules refuse what it was asked to store. */
-export class DocumentRefused extends Error {
+export class DocumentRefused extends UserError {
   override readonly name = 'DocumentRefused'
 }
 

@@ -5,8 +5,9 @@ import { ipns } from '@helia/ipns'
 import { unixfs } from '@helia/unixfs'
 import { base36 } from 'multiformats/bases/base36'
 import { CID } from 'multiformats/cid'
+import { UserError } from '../../rules/base/errors.ts'
 
-export class NameError extends Error {
+export class NameError extends UserError {
   override readonly name = 'NameError'
 }
 
