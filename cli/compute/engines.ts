@@ -7,7 +7,7 @@ import { DeviceLost, GpuFault, NoGpu } from '../../kernels/webgpu/errors.ts'
 import { openWebgpuEngine } from '../../kernels/webgpu/open.ts'
 import { LEAST_DUTY } from '../../kernels/webgpu/runner.ts'
 import { adapterKey } from '../../kernels/webgpu/tune.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, note } from '../shell/print.ts'
 import { rememberedSettings } from './gpu-settings.ts'
 

@@ -4,19 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
-
-/** A mistake that its user can mend: shown as one line, without a stack trace. */
-export class UserError extends Error {
-  override readonly name = 'UserError'
-  readonly exitCode: number
-  constructor(message: string, exitCode = 1) {
-    super(message)
-    this.exitCode = exitCode
-  }
-}
-
-/** Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a counterexample. */
-export const EXIT = { candidate: 3, usage: 64, refused: 65, interrupted: 130 } as const
+import { EXIT, UserError } from './errors.ts'
 
 /** Flags that many commands share. */
 export const shared = {

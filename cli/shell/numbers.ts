@@ -2,7 +2,7 @@
  * Whole numbers as people write them: `27`, `2^71`, `2^71-1`, `87*2^60+7`, `2,361,183,241`. Products before sums, powers
  * before products, no brackets.
  */
-import { EXIT, UserError } from './command.ts'
+import { EXIT, UserError } from './errors.ts'
 
 /** About 20,000 digits: what is larger takes minutes to follow. */
 const MOST_BITS = 66_439

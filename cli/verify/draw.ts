@@ -16,7 +16,8 @@ import { cidOf } from '../../orbit/rules/network/genesis.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { drawOf, epochArg, settledDraw } from '../network/draw.ts'
 import { type Papers, readDraw, readPapers } from '../network/source.ts'
-import { EXIT, shared, UserError, wholeNumber } from '../shell/command.ts'
+import { shared, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
 
 export const verifyDraw = defineCommand({

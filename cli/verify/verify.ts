@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
-import { EXIT, shared, UserError, unitsOf, wholeNumber } from '../shell/command.ts'
+import { shared, unitsOf, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { isNumber, numberOf } from '../shell/numbers.ts'
 import { verifyCertificate } from './certificate.ts'
 import { verifyDraw } from './draw.ts'

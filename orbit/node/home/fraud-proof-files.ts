@@ -2,7 +2,7 @@
  * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one a conviction (rules:
  * fraud.ts). A file that is there stays as it is: what it says of an account remains true.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { equalBytes, RuleError } from '../../rules/base/statement.ts'
 import { writeFraudProof } from '../../rules/certificate/fraud-proof.ts'
@@ -12,7 +12,7 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Conviction } from '../../rules/quorum/convictions.ts'
 import type { SettledConviction } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
 /** Changes come in bursts; one look is enough for all of a burst. */
 const BURST_MS = 500
@@ -112,7 +112,7 @@ export async function checkFraudProof(
 export function writeFraudProofFile(directory: string, conviction: SettledConviction, bytes: Uint8Array): void {
   const path = fraudProofPath(directory, conviction)
   if (existsSync(path)) return
-  mkdirSync(dirname(path), { recursive: true })
+  privateFolder(dirname(path))
   writeAtomically(path, bytes)
 }
 

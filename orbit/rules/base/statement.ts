@@ -13,11 +13,12 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
+import { UserError } from './errors.ts'
 
 const DOMAIN = new TextEncoder().encode('collatz/statement/1\0')
 
 /** A rule was broken: what was refused, and why. Shown to users as it is. */
-export class RuleError extends Error {
+export class RuleError extends UserError {
   override readonly name = 'RuleError'
 }
 

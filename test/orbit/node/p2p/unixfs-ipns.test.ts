@@ -126,7 +126,7 @@ describe('folders and names', () => {
   test('a folder from a peer cannot write beside the place it is exported to', async () => {
     const node = await lab.node()
     const file = await node.blocks.put(Uint8Array.of(1), 'raw')
-    for (const bad of ['../evil', 'a/b', '../..', '.', '', '/evil', 'a\\b', 'nul\0']) {
+    for (const bad of ['../evil', 'a/b', '..', '.', '', '/evil', 'a\\b', 'nul\0']) {
       // dag-pb of a UnixFS folder with one link: Links is field 2 (Hash 1, Name 2, Tsize 3), Data field 1.
       const name = new TextEncoder().encode(bad)
       const link = [0x0a, file.bytes.length, ...file.bytes, 0x12, name.length, ...name, 0x18, 1]
