@@ -8,7 +8,7 @@ import { NameError } from '../../../../orbit/node/p2p/unixfs-ipns.ts'
 import { rawCid } from '../../../../orbit/rules/network/genesis.ts'
 import { Lab, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())
@@ -48,7 +48,7 @@ describe('blocks', () => {
       const bytes = random(size)
       const cid = await a.blocks.put(bytes, 'raw')
       expect(await b.blocks.has(cid)).toBe(false)
-      expect(await b.blocks.get(cid, { timeoutMs: 10_000 })).toEqual(bytes)
+      expect(await b.blocks.get(cid, { timeoutMs: 120_000 })).toEqual(bytes)
       expect(await b.blocks.has(cid)).toBe(true)
     }
   })
