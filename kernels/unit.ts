@@ -23,6 +23,16 @@ export interface Partition {
   readonly leaves: number
   /** S0: a number is hard if no rule fires within this many steps of T. At least bits + 58 for the fast engines. */
   readonly hardSteps: number
+  /** J and k of the evidence. Left out: the defaults of evidence/tiers.ts. */
+  readonly evidence?: EvidenceParameters
+}
+
+/** How much evidence a unit yields (evidence/tiers.ts). */
+export interface EvidenceParameters {
+  /** J: bits of T^S(n) that an item of the first two tiers is told by, 0 to 15. */
+  readonly flagBits: number
+  /** k: items of a unit on average, 1 to 16,384; fewer where a unit has fewer numbers. */
+  readonly items: number
 }
 
 /** A node of the tree: the class of n = r mod 2^k, with all that the rules need to know of its first k steps. */
@@ -67,6 +77,30 @@ export interface HardSummary {
   readonly peak: Peak | null
 }
 
+/**
+ * Evidence: for each tier in turn the numbers that make it up, ascending (evidence/request.ts). Three lists; that of a
+ * tier which is left out is empty.
+ */
+export type EvidenceItems = readonly (readonly bigint[])[]
+
+/** For whom evidence is wanted: it is another for every signer, draw and unit. */
+export interface EvidenceRequest {
+  /** Names the network, 32 bytes. */
+  readonly network: Uint8Array
+  /** Randomness of the draw's beacon round, 32 bytes. */
+  readonly seed: Uint8Array
+  /** The public key of the node that signs the result, 32 bytes. */
+  readonly signer: Uint8Array
+  /** Items on average, where they are not to be the partition's k: twice k for a result that stands alone. */
+  readonly items?: number
+}
+
+/** What an engine tells of a leaf, and takes back after a restart. */
+export interface LeafResult extends HardSummary {
+  /** There when evidence was requested: the items that lie in the leaf. Good for that request only. */
+  readonly evidence?: EvidenceItems
+}
+
 export interface UnitResult extends HardSummary {
   /** One summary a leaf, in the order of leavesOf(unit). */
   readonly leaves: readonly HardSummary[]
@@ -74,6 +108,8 @@ export interface UnitResult extends HardSummary {
   readonly root: Uint8Array
   /** Numbers that could not be brought below themselves within the exact engine's limits. Empty, or news. */
   readonly candidates: readonly bigint[]
+  /** There when evidence was requested. */
+  readonly evidence?: EvidenceItems
 }
 
 /** Told now and then while a unit is computed. */
@@ -87,10 +123,21 @@ export interface Progress {
 export interface VerifyOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
-  /** A checkpoint: leaves already known, by index. They are not computed again. */
-  readonly done?: ReadonlyMap<number, HardSummary>
+  /**
+   * A checkpoint: leaves already known, by index. They are not computed again, unless evidence is wanted and a leaf
+   * has none. The caller keeps leaves of different requests apart.
+   */
+  readonly done?: ReadonlyMap<number, LeafResult>
   /** Called once for each newly computed leaf, so that the caller can keep it. */
-  readonly onLeaf?: (index: number, leaf: HardSummary) => void
+  readonly onLeaf?: (index: number, leaf: LeafResult) => void
+  /** Asks for the evidence of one signer. Left out, it costs nothing. */
+  readonly evidence?: EvidenceRequest
+}
+
+export interface LeafOptions {
+  readonly signal?: AbortSignal | undefined
+  /** As of VerifyOptions. */
+  readonly evidence?: EvidenceRequest | undefined
 }
 
 /** Nodes or numbers that an engine had left at each of its stages since it was opened, by stage, in their order. */
@@ -106,6 +153,6 @@ export interface Engine {
   /** @throws {DOMException} AbortError when the signal fires; leaves reported by onLeaf stay valid. */
   verify(unit: Unit, options?: VerifyOptions): Promise<UnitResult>
   /** One leaf alone: what an auditor recomputes. */
-  verifyLeaf(unit: Unit, leaf: number, options?: { signal?: AbortSignal }): Promise<HardSummary>
+  verifyLeaf(unit: Unit, leaf: number, options?: LeafOptions): Promise<LeafResult>
   close(): Promise<void>
 }
