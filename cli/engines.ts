@@ -2,7 +2,7 @@
 import { createExactEngine } from '../kernels/exact.ts'
 import { whyNot } from '../kernels/limits.ts'
 import type { Engine, Partition, StageCounts, Unit, UnitResult, VerifyOptions } from '../kernels/unit.ts'
-import { openWasmEngine } from '../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../kernels/wasm/open.ts'
 import { DeviceLost, GpuFault, NoGpu } from '../kernels/webgpu/errors.ts'
 import { openWebgpuEngine } from '../kernels/webgpu/open.ts'
 import { LEAST_DUTY } from '../kernels/webgpu/runner.ts'

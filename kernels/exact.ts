@@ -16,8 +16,8 @@ import { leavesOf, weightOf } from './partition.ts'
 import { EMPTY, hardNumber, knownLeaf, merge, summarize } from './result.ts'
 import { children, ruleP } from './rules.ts'
 import { isCandidate, sigma } from './sigma.ts'
+import { directCandidates } from './smaller.ts'
 import type { ClassState, Engine, LeafOptions, LeafResult, Partition, Unit, UnitResult, VerifyOptions } from './unit.ts'
-import { directCandidates } from './witness.ts'
 
 /** Survivors between two returns to the event loop: some 10 ms. */
 const SLICE = 4096

@@ -46,7 +46,7 @@ export interface Limits {
 
 /**
  * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps of T, and their
- * peaks below 2^150; the bound of witness.ts is proved for this many steps.
+ * peaks below 2^150; the bound of smaller.ts is proved for this many steps.
  */
 export const LIMITS: Limits = { steps: 5000, bits: 4096 }
 

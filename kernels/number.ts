@@ -4,8 +4,8 @@
  */
 import { bitLength, type Limits, limitsFor, type Trajectory, trajectory } from './map.ts'
 import { type Fired, type Open, sigma } from './sigma.ts'
+import { meetsSmallerNumber, preimageOf, type SmallerNumber, smallerNumberOf } from './smaller.ts'
 import type { MapName } from './unit.ts'
-import { checkWitness, preimageOf, type Witness, witnessOf } from './witness.ts'
 
 export interface NumberReport {
   readonly n: bigint
@@ -18,15 +18,15 @@ export interface NumberReport {
   /** Which rule fires first and when, or where the search for one ended. */
   readonly verdict: Fired | Open
   /** The smaller number that the rule names; null when none fired, or when it names none (1, and cycles under 5n+1). */
-  readonly witness: Witness | null
+  readonly smallerNumber: SmallerNumber | null
   /** The smaller number on whose path n lies by rule P, or null. */
-  readonly preimage: Witness | null
+  readonly preimage: SmallerNumber | null
   /** Neither seen to reach 1, nor seen below itself, nor known to meet a smaller number: news. */
   readonly candidate: boolean
 }
 
 /** Shares of the time where all three take long, as for 2^66438 - 1. */
-const SHARES = { trajectory: 0.55, sigma: 0.15, witness: 0.3 }
+const SHARES = { trajectory: 0.55, sigma: 0.15, smallerNumber: 0.3 }
 
 /**
  * Reports on n.
@@ -53,13 +53,13 @@ export function reportNumber(
     onProgress(SHARES.trajectory + SHARES.sigma * Math.min(1, steps / upTo)),
   )
   const converges = walked.end.kind === 'cycle' && walked.end.cycle.trivial
-  const checked = (named: Witness | null) => {
+  const checked = (named: SmallerNumber | null) => {
     if (!named) return null
     const total = named.stepsOfN + named.stepsOfSmaller
-    const tell = (steps: number) => onProgress(1 - SHARES.witness * (1 - steps / total))
-    return checkWitness(named, map, tell) ? named : null
+    const tell = (steps: number) => onProgress(1 - SHARES.smallerNumber * (1 - steps / total))
+    return meetsSmallerNumber(named, map, tell) ? named : null
   }
-  const witness = checked(verdict.kind === 'fired' ? witnessOf(n, verdict) : null)
+  const smallerNumber = checked(verdict.kind === 'fired' ? smallerNumberOf(n, verdict) : null)
   const preimage = checked(preimageOf(n, map))
   return {
     n,
@@ -68,8 +68,8 @@ export function reportNumber(
     trajectory: walked,
     converges,
     verdict,
-    witness,
+    smallerNumber,
     preimage,
-    candidate: !converges && walked.glide === null && witness === null && preimage === null,
+    candidate: !converges && walked.glide === null && smallerNumber === null && preimage === null,
   }
 }

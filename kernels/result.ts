@@ -10,8 +10,8 @@
  * hashed after a byte 0x00, inner nodes after a byte 0x01, and n leaves are split at the greatest power of two below
  * n.
  */
-import { sha256 } from '@noble/hashes/sha2.js'
 import { mergeItems } from './evidence/items.ts'
+import { merkleRoot } from './merkle.ts'
 import type { HardSummary, LeafResult, Peak, UnitResult, VerifyOptions } from './unit.ts'
 
 const M64 = (1n << 64n) - 1n
@@ -130,102 +130,6 @@ function read(bytes: Uint8Array, at: number, length: number): bigint {
   let value = 0n
   for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[at + i]!)
   return value
-}
-
-/** Hash of a record as a leaf of the tree, RFC 9162 section 2.1.1. */
-export function hashLeaf(record: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + record.length)
-  bytes.set(record, 1)
-  return sha256(bytes)
-}
-
-/** Every proof of every result goes through here: one buffer for all calls is a third of the time. */
-const pair = new Uint8Array(65)
-pair[0] = 1
-
-function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
-  pair.set(left, 1)
-  pair.set(right, 33)
-  return sha256(pair)
-}
-
-/** The greatest power of two below n, for n > 1. */
-const splitOf = (n: number): number => 2 ** (31 - Math.clz32(n - 1))
-
-/** Merkle tree hash of records of any length, RFC 9162 section 2.1.1. 32 bytes. */
-export function merkleRoot(records: readonly Uint8Array[]): Uint8Array {
-  return records.length === 0 ? sha256(new Uint8Array()) : rootOfHashes(records.map(hashLeaf))
-}
-
-function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
-  if (hashes.length === 1) return hashes[0]!
-  const k = splitOf(hashes.length)
-  return hashNode(rootOfHashes(hashes.slice(0, k)), rootOfHashes(hashes.slice(k)))
-}
-
-/**
- * The inclusion proof of record `index`, RFC 9162 section 2.1.3.1: hashes of 32 bytes, from the leaf up.
- *
- * @throws {RangeError} when there is no such record
- */
-export function inclusionProof(records: readonly Uint8Array[], index: number): readonly Uint8Array[] {
-  if (!Number.isInteger(index) || index < 0 || index >= records.length) {
-    throw new RangeError(`there is no record ${index} among ${records.length}`)
-  }
-  const prove = (hashes: readonly Uint8Array[], at: number): Uint8Array[] => {
-    if (hashes.length === 1) return []
-    const k = splitOf(hashes.length)
-    return at < k
-      ? [...prove(hashes.slice(0, k), at), rootOfHashes(hashes.slice(k))]
-      : [...prove(hashes.slice(k), at - k), rootOfHashes(hashes.slice(0, k))]
-  }
-  return prove(records.map(hashLeaf), index)
-}
-
-/** The inclusion proofs of all records, in order: as inclusionProof() of each, for the price of one tree. */
-export function inclusionProofs(records: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
-  const hashes = records.map(hashLeaf)
-  const proofs: Uint8Array[][] = records.map(() => [])
-  const build = (from: number, to: number): Uint8Array => {
-    if (to - from === 1) return hashes[from]!
-    const middle = from + splitOf(to - from)
-    const [left, right] = [build(from, middle), build(middle, to)]
-    for (let i = from; i < to; i++) proofs[i]!.push(i < middle ? right : left)
-    return hashNode(left, right)
-  }
-  if (records.length > 0) build(0, records.length)
-  return proofs
-}
-
-/**
- * Whether `record` is the one at `index` among the `size` under `root`, RFC 9162 section 2.1.3.2.
- *
- * @param size number of records in the tree
- */
-export function verifyInclusion(
-  record: Uint8Array,
-  index: number,
-  size: number,
-  proof: readonly Uint8Array[],
-  root: Uint8Array,
-): boolean {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false
-  let node = index
-  let last = size - 1
-  let hash = hashLeaf(record)
-  for (const sibling of proof) {
-    if (last === 0 || sibling.length !== 32) return false
-    if (node % 2 === 1 || node === last) {
-      hash = hashNode(sibling, hash)
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2
-        last = Math.floor(last / 2)
-      }
-    } else hash = hashNode(hash, sibling)
-    node = Math.floor(node / 2)
-    last = Math.floor(last / 2)
-  }
-  return last === 0 && root.length === 32 && root.every((byte, i) => byte === hash[i])
 }
 
 /** A leaf of a checkpoint, as far as it is of use: when evidence is wanted, one without has to be computed again. */

@@ -14,7 +14,7 @@
  *   P  preimage       n = 2, 4, 5 or 8 mod 9 lies on the path of a smaller number, whatever its parities.
  *
  * sigma(n) is the first step at which D, M or O fires; when several do, the name is the first of D, M, O. That the
- * number named is really smaller holds above a bound that witness.ts proves, and below it by inspection; the firing
+ * number named is really smaller holds above a bound that smaller.ts proves, and below it by inspection; the firing
  * itself is this definition for every n, so that all engines agree on small numbers too.
  *
  * Rules M, O and P are proved for 3n+1 alone; the other maps have D with their own factor, a^c < 2^k.

@@ -22,7 +22,7 @@ export async function buildBinary(target = hostTarget(), out?: string): Promise<
   const [os, arch] = target.split('-') as [string, string]
   const isHost = target === hostTarget()
   const result = await Bun.build({
-    // The worker is an entry point of its own: see kernels/wasm/spawn.ts.
+    // The worker is an entry point of its own: see kernels/wasm/open.ts.
     entrypoints: [resolve(root, 'cli/main.ts'), resolve(root, 'kernels/wasm/worker.ts')],
     root,
     target: 'bun',

@@ -42,7 +42,8 @@ export function encodeItems(
       if (first + (offset << BigInt(state.depth)) !== n || offset <= last || offset >> BigInt(8 * width) !== 0n) {
         throw new RangeError(`${n} is not of the class ${state.residue} mod 2^${state.depth}, or not in order`)
       }
-      let rest = (last = offset)
+      last = offset
+      let rest = offset
       for (let i = width - 1; i >= 0; i--) {
         bytes[at + i] = Number(rest & 255n)
         rest >>= 8n

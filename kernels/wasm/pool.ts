@@ -7,7 +7,7 @@
 import type { LeafJob, LeafOutcome } from './kernel.ts'
 import type { FromWorker, ToWorker } from './worker.ts'
 
-/** What the pool needs to know of the platform; spawn.ts has Bun's. */
+/** What the pool needs of the platform: open.ts has Bun's, a browser's page gives its own. */
 export interface Platform {
   /** A worker that runs worker.ts. */
   spawn(): Worker

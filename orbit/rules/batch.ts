@@ -16,7 +16,7 @@
  * takes back what it has said, and each result is judged on the commit that it names.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { inclusionProofs, merkleRoot, verifyInclusion } from '../../kernels/result.ts'
+import { inclusionProofs, merkleRoot, verifyInclusion } from '../../kernels/merkle.ts'
 import { unitKey } from './assignment.ts'
 import {
   type AuditBody,

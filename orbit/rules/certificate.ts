@@ -1,6 +1,7 @@
 /** Reading a certificate (certificate-format.ts): whether it holds, from its bytes alone, and what it says. */
+
+import { verifyInclusion } from '../../kernels/merkle.ts'
 import { classes } from '../../kernels/partition.ts'
-import { verifyInclusion } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { auditorsOf } from './adaptive.ts'
 import { openRegistration, type Registration } from './admit.ts'

@@ -21,8 +21,9 @@
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
+import { inclusionProof, verifyInclusion } from '../../kernels/merkle.ts'
 import { leavesOf } from '../../kernels/partition.ts'
-import { inclusionProof, LEAF_BYTES, verifyInclusion } from '../../kernels/result.ts'
+import { LEAF_BYTES } from '../../kernels/result.ts'
 import { openRegistration } from './admit.ts'
 import { dealtUnitKey, openItem, type Reveal } from './batch.ts'
 import type { CertificateSources } from './certificate-writing.ts'

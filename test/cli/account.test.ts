@@ -11,6 +11,7 @@ import { CID } from 'multiformats/cid'
 import { leavesOf } from '../../kernels/partition.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
 import { WasmEngine } from '../../kernels/wasm/engine.ts'
+import { bunPlatform } from '../../kernels/wasm/open.ts'
 import { writeFraudProofs } from '../../orbit/node/fraud.ts'
 import { createHome } from '../../orbit/node/home.ts'
 import { TRUTHS } from '../../orbit/node/knowledge.ts'
@@ -32,7 +33,7 @@ class RealParty extends Party {
   private readonly leaves = new Map<string, readonly HardSummary[]>()
 
   async compute(window: bigint, unit: number): Promise<void> {
-    const engine = new WasmEngine({ workers: 1 })
+    const engine = new WasmEngine(bunPlatform, { workers: 1 })
     try {
       const { leaves } = await engine.verify({ partition: this.genesis.partition, window, index: unit })
       this.leaves.set(`${window}/${unit}`, leaves)

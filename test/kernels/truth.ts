@@ -2,8 +2,8 @@
 import { trajectory } from '../../kernels/map.ts'
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import { sigma } from '../../kernels/sigma.ts'
+import { meetsSmallerNumber, preimageOf, smallerNumberOf } from '../../kernels/smaller.ts'
 import type { Engine, HardSummary, Partition, Unit } from '../../kernels/unit.ts'
-import { checkWitness, preimageOf, witnessOf } from '../../kernels/witness.ts'
 import { PATH_RECORDS } from './path-records.ts'
 
 /** Hard numbers of whole windows, by true arithmetic in programs that share no code with the engines. */
@@ -56,8 +56,8 @@ export async function agreesWithTask(engine: Engine, { id, offset }: (typeof BAR
   const n = (id << 40n) + offset
   const fired = sigma(n)
   if (fired.kind !== 'fired') throw new Error(`${n} is open`)
-  const witness = preimageOf(n) ?? (fired.step <= 320 ? witnessOf(n, fired) : null)
-  if (witness) return { hard: false, right: checkWitness(witness) }
+  const smallerNumber = preimageOf(n) ?? (fired.step <= 320 ? smallerNumberOf(n, fired) : null)
+  if (smallerNumber) return { hard: false, right: meetsSmallerNumber(smallerNumber) }
   const { unit, leaf } = leafWith(n, FINE)
   const { peak } = await engine.verifyLeaf(unit, leaf)
   return { hard: true, right: peak !== null && peak.value >= trajectory(n).max }

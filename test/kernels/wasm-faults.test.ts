@@ -1,8 +1,11 @@
 /** Faults planted in the kernel's source are caught by the known answers that every worker computes at its start. */
-import { beforeAll, expect, test } from 'bun:test'
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { compileKernel, kernelSources } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
 import { checkKnownAnswers } from '../../kernels/wasm/known-answers.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 let sources: Map<string, string>
 beforeAll(() => {
@@ -61,5 +64,5 @@ for (const [name, ...fault] of faults) {
   test(`${name} is caught`, async () => {
     const kernel = await withFault(...fault)
     expect(() => checkKnownAnswers(kernel)).toThrow('miscalculates')
-  }, 300_000)
+  })
 }

@@ -1,9 +1,12 @@
 /** The kernel's tables against the rules themselves, on BigInt. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { minOdds, type RuleState, ruleAtEven } from '../../kernels/rules.ts'
 import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 const W = 15
 const B = 20

@@ -5,7 +5,7 @@
 import { createExactEngine } from '../../kernels/exact.ts'
 import { sameSummary } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Partition, Unit, UnitResult } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../kernels/wasm/open.ts'
 import { dawn } from '../../kernels/webgpu/dawn.ts'
 import { openDevice } from '../../kernels/webgpu/device.ts'
 import { WebgpuEngine, type WebgpuOptions } from '../../kernels/webgpu/engine.ts'

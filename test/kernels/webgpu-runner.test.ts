@@ -1,9 +1,12 @@
 /** How long batches are and how the GPU rests: no GPU needed. */
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { batchClasses, rest } from '../../kernels/webgpu/runner.ts'
 import { checkSettings, DEFAULTS, SOFTWARE } from '../../kernels/webgpu/settings.ts'
 import { CHOICES } from '../../kernels/webgpu/tune.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 /** More survivors than any batch has. */
 const ROOMY = 2 ** 40

@@ -1,5 +1,5 @@
 /** The tables and the CPU's side of the webgpu engine: no GPU needed. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,9 @@ import { halve, type Slice, slicesOf } from '../../kernels/webgpu/slices.ts'
 import { jumps, level, limbs, lookahead, patterns, ROWS, rowWords, survivors } from '../../kernels/webgpu/tables.ts'
 import { extract } from '../../kernels/webgpu/windows.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 /** The number that a table that takes a window's start for an odd step would lose (hard to S0 = 320). */
 const EASILY_LOST = 2n ** 71n + 1070573620327n

@@ -5,7 +5,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { merkleRoot } from '../../../kernels/result.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { admit } from '../../../orbit/rules/admit.ts'
 import type { Assignment } from '../../../orbit/rules/assignment.ts'
 import { type AuditBody, documentKey } from '../../../orbit/rules/events.ts'

@@ -1,7 +1,7 @@
 /** A fraud proof convicts from its bytes alone, and no bytes convict whoever signed what is right. */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
-import { inclusionProof } from '../../../kernels/result.ts'
+import { inclusionProof } from '../../../kernels/merkle.ts'
 import { type Assignment, seedRound } from '../../../orbit/rules/assignment.ts'
 import type { LeafClaim, Reveal } from '../../../orbit/rules/batch.ts'
 import type { Conviction } from '../../../orbit/rules/convictions.ts'

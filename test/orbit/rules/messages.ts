@@ -2,7 +2,7 @@
  * One message of each kind that a replica lets in, with all that lies around it: what tests take apart field by field.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/result.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { admit } from '../../../orbit/rules/admit.ts'
 import type { Assignment } from '../../../orbit/rules/assignment.ts'
 import {

@@ -9,7 +9,7 @@
  * greatest such bound is at k = 4701, c = 2966 (coefficientBound; compare Angeltveit, arXiv:2602.10466, Theorem 4.1).
  * QED
  *
- * Below the bound every n was tried (witness.test.ts): the exceptions are 0, which is no positive integer, and 1,
+ * Below the bound every n was tried (smaller.test.ts): the exceptions are 0, which is no positive integer, and 1,
  * whose path 1 2 1 is the cycle that all others are to end in. So if all positive integers below n converge, and a
  * rule fires for n > 1, then n converges. Rule P needs no bound: (2n-1)/3 < n and (8n-5)/9 < n for n > 1.
  *
@@ -23,7 +23,7 @@ import type { Fired } from './sigma.ts'
 import type { MapName, Unit } from './unit.ts'
 
 /** A smaller number that n's path meets: T^stepsOfN(n) = T^stepsOfSmaller(smaller). */
-export interface Witness {
+export interface SmallerNumber {
   readonly rule: Rule
   readonly n: bigint
   readonly smaller: bigint
@@ -39,7 +39,7 @@ export const EXCEPTIONS: Readonly<Record<MapName, readonly bigint[]>> = {
 }
 
 /** What the rule that fired for n names. It is smaller than n unless n is among the EXCEPTIONS. */
-export function witnessOf(n: bigint, fired: Fired): Witness {
+export function smallerNumberOf(n: bigint, fired: Fired): SmallerNumber {
   const { rule, step: stepsOfN, image } = fired
   switch (rule) {
     case 'D':
@@ -52,7 +52,7 @@ export function witnessOf(n: bigint, fired: Fired): Witness {
 }
 
 /** The smaller number on whose path n > 1 itself lies, or null when rule P does not apply. */
-export function preimageOf(n: bigint, map: MapName = '3n+1'): Witness | null {
+export function preimageOf(n: bigint, map: MapName = '3n+1'): SmallerNumber | null {
   if (!ruleP(n, map)) return null
   return n % 3n === 2n
     ? { rule: 'P', n, smaller: (2n * n - 1n) / 3n, stepsOfN: 0, stepsOfSmaller: 1 }
@@ -60,7 +60,7 @@ export function preimageOf(n: bigint, map: MapName = '3n+1'): Witness | null {
 }
 
 /** Whether the witness holds, by walking both trajectories. */
-export function checkWitness(witness: Witness, map: MapName = '3n+1', onSteps?: OnSteps): boolean {
+export function meetsSmallerNumber(witness: SmallerNumber, map: MapName = '3n+1', onSteps?: OnSteps): boolean {
   const { n, smaller, stepsOfN, stepsOfSmaller } = witness
   let walked = 0
   const after = (start: bigint, steps: number) => {
