@@ -1,19 +1,21 @@
 /**
  * The kernel: hard numbers of one leaf of a unit's class, at a time.
  *
- * Calls, in this order: size(bits), window(w), start(class), advance() until it gives 0, then read OUT. size and
- * window are kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each number that
- * 192 bits or maxSteps (at most MAX_STEPS) cannot decide; the caller adds what the exact engine says of it.
+ * Calls, in this order: size(bits), window(w), setEvidence(...), start(class), advance() until it gives 0, then read
+ * OUT. The first three are kept until the next call of the same name. Imports kernel.handOver(lo, hi), called for each
+ * number that 192 bits or maxSteps (at most MAX_STEPS) cannot decide, and kernel.item(tier, lo, hi), called for each
+ * item of evidence of all other numbers; the caller adds what the exact engine says of what is handed over.
  */
 import { resetCandidates } from './candidate'
 import { resetExact, writeExact } from './exact'
 import { resetJumps, wide } from './jumps'
-import { END, JUMPS, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT } from './layout'
+import { setEvidence } from './evidence'
+import { END, JUMPS, KEY, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT, PLAIN } from './layout'
 import { candidates, drain, leaves, resetLeaves } from './leaf'
 import { constants, size, window } from './tables'
 import { grow, nodes, plant } from './tree'
 
-export { size, window }
+export { setEvidence, size, window }
 
 constants()
 
@@ -48,11 +50,11 @@ export function advance(slices: i32): i32 {
 /** Depends on every bit of the jump table and of the look-ahead. */
 export function tablesChecksum(): u64 {
   let sum: u64 = 0
-  for (let at = JUMPS; at < END; at += 8) sum = (sum ^ load<u64>(at)) * 0x9e3779b97f4a7c15
+  for (let at = JUMPS; at < PLAIN; at += 8) sum = (sum ^ load<u64>(at)) * 0x9e3779b97f4a7c15
   return sum
 }
 
 /** Where things lie, for the caller and the tests. */
 export function layout(i: i32): usize {
-  return i == 0 ? OUT : i == 1 ? JUMPS : i == 2 ? LOOKAHEAD : i == 3 ? LEAST_ODDS : i == 4 ? <usize>MAX_STEPS : END
+  return i == 0 ? OUT : i == 1 ? JUMPS : i == 2 ? LOOKAHEAD : i == 3 ? LEAST_ODDS : i == 4 ? <usize>MAX_STEPS : i == 5 ? END : KEY
 }
