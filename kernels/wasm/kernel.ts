@@ -150,7 +150,10 @@ export class Kernel {
 
   #ask(test: EvidenceTest | undefined): void {
     this.#items = test && new ItemCollector()
-    if (!test) return this.exports.setEvidence(false, 0, 0, 0, 0, 0n, 0n, 0n)
+    if (!test) {
+      this.exports.setEvidence(false, 0, 0, 0, 0, 0n, 0n, 0n)
+      return
+    }
     const { memory, layout, setEvidence } = this.exports
     const words = new DataView(test.key.buffer, test.key.byteOffset)
     new Uint32Array(memory.buffer, layout(6), 8).set(Array.from({ length: 8 }, (_, i) => words.getUint32(4 * i)))
