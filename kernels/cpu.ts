@@ -5,7 +5,7 @@ import type { Engine, Partition } from './unit.ts'
 import { WasmEngine } from './wasm/engine.ts'
 import { bunPlatform } from './wasm/open.ts'
 
-/** Close it. */
+/** Close the engine. */
 export function cpuEngine(partition: Partition, workers = navigator.hardwareConcurrency): Engine {
   return whyNot('wasm', partition) === null ? new WasmEngine(bunPlatform, { workers }) : createExactEngine()
 }

@@ -1,13 +1,13 @@
 /**
- * The exact engine: the oracle. Slow, and right by inspection.
+ * The exact engine, the oracle: slow, and right by inspection, for any map.
  *
- * A leaf's class is walked depth first down to single numbers of the window with children(), rule P is asked of the
- * number itself, and what is left gets sigma from its own trajectory from step 0 in BigInt, for any map. Nothing is
- * tabulated but minOdds, and nothing can overflow.
+ * A leaf's class is walked depth first down to single numbers of the window with children(). Rule P
+ * is asked of the number itself. What is left gets sigma from its own trajectory, from step 0, in
+ * BigInt. Nothing is tabulated but minOdds, and nothing can overflow.
  *
- * A leaf that holds a candidate is not reported to onLeaf: a record of 64 bytes has no room for it, so it is computed
- * again after a restart rather than forgotten.
- * Measured on one core: 200,000 to 300,000 survivors of the tree a second.
+ * A leaf that holds a candidate is not reported to onLeaf, because a record of 64 bytes has no room
+ * for it. After a restart the leaf is computed again, so that the candidate is not lost. Measured
+ * on one core: 200,000 to 300,000 survivors of the tree a second.
  */
 import { tiersOfNumber } from './evidence/item.ts'
 import { ItemCollector } from './evidence/items.ts'
@@ -22,7 +22,9 @@ import type { ClassState, Engine, LeafOptions, LeafResult, Partition, Unit, Unit
 /** Survivors between two returns to the event loop: some 10 ms. */
 const SLICE = 4096
 
-/** Every n of the class in the window that survives the first `bits` steps, in depth-first order. */
+/**
+ * Every n of the class in the window that survives the first `bits` steps, in depth-first order.
+ */
 export function* survivorsOf(leaf: ClassState, window: bigint, { map, bits }: Partition): Generator<bigint> {
   const base = window << BigInt(bits)
   const stack = [leaf]
@@ -43,7 +45,7 @@ export interface HardNumber {
   readonly candidate: boolean
 }
 
-/** What the definition says of n: that it is hard, or null. */
+/** n as a hard number, by the definition; null when it is not hard. */
 export function hardOf(n: bigint, { map, hardSteps }: Pick<Partition, 'map' | 'hardSteps'>): HardNumber | null {
   if (ruleP(n, map)) return null
   const verdict = sigma(n, map)
@@ -66,10 +68,10 @@ interface ExactLeaf {
 }
 
 /**
- * The hard numbers of a class in a window, in depth-first order, with returns to the event loop on the way.
+ * As hardNumbersOf(), with returns to the event loop on the way.
  *
- * @param onSlice hears how many survivors were looked at
- * @param onSurvivor hears each number that survives the first `bits` steps, hard or not
+ * @param onSlice is called with the number of survivors so far
+ * @param onSurvivor is called with each number that survives the first `bits` steps, hard or not
  * @throws the signal's reason
  */
 export async function* hardNumbersBySlice(
@@ -80,13 +82,13 @@ export async function* hardNumbersBySlice(
   onSlice?: (survivors: number) => void,
   onSurvivor?: (n: bigint) => void,
 ): AsyncGenerator<HardNumber> {
-  let seen = 0
+  let survivors = 0
   for (const n of survivorsOf(leaf, window, partition)) {
     onSurvivor?.(n)
-    if (++seen % SLICE === 0) {
+    if (++survivors % SLICE === 0) {
       await new Promise((resolve) => setTimeout(resolve))
       signal?.throwIfAborted()
-      onSlice?.(seen)
+      onSlice?.(survivors)
     }
     const hard = hardOf(n, partition)
     if (hard) yield hard
@@ -165,7 +167,7 @@ export class ExactEngine implements Engine {
   async close(): Promise<void> {}
 }
 
-/** The engine that needs nothing but BigInt. */
+/** An engine that needs nothing but BigInt. */
 export function createExactEngine(): Engine {
   return new ExactEngine()
 }

@@ -1,9 +1,10 @@
 /**
  * The Merkle tree over the records of a unit's leaves: RFC 9162, section 2.1, with SHA-256.
  *
- * A Merkle leaf is the hash of a record after a byte 0x00, an inner hash that of two hashes after a byte 0x01, and n
- * records are split at the greatest power of two below n. So the root of a result commits to each of its leaves, and a
- * proof of log2(n) hashes shows one record to a reader who has the root alone.
+ * A Merkle leaf is the hash of a record after a byte 0x00, an inner hash that of two hashes after a
+ * byte 0x01, and n records are split at the greatest power of two below n. So the root of a result
+ * commits to each of its leaves, and a proof of log2(n) hashes shows one record to a reader who has
+ * the root alone.
  *
  * It is apart from result.ts because it knows nothing of numbers: records are bytes of any length.
  */
@@ -16,7 +17,10 @@ function merkleLeaf(record: Uint8Array): Uint8Array {
   return sha256(bytes)
 }
 
-/** Scratch space of innerHash(), which never waits: one buffer for all calls takes a third off the time. */
+/**
+ * Scratch space of innerHash(), which never waits: one buffer for all calls takes a third off the
+ * time.
+ */
 const pair = new Uint8Array(65)
 pair[0] = 1
 
@@ -41,7 +45,8 @@ function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The inclusion proof of record `index`, RFC 9162 section 2.1.3.1: hashes of 32 bytes, from the Merkle leaf up.
+ * The inclusion proof of record `index`, RFC 9162 section 2.1.3.1: hashes of 32 bytes, from the
+ * Merkle leaf up.
  *
  * @throws {RangeError} when there is no such record
  */
@@ -59,7 +64,10 @@ export function inclusionProof(records: readonly Uint8Array[], index: number): r
   return prove(records.map(merkleLeaf), index)
 }
 
-/** The inclusion proofs of all records, in order: what inclusionProof() gives for each, at the cost of one tree. */
+/**
+ * The inclusion proofs of all records, in order: what inclusionProof() gives for each, at the cost
+ * of one tree.
+ */
 export function inclusionProofs(records: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
   const hashes = records.map(merkleLeaf)
   const proofs: Uint8Array[][] = records.map(() => [])

@@ -1,14 +1,13 @@
 /**
- * Results: how hard numbers add up, the bytes of a leaf, and the Merkle tree over the leaves.
+ * Results: how hard numbers add up, and the bytes of a leaf.
  *
- * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod 2^64, and its peak. A
- * candidate (a number for which no rule fires within the limits) is hard too, and counts, but has no sigma: it adds
- * nothing to the checksum and nothing to the peak. The sums are the same in any order.
+ * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod
+ * 2^64, and its peak. A candidate (no rule fires within the limits) is hard too, but has no sigma:
+ * it adds 1 to the count and nothing else. The sums are the same in any order.
  *
- * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value u256; the last 48 are
- * zero when there is no peak. The tree over the records is that of RFC 9162, section 2.1, with SHA-256: leaves are
- * hashed after a byte 0x00, inner nodes after a byte 0x01, and n leaves are split at the greatest power of two below
- * n.
+ * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value
+ * u256. The last 48 are zero when there is no peak. A unit's root is the Merkle root over its
+ * leaves' records (merkle.ts).
  */
 import { mergeItems } from './evidence/items.ts'
 import { merkleRoot } from './merkle.ts'
@@ -51,8 +50,8 @@ function greaterPeak(a: Peak | null, b: Peak | null): Peak | null {
 }
 
 /**
- * What sigma weighs in a checksum: itself, but 480 at most. The reference answers were agreed on with that cap (the
- * window of 2^40 from 2^71: 4ac598ebce2e8e03), so it is part of the definition; peaks know no cap.
+ * The most that sigma weighs in a checksum. The reference answers were agreed on with that cap (the
+ * window of 2^40 from 2^71: 4ac598ebce2e8e03), so it is part of the definition. Peaks have no cap.
  */
 export const SIGMA_CAP = 480
 export const weightOfSigma = (sigma: number): number => Math.min(sigma, SIGMA_CAP)
@@ -115,20 +114,20 @@ export function decodeLeaf(bytes: Uint8Array): HardSummary {
   return { count: Number(count), checksum: read(bytes, 8, 8), peak: n === 0n ? null : { n, value } }
 }
 
-function write(bytes: Uint8Array, at: number, length: number, value: bigint, what: string): void {
+function write(bytes: Uint8Array, offset: number, length: number, value: bigint, what: string): void {
   if (value < 0n || value >> BigInt(8 * length) !== 0n) {
     throw new RangeError(`the ${what} ${value} of a leaf does not fit ${length} bytes`)
   }
-  let rest = value
+  let remaining = value
   for (let i = length - 1; i >= 0; i--) {
-    bytes[at + i] = Number(rest & 255n)
-    rest >>= 8n
+    bytes[offset + i] = Number(remaining & 255n)
+    remaining >>= 8n
   }
 }
 
-function read(bytes: Uint8Array, at: number, length: number): bigint {
+function read(bytes: Uint8Array, offset: number, length: number): bigint {
   let value = 0n
-  for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[at + i]!)
+  for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[offset + i]!)
   return value
 }
 

@@ -1,10 +1,14 @@
 /**
- * The `wasm` engine: units of 3n+1 windows on all cores, one leaf at a time on each; equal to the bit to the exact engine.
+ * The `wasm` engine: units of 3n+1 windows on all cores, one leaf at a time on each; equal to the
+ * bit to the exact engine.
  *
- * It runs wherever WebAssembly and web workers do: the platform, a parameter, gives both. open.ts has that of Bun, a
- * page gives its own. The mathematics is in assembly/, the calls in kernel.ts, the workers' queue in pool.ts.
- * Bounds: windows of 2^20 to 2^71 numbers, below 2^96. Measured: 1.9e11 to 1.2e12 numbers a second and core, by the
- * window's size (ALGORITHMS.md).
+ * It runs wherever WebAssembly and web workers do: the platform, a parameter, gives both. open.ts
+ * has that of Bun, a page gives its own. The mathematics is in assembly/, the calls in kernel.ts,
+ * the workers' queue in pool.ts.
+ *
+ * Bounds: windows of 2^20 to 2^71 numbers, below 2^96.
+ *
+ * Measured: 1.9e11 to 1.2e12 numbers a second and core, by the window's size (ALGORITHMS.md).
  */
 import { tiersOfNumber } from '../evidence/item.ts'
 import { ItemCollector, mergeItems } from '../evidence/items.ts'
@@ -67,7 +71,8 @@ export class WasmEngine implements Engine {
   }
 
   /**
-   * Resolves when the workers are ready, so that the engine is known to work before anything is promised.
+   * Resolves when the workers are ready, so that the engine is known to work before anything is
+   * promised.
    *
    * @throws {WorkerError} when it cannot start or a known answer is wrong
    */
@@ -115,7 +120,8 @@ export class WasmEngine implements Engine {
             const { summary, news } = await this.#leaf(unit, states[i]!, test, stop)
             record(i, summary)
             candidates.push(...news)
-            // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+            // A record has no room for a candidate: its leaf is computed again after a restart
+            // rather than forgotten.
             if (news.length === 0) onLeaf?.(i, summary)
             report()
           }),

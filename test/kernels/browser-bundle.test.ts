@@ -1,4 +1,7 @@
-/** What a page needs to compute and to check bundles for a browser, and nothing of Bun or Node is in it. */
+/**
+ * What a page needs to compute and to check bundles for a browser, and nothing of Bun or Node is in
+ * it.
+ */
 import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +12,11 @@ const KERNELS = join(import.meta.dirname, '../../kernels')
 /** What a page could not load or run: imports of Bun's or Node's own modules, and their globals. */
 const FOREIGN = /(?:from|import|require)\s*\(?\s*["'](?:bun|node)(?::|["'])|\bBun\.|\bprocess\.|\bBuffer\./g
 
-/** @returns the bundle, with what it left to be imported at run time. @throws {AggregateError} when it does not build */
+/**
+ * @returns the bundle, with what it left to be imported at run time.
+ *
+ * @throws {AggregateError} when it does not build
+ */
 async function bundle(entry: string) {
   const { outputs } = await Bun.build({ entrypoints: [entry], target: 'browser', external: ['bun', 'bun:*', 'node:*'] })
   const text = await outputs.find(({ kind }) => kind === 'entry-point')!.text()

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const { bunPlatform } = await import('../../kernels/wasm/open.ts')
   const { WasmEngine } = await import('../../kernels/wasm/engine.ts')
   wasm = await WasmEngine.open(bunPlatform, { workers: 1 })
-})
+}, 120_000)
 afterAll(() => wasm.close())
 
 const request: EvidenceRequest = {

@@ -106,7 +106,8 @@ describe('definition', () => {
     }
   })
 
-  // Tasks of Barina's project: ids, and where the highest climb starts among the numbers that his sieve leaves.
+  // Tasks of Barina's project: ids, and where the highest climb starts among the numbers that his
+  // sieve leaves.
   test.each(BARINA_TASKS.map(({ id, offset }) => [id, offset] as const))(
     'task %s: its number survives with its full climb as its peak, or a smaller number is named',
     async (id, offset) => {

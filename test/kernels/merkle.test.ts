@@ -1,4 +1,7 @@
-/** The Merkle tree against published vectors, and every proof of small trees against every way to be wrong. */
+/**
+ * The Merkle tree against published vectors, and every proof of small trees against every way to be
+ * wrong.
+ */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { inclusionProof, inclusionProofs, merkleRoot, verifyInclusion } from '../../kernels/merkle.ts'
 import { Random } from './random.ts'
@@ -21,7 +24,8 @@ function* proofs() {
 }
 
 describe('Merkle tree', () => {
-  // Inputs and roots of the test vectors of certificate-transparency, for the same tree (RFC 6962, RFC 9162).
+  // Inputs and roots of the test vectors of certificate-transparency, for the same tree (RFC 6962,
+  // RFC 9162).
   const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
   const records = inputs.map((input) => Uint8Array.from(Buffer.from(input, 'hex')))
   const roots = [

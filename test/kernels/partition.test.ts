@@ -18,8 +18,8 @@ const cut = (bits: number, units: number, leaves: number, map: MapName = '3n+1')
 })
 
 /**
- * Numbers of a window below `top` that lie in one of the classes, and that rules drop above them; throws if a class is
- * met twice or not at all.
+ * Numbers of a window below `top` that lie in one of the classes, and that rules drop above them;
+ * throws if a class is met twice or not at all.
  */
 function cover(top: ClassState, parts: readonly ClassState[], { map, bits }: Partition) {
   const left = new Set(parts.map((part) => `${part.residue} mod 2^${part.depth}`))

@@ -1,4 +1,7 @@
-/** The wasm engine in a page, as a site would use it: the worker's script and the kernel come over HTTP. */
+/**
+ * The wasm engine in a page, as a site would use it: the worker's script and the kernel come over
+ * HTTP.
+ */
 import { WasmEngine } from '../../kernels/wasm/engine.ts'
 
 const platform = {

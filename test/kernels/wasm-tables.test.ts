@@ -28,7 +28,9 @@ function* sequence(seed: number): Generator<number> {
   for (let x = seed; ; x = (Math.imul(x, 1664525) + 1013904223) >>> 0) yield x >>> 8
 }
 
-/** Whether a rule fires in the `steps` steps that start at `value`, from a state that may be any. */
+/**
+ * Whether a rule fires in the `steps` steps that start at `value`, from a state that may be any.
+ */
 function dies(start: RuleState, value: bigint, steps: number): boolean {
   let state = start
   for (let v = value, j = 0; j < steps; j++) {

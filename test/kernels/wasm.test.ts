@@ -133,7 +133,8 @@ describe('known answers from outside', () => {
     'hard numbers by true arithmetic: %s',
     async (_, { bits, window, hardSteps, ...known }) => {
       expect(await whole(bits, window, hardSteps)).toMatchObject(known)
-      // All of it would take the exact engine half a minute (exact.test.ts does one of them): these leaves of 64 are a part.
+      // All of it would take the exact engine half a minute (exact.test.ts does one of them): these
+      // leaves of 64 are a part.
       const unit: Unit = { partition: partition(bits, 1, 64, hardSteps), window, index: 0 }
       for (const leaf of [7, 42]) expect(await wasm.verifyLeaf(unit, leaf)).toEqual(await exact.verifyLeaf(unit, leaf))
     },

@@ -1,6 +1,7 @@
 /**
- * The webgpu engine on software Vulkan, against golden results and the exact engine; on broken GPUs; and without any. Each
- * process of webgpu-program.ts does many scenarios, because SwiftShader takes seconds to compile a shader.
+ * The webgpu engine on software Vulkan, against golden results and the exact engine; on broken
+ * GPUs; and without any. Each process of webgpu-program.ts does many scenarios, because SwiftShader
+ * takes seconds to compile a shader.
  */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'

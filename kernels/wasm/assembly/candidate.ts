@@ -1,18 +1,21 @@
 /**
- * One candidate: a number that the look-ahead leaves. What a jump reads of it, its test, and its exact end.
+ * One candidate, a number that the look-ahead leaves: what a jump reads of it, its test, and its
+ * exact end.
  *
- * A jump takes W steps at once, T^W(v) = (v >> W) * 3^f + T^W(v mod 2^W). Its odd steps f, its addend and its dip come
- * from one table entry, so that the test is one compare of two whole words: the dip lies at the top of the table entry,
- * the headroom at the top of the queue entry. The entry is read in parts by three loads that share a cache line: no
- * shifts, no masks.
+ * A jump takes W steps at once: T^W(v) = (v >> W) * 3^f + T^W(v mod 2^W) (Terras, Acta Arith. 30,
+ * 1976). Its odd steps f, its addend and its dip come from one table entry. The dip lies at the top
+ * of the table entry and the headroom at the top of the queue entry, so that the test is one
+ * compare of two whole words. The table entry is read in parts, by three loads that share a cache
+ * line: no shifts, no masks.
  *
- * leaf.ts makes candidates, jumps.ts and wide.ts take them on; all three need this file and it needs none of them.
+ * It is apart because three files work on candidates: bottom.ts makes them, jumps.ts and wide.ts
+ * take them on.
  */
 import { exact } from './exact'
-import { JUMPS, LEAF, SCALE, SUM9, W_MASK } from './layout'
+import { JUMPS, BOTTOM, SCALE, SUM9, W_MASK } from './layout'
 import { baseHi, baseLo, levels } from './tables'
 
-/** Depth of the class at hand, and its least number. */
+/** Depth of the class that is computed, and its least number. */
 let depth: i32 = 0
 let leastLo: u64 = 0
 let leastHi: u64 = 0
@@ -39,23 +42,26 @@ export function resetCandidates(rootDepth: i32, residue: u64): void {
   return load<u32>(e, JUMPS)
 }
 /**
- * Whether a candidate outlives the entry's steps. Its headroom is kept 4 too large, the dip as a multiple of 4
- * rounded down. If the upper parts are equal, the dip is above the true headroom and dropping is right, whatever the
- * lower parts make of it; keeping is only less sharp.
+ * Whether a candidate outlives the entry's steps.
+ *
+ * Both words hold more below the part that counts. So the headroom is stored 4 too large, and the
+ * dip rounded down to a multiple of 4. Where the stored parts are equal, the true dip is at least 4
+ * above the true headroom: a rule fires, and dropping is right whatever the lower bits say. Where
+ * they let a number pass, it is only tested again later.
  */
 // @ts-ignore: decorator
 @inline export function alive(e: usize, headroomAndTag: u64): bool {
   return load<u64>(e, JUMPS) < headroomAndTag
 }
 
-/** The number with these tree bits and this sibling, to exact.ts. */
+/** Decides the number with these packed bits and this sibling by true arithmetic (exact.ts). */
 export function decide(bits: u64, sibling: u32): void {
   const x = (bits & ((<u64>1 << SUM9) - 1)) + (<u64>sibling << (levels - depth))
   const lo = leastLo + (x << depth)
   exact(lo, leastHi + (depth ? x >> (64 - depth) : 0) + u64(lo < leastLo))
 }
 
-/** The number of a queue entry, to exact.ts. */
+/** Decides the number of a queue entry by true arithmetic. */
 export function decideEntry(tag: u32): void {
-  decide(load<u64>(<usize>(tag >> 8) << 5, LEAF + 16), tag & 127)
+  decide(load<u64>(<usize>(tag >> 8) << 5, BOTTOM + 16), tag & 127)
 }

@@ -1,13 +1,16 @@
 /**
- * Candidates go on by jumps of W steps, and die by one integer compare before their value is needed (candidate.ts).
+ * The first jumps of candidates, on the low 64 bits of their values.
+ *
+ * A jump reads only the W low bits of a value. After j jumps the low 61 - W*j bits are still right,
+ * so NARROW jumps and one more test need no more than one word. One candidate in eight outlives
+ * them and starts again in wide.ts.
  *
  * What makes it fast:
- * - Passes over a queue instead of a loop for each number: table misses and the latency of a jump overlap (1.3 to 1.7
- *   times). A pass compacts in place, without a branch. 16 bytes an entry, headroom and tag in one word.
- * - Values are kept times 2^SCALE, so that a mask makes them table offsets; with 15 steps instead of 16, which halves
- *   the table, and the loads of candidate.ts: 1.2 times together.
- * - The first NARROW jumps are done on the low 64 bits: a jump reads only W low bits, and after j jumps the low 61 -
- *   W*j bits are still right. One candidate in eight is left after them; it starts again in wide.ts.
+ * - Passes over a queue, instead of a loop for each number: table misses and the latency of a jump
+ *   overlap (1.3 to 1.7 times). A pass compacts in place, without a branch. An entry has 16 bytes,
+ *   headroom and tag in one word.
+ * - Values are stored times 2^SCALE, so that a mask makes them table offsets. With 15 steps instead
+ *   of 16, which halves the table, and the loads of candidate.ts: 1.2 times together.
  */
 import { addend, alive, entry, row } from './candidate'
 import { mark, step1, step2, unmark } from './evidence'
@@ -15,10 +18,10 @@ import { JUMP, NARROW, QUEUE, SCALE, W } from './layout'
 import { levels } from './tables'
 import { decideImmortals, finish, jumpWide, widen } from './wide'
 
-/** Counter: candidates that became wide. */
+/** Counter: candidates that went on to wide.ts. */
 export let wide: u64 = 0
 
-/** No test may look beyond this step. */
+/** S0: no test may look beyond this step. */
 let lastStep: i32 = 0
 
 export function resetJumps(s0: i32): void {
@@ -51,7 +54,7 @@ export function flush(end: usize): void {
   finish(end)
 }
 
-/** One tested jump on the low 64 bits. @returns the end of those left */
+/** One tested jump. @returns the end of those left */
 // @ts-ignore: decorator
 @inline function jump(end: usize): usize {
   let o: usize = QUEUE, p: usize = QUEUE
@@ -65,7 +68,7 @@ export function flush(end: usize): void {
   return o
 }
 
-/** One test on the low 64 bits; after it only headroom and tag are kept. @returns the end of those left */
+/** One test without a jump; only headroom and tag are stored. @returns the end of those left */
 // @ts-ignore: decorator
 @inline function test(end: usize): usize {
   let o: usize = QUEUE, p: usize = QUEUE
