@@ -1,4 +1,4 @@
-/** The certificate files of a data directory: certificates/window-<w>.json, one a certified window. */
+/** The certificate files of a data directory: certificates/window-<w>.json, one for each certified window. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
@@ -14,7 +14,7 @@ export function readCertificateFile(directory: string, window: bigint): Uint8Arr
   return existsSync(path) ? new Uint8Array(readFileSync(path)) : null
 }
 
-/** The file is there when it is whole. */
+/** The file is either whole or not there. */
 export function writeCertificateFile(directory: string, window: bigint, bytes: Uint8Array): void {
   const file = certificatePath(directory, window)
   privateFolder(dirname(file))

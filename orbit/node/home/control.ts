@@ -1,6 +1,6 @@
 /**
- * One process owns the data directory; the others ask it. A running node answers on loopback, to whoever can read
- * control.json (mode 0600) in its data directory. Requests and answers are dag-cbor.
+ * One process owns a data directory, and the others ask it. A running node answers on loopback, to any process that can
+ * read control.json (mode 0600) in its data directory. Requests and answers are dag-cbor.
  */
 import { timingSafeEqual } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { UserError } from '../../rules/base/errors.ts'
 import { writeAtomically } from '../storage/atomic-file.ts'
 
-/** The running node could not be asked, or said no. */
+/** The running node could not be asked, or refused. */
 export class ControlError extends UserError {
   override readonly name = 'ControlError'
 }

@@ -1,15 +1,15 @@
 /**
- * The data directory: what a node keeps besides its database.
+ * The data directory of a node:
  *
  *   genesis.cbor     the signed genesis block, as adopted
  *   account.key      the account's Ed25519 seed, 64 hex digits: who you are; back it up
  *   node.key         the node's Ed25519 seed: this machine
- *   last-sealed      only of a coordinator: the newest epoch that it has sealed a draw for; keep it with the key
+ *   last-sealed      only on a coordinator's node: the newest epoch that it has sealed a draw for; keep it with the key
  *   beacon.key       only on a founder's node with a local beacon: its BLS secret
- *   config.json      name, addresses to listen on, peers to dial, drand relays to ask (if its owner names any)
+ *   config.json      name, addresses to listen on, peers to dial, drand relays to ask (if the owner names any)
  *   node.sqlite      blocks, databases, checkpoints
- *   certificates/    one file a certified window
- *   fraud/           one file a convicted account
+ *   certificates/    one file for each certified window
+ *   fraud/           one file for each convicted account
  *
  * A directory belongs to one network for good: its id is written down when the genesis is adopted.
  */
@@ -23,7 +23,7 @@ import { UserError } from '../../rules/base/errors.ts'
 import { type Genesis, readGenesis } from '../../rules/network/genesis.ts'
 import { closeToOthers, isSharedByAll, privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
-/** Something about the data directory that its owner can mend. */
+/** Something is wrong with the data directory that its owner can mend. */
 export class HomeError extends UserError {
   override readonly name = 'HomeError'
 }
@@ -45,7 +45,7 @@ export interface Home {
   readonly config: HomeConfig
   readonly accountKey: Uint8Array
   readonly nodeKey: Uint8Array
-  /** The local beacon's BLS secret: the founder's node alone has it. */
+  /** The local beacon's BLS secret, only on the founder's node. */
   readonly beaconKey: Uint8Array | null
 }
 
@@ -128,8 +128,8 @@ export function createHome(home: NewHome): Home {
 }
 
 /**
- * Makes the keys of a node that has no network yet, or reads those that were made before: a coordinator's key has to be known
- * to whoever founds the network.
+ * Makes the keys of a node that has no network yet, or reads those that were made before: a coordinator's key has to be
+ * known to the founder of the network.
  *
  * @throws {HomeError} when the directory belongs to a network, or a key in it is damaged
  */

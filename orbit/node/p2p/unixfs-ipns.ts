@@ -1,4 +1,4 @@
-/** Folders as UnixFS, and names for them: IPNS over the network's own DHT. */
+/** Folders as UnixFS, and names for them: IPNS over the network's own DHT. The public page is published so. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { ipns } from '@helia/ipns'
@@ -16,7 +16,7 @@ const RETRY_MS = 250
 const FETCH_MS = 60_000
 const MAX_FILES = 100_000
 const MAX_BYTES = 1 << 30
-/** Names that are one file on every system. */
+/** File names that every system can write. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
 const SAFE_NAME = /^[^/\\:*?"<>|\x00-\x1f]{1,255}$/
 
@@ -38,7 +38,7 @@ export class Publishing {
   constructor(helia: Helia) {
     this.fs = unixfs(helia)
     this.names = ipns(helia)
-    // It would start with Helia, but Helia has started already; without this nothing is published again in time.
+    // Helia would start it, but has started already. Without this no record is published again before it expires.
     ;(this.names as unknown as { start(): void }).start()
   }
 
@@ -64,7 +64,7 @@ export class Publishing {
     return publicKey.toCID().toString(base36)
   }
 
-  /** @throws {NameError} when it is no name, or nobody knows in time what it points at */
+  /** @throws {NameError} when it is no name, or no peer tells in time what it points at */
   async resolveName(name: string, timeoutMs = RESOLVE_MS): Promise<CID> {
     let key: CID
     try {
@@ -90,7 +90,7 @@ export class Publishing {
         if (!newest || sequence > newest.sequence) newest = { value, sequence }
       }
     } catch {
-      // What came before the time was up still counts.
+      // A record that came before the time was up still counts.
     }
     const cid = newest && /^\/ipfs\/([^/]+)/.exec(newest.value)?.[1]
     return cid === undefined ? undefined : CID.parse(cid)
@@ -100,7 +100,7 @@ export class Publishing {
    * Writes a published folder to disk, without hidden files.
    *
    * @param directory new or empty: nothing that is there is written over, and no link is followed
-   * @throws {NameError} when it is no folder, or holds what no page holds: odd names, too many files or bytes
+   * @throws {NameError} when it is no folder, or has odd names, too many files or too many bytes for a page
    */
   async exportDirectory(cid: CID, directory: string): Promise<void> {
     const root = resolve(directory)
