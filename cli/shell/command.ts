@@ -106,7 +106,8 @@ function checkArguments(
   } catch (error) {
     const unknown = /Unknown option '([^']*)'/.exec((error as Error).message)?.[1]
     const negative = rest.find((word) => /^-[0-9]/.test(word))
-    if (unknown && negative?.startsWith(unknown)) {
+    // Of -17, parseArgs calls one digit or the other unknown.
+    if (negative && unknown && /^-?[0-9]/.test(unknown)) {
       throw new UserError(`${negative} is negative: numbers here are whole and from 0 or 1 on`, EXIT.usage)
     }
     const what = unknown ? `unknown flag ${unknown}` : (error as Error).message.split('\n')[0]!.replace(/\.$/, '')
