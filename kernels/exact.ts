@@ -9,12 +9,15 @@
  * for it. After a restart the leaf is computed again, so that the candidate is not lost. Measured
  * on one core: 200,000 to 300,000 survivors of the tree a second.
  */
+import { tiersOfNumber } from './evidence/item.ts'
+import { ItemCollector } from './evidence/items.ts'
+import { type EvidenceTest, evidenceTest } from './evidence/request.ts'
 import { leavesOf, weightOf } from './partition.ts'
-import { EMPTY, hardNumber, merge, summarize } from './result.ts'
+import { EMPTY, hardNumber, knownLeaf, merge, summarize } from './result.ts'
 import { children, ruleP } from './rules.ts'
 import { isCandidate, sigma } from './sigma.ts'
 import { directCandidates } from './smaller.ts'
-import type { ClassState, Engine, HardSummary, Partition, Unit, UnitResult, VerifyOptions } from './unit.ts'
+import type { ClassState, Engine, LeafOptions, LeafResult, Partition, Unit, UnitResult, VerifyOptions } from './unit.ts'
 
 /** Survivors between two returns to the event loop: some 10 ms. */
 const SLICE = 4096
@@ -60,7 +63,7 @@ export function* hardNumbersOf(leaf: ClassState, window: bigint, partition: Part
 }
 
 interface ExactLeaf {
-  readonly summary: HardSummary
+  readonly summary: LeafResult
   readonly candidates: readonly bigint[]
 }
 
@@ -68,6 +71,7 @@ interface ExactLeaf {
  * As hardNumbersOf(), with returns to the event loop on the way.
  *
  * @param onSlice is called with the number of survivors so far
+ * @param onSurvivor is called with each number that survives the first `bits` steps, hard or not
  * @throws the signal's reason
  */
 export async function* hardNumbersBySlice(
@@ -76,9 +80,11 @@ export async function* hardNumbersBySlice(
   partition: Partition,
   signal?: AbortSignal,
   onSlice?: (survivors: number) => void,
+  onSurvivor?: (n: bigint) => void,
 ): AsyncGenerator<HardNumber> {
   let survivors = 0
   for (const n of survivorsOf(leaf, window, partition)) {
+    onSurvivor?.(n)
     if (++survivors % SLICE === 0) {
       await new Promise((resolve) => setTimeout(resolve))
       signal?.throwIfAborted()
@@ -94,15 +100,20 @@ async function computeLeaf(
   { partition, window }: Unit,
   signal: AbortSignal | undefined,
   onSlice: (survivors: number) => void,
+  test?: EvidenceTest,
 ): Promise<ExactLeaf> {
   let summary = EMPTY
   const candidates: bigint[] = []
-  for await (const hard of hardNumbersBySlice(leaf, window, partition, signal, onSlice)) {
+  const items = new ItemCollector()
+  const look = (n: bigint) => {
+    if (test) for (const tier of tiersOfNumber(n, test, partition.map)) items.add(tier, n)
+  }
+  for await (const hard of hardNumbersBySlice(leaf, window, partition, signal, onSlice, look)) {
     const { n } = hard
     summary = merge(summary, hardNumber(n, hard.sigma, hard.peak))
     if (hard.candidate) candidates.push(n)
   }
-  return { summary, candidates }
+  return { summary: test ? { ...summary, evidence: items.items() } : summary, candidates }
 }
 
 function checkUnit({ partition, window }: Unit): void {
@@ -114,22 +125,24 @@ function checkUnit({ partition, window }: Unit): void {
 export class ExactEngine implements Engine {
   readonly name = 'exact'
 
-  async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
+  async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
     checkUnit(unit)
     const { partition } = unit
+    const { signal, onProgress, onLeaf } = options
+    const test = options.evidence && evidenceTest(unit, options.evidence)
     const leaves = leavesOf(partition, unit.index)
     const weights = leaves.map((leaf) => Number(weightOf(leaf, partition)))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     let finished = 0
     const report = (leavesDone: number, survivors = 0) =>
       onProgress?.({ leavesDone, leavesTotal: leaves.length, fraction: (finished + survivors) / total })
-    const summaries: HardSummary[] = []
+    const summaries: LeafResult[] = []
     const candidates: bigint[] = [...directCandidates(unit)]
     for (const [index, leaf] of leaves.entries()) {
       signal?.throwIfAborted()
-      let summary = done?.get(index)
+      let summary = knownLeaf(options, index)
       if (!summary) {
-        const computed = await computeLeaf(leaf, unit, signal, (survivors) => report(index, survivors))
+        const computed = await computeLeaf(leaf, unit, signal, (survivors) => report(index, survivors), test)
         summary = computed.summary
         candidates.push(...computed.candidates)
         if (computed.candidates.length === 0) onLeaf?.(index, summary)
@@ -141,12 +154,13 @@ export class ExactEngine implements Engine {
     return summarize(summaries, candidates)
   }
 
-  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+  async verifyLeaf(unit: Unit, leaf: number, { signal, evidence }: LeafOptions = {}): Promise<LeafResult> {
     checkUnit(unit)
     const state = leavesOf(unit.partition, unit.index)[leaf]
     if (!state) throw new RangeError(`unit ${unit.index} has no leaf ${leaf}`)
     signal?.throwIfAborted()
-    const { summary } = await computeLeaf(state, unit, signal, () => {})
+    const test = evidence && evidenceTest(unit, evidence)
+    const { summary } = await computeLeaf(state, unit, signal, () => {}, test)
     return summary
   }
 

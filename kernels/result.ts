@@ -9,8 +9,9 @@
  * u256. The last 48 are zero when there is no peak. A unit's root is the Merkle root over its
  * leaves' records (merkle.ts).
  */
+import { mergeItems } from './evidence/items.ts'
 import { merkleRoot } from './merkle.ts'
-import type { HardSummary, Peak, UnitResult } from './unit.ts'
+import type { HardSummary, LeafResult, Peak, UnitResult, VerifyOptions } from './unit.ts'
 
 const M64 = (1n << 64n) - 1n
 const M128 = (1n << 128n) - 1n
@@ -130,17 +131,26 @@ function read(bytes: Uint8Array, offset: number, length: number): bigint {
   return value
 }
 
+/** A leaf of a checkpoint, as far as it is of use: when evidence is wanted, one without has to be computed again. */
+export function knownLeaf({ done, evidence }: VerifyOptions, index: number): LeafResult | undefined {
+  const leaf = done?.get(index)
+  if (!leaf || !leaf.evidence === !evidence) return leaf
+  return evidence ? undefined : { count: leaf.count, checksum: leaf.checksum, peak: leaf.peak }
+}
+
 /**
- * The result of a unit from its leaves, in order.
+ * The result of a unit from its leaves, in order. It has evidence when all leaves have.
  *
  * @param candidates of the whole unit, in any order; they come back sorted
  * @throws {RangeError} when a leaf does not fit its record
  */
-export function summarize(leaves: readonly HardSummary[], candidates: readonly bigint[] = []): UnitResult {
+export function summarize(leaves: readonly LeafResult[], candidates: readonly bigint[] = []): UnitResult {
+  const parts = leaves.flatMap(({ evidence }) => (evidence ? [evidence] : []))
   return {
     ...leaves.reduce(merge, EMPTY),
-    leaves,
+    leaves: leaves.map(({ count, checksum, peak }) => ({ count, checksum, peak })),
     root: merkleRoot(leaves.map(encodeLeaf)),
     candidates: [...candidates].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+    ...(parts.length > 0 && parts.length === leaves.length && { evidence: mergeItems(parts) }),
   }
 }

@@ -33,6 +33,16 @@ export interface Partition {
    * fast engines.
    */
   readonly hardSteps: number
+  /** J and k of the evidence. Left out: the defaults of evidence/tiers.ts. */
+  readonly evidence?: EvidenceParameters
+}
+
+/** How much evidence a unit yields (evidence/tiers.ts). */
+export interface EvidenceParameters {
+  /** J: bits of T^S(n) that an item of the first two tiers is told by, 0 to 15. */
+  readonly flagBits: number
+  /** k: items of a unit on average, 1 to 16,384; fewer where a unit has fewer numbers. */
+  readonly items: number
 }
 
 /**
@@ -88,6 +98,30 @@ export interface HardSummary {
   readonly peak: Peak | null
 }
 
+/**
+ * Evidence: for each tier in turn the numbers that make it up, ascending (evidence/request.ts). Three lists; that of a
+ * tier which is left out is empty.
+ */
+export type EvidenceItems = readonly (readonly bigint[])[]
+
+/** For whom evidence is wanted: it is another for every signer, draw and unit. */
+export interface EvidenceRequest {
+  /** Names the network, 32 bytes. */
+  readonly network: Uint8Array
+  /** Randomness of the draw's beacon round, 32 bytes. */
+  readonly seed: Uint8Array
+  /** The public key of the node that signs the result, 32 bytes. */
+  readonly signer: Uint8Array
+  /** Items on average, where they are not to be the partition's k: twice k for a result that stands alone. */
+  readonly items?: number
+}
+
+/** What an engine tells of a leaf, and takes back after a restart. */
+export interface LeafResult extends HardSummary {
+  /** There when evidence was requested: the items that lie in the leaf. Good for that request only. */
+  readonly evidence?: EvidenceItems
+}
+
 export interface UnitResult extends HardSummary {
   /** One summary a leaf, in the order of leavesOf(unit). */
   readonly leaves: readonly HardSummary[]
@@ -98,6 +132,8 @@ export interface UnitResult extends HardSummary {
    * limits.
    */
   readonly candidates: readonly bigint[]
+  /** There when evidence was requested. */
+  readonly evidence?: EvidenceItems
 }
 
 /** How far the computation of a unit is. */
@@ -111,10 +147,21 @@ export interface Progress {
 export interface VerifyOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
-  /** A checkpoint: leaves that were computed before, by index. They are not computed again. */
-  readonly done?: ReadonlyMap<number, HardSummary>
+  /**
+   * A checkpoint: leaves that were computed before, by index. They are not computed again, unless
+   * evidence is wanted and a leaf has none. The caller keeps leaves of different requests apart.
+   */
+  readonly done?: ReadonlyMap<number, LeafResult>
   /** Called once for each newly computed leaf, so that the caller can store it. */
-  readonly onLeaf?: (index: number, leaf: HardSummary) => void
+  readonly onLeaf?: (index: number, leaf: LeafResult) => void
+  /** Asks for the evidence of one signer. Left out, it costs nothing. */
+  readonly evidence?: EvidenceRequest
+}
+
+export interface LeafOptions {
+  readonly signal?: AbortSignal | undefined
+  /** As of VerifyOptions. */
+  readonly evidence?: EvidenceRequest | undefined
 }
 
 /**
@@ -138,6 +185,6 @@ export interface Engine {
    */
   verify(unit: Unit, options?: VerifyOptions): Promise<UnitResult>
   /** One leaf alone, for an audit. */
-  verifyLeaf(unit: Unit, leaf: number, options?: { signal?: AbortSignal }): Promise<HardSummary>
+  verifyLeaf(unit: Unit, leaf: number, options?: LeafOptions): Promise<LeafResult>
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { type NumberReport, reportNumber } from '../../kernels/number.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, printJson } from '../shell/print.ts'
 
 const RULE_TEXT = {

@@ -10,11 +10,24 @@
  *
  * Measured: 1.9e11 to 1.2e12 numbers a second and core, by the window's size (ALGORITHMS.md).
  */
+import { tiersOfNumber } from '../evidence/item.ts'
+import { ItemCollector, mergeItems } from '../evidence/items.ts'
+import { type EvidenceTest, evidenceTest } from '../evidence/request.ts'
 import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
-import { hardNumber, merge, summarize } from '../result.ts'
+import { hardNumber, knownLeaf, merge, summarize } from '../result.ts'
 import { isCandidate, sigma } from '../sigma.ts'
-import type { ClassState, Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import type {
+  ClassState,
+  Engine,
+  HardSummary,
+  LeafOptions,
+  LeafResult,
+  StageCounts,
+  Unit,
+  UnitResult,
+  VerifyOptions,
+} from '../unit.ts'
 import { assertSupported, type Counters, type LeafJob } from './kernel.ts'
 import { type Platform, Pool } from './pool.ts'
 
@@ -72,17 +85,18 @@ export class WasmEngine implements Engine {
    * @throws {WorkerError} when a worker died or computed a known answer wrongly
    */
   async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
-    const { signal, onProgress, done, onLeaf } = options
+    const { signal, onProgress, onLeaf } = options
     assertUnit(unit)
+    const test = options.evidence && evidenceTest(unit, options.evidence)
     signal?.throwIfAborted()
     const states = leavesOf(unit.partition, unit.index)
     const weights = states.map((state) => Number(weightOf(state, unit.partition)))
     const total = weights.reduce((a, b) => a + b, 0)
-    const leaves: HardSummary[] = []
+    const leaves: LeafResult[] = []
     const candidates: bigint[] = []
     let leavesDone = 0
     let weightDone = 0
-    const record = (i: number, leaf: HardSummary) => {
+    const record = (i: number, leaf: LeafResult) => {
       leaves[i] = leaf
       weightDone += weights[i]!
       leavesDone++
@@ -90,7 +104,7 @@ export class WasmEngine implements Engine {
     const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: weightDone / total })
     const missing: number[] = []
     for (const i of states.keys()) {
-      const leaf = done?.get(i)
+      const leaf = knownLeaf(options, i)
       if (leaf) record(i, leaf)
       else missing.push(i)
     }
@@ -103,7 +117,7 @@ export class WasmEngine implements Engine {
         missing
           .sort((a, b) => weights[b]! - weights[a]!)
           .map(async (i) => {
-            const { summary, news } = await this.#leaf(unit, states[i]!, stop)
+            const { summary, news } = await this.#leaf(unit, states[i]!, test, stop)
             record(i, summary)
             candidates.push(...news)
             // A record has no room for a candidate: its leaf is computed again after a restart
@@ -120,12 +134,13 @@ export class WasmEngine implements Engine {
   }
 
   /** As verify(); this leaf goes before all that wait. */
-  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+  async verifyLeaf(unit: Unit, leaf: number, { signal, evidence }: LeafOptions = {}): Promise<LeafResult> {
     assertUnit(unit)
     const states = leavesOf(unit.partition, unit.index)
     const state = states[leaf]
     if (!state) throw new RangeError(`There is no leaf ${leaf}: the unit has the leaves 0 to ${states.length - 1}`)
-    return (await this.#leaf(unit, state, signal, true)).summary
+    const test = evidence && evidenceTest(unit, evidence)
+    return (await this.#leaf(unit, state, test, signal, true)).summary
   }
 
   /** Ends the workers. What is under way fails. */
@@ -136,21 +151,25 @@ export class WasmEngine implements Engine {
   async #leaf(
     { partition, window }: Unit,
     state: ClassState,
+    evidence: EvidenceTest | undefined,
     signal: AbortSignal | undefined,
     first = false,
-  ): Promise<{ summary: HardSummary; news: bigint[] }> {
-    const job: LeafJob = { bits: partition.bits, window, hardSteps: partition.hardSteps, state }
-    const { summary, handedOver, counters } = await this.#pool.run(job, { signal, first })
+  ): Promise<{ summary: LeafResult; news: bigint[] }> {
+    const job: LeafJob = { bits: partition.bits, window, hardSteps: partition.hardSteps, state, evidence }
+    const { summary, handedOver, evidence: items, counters } = await this.#pool.run(job, { signal, first })
     for (const key of Object.keys(counters) as (keyof Counters)[]) this.#counters[key] += counters[key]
     const news: bigint[] = []
     const decided: HardSummary[] = []
+    const more = new ItemCollector()
     for (const n of handedOver) {
+      if (evidence) for (const tier of tiersOfNumber(n, evidence, partition.map)) more.add(tier, n)
       const end = sigma(n)
       if (end.kind === 'open' && isCandidate(end)) news.push(n)
       if (end.kind === 'open') decided.push(hardNumber(n, null, 0n))
       else if (end.step > job.hardSteps) decided.push(hardNumber(n, end.step, end.peak))
     }
-    return { summary: decided.reduce(merge, summary), news }
+    const total = decided.reduce(merge, summary)
+    return { summary: items ? { ...total, evidence: mergeItems([items, more.items()]) } : total, news }
   }
 }
 

@@ -7,8 +7,10 @@
  *
  * Bounds: assertSupported() and start() refuse what the kernel's words do not hold.
  */
+import { ItemCollector } from '../evidence/items.ts'
+import type { EvidenceTest, TierTest } from '../evidence/request.ts'
 import { OPEN_BITS } from '../partition.ts'
-import type { ClassState, HardSummary } from '../unit.ts'
+import type { ClassState, EvidenceItems, HardSummary } from '../unit.ts'
 
 /** A leaf of a unit: plain data, so that it can be posted to a worker. */
 export interface LeafJob {
@@ -20,6 +22,8 @@ export interface LeafJob {
   readonly hardSteps: number
   /** Of a depth from bits - MOST_OPEN_BITS to bits - OPEN_BITS, as partition.ts cuts it. */
   readonly state: ClassState
+  /** Left out: no evidence, and no cost. */
+  readonly evidence?: EvidenceTest | undefined
 }
 
 /** How many nodes or numbers each stage passed on, for a leaf or added up over many. */
@@ -44,6 +48,8 @@ export interface LeafOutcome {
   readonly summary: HardSummary
   /** Numbers that 192 bits or 4096 steps could not decide, for the exact engine. */
   readonly handedOver: readonly bigint[]
+  /** Where it was asked for; without the numbers handed over. */
+  readonly evidence?: EvidenceItems
   readonly counters: Counters
 }
 
@@ -63,6 +69,16 @@ interface Exports {
     maxSteps: number,
   ): void
   advance(slices: number): number
+  setEvidence(
+    asks: boolean,
+    flagBits: number,
+    flag: number,
+    step1: number,
+    step2: number,
+    most1: bigint,
+    most2: bigint,
+    most3: bigint,
+  ): void
   tablesChecksum(): bigint
   layout(index: number): number
 }
@@ -109,14 +125,15 @@ export class Kernel {
   #bits = 0
   #window = -1n
   #handedOver: bigint[] = []
+  #items: ItemCollector | undefined
 
   /** @param maxSteps at most 4096; a test takes less, to see numbers handed over */
   constructor(module: WebAssembly.Module, maxSteps = MAX_STEPS) {
     this.maxSteps = maxSteps
-    const handOver = (lo: bigint, hi: bigint) => {
-      this.#handedOver.push((BigInt.asUintN(64, hi) << 64n) | BigInt.asUintN(64, lo))
-    }
-    this.exports = new WebAssembly.Instance(module, { kernel: { handOver } }).exports as unknown as Exports
+    const number = (lo: bigint, hi: bigint) => (BigInt.asUintN(64, hi) << 64n) | BigInt.asUintN(64, lo)
+    const handOver = (lo: bigint, hi: bigint) => this.#handedOver.push(number(lo, hi))
+    const item = (tier: number, lo: bigint, hi: bigint) => this.#items?.add(tier - 1, number(lo, hi))
+    this.exports = new WebAssembly.Instance(module, { kernel: { handOver, item } }).exports as unknown as Exports
   }
 
   /** @throws {RangeError} when the leaf is outside of what the kernel's words hold. */
@@ -136,8 +153,24 @@ export class Kernel {
     this.#bits = bits
     this.#window = window
     this.#handedOver = []
+    this.#ask(job.evidence)
     const { depth, residue, image, odds, evens, run } = state
     this.exports.start(depth, residue, image & WORD, image >> 64n, odds, evens, run, job.hardSteps, this.maxSteps)
+  }
+
+  #ask(test: EvidenceTest | undefined): void {
+    this.#items = test && new ItemCollector()
+    if (!test) {
+      this.exports.setEvidence(false, 0, 0, 0, 0, 0n, 0n, 0n)
+      return
+    }
+    const { memory, layout, setEvidence } = this.exports
+    const words = new DataView(test.key.buffer, test.key.byteOffset)
+    new Uint32Array(memory.buffer, layout(6), 8).set(Array.from({ length: 8 }, (_, i) => words.getUint32(4 * i)))
+    const [first, second, hard] = test.tiers as readonly [TierTest, TierTest, TierTest]
+    const step = ({ tau, steps }: TierTest) => (tau > 0n ? steps : 0)
+    const most = ({ tau }: TierTest) => BigInt.asUintN(64, tau - 1n)
+    setEvidence(true, test.flagBits, test.flag, step(first), step(second), most(first), most(second), most(hard))
   }
 
   /**
@@ -161,6 +194,7 @@ export class Kernel {
     return {
       summary: { count, checksum: word(1), peak },
       handedOver: this.#handedOver,
+      ...(this.#items && { evidence: this.#items.items() }),
       counters: {
         nodes: Number(word(8)),
         leaves: Number(word(9)),

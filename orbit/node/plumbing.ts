@@ -1,6 +1,6 @@
 /**
  * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows blocks, documents, topics
- * and names, and nothing of the protocol but which documents its caller lets in.
+ * and names. Of the protocol it knows only which documents its caller admits.
  */
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
@@ -34,7 +34,7 @@ export interface NodeOptions {
   /** The data directory. */
   readonly dir: string
   readonly networkId: string
-  /** The genesis block, to hand to newcomers. */
+  /** The genesis block, to hand out to newcomers. */
   readonly genesis: Uint8Array
   /** 32-byte Ed25519 seed: peer id and writer of documents. */
   readonly nodeKey: Uint8Array
@@ -42,7 +42,7 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   readonly peers: readonly string[]
   readonly admit: Admit
-  /** Who pays for entries of a database; without it anybody may write any number. */
+  /** The quota of a database; without it any node may write any number of entries. */
   readonly quota?: (database: string) => Quota
 }
 
@@ -51,7 +51,7 @@ export async function openNode(options: NodeOptions): Promise<OrbitNode> {
   const listen = options.listen.map(parseAddress)
   const peers = options.peers.map(parseAddress)
   const sql = new SqliteFile(options.dir)
-  // In the reverse order of their start; what did not start is not stopped.
+  // In the reverse order of the start. A part that did not start is not stopped.
   const stops: (() => unknown)[] = [() => sql.close()]
   let stopping: Promise<void> | undefined
   const stop = () => {
@@ -65,7 +65,7 @@ export async function openNode(options: NodeOptions): Promise<OrbitNode> {
     return { ...(await compose(options, sql, peers, stops)), stop }
   } catch (error) {
     await stop()
-    // Between our look and libp2p's the port can have been taken.
+    // The port may have been taken since we looked.
     if (/EADDRINUSE|UnsupportedListenAddress/.test(String((error as Error).message))) {
       throw new PortInUse(options.listen.join(', '))
     }
@@ -109,7 +109,7 @@ async function compose(
     ipfs: helia,
     id: identity.id,
     identity,
-    // Nobody's identity is ever looked up: entries name their key.
+    // Identities are never looked up: entries name their key.
     identities: { keystore: { close: async () => {} } },
     directory: options.dir,
   })

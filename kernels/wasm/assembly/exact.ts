@@ -8,6 +8,7 @@
  * Bounds: nothing overflows. A number whose value reaches 2^188, or that no rule drops within
  * maxSteps, is handed over to the caller.
  */
+import { ask, asksHard, carriesFlag, step1, step2 } from './evidence'
 import { LEAST_ODDS, MAX_STEPS, OUT } from './layout'
 import { mix64 } from './words'
 
@@ -64,8 +65,14 @@ export function exact(lo: u64, hi: u64): void {
   // run: 0 none, 1 in an odd run that began where 3^c < 2^(k+1), 2 one even after it, 3 in another
   // odd run
   let k = 0, c = 0, evens = -1, run = 0
+  // stop: where to look up from the walk; flags: tiers of evidence whose flag was carried
+  let stop = step1 ? min(step1, maxSteps) : maxSteps, flags = 0
   for (;;) {
-    if (k == maxSteps) return handOver(lo, hi)
+    if (k == stop) {
+      if (k == maxSteps) return handOver(lo, hi)
+      if (carriesFlag(l)) flags |= k == step1 ? 1 : 2
+      stop = k == step1 && step2 ? min(step2, maxSteps) : maxSteps
+    }
     if (l & 1) {
       if (x > g || (x == g && (h > p || (h == p && l > q)))) {
         g = x
@@ -95,7 +102,10 @@ export function exact(lo: u64, hi: u64): void {
       if (evens >= 0 && !(++evens & 1) && c - 1 < leastOdds(k - 1)) break // M
     }
   }
+  if (flags & 1) ask(1, lo, hi)
+  if (flags & 2) ask(2, lo, hi)
   if (k <= hardSteps) return
+  if (asksHard) ask(3, lo, hi)
   count++
   checksum += mix64(lo ^ mix64(hi)) * <u64>min(k, SIGMA_CAP)
   const above = g > peak2 || (g == peak2 && (p > peak1 || (p == peak1 && q > peak0)))

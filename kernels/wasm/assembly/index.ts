@@ -1,23 +1,26 @@
 /**
  * The kernel's entry: the hard numbers of one class of a window, a leaf of a unit, at a time.
  *
- * Calls in this order: size(bits), window(w), start(class), advance() until it gives 0, then read
- * OUT. size and window hold until the next call of the same name. The kernel imports handOver(lo,
- * hi): it is called for each number that 192 bits or maxSteps (at most MAX_STEPS) cannot decide,
- * and the caller adds what the exact engine says of it.
+ * Calls in this order: size(bits), window(w), setEvidence(...), start(class), advance() until it
+ * gives 0, then read OUT. The first three hold until the next call of the same name. The kernel
+ * imports handOver(lo, hi): it is called for each number that 192 bits or maxSteps (at most
+ * MAX_STEPS) cannot decide, and the caller adds what the exact engine says of it. It imports
+ * item(tier, lo, hi): it is called for each item of evidence among all other numbers.
  *
  * The files in the order in which a number passes them: tree, bottom, candidate, jumps, wide,
- * exact. Beside them rules (headroom and dip), tables, layout (sizes and addresses), words.
+ * exact, evidence. Beside them rules (headroom and dip), tables, layout (sizes and addresses),
+ * sha256, words.
  */
 import { bottomNodes, candidates, drain, resetBottom } from './bottom'
 import { resetCandidates } from './candidate'
 import { resetExact, writeExact } from './exact'
 import { resetJumps, wide } from './jumps'
-import { END, JUMPS, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT } from './layout'
+import { setEvidence } from './evidence'
+import { END, JUMPS, KEY, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT, PLAIN } from './layout'
 import { constants, size, window } from './tables'
 import { grow, nodes, plant } from './tree'
 
-export { size, window }
+export { setEvidence, size, window }
 
 constants()
 
@@ -58,11 +61,11 @@ export function advance(slices: i32): i32 {
 /** Depends on every bit of the jump table and of the look-ahead. */
 export function tablesChecksum(): u64 {
   let sum: u64 = 0
-  for (let p = JUMPS; p < END; p += 8) sum = (sum ^ load<u64>(p)) * 0x9e3779b97f4a7c15
+  for (let p = JUMPS; p < PLAIN; p += 8) sum = (sum ^ load<u64>(p)) * 0x9e3779b97f4a7c15
   return sum
 }
 
 /** Addresses, for the caller and the tests. */
 export function layout(i: i32): usize {
-  return i == 0 ? OUT : i == 1 ? JUMPS : i == 2 ? LOOKAHEAD : i == 3 ? LEAST_ODDS : i == 4 ? <usize>MAX_STEPS : END
+  return i == 0 ? OUT : i == 1 ? JUMPS : i == 2 ? LOOKAHEAD : i == 3 ? LEAST_ODDS : i == 4 ? <usize>MAX_STEPS : i == 5 ? END : KEY
 }

@@ -13,9 +13,10 @@
  *   of 16, which halves the table, and the loads of candidate.ts: 1.2 times together.
  */
 import { addend, alive, entry, row } from './candidate'
+import { mark, step1, step2, unmark } from './evidence'
 import { JUMP, NARROW, QUEUE, SCALE, W } from './layout'
 import { levels } from './tables'
-import { finish, jumpWide, widen } from './wide'
+import { decideImmortals, finish, jumpWide, widen } from './wide'
 
 /** Counter: candidates that went on to wide.ts. */
 export let wide: u64 = 0
@@ -28,14 +29,28 @@ export function resetJumps(s0: i32): void {
   wide = 0
 }
 
+/** The jump that begins at bits+83, where evidence has its second tier; that at bits+23 is the third. */
+const FLAGGED_AGAIN: i32 = 6
+
 /** Takes the candidates from QUEUE to `end`, two jumps done, to their end. */
 export function flush(end: usize): void {
-  for (let s = 2; s < NARROW; s++) end = jump(end)
+  // As NARROW is 3, one narrow jump is left: that from bits+23.
+  if (step1) mark()
+  end = jump(end)
+  if (step1) unmark()
   end = test(end)
   wide += (end - QUEUE) >> 4
   if (end == QUEUE) return
   widen(end)
-  for (let k = levels + (NARROW + 1) * W; end > QUEUE && k + W <= lastStep; k += W) end = jumpWide(end)
+  for (let k = levels + (NARROW + 1) * W; end > QUEUE && k + W <= lastStep; k += W) {
+    const flagged = step1 != 0 && k == levels + FLAGGED_AGAIN * W
+    if (flagged && step2) mark()
+    end = jumpWide(end)
+    if (flagged) {
+      if (step2) unmark()
+      end = decideImmortals(end)
+    }
+  }
   finish(end)
 }
 

@@ -62,8 +62,15 @@ export const B_MASK: u32 = (1 << B) - 1
  */
 export const ROW_WORDS: i32 = (1 << (B - 6)) + 2
 
-/** What the caller reads after a class: writeExact() and advance() say what. */
-export const OUT: usize = 1024
+/**
+ * What the caller reads after a class: writeExact() and advance() say what. The compiler's own data
+ * lie below, from 1024 on: the 256 bytes of sha256.ts.
+ */
+export const OUT: usize = 1280
+/** u32[8]: the key of evidence, big endian words, written by the caller. */
+export const KEY: usize = OUT + 128
+/** u32[64]: the message schedule of sha256.ts. */
+export const SCHEDULE: usize = KEY + 32
 /** u64[POWERS]: low and high words of 3^c. */
 export const POW3_LO: usize = 2048
 export const POW3_HI: usize = POW3_LO + 88 * 8
@@ -82,10 +89,13 @@ export const HIGH_PART_HI: usize = HIGH_PART_LO + 88 * 8
 export const MOD9_MASK: usize = HIGH_PART_HI + 88 * 8
 /** u64[72]: what setting bit k adds to the packed bits of a node. */
 export const BIT: usize = MOD9_MASK + 18 * 8
-/** 16 x {u64 2^SCALE * 3^f, i64 headroom gained by W steps with f odd << HEADROOM, u64 3^f, -}. */
+/**
+ * 32 x {u64 2^SCALE * 3^f, i64 headroom gained by W steps with f odd << HEADROOM, u64 3^f, -}: 16 rows for f, and again
+ * with the headroom that a flag gives (evidence.ts).
+ */
 export const JUMP: usize = BIT + 72 * 8
 /** Pending nodes of the tree, 40 bytes each; at most one a level. */
-export const STACK: usize = JUMP + 16 * 32
+export const STACK: usize = JUMP + 32 * 32
 /** i32[MAX_STEPS + 1]: the least c with 3^c >= 2^k. */
 export const LEAST_ODDS: usize = 16384
 /** BOTTOM_ROOM x {u64 low, high, packed bits, packed state}. */
@@ -103,5 +113,7 @@ export const WIDE: usize = QUEUE + (BOTTOM_ROOM << A) * 16
 export const JUMPS: usize = 524288
 /** u64[ROWS][ROW_WORDS]: the look-ahead. */
 export const LOOKAHEAD: usize = JUMPS + (8 << W)
+/** u64[2^W]: entries of JUMPS that are exchanged for flagged ones, in the meantime. */
+export const PLAIN: usize = LOOKAHEAD + 8 * ROWS * ROW_WORDS
 /** First byte that is not used. */
-export const END: usize = LOOKAHEAD + 8 * ROWS * ROW_WORDS
+export const END: usize = PLAIN + (8 << W)

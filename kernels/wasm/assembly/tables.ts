@@ -9,6 +9,7 @@ import {
   A, B, B_MASK, BIT, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, JUMPS, LEAST_ODDS, LIMB, LOOKAHEAD,
   MAX_STEPS, MOD9_MASK, POW3_HI, POW3_LIMB0, POW3_LIMB1, POW3_LO, POWERS, ROWS, ROW_WORDS, SCALE, SHARP_ROWS, SUM9, W,
 } from './layout'
+import { IMMORTAL } from './evidence'
 import { ODD, STEP, dipAfterEven } from './rules'
 import { mulHigh } from './words'
 
@@ -61,6 +62,8 @@ export function constants(): void {
     store<u64>(<usize>f << 5, power << SCALE, JUMP)
     store<i64>(<usize>f << 5, <i64>(ODD * f - STEP * W) << HEADROOM, JUMP + 8)
     store<u64>(<usize>f << 5, power, JUMP + 16)
+    memory.copy(JUMP + (<usize>(f + 16) << 5), JUMP + (<usize>f << 5), 32)
+    store<i64>(<usize>(f + 16) << 5, <i64>(ODD * f - STEP * W + IMMORTAL) << HEADROOM, JUMP + 8)
   }
   jumps(0, 0, 0, 0, -1, 0, 0, 0)
 }

@@ -14,7 +14,8 @@
  * drops nothing. That takes a value of 2^95 or more.
  */
 import { addend, alive, decideEntry, row } from './candidate'
-import { JUMP, BOTTOM, LIMB, NARROW, POW3_LIMB0, POW3_LIMB1, QUEUE, SCALE, W, W_MASK, WIDE } from './layout'
+import { MORTAL } from './evidence'
+import { BOTTOM, HEADROOM, JUMP, LIMB, NARROW, POW3_LIMB0, POW3_LIMB1, QUEUE, SCALE, W, W_MASK, WIDE } from './layout'
 
 const LOW: u64 = (<u64>1 << LIMB) - 1
 /** Bits of the rest that must be 0 before a jump. */
@@ -91,6 +92,23 @@ export function jumpWide(end: usize): usize {
     store<u64>(o, th + load<u64>(f, JUMP + 8), 8)
     o = select(o + 16, o, alive(e, th))
   } while (p < end)
+  return o
+}
+
+/** Decides what carried a flag of evidence. @returns the end of those left */
+export function decideImmortals(end: usize): usize {
+  let o = QUEUE
+  for (let p = QUEUE; p < end; p += 16) {
+    const th = load<u64>(p, 8)
+    if (th >> HEADROOM > <u64>MORTAL) {
+      decideEntry(<u32>th)
+      continue
+    }
+    store<u64>(o, th, 8)
+    store<u64>(o, load<u64>(p, WIDE - QUEUE), WIDE - QUEUE)
+    store<u64>(o, load<u64>(p, WIDE - QUEUE + 8), WIDE - QUEUE + 8)
+    o += 16
+  }
   return o
 }
 

@@ -1,8 +1,7 @@
 /**
- * What a node says of itself: once that its account takes it for its own, with the puzzle that this costs; and again and
- * again that it is there, how much room for work it has, and which draws it had in time.
+ * What a node publishes about itself: once, that its account owns it, at the price of a puzzle; and again and again a
+ * heartbeat, with its room for work and the draws that it had in time.
  */
-
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
 import { seatsSince } from '../../rules/draw/roster.ts'
 import type { ConsentBody, HeartbeatBody, RegistrationBody } from '../../rules/message/bodies.ts'
@@ -25,7 +24,7 @@ export interface PresenceOptions {
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
   readonly signal: AbortSignal
   readonly notice: (text: string) => void
-  /** For so long the puzzle of one beacon round is tried. 30 s unless told, which is within a grace (coordinators.ts). */
+  /** How long the puzzle of one beacon round is tried: 30 s unless told, which is within a grace (rules: coordinators.ts). */
   readonly puzzleMs?: number
 }
 
@@ -35,7 +34,9 @@ export class Presence {
   /** Units this node is ready to owe at a time; 0: it takes no work. */
   capacity: number
   private last: HeartbeatBody | null = null
-  /** The newest round that it has looked at. */
+  /** The newest round that is out. */
+  private newest: BeaconRound | null = null
+  /** The newest round in which it looked whether a heartbeat was due. */
   private seen: number | null = null
   private registering: Promise<void> | null = null
   /** The epoch in which misses were last counted. */
@@ -47,16 +48,13 @@ export class Presence {
     this.node = publicKeyOf(options.home.nodeKey)
   }
 
-  /** The newest round that it has heard of. */
-  private newest: BeaconRound | null = null
-
   async onRound(round: BeaconRound): Promise<void> {
     // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
     void this.register(round)
     await this.beatIfDue(round)
   }
 
-  /** Registers the node if that is due. Not to be awaited by what others wait for: the puzzle may take minutes. */
+  /** Registers the node if that is due. The puzzle may take minutes. */
   register(round: BeaconRound): Promise<void> {
     this.newest = round
     if (!this.registering && !this.isDue(round.round)) return Promise.resolve()
@@ -70,7 +68,7 @@ export class Presence {
     return this.registering
   }
 
-  /** It is not registered, or its account has missed so much that it is dealt nothing until it registers again. */
+  /** Whether it is not registered, or its account has missed so much that it is dealt nothing until it registers again. */
   private isDue(round: number): boolean {
     const { home, state, notice } = this.options
     const { missLimit } = home.genesis.body
@@ -105,13 +103,13 @@ export class Presence {
     })
   }
 
-  /** Pays the price of an account, on all cores but for no longer than the node runs. */
+  /** Solves the puzzle that an account costs, on all cores, for no longer than the node runs. */
   private async solve(account: string, first: BeaconRound): Promise<{ round: BeaconRound; nonce: number }> {
     const { home, signal, notice, puzzleMs = 30_000 } = this.options
     const { networkId, body } = home.genesis
     const seconds = coreSecondsOf(body.registration)
     if (seconds > 5) notice(`Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`)
-    // Each try is as likely to succeed as any other, so nothing is lost by going over to a newer round now and then.
+    // Each try is as likely to succeed as any other, so changing to a newer round now and then loses nothing.
     for (let round = first; ; round = this.newest ?? round) {
       const isOver = AbortSignal.timeout(puzzleMs)
       const input = { networkId, account, round: round.round, randomness: round.randomness }
@@ -125,12 +123,12 @@ export class Presence {
   }
 
   /**
-   * Says that the node is there: before its last word grows stale, and once an epoch when there is something new to say,
-   * which is other room for work than the deals leave it, or a draw to witness.
+   * Writes a heartbeat before the last one grows stale, and once an epoch when it has news: other room for work than the
+   * deals leave it, or a draw to witness.
    */
   async beatIfDue(round: BeaconRound): Promise<void> {
     const { last, node } = this
-    // Before it is registered nobody takes its word in (quota.ts).
+    // Before it is registered no node takes its entries in (quota.ts).
     if ((!last && this.capacity === 0) || !this.options.state().nodes.has(node)) return
     const { home, state, owed } = this.options
     const { genesis } = home
@@ -138,7 +136,7 @@ export class Presence {
     const epoch = epochOf(round.round)
     const capacity = Math.max(0, this.capacity - owed(round.round))
     const witnessed = this.options.witnessed()
-    // Rounds may come by twos and threes (fetch.ts): it is due if it would be overdue with the next.
+    // Rounds may come by twos and threes (fetch.ts): a heartbeat is due if it would be overdue with the next round.
     const stride = this.seen === null ? 0 : round.round - this.seen
     this.seen = round.round
     const isStale = !last || round.round - last.round + stride > beatRounds(genesis)
@@ -151,7 +149,7 @@ export class Presence {
     if ((isStale && this.capacity > 0) || leaves || tellsNews) await this.beat(round)
   }
 
-  /** A heartbeat, due or not. */
+  /** Writes a heartbeat, due or not. */
   async beat(round: BeaconRound): Promise<void> {
     const { home, owed, engines, put } = this.options
     const { genesis } = home
@@ -175,7 +173,7 @@ export class Presence {
     this.last = body
   }
 
-  /** A last word, so that the next draw does not count on a node that is gone. @param round the newest, if any */
+  /** Writes a last heartbeat, so that the next draw does not count on this node. @param round the newest, if any */
   async leave(round: BeaconRound | null): Promise<void> {
     await this.registering
     if (!this.last?.capacity || !round) return

@@ -1,9 +1,9 @@
 /**
- * What this node makes of each draw (rules: check.ts): whether it reached the node in time, whether it holds, and what
- * it therefore witnesses. A verdict stands once it is given; it is on disk, so that a node that starts again says the same.
+ * Verdicts of this node on draws (rules: check.ts): whether a draw came in time, whether it holds, and therefore whether
+ * the node witnesses it. A verdict is final, and on disk, so that a node that starts again gives the same.
  *
- * Of draws for epochs that are long over or far ahead there is none, nor of a third one of a coordinator for an epoch: two
- * expose it. So nobody can crowd out the others' verdicts, and their witnesses with them.
+ * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator for an epoch, since two
+ * expose it. So no coordinator can crowd out verdicts on others, and with them their witnesses.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -39,8 +39,8 @@ export interface VerdictsOptions {
   readonly round: () => number
 }
 
-/** Verdicts that are kept. */
-const KEPT = 256
+/** Most verdicts that are stored. */
+const MOST = 256
 /** Draws of one coordinator for one epoch that are looked at. */
 const LOOKED_AT = 2
 /** How many epochs before the present one, and after it, draws are looked at. */
@@ -69,7 +69,7 @@ export class Verdicts {
     }
   }
 
-  /** A draw came in, now. */
+  /** A draw came in just now. */
   hear(draw: Statement<DrawBody>): void {
     const { genesis } = this.options
     const { epoch } = draw.body
@@ -100,7 +100,7 @@ export class Verdicts {
     if (this.isToRemember()) {
       this.recent = [{ round: now, state }, ...this.recent.slice(0, 1)]
     }
-    return [state, ...this.recent.map((of) => of.state).filter((of) => of !== state)]
+    return [state, ...this.recent.map((remembered) => remembered.state).filter((remembered) => remembered !== state)]
   }
 
   /** Whether the state of now is to be kept, for when it is a grace ago. */
@@ -128,7 +128,7 @@ export class Verdicts {
       await kv.put(PRIVATE.verdict + cid, dagCbor.encode([epoch, fault, draw.signer]))
       any = true
     }
-    for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - KEPT))) {
+    for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - MOST))) {
       this.given.delete(cid)
       await kv.delete(PRIVATE.verdict + cid)
     }
@@ -140,8 +140,8 @@ export class Verdicts {
   }
 
   /**
-   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or it waits, in its turn, for what may
-   * be on its way, and has not waited for as long as a turn lasts.
+   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or, in its turn, it waits for
+   * documents that may be on their way, and has not waited for as long as a turn lasts.
    */
   hasDraw(epoch: number): boolean {
     const { genesis, round } = this.options

@@ -1,8 +1,8 @@
 /**
- * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one a conviction (rules:
- * fraud.ts). A file that is there stays as it is: what it says of an account remains true.
+ * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one for each conviction
+ * (rules: fraud-proof.ts). A file is never changed: its proof stays true.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { RuleError } from '../../rules/base/statement.ts'
@@ -13,9 +13,9 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Conviction } from '../../rules/quorum/convictions.ts'
 import type { SettledConviction } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
-/** Changes come in bursts; one look is enough for all of a burst. */
+/** Changes come in bursts: the state is looked at once a burst. */
 const BURST_MS = 500
 
 export const fraudProofPath = (directory: string, { account, kind }: Pick<Conviction, 'account' | 'kind'>): string =>
@@ -25,7 +25,7 @@ export interface FraudProofOptions {
   readonly directory: string
   readonly state: () => State
   readonly sources: CertificateSources
-  /** Hears once why files can't be written. */
+  /** Called once, with the reason why files can't be written. */
   readonly onError: (error: Error) => void
 }
 
@@ -38,12 +38,12 @@ export class FraudProofWriter {
     this.options = options
   }
 
-  /** Something changed: writes what is missing, soon. */
+  /** Something changed: writes missing files, soon. */
   update(): void {
     this.timer ??= setTimeout(() => this.write(), BURST_MS)
   }
 
-  /** Writes what is due now, and nothing after that. */
+  /** Writes what is due at once, and nothing after that. */
   stop(): void {
     if (this.timer !== null) this.write()
   }
@@ -61,8 +61,8 @@ export class FraudProofWriter {
 }
 
 /**
- * Writes the file of each conviction that has none. What a proof takes and is not here (leaves that a peer has) is waited
- * for: the next time may have it.
+ * Writes the file of each conviction that has none. A proof may need leaves that only a peer has: it is left out, and
+ * written when a later call finds them here.
  *
  * @returns the files written
  */
@@ -77,7 +77,7 @@ export function writeFraudProofs(directory: string, state: State, sources: Certi
   })
 }
 
-/** The proofs that lie here of these convictions. */
+/** The fraud proofs of these convictions, those that are here. */
 export function* fraudProofFiles(
   directory: string,
   convictions: Iterable<Pick<Conviction, 'account' | 'kind'>>,
@@ -89,9 +89,9 @@ export function* fraudProofFiles(
 }
 
 /**
- * Checks a fraud proof of this network that came from somewhere, and computes the leaf that decides, if one does.
+ * Checks a fraud proof from wherever, and computes the leaf that decides, if one does.
  *
- * @throws {RuleError} when it proves nothing
+ * @throws {RuleError} when it proves nothing about an account of this network
  */
 export async function checkFraudProof(
   bytes: Uint8Array,
@@ -113,7 +113,7 @@ export async function checkFraudProof(
 export function writeFraudProofFile(directory: string, conviction: SettledConviction, bytes: Uint8Array): void {
   const path = fraudProofPath(directory, conviction)
   if (existsSync(path)) return
-  mkdirSync(dirname(path), { recursive: true })
+  privateFolder(dirname(path))
   writeAtomically(path, bytes)
 }
 

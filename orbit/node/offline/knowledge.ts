@@ -1,4 +1,4 @@
-/** The stored documents without starting a node: no network, nothing written. */
+/** Documents and knowledge of a stopped node, read from its database: no network, nothing written. */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../../rules/message/documents.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
@@ -24,15 +24,15 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
   })
 }
 
-/** Settled windows. @throws {DataDirectoryInUse} */
+/** Archived windows. @throws {DataDirectoryInUse} */
 export const readHistory = (home: Home): History =>
   reading(home, NO_HISTORY, (sql) => archivedIn(privateRows(sql, PRIVATE.archived)))
 
-/** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
+/** Those of the wanted facts that are here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>
   reading(home, { leaves: [], truths: [], convictions: [] }, (sql) => storedKnowledge(sql, wants))
 
-/** For as short a time as can be: a node that starts meanwhile finds the directory in use. */
+/** Opens the database for a short time only: a node that starts meanwhile finds the directory in use. */
 function reading<T>(home: Home, nothing: T, read: (sql: SqliteFile) => T): T {
   if (!hasDatabase(home.directory)) return nothing
   const sql = new SqliteFile(home.directory)

@@ -1,14 +1,15 @@
-/** Addresses that a node is told to listen on: read, and tried before libp2p gets them. */
+/** Addresses that a node is told to listen on, which are parsed and tried before libp2p gets them. */
 import { createServer } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { UserError } from '../../rules/base/errors.ts'
 
-/** A command line or configuration that names an address that is none. */
-export class AddressError extends Error {
+/** A command line or a configuration names an address that is none. */
+export class AddressError extends UserError {
   override readonly name = 'AddressError'
 }
 
 /** Something else listens on the address. */
-export class PortInUse extends Error {
+export class PortInUse extends UserError {
   override readonly name = 'PortInUse'
   /** @param address what was to be listened on */
   constructor(address: string) {
@@ -31,7 +32,7 @@ export function parseAddress(address: string): Multiaddr {
 }
 
 /**
- * libp2p goes on when one of several addresses is taken; its user would wonder why nobody can connect.
+ * libp2p goes on when one of several addresses is taken, and its user would wonder why no peer can connect.
  *
  * @throws {PortInUse | AddressError}
  */

@@ -1,6 +1,4 @@
-/**
- * The libp2p of a node: TCP and WebSocket, Noise, yamux, gossipsub, and a DHT of the network's own that carries IPNS.
- */
+/** The libp2p of a node: TCP and WebSocket, Noise, yamux, gossipsub, and a DHT for this network alone that carries IPNS. */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { fetch } from '@libp2p/fetch'
@@ -10,7 +8,6 @@ import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { ping } from '@libp2p/ping'
-
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { ed25519 } from '@noble/curves/ed25519.js'
@@ -29,8 +26,8 @@ export const bunNoise = () =>
   })
 
 /**
- * Bun's http server says nothing when it is closed without having listened, which is how libp2p uses it (it hands it the
- * sockets of a listener of its own): the listener would wait for its word for ever.
+ * libp2p hands Bun's http server sockets of a listener that libp2p itself has opened, so the server never listens. Bun's
+ * emits no "close" when a server that never listened is closed, and the listener would wait for that for ever.
  */
 export const bunWebSockets = (): ReturnType<typeof webSockets> => (components) => {
   const transport = webSockets()(components)
@@ -62,7 +59,7 @@ export function libp2pOptions(options: {
     addresses: { listen: [...options.listen] },
     transports: [abortableTcp(), bunWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [bunNoise()],
-    // A paused stream takes in one window more, and libp2p breaks it off at 4 MiB unread.
+    // A paused stream still takes in one window, and libp2p breaks it off at 4 MiB unread.
     streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 2 << 20 } })],
     // Test and private networks live on loopback and private addresses.
     connectionGater: {
@@ -88,7 +85,7 @@ export function libp2pOptions(options: {
       dht: kadDHT({
         protocol: `/collatz/${options.networkId}/kad/1.0.0`,
         clientMode: false,
-        // A founder publishes before anyone has joined: what it stores, others find when they ask it.
+        // A founder publishes before any node has joined: the others find what it stores when they ask it.
         allowQueryWithZeroPeers: true,
         peerInfoMapper: passthroughMapper,
       }) as never,

@@ -1,9 +1,8 @@
 /**
- * What this machine knows besides the documents (rules: settle.ts): the leaves of results that are in dispute, got from peers,
- * and the leaves that it has computed itself to see who is wrong. Both are facts: a block is what its CID says, and a leaf
- * is mathematics. What was computed is kept, as it may have taken seconds.
+ * Knowledge besides the documents (rules: settle.ts): the leaves of results in dispute, which peers hand out, and the
+ * leaves that this node has computed to find out which result is wrong. Both are facts: a block is checked by its CID,
+ * and a leaf is mathematics. Computed leaves are stored, as each may have taken seconds.
  */
-
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
@@ -21,7 +20,7 @@ import type { SqliteFile } from '../storage/sqlite.ts'
 export interface KnowledgeDump {
   readonly leaves: readonly (readonly [string, Uint8Array])[]
   readonly truths: readonly (readonly [string, Uint8Array])[]
-  /** What fraud proofs of peers prove, encoded. */
+  /** Convictions that fraud proofs from peers have shown, encoded. */
   readonly convictions: readonly Uint8Array[]
 }
 
@@ -37,7 +36,7 @@ export const knowledgeOf = ({ leaves, truths, convictions }: KnowledgeDump): Kno
 
 export type Wants = State['wants']
 
-/** From the database of a node that does not run. */
+/** From the database of a stopped node. */
 export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): KnowledgeDump {
   const found = (key: string, value: Uint8Array | undefined) => (value ? [[key, value] as const] : [])
   return {
@@ -96,13 +95,13 @@ export class LeafLookup implements Knowledge {
     return this.facts.get(leafKey(leaf))
   }
 
-  /** A fraud proof holds. On disk when it resolves. */
+  /** Remembers a conviction that a fraud proof has shown. On disk when it resolves. */
   async convict(conviction: SettledConviction): Promise<void> {
     await this.node.kv.put(PRIVATE.conviction + conviction.account, encodeConviction(conviction))
     this.convictions = [...this.convictions, conviction]
   }
 
-  /** Forgets the leaves of results that nobody speaks of any more. @param live CIDs of the others' */
+  /** Forgets leaves. @param live CIDs of the leaves that documents still name */
   forget(live: ReadonlySet<string>): void {
     for (const cid of this.blocks.keys()) if (!live.has(cid)) this.blocks.delete(cid)
   }
@@ -116,10 +115,10 @@ export class LeafLookup implements Knowledge {
   }
 
   /**
-   * Learns what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed now is
-   * tried again later, and keeps nobody from the rest.
+   * Looks up what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed
+   * now is tried again later, and does not hold up the rest.
    *
-   * @returns whether something is known now that was not
+   * @returns whether anything is known now that was not
    */
   async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
     const now = performance.now()
@@ -129,10 +128,10 @@ export class LeafLookup implements Knowledge {
       const key = leafKey(leaf)
       return !this.facts.has(key) && this.retries.isDue(key, now)
     })
-    const parted = unknown.filter(({ claimants }) => claimants === null)
-    // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into. And nothing
-    // while blocks come in: a claim may turn out to say what they do.
-    const next = parted.length > 0 ? parted : got.some(Boolean) ? [] : unknown.slice(0, 1)
+    const contested = unknown.filter(({ claimants }) => claimants === null)
+    // Mere claims are checked one at a time: after a false one, no other of that account is checked. And none while blocks
+    // come in, since they may turn out to say the same.
+    const next = contested.length > 0 ? contested : got.some(Boolean) ? [] : unknown.slice(0, 1)
     const isLearned = next.length > 0 && (await this.compute(next, signal))
     return got.some(Boolean) || isLearned
   }
@@ -143,7 +142,7 @@ export class LeafLookup implements Knowledge {
       this.retries.succeeded(cid)
       return true
     } catch {
-      // Nobody has it now; leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
+      // No peer has it now. Leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
       this.retries.failed(cid)
       return false
     }

@@ -120,8 +120,8 @@ export class Replica {
   }
 
   private spanAt(round: number): number {
-    const { rounds, perDatabase } = this.options.genesis.body.epoch
-    return spanOf(epochAt(this.genesis, round), perDatabase)
+    const { genesis } = this.options
+    return spanOf(epochAt(genesis, round), genesis.body.epoch.perDatabase)
   }
 
   /** Opens the pools and results of now and of unfinished deals, whose witnesses lie in the pools. */

@@ -45,7 +45,7 @@ export interface SubmissionsOptions {
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
 }
 
-interface Kept extends SaltedResult {
+interface Pending extends SaltedResult {
   /** The epoch in which it was finished. */
   readonly since: number
 }
@@ -53,7 +53,7 @@ interface Kept extends SaltedResult {
 export class Submissions {
   private readonly options: SubmissionsOptions
   /** By dealtUnitKey. */
-  private readonly kept = new Map<string, Kept>()
+  private readonly results = new Map<string, Pending>()
   private readonly last: Record<string, number> = { [PRIVATE.lastCommit]: -1, [PRIVATE.lastReveal]: -1 }
   /** By dealtUnitKey, the epoch in which it could first be revealed. */
   private readonly readySince = new Map<string, number>()
@@ -85,16 +85,16 @@ export class Submissions {
     }
   }
 
-  private remember(kept: Kept): void {
-    this.kept.set(dealtUnitKey(kept.result), kept)
+  private remember(pending: Pending): void {
+    this.results.set(dealtUnitKey(pending.result), pending)
   }
 
   /** Keeps a result until it can be committed to: acknowledged means it survives a kill. */
   async keep(result: ResultBody, round: number): Promise<void> {
     const salt = crypto.getRandomValues(new Uint8Array(16))
-    const kept = { result, salt, since: this.epochOf(round) }
-    await this.options.kv.put(PRIVATE.answer + dealtUnitKey(result), dagCbor.encode([result, salt, kept.since]))
-    this.remember(kept)
+    const pending = { result, salt, since: this.epochOf(round) }
+    await this.options.kv.put(PRIVATE.answer + dealtUnitKey(result), dagCbor.encode([result, salt, pending.since]))
+    this.remember(pending)
   }
 
   /**
@@ -139,27 +139,27 @@ export class Submissions {
       assignment.reserve.includes(node) && !inTime.some((commit) => commit.node === node)
     const byNode = Map.groupBy([...inTime, ...others.filter((c) => isLate(c) && isCalled(c))], ({ node }) => node)
     const most = Math.max(0, ...[...byNode.values()].map(({ length }) => length))
-    const turns = Array.from({ length: most }, (_, i) => [...byNode.values()].flatMap((own) => own[i] ?? []))
+    const turns = Array.from({ length: most }, (_, i) => [...byNode.values()].flatMap((commits) => commits[i] ?? []))
     return turns.flat().slice(0, MAX_CITES)
   }
 
   /** Whether a result of this unit is here, committed to or not. */
   has(unit: DealtUnit): boolean {
-    return this.kept.has(dealtUnitKey(unit))
+    return this.results.has(dealtUnitKey(unit))
   }
 
   /** Whether a result is kept whose leaves a CID names, and whose time is not over. */
   isKept(cid: string): boolean {
     const { genesis } = this.options
     const isOver = (epoch: number) => lastRound(genesis, epoch) + seedRound(genesis, 1) < this.now
-    return [...this.kept.values()].some(({ result }) => result.leaves === cid && !isOver(result.epoch))
+    return [...this.results.values()].some(({ result }) => result.leaves === cid && !isOver(result.epoch))
   }
 
   /** Results that are not shown yet, and may be. */
   pending(): number {
     const { genesis, node, state } = this.options
     const { units } = state().evidence
-    return [...this.kept].filter(
+    return [...this.results].filter(
       ([key, { result }]) => lastRound(genesis, result.epoch) >= this.now && !units.get(key)?.reveals.has(node),
     ).length
   }
@@ -185,9 +185,9 @@ export class Submissions {
     const batch = this.epochOf(round.round)
     if (this.last[PRIVATE.lastCommit]! >= batch) return
     const { units } = state().evidence
-    const due = [...this.kept]
+    const due = [...this.results]
       .filter(([key]) => !units.get(key)?.commits.has(node))
-      .map(([, kept]) => kept)
+      .map(([, pending]) => pending)
       .slice(0, MAX_COMMITTED)
     if (due.length === 0 || !(idle || due.some(({ since }) => since < batch))) return
     const body: CommitBody = {
@@ -224,7 +224,7 @@ export class Submissions {
     }
     const items = [...byCommit].flatMap(([cid, cites]) => this.items(cid, cites))
     await this.mark(PRIVATE.lastReveal, batch)
-    for (const [part, some] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, some)
+    for (const [part, shown] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, shown)
   }
 
   /** Whether a reveal that cites these commits would count (admissible.ts): if not yet, it waits. */
@@ -250,18 +250,18 @@ export class Submissions {
     const commit = this.commitNamed(cid)
     if (!commit) return []
     const keys = commit.body.units.map(([epoch, window, unit]) => dealtUnitKey({ epoch, window, unit }))
-    const results = keys.map((key) => this.kept.get(key))
+    const results = keys.map((key) => this.results.get(key))
     // A result that is gone from this disk can't be shown any more, nor can those bound to it.
     if (results.some((result) => !result)) return []
-    const records = (results as Kept[]).map((result) => recordOf(this.options.node, result))
+    const records = (results as Pending[]).map((result) => recordOf(this.options.node, result))
     if (!equalBytes(merkleRoot(records), commit.body.root)) return []
     const which = new Map(keys.flatMap((key, index) => (cites.has(key) ? [[index, cites.get(key)!] as const] : [])))
-    return itemsOf(cid, this.options.node, results as Kept[], which)
+    return itemsOf(cid, this.options.node, results as Pending[], which)
   }
 
   private commitNamed(cid: string): Commit | null {
     for (const { commits } of this.options.state().evidence.units.values()) {
-      const commit = commits.get(this.options.node)?.find((own) => own.cid === cid)
+      const commit = commits.get(this.options.node)?.find((candidate) => candidate.cid === cid)
       if (commit) return commit
     }
     return null
@@ -290,12 +290,12 @@ export class Submissions {
   /** What nobody waits for any more is deleted: the documents hold it, or its time is over. */
   private async forget(round: number): Promise<void> {
     const { genesis, kv } = this.options
-    for (const [key, { result }] of this.kept) {
+    for (const [key, { result }] of this.results) {
       // Only when all is over that was committed to beside it, since proofs are made of it: that may have been dealt as late
       // as this one's time ended.
       const over = lastRound(genesis, result.epoch) + lastRound(genesis, 0) + 2 * seedRound(genesis, 1)
       if (over >= round) continue
-      this.kept.delete(key)
+      this.results.delete(key)
       this.readySince.delete(key)
       await kv.delete(PRIVATE.answer + key)
     }
