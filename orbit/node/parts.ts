@@ -6,6 +6,7 @@
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
+import type { Memory } from '../rules/base/memory.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import type { CertificateSources } from '../rules/certificate/format.ts'
 import { documentKey, registrationDocument } from '../rules/message/documents.ts'
@@ -44,6 +45,8 @@ export interface PartsOptions {
   readonly home: Home
   readonly node: OrbitNode
   readonly payers: Payers
+  /** What was opened and checked, by whoever did it first: one for the whole node. */
+  readonly memory: Memory
   readonly beacon: BeaconSource
   readonly events: Emitter<ServiceEvents>
   readonly capacity: number
@@ -59,7 +62,7 @@ const wallRoundOf = ({ genesis }: Home): number => Math.max(1, roundAt(genesis.c
 
 /** @throws {HomeError} when the file of what a coordinator has sealed can't be read */
 export function composeParts(options: PartsOptions) {
-  const { home, node, beacon, events, signal } = options
+  const { home, node, memory, beacon, events, signal } = options
   const { genesis, directory } = home
   const self = { genesis, node: publicKeyOf(home.nodeKey), secret: home.nodeKey, kv: node.kv }
   const notice = (text: string) => events.emit('notice', { text })
@@ -73,9 +76,9 @@ export function composeParts(options: PartsOptions) {
   const openEngine = () => cpuEngine(genesis.partition, 1)
 
   const lookup = new LeafLookup(genesis, node, openEngine)
-  const arrivals = new ArrivalLog({ genesis, kv: node.kv, round: newest })
+  const arrivals = new ArrivalLog({ genesis, kv: node.kv, memory, round: newest })
   const replica = new Replica({
-    ...{ genesis, payers: options.payers, knowledge: lookup, arrivals: arrivals.lookUp },
+    ...{ genesis, memory, payers: options.payers, knowledge: lookup, arrivals: arrivals.lookUp },
     openStore: (name) => node.open(name),
   })
   const state = () => replica.state()
@@ -89,8 +92,8 @@ export function composeParts(options: PartsOptions) {
     ...{ genesis, kv: node.kv, state, known: () => replica.heartbeats(), arrivals: arrivals.lookUp, round: newest },
     cited: (pool) => replica.pools.heartbeatsUnder(pool),
   })
-  const submissions = new Submissions({ ...self, state, put })
-  const withheld = new WithheldLeaves(genesis, node, self.node)
+  const submissions = new Submissions({ ...self, memory, state, put })
+  const withheld = new WithheldLeaves(genesis, node, self.node, memory)
   const accepts = (draw: string) => verdicts.accepts(draw)
   const units = new OwedUnits({ ...self, state, accepts, submissions, withheld, blocks: node.blocks, put })
   const presence = new Presence(
@@ -119,7 +122,7 @@ export function composeParts(options: PartsOptions) {
     isPending: (cid) => units.isPending(cid),
   })
   const audits = new Audits({
-    ...{ node: self.node, openEngine },
+    ...{ node: self.node, memory, openEngine },
     beacon: (at) => beacon.round(at, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
     leaves: (cid) => node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }).catch(() => null),
     publish: (claims, drawnBy) => submissions.audit(claims, drawnBy, round()),

@@ -3,7 +3,9 @@
  * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
  * (worker.ts), which the node serves as a WorkHost.
  */
+
 import type { Engine } from '../../kernels/unit.ts'
+import { createMemory, type Memory } from '../rules/base/memory.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import { admit } from '../rules/message/admit.ts'
 import type { ResultBody } from '../rules/message/bodies.ts'
@@ -53,7 +55,7 @@ export class Service implements WorkHost {
   private isStopped = false
   private readonly unsubscribe: (() => void)[] = []
 
-  private constructor(options: ServiceOptions, node: OrbitNode, payers: Payers) {
+  private constructor(options: ServiceOptions, node: OrbitNode, payers: Payers, memory: Memory) {
     const { home, capacity = 0, engines = ['wasm'] } = options
     this.home = home
     this.genesis = home.genesis
@@ -62,7 +64,17 @@ export class Service implements WorkHost {
     this.node = node
     this.beacon = beaconOf(home)
     const { beacon, events } = this
-    this.parts = composeParts({ home, node, payers, beacon, events, capacity, engines, signal: this.stopping.signal })
+    this.parts = composeParts({
+      home,
+      node,
+      payers,
+      memory,
+      beacon,
+      events,
+      capacity,
+      engines,
+      signal: this.stopping.signal,
+    })
   }
 
   /** @throws typed errors of plumbing.ts and home.ts, in one line each */
@@ -70,6 +82,7 @@ export class Service implements WorkHost {
     const { home } = options
     const { genesis } = home
     const payers = new Payers(genesis)
+    const memory = createMemory()
     const node = await openNode({
       dir: home.directory,
       networkId: genesis.networkId,
@@ -77,11 +90,11 @@ export class Service implements WorkHost {
       nodeKey: home.nodeKey,
       listen: [...(options.listen ?? home.config.listen)],
       peers: [...home.config.peers, ...(options.peers ?? [])],
-      admit: (...document) => admit(genesis, ...document),
+      admit: (...document) => admit(genesis, ...document, memory),
       quota: payers.quota,
     })
     try {
-      const service = new Service(options, node, payers)
+      const service = new Service(options, node, payers, memory)
       await service.begin()
       return service
     } catch (error) {
