@@ -158,7 +158,7 @@ test('imports without an extension are followed', () => {
 
 /** A name at the top of a file that something is written to later; what is typed as read-only can't be. */
 const WRITTEN_TO =
-  /^(?:export )?(?:let|var) \w+|^(?:export )?const \w+(?!: Readonly)[^=\n]* = (?:new (?:Weak)?(?:Map|Set)\b|\[\]|\{\})/m
+  /^(?:export )?(?:let|var) \w+|^(?:export )?const \w+\b(?!: Readonly)[^=\n]* = (?:new (?:Weak)?(?:Map|Set)\b|\[\]|\{\})/m
 
 test('rules keep nothing by themselves: their memory is a parameter (base/memory.ts)', async () => {
   for await (const file of new Glob('orbit/rules/**/*.ts').scan(root)) {
