@@ -11,6 +11,7 @@
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  *   spoilt    the founder hands out the snapshot that lies in its folder, whatever is in it
  */
+
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startNode } from '../../cli/network/running.ts'
@@ -20,18 +21,12 @@ import { SnapshotShelf } from '../../orbit/node/archive/snapshot-exchange.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { work } from '../../orbit/node/work/worker.ts'
 import { commitTo, itemsOf } from '../../orbit/rules/answer/commit-reveal.ts'
+import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
 import { sign } from '../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../orbit/rules/deal/assignment.ts'
 import { nextDraw } from '../../orbit/rules/draw/seal.ts'
-import {
-  type DrawBody,
-  databaseName,
-  documentKey,
-  MAX_REVEALED,
-  type ResultBody,
-  spanOf,
-} from '../../orbit/rules/message/bodies.ts'
-import { cidOf, rawCid } from '../../orbit/rules/network/genesis.ts'
+import { type DrawBody, MAX_REVEALED, type ResultBody } from '../../orbit/rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../orbit/rules/message/documents.ts'
+import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import { until } from '../until.ts'
 import { isAskedFor, isSealed } from './patient.ts'
 

@@ -6,7 +6,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { UserError } from '../../rules/base/errors.ts'
-import { field } from '../../rules/base/statement.ts'
+import { field } from '../../rules/base/fields.ts'
 import type { Topic } from '../p2p/topic.ts'
 import type { BeaconRound, BeaconSource } from './source.ts'
 

@@ -6,7 +6,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
-import { cidOf } from '../../rules/network/genesis.ts'
+import { cidOf } from '../../rules/base/cid.ts'
 
 /** Most bytes of an entry's block. Larger things are blocks of their own, named by a document. */
 export const MAX_ENTRY = 1 << 18

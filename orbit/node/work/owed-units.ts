@@ -1,9 +1,12 @@
 /** The units that the deals ask of this node: which are owed, and what becomes of them, a result or a decline. */
+
+import { rawCid } from '../../rules/base/cid.ts'
 import { sign } from '../../rules/base/statement.ts'
-import type { Assignment } from '../../rules/deal/assignment.ts'
 import { isWitnessed } from '../../rules/deal/witness.ts'
-import { type DeclineBody, databaseName, documentKey, type ResultBody, spanOf } from '../../rules/message/bodies.ts'
-import { type Genesis, rawCid } from '../../rules/network/genesis.ts'
+import type { DeclineBody, ResultBody } from '../../rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
+import type { Assignment } from '../../rules/message/unit.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
 import { duties } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { Blocks } from '../orbit-node.ts'

@@ -11,8 +11,8 @@ import { nodeIdentity } from '../../../orbit/node/log/identity.ts'
 import type { OrbitNode } from '../../../orbit/node/orbit-node.ts'
 import { libp2pOptions } from '../../../orbit/node/p2p/libp2p.ts'
 import { openNode } from '../../../orbit/node/plumbing.ts'
+import { cidOf } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf } from '../../../orbit/rules/base/statement.ts'
-import { cidOf } from '../../../orbit/rules/network/genesis.ts'
 import { until } from '../../until.ts'
 
 export { until }

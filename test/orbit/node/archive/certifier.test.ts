@@ -9,7 +9,7 @@ import { Certifier } from '../../../../orbit/node/archive/certifier.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
 import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
-import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-certifier-'))

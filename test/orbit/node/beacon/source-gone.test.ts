@@ -15,9 +15,10 @@ import { readDocuments } from '../../../../orbit/node/offline/knowledge.ts'
 import type { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
-import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { beaconDocument } from '../../../../orbit/rules/message/bodies.ts'
+import { beaconDocument } from '../../../../orbit/rules/message/documents.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { roundAt, signRound } from '../../../../orbit/rules/network/beacon.ts'
+import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { until } from '../nodes.ts'
 
 setDefaultTimeout(1_200_000)

@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { BlockUnavailable } from '../../../../orbit/node/orbit-node.ts'
 import { NameError } from '../../../../orbit/node/p2p/unixfs-ipns.ts'
-import { rawCid } from '../../../../orbit/rules/network/genesis.ts'
+import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, seed, until } from '../nodes.ts'
 
 setDefaultTimeout(1_200_000)
