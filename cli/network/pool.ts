@@ -8,6 +8,7 @@ import { allowancesAt } from '../../orbit/rules/membership/allowance.ts'
 import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { missBalance, outstanding } from '../../orbit/rules/state/duties.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
+import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
 import { readSource } from './source.ts'
@@ -54,7 +55,7 @@ export const pool = defineCommand({
     if (args.json) return printJson({ round, nextEpoch: next, nodes })
     if (nodes.length === 0) return console.log('Nobody has registered yet: `collatz work` does that.')
     const rows = nodes.map((n) => [
-      n.name,
+      shownName(n.name),
       n.account.slice(0, 12),
       n.node.slice(0, 12),
       n.heartbeatRound ?? 'never',

@@ -5,7 +5,7 @@ import { RuleError } from '../../orbit/rules/base/statement.ts'
 import { type Certified, type CertifiedResult, readCertificate } from '../../orbit/rules/certificate/read.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
-import { plainText } from '../../site/text.ts'
+import { plainText, shownName } from '../../site/text.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
@@ -169,5 +169,5 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
 ${silent.length > 0 ? `${silentText(silent)}\n` : ''}  hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? nothing : leavesText(recomputed)}${recomputed.length > 0 ? ', equal to the bit' : ''}
-  by         ${accounts.map(({ name, account }) => `${plainText(name, 40)} (${account.slice(0, 12)})`).join(', ')}`)
+  by         ${accounts.map(({ name, account }) => `${shownName(name)} (${account.slice(0, 12)})`).join(', ')}`)
 }
