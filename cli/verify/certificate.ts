@@ -1,7 +1,6 @@
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import type { Engine } from '../../kernels/unit.ts'
-import type { LeafId } from '../../orbit/rules/answer/commit-reveal.ts'
 import { RuleError } from '../../orbit/rules/base/statement.ts'
 import type { Certified } from '../../orbit/rules/certificate/read.ts'
 import {
@@ -11,6 +10,7 @@ import {
   type WrongLeaf,
 } from '../../orbit/rules/certificate/recompute.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
+import type { LeafId } from '../../orbit/rules/message/unit.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
 import { plainText } from '../../site/text.ts'
 import { EXIT, UserError } from '../shell/command.ts'

@@ -2,13 +2,15 @@
  * The parts of a node, composed at one place: who gets what from whom, and the table of their life cycle. What is new in
  * a node (discovery, metrics, votes) is made here, and gets a line in the table.
  */
+
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
-import type { CertificateSources } from '../rules/certificate/write.ts'
-import { documentKey, registrationDocument } from '../rules/message/bodies.ts'
+import type { CertificateSources } from '../rules/certificate/format.ts'
+import { documentKey, registrationDocument } from '../rules/message/documents.ts'
 import { roundAt } from '../rules/network/beacon.ts'
+import { epochAt } from '../rules/network/schedule.ts'
 import { Archive } from './archive/archive.ts'
 import { Certifier } from './archive/certifier.ts'
 import type { Emitter } from './async/emitter.ts'
@@ -186,14 +188,13 @@ interface AuditingOptions extends Pick<PartsOptions, 'home' | 'signal'> {
 
 /** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
 function auditing(audits: Audits, { home, state, round, isWorking, signal, onError }: AuditingOptions): Part {
-  const { rounds } = home.genesis.body.epoch
   const running = new SingleFlight(() => audits.run(state(), round(), signal), onError)
   let auditedIn = -1
   return {
     onRound: (at) => {
       if (!isWorking()) return
       audits.hear(state(), at.round)
-      const epoch = Math.floor(at.round / rounds)
+      const epoch = epochAt(home.genesis, at.round)
       if (running.busy || auditedIn === epoch) return
       auditedIn = epoch
       void running.run()

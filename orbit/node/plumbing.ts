@@ -2,6 +2,7 @@
  * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows blocks, documents, topics
  * and names. Of the protocol it knows only which documents its caller admits.
  */
+
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -9,7 +10,7 @@ import type { PeerId, ServiceMap } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
-import { cidOf, rawCid } from '../rules/network/genesis.ts'
+import { cidOf, rawCid } from '../rules/base/cid.ts'
 import { type Admit, Judge } from './log/access.ts'
 import { CatchUp } from './log/catch-up.ts'
 import { OpenDatabases } from './log/databases.ts'

@@ -3,11 +3,12 @@
  * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
  * (worker.ts), which the node serves as a WorkHost.
  */
+
 import type { Engine } from '../../kernels/unit.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
-import type { Assignment } from '../rules/deal/assignment.ts'
 import { admit } from '../rules/message/admit.ts'
 import type { ResultBody } from '../rules/message/bodies.ts'
+import type { Assignment } from '../rules/message/unit.ts'
 import type { Genesis } from '../rules/network/genesis.ts'
 import { encodeSettled } from '../rules/state/settled-window.ts'
 import type { State } from '../rules/state/state.ts'

@@ -7,6 +7,7 @@
  *   copy      it computes nothing, and hands in what another has shown
  *   silent    it commits, and never shows
  */
+
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { summarize } from '../../kernels/result.ts'
@@ -14,7 +15,7 @@ import type { Engine, HardSummary, Unit } from '../../kernels/unit.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { Service } from '../../orbit/node/service.ts'
 import { work } from '../../orbit/node/work/worker.ts'
-import { dealtUnitKey } from '../../orbit/rules/answer/commit-reveal.ts'
+import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'
 
 const [directory, how] = process.argv.slice(2) as [string, 'checksum' | 'skip' | 'copy' | 'silent']
 const home = openHome(directory)

@@ -10,6 +10,7 @@
  *             to others, before those have answered, and for the rest such as nobody was dealt
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  */
+
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startNode } from '../../cli/network/running.ts'
@@ -18,18 +19,12 @@ import { merkleRoot } from '../../kernels/result.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { work } from '../../orbit/node/work/worker.ts'
 import { commitTo, itemsOf } from '../../orbit/rules/answer/commit-reveal.ts'
+import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
 import { sign } from '../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../orbit/rules/deal/assignment.ts'
 import { nextDraw } from '../../orbit/rules/draw/seal.ts'
-import {
-  type DrawBody,
-  databaseName,
-  documentKey,
-  MAX_REVEALED,
-  type ResultBody,
-  spanOf,
-} from '../../orbit/rules/message/bodies.ts'
-import { cidOf, rawCid } from '../../orbit/rules/network/genesis.ts'
+import { type DrawBody, MAX_REVEALED, type ResultBody } from '../../orbit/rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../orbit/rules/message/documents.ts'
+import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import { isAskedFor, isSealed } from './patient.ts'
 
 type How = 'idle' | 'late' | 'omit' | 'two' | 'patient' | 'unasked' | 'lazy'

@@ -2,11 +2,11 @@
 import { expect } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
+import { cidOf } from '../../orbit/rules/base/cid.ts'
 import { RuleError, sign } from '../../orbit/rules/base/statement.ts'
 import { readCertificate } from '../../orbit/rules/certificate/read.ts'
 import { writeCertificate } from '../../orbit/rules/certificate/write.ts'
 import type { ResultBody } from '../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../orbit/rules/network/genesis.ts'
 import type { Party } from '../orbit/rules/party.ts'
 import { verify } from './verify.mjs'
 

@@ -12,11 +12,13 @@
  * It takes only windows that are over: about others the documents may say more than the certificate. It takes none where
  * all accounts behind some unit are banned here.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
 import { z } from 'zod'
 import type { Engine } from '../../../kernels/unit.ts'
-import { field, RuleError } from '../../rules/base/statement.ts'
+import { field } from '../../rules/base/fields.ts'
+import { RuleError } from '../../rules/base/statement.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { falls, isOver, type SettledConviction, type SettledWindow } from '../../rules/state/settled-window.ts'
 import { checkFraudProof } from '../home/fraud-proof-files.ts'

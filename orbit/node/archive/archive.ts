@@ -5,12 +5,14 @@
  * (archive-exchange.ts). An archived window that stands no longer, because all accounts behind one of its units were
  * convicted, is given up.
  */
+
 import { existsSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt } from '../../rules/network/schedule.ts'
 import {
   encodeSettled,
   type SettledConviction,
@@ -150,7 +152,7 @@ export class Archive implements Part {
     if (waiting.length === 0) return
     let newest = 0
     for (const window of waiting) newest = Math.max(newest, replica.history.get(window)?.dealtAt ?? 0)
-    const known = replica.publishedUpTo(newest / genesis.body.epoch.rounds)
+    const known = replica.publishedUpTo(epochAt(genesis, newest))
     this.inVain = known > this.drawsKnown ? 0 : this.inVain + 1
     this.drawsKnown = known
     if (this.inVain < TRIES) return

@@ -1,7 +1,10 @@
 /** Archived windows: which windows are over (rules: settled-window.ts), and how they lie in the node's private table. */
+
 import * as dagCbor from '@ipld/dag-cbor'
-import { decodeSettled, type SettledWindow, settledAfter } from '../../rules/state/settled-window.ts'
-import { type State, summaryOf } from '../../rules/state/state.ts'
+import { settledAfter } from '../../rules/network/schedule.ts'
+import { decodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
+import type { State } from '../../rules/state/state.ts'
+import { summaryOf } from '../../rules/state/windows.ts'
 import { readCertificateFile } from '../home/certificate-files.ts'
 import type { PrivateRow } from '../storage/private.ts'
 import { isCertificateOf } from './certifier.ts'

@@ -1,11 +1,15 @@
 /** Writes the certificate of each window that is certified, beside everything else that a node does. */
+
 import { CID } from 'multiformats/cid'
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
+import type { CertificateSources } from '../../rules/certificate/format.ts'
 import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
-import { type CertificateSources, leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
+import { leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
 import { resultKey } from '../../rules/message/bodies.ts'
 import { encodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
-import { type State, summaryOf, type WindowState } from '../../rules/state/state.ts'
+import type { State } from '../../rules/state/state.ts'
+import { summaryOf, type WindowState } from '../../rules/state/windows.ts'
 import {
   certificatePath,
   readCertificateFile,

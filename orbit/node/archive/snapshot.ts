@@ -7,6 +7,7 @@
  * and each certificate is a dag-cbor block, without the leaves (write.ts). The newcomer checks each of them like any
  * other certificate, computes the leaves that are contested, and believes nothing else in the file.
  */
+
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -16,11 +17,14 @@ import type { BlockIndex } from '@ipld/car/indexer'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { CID } from 'multiformats/cid'
 import { z } from 'zod'
-import { equalBytes, field, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { cidOf } from '../../rules/base/cid.ts'
+import { field } from '../../rules/base/fields.ts'
+import { RuleError } from '../../rules/base/statement.ts'
 import { settledBy } from '../../rules/certificate/read.ts'
 import { judgeCertificate, type LeafEngine } from '../../rules/certificate/recompute.ts'
 import { withoutLeaves } from '../../rules/certificate/write.ts'
-import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
 
 const manifest = z.strictObject({

@@ -2,7 +2,8 @@
  * The rounds that a node has checked. Each is verified once (15 ms), however often it is handed in, and stored among the
  * last few thousand. A chain has one signature a round, so a round that differs from the stored one is refused unchecked.
  */
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
 import { type BeaconRound, type ChainInfo, randomnessOf, verifyRound } from '../../rules/network/beacon.ts'
 
 /** Rounds that are stored, at most, of about 200 bytes each. */

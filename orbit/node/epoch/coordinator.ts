@@ -3,12 +3,13 @@
  * seals the next draw when it is its turn and no draw is there that it accepts (rules: coordinators.ts). What a draw says
  * is in rules/draw.
  */
+
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
 import { mayStepIn } from '../../rules/deal/coordinators.ts'
-import { nextDraw, nextEpoch } from '../../rules/draw/seal.ts'
-import { databaseName, documentKey } from '../../rules/message/bodies.ts'
+import { nextDraw } from '../../rules/draw/seal.ts'
+import { databaseName, documentKey } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { nextEpoch, seedRound } from '../../rules/network/schedule.ts'
 import { MissedRounds } from '../beacon/missed.ts'
 import type { BeaconRound, BeaconSource } from '../beacon/source.ts'
 import { LastSealed } from '../home/last-sealed.ts'

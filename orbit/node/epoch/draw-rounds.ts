@@ -4,8 +4,9 @@
  * round proves itself, so each node keeps the rounds of the draws it has, on disk, until a coordinator has written them.
  * One a draw, 48 bytes.
  */
-import { seedRound } from '../../rules/deal/assignment.ts'
+
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { seedRound } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
 import { MissedRounds } from '../beacon/missed.ts'
 import type { BeaconRound, BeaconSource } from '../beacon/source.ts'

@@ -3,18 +3,12 @@
  * heartbeat, with its room for work and the draws that it had in time.
  */
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
-import { beatRounds } from '../../rules/deal/coordinators.ts'
 import { seatsSince } from '../../rules/draw/roster.ts'
-import {
-  type ConsentBody,
-  databaseName,
-  documentKey,
-  type HeartbeatBody,
-  type RegistrationBody,
-  spanOf,
-} from '../../rules/message/bodies.ts'
+import type { ConsentBody, HeartbeatBody, RegistrationBody } from '../../rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
 import { coreSecondsOf } from '../../rules/network/puzzle.ts'
-import { missBalance } from '../../rules/state/duties.ts'
+import { beatRounds, epochAt } from '../../rules/network/schedule.ts'
+import { missBalance } from '../../rules/state/misses.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound } from '../beacon/source.ts'
 import type { Home } from '../home/home.ts'
@@ -77,9 +71,9 @@ export class Presence {
   /** Whether it is not registered, or its account has missed so much that it is dealt nothing until it registers again. */
   private isDue(round: number): boolean {
     const { home, state, notice } = this.options
-    const { epoch, missLimit } = home.genesis.body
+    const { missLimit } = home.genesis.body
     if (!state().nodes.has(this.node)) return true
-    const current = Math.floor(round / epoch.rounds)
+    const current = epochAt(home.genesis, round)
     if (this.capacity === 0 || this.lookedIn === current) return false
     this.lookedIn = current
     const account = publicKeyOf(home.accountKey)
@@ -138,7 +132,7 @@ export class Presence {
     if ((!last && this.capacity === 0) || !this.options.state().nodes.has(node)) return
     const { home, state, owed } = this.options
     const { genesis } = home
-    const epochOf = (r: number) => Math.floor(r / genesis.body.epoch.rounds)
+    const epochOf = (r: number) => epochAt(genesis, r)
     const epoch = epochOf(round.round)
     const capacity = Math.max(0, this.capacity - owed(round.round))
     const witnessed = this.options.witnessed()
@@ -159,8 +153,8 @@ export class Presence {
   async beat(round: BeaconRound): Promise<void> {
     const { home, owed, engines, put } = this.options
     const { genesis } = home
-    const { rounds, perDatabase } = genesis.body.epoch
-    const epoch = Math.floor(round.round / rounds)
+    const { perDatabase } = genesis.body.epoch
+    const epoch = epochAt(genesis, round.round)
     const body: HeartbeatBody = {
       ...{
         type: 'heartbeat',

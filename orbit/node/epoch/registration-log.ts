@@ -3,17 +3,12 @@
  * disk for whoever looks at one again (review.ts). What comes within the first grace after a start may have come while
  * the node was away.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
-import { graceRounds } from '../../rules/deal/coordinators.ts'
-import {
-  type Arrival,
-  type Arrivals,
-  heardLate,
-  heardLive,
-  remembersArrivals,
-} from '../../rules/draw/registration-age.ts'
-import { openRegistration } from '../../rules/message/admit.ts'
+import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'
+import { openRegistration } from '../../rules/message/registration.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { graceRounds, remembersArrivals } from '../../rules/network/schedule.ts'
 import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 /** As they lie in the node's private table. */

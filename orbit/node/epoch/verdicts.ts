@@ -5,14 +5,16 @@
  * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator for an epoch, since two
  * expose it. So no coordinator can crowd out verdicts on others, and with them their witnesses.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
+import { cidOf } from '../../rules/base/cid.ts'
 import type { Statement } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
-import { graceRounds, stepRounds, turnRound } from '../../rules/deal/coordinators.ts'
+import { turnRound } from '../../rules/deal/coordinators.ts'
 import { type DrawFault, drawFault, mayMend } from '../../rules/draw/check.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
 import { type DrawBody, type HeartbeatBody, MAX_WITNESSED } from '../../rules/message/bodies.ts'
-import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt, graceRounds, seedRound, stepRounds } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
 import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
@@ -74,7 +76,7 @@ export class Verdicts {
     const cid = cidOf(draw.bytes).toString()
     if (this.given.has(cid) || this.open.has(cid)) return
     const now = this.options.round()
-    const present = Math.floor(now / genesis.body.epoch.rounds)
+    const present = epochAt(genesis, now)
     if (epoch < present - EPOCHS.before || epoch > present + EPOCHS.after) return
     if (seedRound(genesis, epoch) <= this.since + genesis.body.epoch.rounds) {
       // Unless it is still to come, it is history to a node that has just started.

@@ -2,12 +2,14 @@
  * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one for each conviction
  * (rules: fraud-proof.ts). A file is never changed: its proof stays true.
  */
+
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
+import type { CertificateSources } from '../../rules/certificate/format.ts'
 import { writeFraudProof } from '../../rules/certificate/fraud-proof.ts'
 import { judgeFraudProof, type LeafEngine } from '../../rules/certificate/recompute.ts'
-import type { CertificateSources } from '../../rules/certificate/write.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Conviction } from '../../rules/quorum/convictions.ts'
 import type { SettledConviction } from '../../rules/state/settled-window.ts'

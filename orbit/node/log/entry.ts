@@ -3,10 +3,11 @@
  * two readers see two things in the same block, or one reader store it under another name: fields beyond the nine, bytes
  * that are not canonical dag-cbor, an identity that is not the key itself.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
-import { cidOf } from '../../rules/network/genesis.ts'
+import { cidOf } from '../../rules/base/cid.ts'
 
 /** Most bytes of an entry's block. Larger things are blocks of their own, named by a document. */
 export const MAX_ENTRY = 1 << 18

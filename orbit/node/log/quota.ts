@@ -7,7 +7,7 @@
  * registered and has room, or until a paid entry builds on it and brings it along. So nodes that have heard different
  * things still come to the same log.
  */
-import { documentKey } from '../../rules/message/bodies.ts'
+import { documentKey } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { LogEntry } from './entry.ts'
 

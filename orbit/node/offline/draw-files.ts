@@ -3,13 +3,16 @@
  * from them: a check of a draw believes nothing, not even this machine's own node. The logs of draws and registrations are
  * stored for good, so they are there when the documents of an epoch are deleted; the pools are not.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
+import { cidOf } from '../../rules/base/cid.ts'
 import { open } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
 import type { DrawFault } from '../../rules/draw/check.ts'
 import { admit } from '../../rules/message/admit.ts'
-import { type DrawBody, drawBody, statementDocument } from '../../rules/message/bodies.ts'
-import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
+import { type DrawBody, drawBody } from '../../rules/message/bodies.ts'
+import { statementDocument } from '../../rules/message/documents.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import { seedRound } from '../../rules/network/schedule.ts'
 import type { ArrivalRows } from '../epoch/registration-log.ts'
 import { decodeEntry, hashOf, isHash } from '../log/entry.ts'
 import { entryBlock } from '../log/entry-store.ts'

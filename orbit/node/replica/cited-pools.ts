@@ -4,11 +4,11 @@
  * the heads together by entries of its own.
  */
 
-import { seedRound } from '../../rules/deal/assignment.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
-import { nextEpoch } from '../../rules/draw/seal.ts'
-import { type DrawBody, databaseName, type HeartbeatBody, MAX_HEADS, spanOf } from '../../rules/message/bodies.ts'
+import { type DrawBody, type HeartbeatBody, MAX_HEADS } from '../../rules/message/bodies.ts'
+import { databaseName, spanOf } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { DocumentStore } from '../log/documents.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
@@ -38,7 +38,7 @@ export class CitedPools {
   private spansAt(round: number): number[] {
     const { genesis } = this.options
     const { epoch, freshRounds } = genesis.body
-    const at = (r: number) => spanOf(Math.floor(Math.max(0, r) / epoch.rounds), epoch.perDatabase)
+    const at = (r: number) => spanOf(epochAt(genesis, Math.max(0, r)), epoch.perDatabase)
     const seed = seedRound(genesis, nextEpoch(genesis, round))
     return at(seed - freshRounds) < at(round) ? [at(round) - 1, at(round)] : [at(round)]
   }

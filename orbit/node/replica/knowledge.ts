@@ -3,14 +3,14 @@
  * leaves that this node has computed to find out which result is wrong. Both are facts: a block is checked by its CID,
  * and a leaf is mathematics. Computed leaves are stored, as each may have taken seconds.
  */
+
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
-import type { LeafId } from '../../rules/answer/commit-reveal.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
+import { type LeafId, leafKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import { type Knowledge, leafKey } from '../../rules/quorum/settle.ts'
 import { decodeConviction, encodeConviction, type SettledConviction } from '../../rules/state/settled-window.ts'
-import type { State } from '../../rules/state/state.ts'
+import type { Knowledge, State } from '../../rules/state/state.ts'
 import { Retries } from '../async/backoff.ts'
 import type { OrbitNode } from '../orbit-node.ts'
 import { PRIVATE, privateRows, privateValue } from '../storage/private.ts'

@@ -2,11 +2,13 @@
  * Which documents no node needs any more: those about archived windows, or about deals that are over (rules:
  * settled-window.ts), alone. They are deleted here, and the archive keeps what they came to.
  */
+
 import { bytesToHex } from '@noble/hashes/utils.js'
-import { openAnswer } from '../../rules/answer/commit-reveal.ts'
 import { open } from '../../rules/base/statement.ts'
 import { equivocationsIn } from '../../rules/deal/coordinators.ts'
-import { beaconDocument, drawBody, statementDocument } from '../../rules/message/bodies.ts'
+import { openAnswer } from '../../rules/message/answers.ts'
+import { drawBody } from '../../rules/message/bodies.ts'
+import { beaconDocument, statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { type PublishedDraw, publishedDraw } from './published-draws.ts'
 

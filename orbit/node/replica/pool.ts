@@ -1,6 +1,7 @@
 /** A pool of heartbeats: which of its heads count when a draw can't cite all, and the heartbeats that were replaced of late. */
 import { open } from '../../rules/base/statement.ts'
-import { type HeartbeatBody, heartbeatBody, statementDocument } from '../../rules/message/bodies.ts'
+import { type HeartbeatBody, heartbeatBody } from '../../rules/message/bodies.ts'
+import { statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
 

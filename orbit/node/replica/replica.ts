@@ -2,24 +2,23 @@
  * The documents of a network as this node has them, and the state that follows from them. The state is computed when it
  * is asked for and kept until a document changes. What else the node does follows the replica's events.
  */
+
 import { classes } from '../../../kernels/partition.ts'
 import { open, type Statement } from '../../rules/base/statement.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
+import { type DrawBody, drawBody, type HeartbeatBody } from '../../rules/message/bodies.ts'
 import {
   type DatabaseKind,
-  type DrawBody,
   databaseName,
   documentKey,
-  drawBody,
-  type HeartbeatBody,
   spanOf,
   statementDocument,
-} from '../../rules/message/bodies.ts'
+} from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import { type Knowledge, NO_KNOWLEDGE } from '../../rules/quorum/settle.ts'
+import { epochAt } from '../../rules/network/schedule.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
-import { type State, stateOf } from '../../rules/state/state.ts'
+import { type Knowledge, NO_KNOWLEDGE, type State, stateOf } from '../../rules/state/state.ts'
 import { Emitter } from '../async/emitter.ts'
 import { Serial } from '../async/queue.ts'
 import type { Document, DocumentStore } from '../log/documents.ts'
@@ -121,8 +120,8 @@ export class Replica {
   }
 
   private spanAt(round: number): number {
-    const { rounds, perDatabase } = this.options.genesis.body.epoch
-    return spanOf(Math.floor(round / rounds), perDatabase)
+    const { genesis } = this.options
+    return spanOf(epochAt(genesis, round), genesis.body.epoch.perDatabase)
   }
 
   /** Opens the pools and results of now and of unfinished deals, whose witnesses lie in the pools. */

@@ -3,9 +3,11 @@
  * counts any more (rules: settled-window.ts), and it has certified nothing that is not settled. So a draw that nobody worked by, of a
  * window however far away, keeps nothing for longer than any other.
  */
-import { type DrawBody, spanOf } from '../../rules/message/bodies.ts'
+import type { DrawBody } from '../../rules/message/bodies.ts'
+import { spanOf } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import { type History, settledAfter } from '../../rules/state/settled-window.ts'
+import { epochAt, settledAfter } from '../../rules/network/schedule.ts'
+import type { History } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
 
 export class UnfinishedDeals {
@@ -43,7 +45,7 @@ export class UnfinishedDeals {
     for (const { epoch } of drawsOf(state)) {
       if (isOver(epoch)) continue
       const last = Math.ceil(Math.min(round, settledAfter(this.genesis, epoch)) / rounds)
-      const now = spanOf(Math.floor(round / rounds), perDatabase)
+      const now = spanOf(epochAt(this.genesis, round), perDatabase)
       const until = Math.min(now, spanOf(last, perDatabase))
       for (let span = spanOf(epoch, perDatabase); span <= until; span++) spans.add(span)
     }

@@ -7,19 +7,21 @@
  * (rules: settle.ts). Of units that one result and an audit certify, it publishes what it found in any case, without having
  * seen the leaves; but only if the result was here before the beacon round that drew them.
  */
+
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'
-import { dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
-import { equalBytes } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
-import { type Assignment, deadlineRound, seedRound } from '../../rules/deal/assignment.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
-import { auditOf, certifyingEpoch } from '../../rules/quorum/audit.ts'
+import { type Assignment, dealtUnitKey } from '../../rules/message/unit.ts'
+import { certifyingEpoch, deadlineRound, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
+import { auditOf } from '../../rules/quorum/audit.ts'
 import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
-import type { CertifiedUnit, State } from '../../rules/state/state.ts'
+import type { State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
+import type { CertifiedUnit } from '../../rules/state/windows.ts'
 import type { BeaconRound } from '../beacon/source.ts'
 
 type Claims = AuditBody['claims']
@@ -59,7 +61,7 @@ export class Audits {
 
   /** Notes the results that have come. @param round the newest beacon round */
   hear(state: State, round: number): void {
-    const next = Math.floor(round / state.genesis.body.epoch.rounds) + 1
+    const next = nextEpoch(state.genesis, round)
     for (const { certified } of state.windows.values()) {
       for (const unit of certified.values()) this.note(timesOf(unit), next)
     }

@@ -10,36 +10,27 @@
  * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What came when is known to
  * this node alone, so it is kept on disk: a restart makes no copy look honest.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { merkleRoot } from '../../../kernels/result.ts'
-import {
-  type Commit,
-  commitTo,
-  type DealtUnit,
-  dealtUnitKey,
-  itemsOf,
-  openAnswer,
-  partsOf,
-  recordOf,
-  type SaltedResult,
-} from '../../rules/answer/commit-reveal.ts'
-import { equalBytes, sign } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
-import { commitDeadline, lastRound } from '../../rules/deal/seats.ts'
+import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { sign } from '../../rules/base/statement.ts'
+import { type Commit, openAnswer, recordOf, type SaltedResult } from '../../rules/message/answers.ts'
 import {
   type AuditBody,
   type CommitBody,
-  databaseName,
-  documentKey,
   MAX_CITES,
   MAX_COMMITTED,
   MAX_PARTS,
   type ResultBody,
   type RevealBody,
   resultBody,
-  spanOf,
 } from '../../rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
+import { type DealtUnit, dealtUnitKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { commitDeadline, epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
 import { type Revealable, revealable } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound } from '../beacon/source.ts'
@@ -174,7 +165,7 @@ export class Submissions {
   }
 
   private epochOf(round: number): number {
-    return Math.floor(round / this.options.genesis.body.epoch.rounds)
+    return epochAt(this.options.genesis, round)
   }
 
   /**

@@ -2,10 +2,11 @@
  * Leaves of this node's results that auditors are to compute without having seen them (rules: audit.ts). They lie on disk,
  * and are handed out when all auditors have published their claims, or when the time for that is over.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
-import { type DealtUnit, dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
-import { type Assignment, deadlineRound } from '../../rules/deal/assignment.ts'
+import { type Assignment, type DealtUnit, dealtUnitKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { deadlineRound } from '../../rules/network/schedule.ts'
 import { auditorsOf } from '../../rules/quorum/certifying-audit.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { OrbitNode } from '../orbit-node.ts'

@@ -5,8 +5,8 @@
  */
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
-import type { LeafId } from '../answer/commit-reveal.ts'
-import { equalBytes } from '../base/statement.ts'
+import { equalBytes } from '../base/bytes.ts'
+import type { LeafId } from '../message/unit.ts'
 import { type FraudProof, readFraudProof } from './fraud-proof.ts'
 import { type Certified, type CertifiedResult, readCertificate } from './read.ts'
 

@@ -1,4 +1,5 @@
 /** Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule. */
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,8 +12,8 @@ import { nodeIdentity } from '../../../orbit/node/log/identity.ts'
 import type { OrbitNode } from '../../../orbit/node/orbit-node.ts'
 import { libp2pOptions } from '../../../orbit/node/p2p/libp2p.ts'
 import { openNode } from '../../../orbit/node/plumbing.ts'
+import { cidOf } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf } from '../../../orbit/rules/base/statement.ts'
-import { cidOf } from '../../../orbit/rules/network/genesis.ts'
 
 export const NETWORK = 'bafyreitestnetwork'
 export const GENESIS = dagCbor.encode({ name: 'a network for tests' })

@@ -1,4 +1,5 @@
 /** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
+
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,16 +18,16 @@ import type { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { readFraudProof, writeFraudProof } from '../../../../orbit/rules/certificate/fraud-proof.ts'
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
-import { documentKey } from '../../../../orbit/rules/message/bodies.ts'
+import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { localSecret } from '../../../../orbit/rules/network/beacon.ts'
-import { NO_KNOWLEDGE } from '../../../../orbit/rules/quorum/settle.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import {
   type SettledConviction,
   type SettledWindow,
-  settledAfter,
   settledConviction,
 } from '../../../../orbit/rules/state/settled-window.ts'
-import { stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { NO_KNOWLEDGE, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab, until } from '../nodes.ts'
 

@@ -1,4 +1,5 @@
 /** The certificate file of a window says what the documents say now, also when what they said before has been taken back. */
+
 import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +10,7 @@ import { Certifier } from '../../../../orbit/node/archive/certifier.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
 import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
-import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-certifier-'))

@@ -2,6 +2,7 @@
  * Two real nodes whose beacon the test holds: what goes on when no round comes, and when the coordinator vanishes between
  * sealing a draw and writing its round down. Everybody hears of rounds as from peers; nobody here can make one.
  */
+
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,9 +16,10 @@ import { readDocuments } from '../../../../orbit/node/offline/knowledge.ts'
 import type { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
-import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { beaconDocument } from '../../../../orbit/rules/message/bodies.ts'
+import { beaconDocument } from '../../../../orbit/rules/message/documents.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { roundAt, signRound } from '../../../../orbit/rules/network/beacon.ts'
+import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { until } from '../nodes.ts'
 
 setDefaultTimeout(300_000)

@@ -2,6 +2,7 @@
  * A coordinator on a real node: it seals what the pool has and not what an attacker would have it cite, steps in for one that
  * seals what does not hold, waits for nothing for ever, and does not expose itself when its database is lost.
  */
+
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +17,8 @@ import { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
-import { type DrawBody, databaseName, documentKey } from '../../../../orbit/rules/message/bodies.ts'
+import type { DrawBody } from '../../../../orbit/rules/message/bodies.ts'
+import { databaseName, documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
 import { beaconAt, type Member, Party } from '../../rules/party.ts'

@@ -1,4 +1,5 @@
 /** A node that missed too much registers again by itself, once; who is banned does not. */
+
 import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,11 +8,11 @@ import { Presence } from '../../../../orbit/node/epoch/presence.ts'
 import { found } from '../../../../orbit/node/home/founding.ts'
 import type { Home } from '../../../../orbit/node/home/home.ts'
 import { heartbeatIn } from '../../../../orbit/node/replica/pool.ts'
-import { deadlineRound } from '../../../../orbit/rules/deal/assignment.ts'
 import { excludedAt } from '../../../../orbit/rules/draw/seal.ts'
 import type { HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
+import { deadlineRound } from '../../../../orbit/rules/network/schedule.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 

@@ -1,9 +1,10 @@
 /** When registrations reach a node: told apart from what it missed, and not forgotten when it starts again. */
+
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { ArrivalLog, arrivalsFrom } from '../../../../orbit/node/epoch/registration-log.ts'
 import { PRIVATE } from '../../../../orbit/node/storage/private.ts'
-import { graceRounds } from '../../../../orbit/rules/deal/coordinators.ts'
-import { heardLate, heardLive, remembersArrivals } from '../../../../orbit/rules/draw/registration-age.ts'
+import { heardLate, heardLive } from '../../../../orbit/rules/draw/registration-age.ts'
+import { graceRounds, remembersArrivals } from '../../../../orbit/rules/network/schedule.ts'
 import { type Member, Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 

@@ -1,11 +1,12 @@
 /** What a node makes of draws stands, whatever else a coordinator publishes; and of what, until R(e), is on its way. */
+
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { open, sign } from '../../../../orbit/rules/base/statement.ts'
 import type { Arrivals } from '../../../../orbit/rules/draw/registration-age.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import { type DrawBody, drawBody } from '../../../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'

@@ -1,9 +1,10 @@
 /** Documents on real nodes: they spread, they agree, and they are what was put in. */
+
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { CID } from 'multiformats/cid'
 import type { DocumentStore } from '../../../../orbit/node/log/documents.ts'
 import { SqliteFile } from '../../../../orbit/node/storage/sqlite.ts'
-import { rawCid } from '../../../../orbit/rules/network/genesis.ts'
+import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, until } from '../nodes.ts'
 
 setDefaultTimeout(300_000)

@@ -7,7 +7,7 @@ import type { LogEntry } from '../../../../orbit/node/log/entry.ts'
 import { type Quota, quotaOf } from '../../../../orbit/node/log/quota.ts'
 import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
 import { publicKeyOf } from '../../../../orbit/rules/base/statement.ts'
-import { documentKey } from '../../../../orbit/rules/message/bodies.ts'
+import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { entry, Lab, type RawEntry, seed, until } from '../nodes.ts'
 
 setDefaultTimeout(300_000)

@@ -1,11 +1,12 @@
 /** Blocks, folders, names and gossip between real nodes. */
+
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { BlockUnavailable } from '../../../../orbit/node/orbit-node.ts'
 import { NameError } from '../../../../orbit/node/p2p/unixfs-ipns.ts'
-import { rawCid } from '../../../../orbit/rules/network/genesis.ts'
+import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, seed, until } from '../nodes.ts'
 
 setDefaultTimeout(300_000)

@@ -1,12 +1,15 @@
 /** The pool of heartbeats stays as large as what is going on: databases of epochs that are over are dropped whole. */
+
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Replica } from '../../../../orbit/node/replica/replica.ts'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { open } from '../../../../orbit/rules/base/statement.ts'
-import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
-import { answerBody, documentKey, type HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
-import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
+import { answerBody, type HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
+import { documentKey } from '../../../../orbit/rules/message/documents.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
+
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 

@@ -1,10 +1,11 @@
 /** A node's audits: what it could not do it does later, and nobody is drawn to audit what he signed. */
+
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
 import { Audits } from '../../../../orbit/node/work/audits.ts'
-import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
 import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 

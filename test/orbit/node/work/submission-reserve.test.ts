@@ -2,13 +2,16 @@
  * Whoever of a draw says nothing, or is bound to a result and never shows it: those who are called in his place get each unit
  * certified before it would have to be dealt again. In memory, round by round, with what nodes really decide by.
  */
+
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { Submissions } from '../../../../orbit/node/work/submission.ts'
-import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { lastRound } from '../../../../orbit/rules/deal/seats.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
+import { lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { duties } from '../../../../orbit/rules/state/duties.ts'
-import { isUnitCertified, type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { isUnitCertified } from '../../../../orbit/rules/state/windows.ts'
+
 import { Random } from '../../../kernels/random.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 

@@ -1,14 +1,13 @@
 /** What a node commits to, cites and shows of its own results, whatever others publish and however often it restarts. */
+
 import { beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { Submissions } from '../../../../orbit/node/work/submission.ts'
-import { dealtUnitKey } from '../../../../orbit/rules/answer/commit-reveal.ts'
-import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
-import { deadlineRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { commitDeadline, lastRound } from '../../../../orbit/rules/deal/seats.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
 import { MAX_REVEALED } from '../../../../orbit/rules/message/bodies.ts'
+import { type Assignment, dealtUnitKey } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
+import { commitDeadline, deadlineRound, lastRound } from '../../../../orbit/rules/network/schedule.ts'
 import { duties } from '../../../../orbit/rules/state/duties.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 

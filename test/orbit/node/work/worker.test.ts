@@ -1,4 +1,5 @@
 /** The worker on a node that is a few lines of memory, with the real engine: all that it needs is a WorkHost. */
+
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,8 +11,8 @@ import { found } from '../../../../orbit/node/home/founding.ts'
 import type { PrivateRow } from '../../../../orbit/node/storage/private.ts'
 import type { WorkEvents, WorkHost } from '../../../../orbit/node/work/work-host.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
-import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
 import { checksumHex, peakText } from '../../../../orbit/rules/message/bodies.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 
 setDefaultTimeout(300_000)
 

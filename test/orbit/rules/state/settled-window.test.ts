@@ -9,9 +9,10 @@ import { readSnapshot, writeSnapshot } from '../../../../orbit/node/archive/snap
 import { isOverAnswer, overDraws } from '../../../../orbit/node/replica/over.ts'
 import { readCertificate, settledBy } from '../../../../orbit/rules/certificate/read.ts'
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
-import { NO_KNOWLEDGE } from '../../../../orbit/rules/quorum/settle.ts'
-import { decodeSettled, encodeSettled, falls, settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
-import { stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
+import { decodeSettled, encodeSettled, falls } from '../../../../orbit/rules/state/settled-window.ts'
+import { NO_KNOWLEDGE, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../party.ts'
 
 /** Two windows certified, the first with a liar in it; a third under way. */
