@@ -3,7 +3,6 @@
  * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
  * (worker.ts), which the node serves as a WorkHost.
  */
-
 import type { Engine } from '../../kernels/unit.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import { admit } from '../rules/message/admit.ts'

@@ -7,7 +7,6 @@
  *   copy      it computes nothing, and hands in what another has shown
  *   silent    it commits, and never shows
  */
-
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { summarize } from '../../kernels/result.ts'

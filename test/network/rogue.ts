@@ -10,7 +10,6 @@
  *             to others, before those have answered, and for the rest such as nobody was dealt
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  */
-
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startNode } from '../../cli/network/running.ts'

@@ -12,7 +12,6 @@
  * It takes only windows that are over: about others the documents may say more than the certificate. It takes none where
  * all accounts behind some unit are banned here.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
 import { z } from 'zod'

@@ -1,5 +1,4 @@
 /** Archived windows: which windows are over (rules: settled-window.ts), and how they lie in the node's private table. */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { settledAfter } from '../../rules/network/schedule.ts'
 import { decodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'

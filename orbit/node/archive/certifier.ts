@@ -1,5 +1,4 @@
 /** Writes the certificate of each window that is certified, beside everything else that a node does. */
-
 import { CID } from 'multiformats/cid'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { RuleError } from '../../rules/base/statement.ts'

@@ -3,7 +3,6 @@
  * then on. Windows that are not over are left to their documents, which may say more than the certificate. Whether the
  * draws behind the windows were published is seen when the node runs (archive.ts).
  */
-
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../../../kernels/unit.ts'

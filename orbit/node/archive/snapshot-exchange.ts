@@ -3,7 +3,6 @@
  * of the CAR file, u64 big endian, then its bytes in messages of up to 64 KiB; no message at all if there is no snapshot
  * yet. The asker believes nothing and checks it (snapshot.ts).
  */
-
 import { createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -3,7 +3,6 @@
  * checks an answer against the chain of the genesis, never against a chain that the relay names, and FetchingSource
  * checks the signature once more with our own verifier. An answer has under 400 bytes; one of over 4 KiB is refused.
  */
-
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { type ChainClient, fetchBeacon } from 'drand-client'
 import { z } from 'zod'

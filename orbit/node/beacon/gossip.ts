@@ -3,7 +3,6 @@
  * round proves itself, so it does not matter which peer sent it. Checking one takes a pairing, so an old round is dropped
  * unchecked, and a peer that sends wrong ones is banned before long (bans.ts).
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { field } from '../../rules/base/fields.ts'

@@ -1,5 +1,4 @@
 /** Founds a network, or makes a home in one that exists. The only place where a genesis is made. */
-
 import { cutOf } from '../../../kernels/cut.ts'
 import { publicKeyOf, RuleError, sign } from '../../rules/base/statement.ts'
 import { localChain, localSecret, QUICKNET } from '../../rules/network/beacon.ts'

@@ -2,7 +2,6 @@
  * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one for each conviction
  * (rules: fraud-proof.ts). A file is never changed: its proof stays true.
  */
-
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { equalBytes } from '../../rules/base/bytes.ts'

@@ -13,7 +13,6 @@
  *
  * A directory belongs to one network for good: its id is written down when the genesis is adopted.
  */
-
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'

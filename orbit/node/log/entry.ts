@@ -3,7 +3,6 @@
  * two readers see two things in the same block, or one reader store it under another name: fields beyond the nine, bytes
  * that are not canonical dag-cbor, an identity that is not the key itself.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'

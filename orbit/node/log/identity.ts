@@ -2,7 +2,6 @@
  * The node's Ed25519 key as an OrbitDB identity. Entries name the key itself, so that no identity has to be looked up to
  * check one. Signing and verifying (RFC 8032) are node:crypto's: an entry costs microseconds, not milliseconds.
  */
-
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { publicKeyOf } from '../../rules/base/statement.ts'

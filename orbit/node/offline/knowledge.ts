@@ -1,5 +1,4 @@
 /** Documents and knowledge of a stopped node, read from its database: no network, nothing written. */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../../rules/message/documents.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'

@@ -2,7 +2,6 @@
  * Which draws were published, as far as this node knows: those whose documents are here, and those that it has forgotten
  * since. Certificates rest on them long after they are over.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
 import type { Statement } from '../../rules/base/statement.ts'

@@ -2,7 +2,6 @@
  * Computes the units that the deals ask of a node, one after the other, on all cores: takes one, computes it with a
  * checkpoint every two seconds, submits it. The node behind it is whatever implements WorkHost.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine, UnitResult } from '../../../kernels/unit.ts'

@@ -1,5 +1,4 @@
 /** Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule. */
-
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -2,7 +2,6 @@
  * Two real nodes whose beacon the test holds: what goes on when no round comes, and when the coordinator vanishes between
  * sealing a draw and writing its round down. Everybody hears of rounds as from peers; nobody here can make one.
  */
-
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -2,7 +2,6 @@
  * A coordinator on a real node: it seals what the pool has and not what an attacker would have it cite, steps in for one that
  * seals what does not hold, waits for nothing for ever, and does not expose itself when its database is lost.
  */
-
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,4 @@
 /** The state of a large network takes seconds to compute: verdicts ask for it when there is something to judge. */
-
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { graceRounds } from '../../../../orbit/rules/network/schedule.ts'

@@ -1,5 +1,4 @@
 /** Documents on real nodes: they spread, they agree, and they are what was put in. */
-
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { CID } from 'multiformats/cid'
 import type { DocumentStore } from '../../../../orbit/node/log/documents.ts'

@@ -1,5 +1,4 @@
 /** What a peer that keeps to no rule can do to a replica: nothing. */
-
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'

@@ -1,5 +1,4 @@
 /** The pool of heartbeats stays as large as what is going on: databases of epochs that are over are dropped whole. */
-
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'

@@ -1,5 +1,4 @@
 /** A node's audits: what it could not do it does later, and nobody is drawn to audit what he signed. */
-
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'

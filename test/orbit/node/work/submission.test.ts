@@ -1,5 +1,4 @@
 /** What a node commits to, cites and shows of its own results, whatever others publish and however often it restarts. */
-
 import { beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { Submissions } from '../../../../orbit/node/work/submission.ts'
