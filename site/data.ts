@@ -4,6 +4,7 @@
  * order, so that the same facts give the same bytes.
  */
 import type { MapName, Peak } from '../kernels/unit.ts'
+import { UserError } from '../orbit/rules/base/errors.ts'
 import { plainText, webAddress } from './text.ts'
 
 export const LEVELS = ['UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE', 'BANNED'] as const
@@ -87,7 +88,7 @@ export interface SiteData {
 }
 
 /** The data can't be shown: says which field, what it holds and what it must be. */
-export class SiteDataError extends Error {
+export class SiteDataError extends UserError {
   override readonly name = 'SiteDataError'
 }
 

@@ -14,7 +14,8 @@ import type { State } from '../../orbit/rules/state/state.ts'
 import type { AccountState } from '../../orbit/rules/state/tally.ts'
 import { plainText } from '../../site/text.ts'
 import { readSource } from '../network/source.ts'
-import { shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
 
 /** Lines shown without --all. */

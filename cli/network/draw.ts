@@ -7,7 +7,8 @@ import { accountsOn, witnessesNeeded, witnessesOf } from '../../orbit/rules/deal
 import { deadlineRound, seedRound } from '../../orbit/rules/network/schedule.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { isUnitCertified } from '../../orbit/rules/state/windows.ts'
-import { shared, UserError, wholeNumber } from '../shell/command.ts'
+import { shared, wholeNumber } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
 import { readSource } from './source.ts'
 

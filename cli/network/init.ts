@@ -4,7 +4,8 @@ import { found } from '../../orbit/node/home/founding.ts'
 import { homeDirectory } from '../../orbit/node/home/home.ts'
 import { AddressError, parseAddress } from '../../orbit/node/p2p/addresses.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
-import { EXIT, shared, UserError, wholeNumber } from '../shell/command.ts'
+import { shared, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
 
 export const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/4710', '/ip4/0.0.0.0/tcp/4711/ws']

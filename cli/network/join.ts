@@ -10,7 +10,8 @@ import { RuleError } from '../../orbit/rules/base/statement.ts'
 import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { readGenesis } from '../../orbit/rules/network/genesis.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
 import {
   DEFAULT_LISTEN,

@@ -13,7 +13,7 @@ import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import type { LeafId } from '../../orbit/rules/message/unit.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
 export async function verifyCertificate(path: string, bytes: Uint8Array, options: Options): Promise<void> {

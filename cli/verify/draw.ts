@@ -17,7 +17,8 @@ import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { drawOf, epochArg, settledDraw } from '../network/draw.ts'
 import { type Papers, readDraw, readPapers } from '../network/source.ts'
-import { EXIT, shared, UserError, wholeNumber } from '../shell/command.ts'
+import { shared, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
 
 export const verifyDraw = defineCommand({

@@ -6,7 +6,7 @@ import type { FraudProof } from '../../orbit/rules/certificate/fraud-proof.ts'
 import { judgeFraudProof } from '../../orbit/rules/certificate/recompute.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
 /** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */

@@ -1,8 +1,9 @@
 // Second kernel: survivors of the first, on 128 bits, ten steps a jump, up to S0 steps.
 //
-// A value that would leave its 128 bits goes to the CPU as it is (overflow is never silent), and so does whatever is alive
-// when fewer than ten steps are left before S0. The CPU decides all of these exactly: this kernel only has to be sound.
-// The odd counts of the first `depth` steps are the seed's, so the jumps begin at the seed's depth.
+// A value that would leave its 128 bits goes to the CPU as it is (overflow is never silent), and so
+// does whatever is alive when fewer than ten steps are left before S0. The CPU decides all of these
+// exactly: this kernel only has to be sound. The odd counts of the first `depth` steps are the
+// seed's, so the jumps begin at the seed's depth.
 
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<storage, read> seeds: array<Seed>;
@@ -68,9 +69,9 @@ fn deepKernel(
     let record = survivors[i];
     let seed = seeds[record.x];
     if remains(seed, groups[seed.group], record.y) {
-      let at = atomicAdd(&counters[RESULTS], 1u);
-      if at < frame.resultRoom {
-        results[at] = record;
+      let slot = atomicAdd(&counters[RESULTS], 1u);
+      if slot < frame.resultRoom {
+        results[slot] = record;
       }
     }
   }

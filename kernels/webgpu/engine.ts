@@ -1,16 +1,19 @@
 /**
  * The `webgpu` engine: units of 3n+1 windows on a GPU, equal to the bit to the exact engine.
  *
- * The GPU only drops numbers by the rules of rules.ts; the few that are left come back and are decided exactly here
- * (finish.ts), so that the GPU's word is needed for nothing else. It runs wherever there is a WebGPU: in Bun through
- * Dawn (open.ts), in a browser through navigator.gpu.
+ * The GPU only drops numbers by the rules of rules.ts. The few that are left come back and are
+ * decided exactly here (finish.ts), so that nothing else rests on the GPU's answers. The engine
+ * runs wherever there is a WebGPU: in Bun through Dawn (open.ts), in a browser through
+ * navigator.gpu.
+ *
+ * Bounds: windows of 2^20 to 2^71 numbers, below 2^128; S0 up to 960.
  */
 import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
 import { sameSummary, summarize } from '../result.ts'
 import type { Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
-import { DeviceLost, GpuFault, said } from './errors.ts'
+import { DeviceLost, firstLine, GpuFault } from './errors.ts'
 import { LeafSum } from './finish.ts'
 import { knownAnswers } from './known-answers.ts'
 import { Pipeline } from './pipeline.ts'
@@ -22,11 +25,11 @@ export interface WebgpuOptions {
   readonly allowSoftware?: boolean
   /** Share of the time that the GPU may work, LEAST_DUTY to 1. Default 1. */
   readonly gpuDuty?: number
-  /** What differs from the defaults; tune.ts measures what is best, for an adapter. */
+  /** Settings other than the defaults; tune.ts measures which are best for an adapter. */
   readonly settings?: Partial<Settings> | ((adapter: AdapterDescription) => Partial<Settings> | undefined)
 }
 
-/** What a leaf came to, with the numbers that have no place in its record. */
+/** A leaf's summary, and the numbers for which its record has no room. */
 interface LeafOutcome {
   readonly summary: HardSummary
   readonly candidates: readonly bigint[]
@@ -39,7 +42,7 @@ export class WebgpuEngine implements Engine {
   readonly #device: Device
   readonly #runner: Runner
   /** Units take turns: they share the device's buffers. */
-  #last: Promise<unknown> = Promise.resolve()
+  #lastTurn: Promise<unknown> = Promise.resolve()
   /** A GPU that was lost or answered wrongly once is not asked again. */
   #failure: Error | undefined
 
@@ -53,26 +56,27 @@ export class WebgpuEngine implements Engine {
   /**
    * Opens the GPU and has it compute known answers.
    *
-   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or answers wrongly
+   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or
+   *   answers wrongly
    * @throws {RangeError} when an option is out of range
    */
   static async open(gpu: GPU, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
-    const { gpuDuty = 1, settings: wanted } = options
+    const { gpuDuty = 1, settings: custom } = options
     if (!(gpuDuty >= LEAST_DUTY && gpuDuty <= 1)) {
       throw new RangeError(`The GPU's duty must be from ${LEAST_DUTY} to 1, not ${gpuDuty}`)
     }
     const device = await openDevice(gpu, options)
     try {
       const { adapter } = device
-      const own = typeof wanted === 'function' ? wanted(adapter) : wanted
-      const settings = { ...(adapter.software ? SOFTWARE : DEFAULTS), ...own }
+      const changes = typeof custom === 'function' ? custom(adapter) : custom
+      const settings = { ...(adapter.software ? SOFTWARE : DEFAULTS), ...changes }
       checkSettings(settings)
       const pipeline = await Pipeline.open(device, settings)
       const engine = new WebgpuEngine(device, new Runner(device, pipeline, settings, gpuDuty), settings)
       await engine.#selfTest()
       return engine
     } catch (error) {
-      const cause = isOurs(error) ? error : await device.lostOr(faultOf(device.adapter, error))
+      const cause = isExplained(error) ? error : await device.lostOr(faultOf(device.adapter, error))
       device.close()
       throw cause
     }
@@ -90,7 +94,8 @@ export class WebgpuEngine implements Engine {
 
   /**
    * @throws {RangeError} when the unit is not for this engine
-   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others are for another engine
+   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others
+   *   are for another engine
    * @throws {GpuFault} when the GPU answered wrongly
    */
   async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
@@ -103,13 +108,13 @@ export class WebgpuEngine implements Engine {
     const leaves: HardSummary[] = []
     const candidates: bigint[] = []
     let leavesDone = 0
-    let known = 0
+    let weightDone = 0
     const keep = (leaf: number, summary: HardSummary) => {
       leaves[leaf] = summary
-      known += weights[leaf]!
+      weightDone += weights[leaf]!
       leavesDone++
     }
-    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: known / total })
+    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: weightDone / total })
     for (const [leaf, summary] of done ?? []) if (leaf in states) keep(leaf, summary)
     report()
     const jobs = states.map((state, leaf) => ({ leaf, state })).filter(({ leaf }) => !leaves[leaf])
@@ -117,14 +122,15 @@ export class WebgpuEngine implements Engine {
     await this.#compute(task, signal, (leaf, outcome) => {
       keep(leaf, outcome.summary)
       candidates.push(...outcome.candidates)
-      // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+      // A record has no room for a candidate: its leaf is computed again after a restart rather
+      // than forgotten.
       if (outcome.candidates.length === 0) onLeaf?.(leaf, outcome.summary)
       report()
     })
     return summarize(leaves, candidates)
   }
 
-  /** Throws as verify() does. */
+  /** As verify(), for one leaf. */
   async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
     assertUnit(unit)
     const { partition, window } = unit
@@ -167,11 +173,11 @@ export class WebgpuEngine implements Engine {
         onLeaf(leaf, { summary: sum.summary(), candidates: sum.candidates })
       },
     }
-    const turn = this.#last.then(() => {
+    const turn = this.#lastTurn.then(() => {
       if (this.#failure) throw this.#failure
       return this.#runner.run(task, sink, signal)
     })
-    this.#last = turn.catch((error) => {
+    this.#lastTurn = turn.catch((error) => {
       if (error instanceof GpuFault || error instanceof DeviceLost) this.#failure = error
     })
     return turn
@@ -193,12 +199,12 @@ export class WebgpuEngine implements Engine {
   }
 }
 
-const isOurs = (error: unknown): boolean =>
+const isExplained = (error: unknown): boolean =>
   error instanceof GpuFault || error instanceof DeviceLost || error instanceof RangeError
 
-/** Whatever else a driver throws at a shader or a buffer. */
+/** Any other error that a driver throws at a shader or a buffer. */
 const faultOf = ({ description }: AdapterDescription, error: unknown): GpuFault =>
-  new GpuFault(`The GPU ${description} cannot be set up: ${said((error as Error).message)}`)
+  new GpuFault(`The GPU ${description} cannot be set up: ${firstLine((error as Error).message)}`)
 
 /** @throws {RangeError} saying what this engine cannot do, and what can */
 function assertUnit({ partition, window }: Unit): void {

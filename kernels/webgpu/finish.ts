@@ -1,17 +1,20 @@
 /**
  * Finishing: the few numbers that the GPU could not drop, decided exactly on the CPU and added up.
  *
- * A hard number costs some 400 steps and an engine meets up to a million a second, so the oracle (sigma.ts) is too slow for
- * all of them. Here T^15 is one look-up and one multiplication on 24-bit limbs, in doubles, where every product is below
- * 2^53 and so exact. What the rules see at each step is followed exactly:
+ * A hard number costs some 400 steps and an engine meets up to a million a second, so the oracle
+ * (sigma.ts) is too slow for all of them. Here T^15 is one look-up and one multiplication on 24-bit
+ * limbs, in doubles, where every product is below 2^53 and so exact. What the rules see at each
+ * step is followed exactly:
  *
- *   While the headroom h = c*log2(3) - k stays above 1 through a window, no rule can fire in it: D needs h < 0, M needs
- *   h < log2(3) - 1, and O a run that began at h < 1. So if no such run is under way and h is above 1 by a margin that
- *   covers float error, the window is taken at once. All others are walked step by step with integer comparisons.
+ *   While the headroom h = c*log2(3) - k stays above 1 through a window, no rule can fire in it: D
+ *   needs h < 0, M needs h < log2(3) - 1, and O a run that began at h < 1. So if no such run is
+ *   under way and h is above 1 by a margin that covers float error, the window is taken at once.
+ *   All others are walked step by step with integer comparisons.
  *
- * Values beyond 168 bits, and numbers below 2^40, go to the oracle. The peak is followed as a logarithm; at the end the
- * oracle gives the exact peak of the number that has the greatest one (and of any within 10^-6 bit of it), and
- * must find the same sigma for it: a check on this file in every leaf.
+ * Bounds: values beyond 168 bits, and numbers below 2^40, go to the oracle. The peak is followed as
+ * a logarithm. At the end the oracle gives the exact peak of the number with the greatest one, and
+ * of any within 10^-6 bit of it. The oracle must find the same sigma for that number: a check on
+ * this file in every leaf.
  */
 import { EMPTY, hardNumber, merge, mix64, weightOfSigma } from '../result.ts'
 import { minOdds, ruleP } from '../rules.ts'
@@ -23,9 +26,9 @@ const LOG2_3 = Math.log2(3)
 const STEPS = 15
 const MASK = 2 ** STEPS - 1
 const LIMB = 2 ** 24
-/** Above the oracle's own doubt: float error of h is below 10^-12. */
+/** The margin covers the float error of h, which is below 10^-12. */
 const SAFE = 1 + 1e-6
-/** Steps for which the table of least odd counts is kept; a longer walk goes to the oracle. */
+/** Steps for which the table has least odd counts; a longer walk goes to the oracle. */
 const STEP_ROOM = 4096
 
 interface Table {
@@ -43,6 +46,7 @@ interface Table {
   readonly least: Uint16Array
 }
 
+/** Memo of tables(), a pure function. */
 let table: Table | undefined
 
 function tables(): Table {
@@ -82,10 +86,17 @@ function tables(): Table {
   return table
 }
 
-/** log2 of the greatest 3m+1 of the last number that walk() finished. */
+/**
+ * A second result of walk(), which allocates nothing: log2 of the greatest 3m+1 of the last number
+ * that it finished.
+ */
 let peakLog = 0
 
-/** sigma(n) for n from 2^40 to 2^128, or 0 when the oracle has to say. */
+/**
+ * sigma(n) for n from 2^40 to 2^128, or 0 when the oracle has to decide.
+ *
+ * It is long because it is the hot loop: seven limbs in local variables, and no call.
+ */
 function walk(n: bigint): number {
   const t = tables()
   const low96 = BigInt.asUintN(96, n)
@@ -108,7 +119,7 @@ function walk(n: bigint): number {
       if (top > peak) peak = top
       if (t.evens[x]! !== 255) evens = t.evens[x]!
       else if (evens >= 0) evens += STEPS
-      // All runs here began at h > 1, so that none is armed.
+      // Every run here began at h > 1, so that rule O cannot use it.
       run = t.evens[x]! === 0 ? 3 : 0
     } else {
       let value = x
@@ -163,7 +174,7 @@ function walk(n: bigint): number {
 /** Adds up the hard numbers of one leaf. */
 export class LeafSum {
   readonly #hardSteps: number
-  #rest: HardSummary = EMPTY
+  #asked: HardSummary = EMPTY
   #count = 0
   #checksum = 0n
   #bestLog = Number.NEGATIVE_INFINITY
@@ -190,25 +201,26 @@ export class LeafSum {
   }
 
   #ask(n: bigint): void {
-    const found = sigma(n)
-    if (found.kind === 'open') {
-      if (isCandidate(found)) this.candidates.push(n)
-      this.#rest = merge(this.#rest, hardNumber(n, null, 0n))
-    } else if (found.step > this.#hardSteps) this.#rest = merge(this.#rest, hardNumber(n, found.step, found.peak))
+    const verdict = sigma(n)
+    if (verdict.kind === 'open') {
+      if (isCandidate(verdict)) this.candidates.push(n)
+      this.#asked = merge(this.#asked, hardNumber(n, null, 0n))
+    } else if (verdict.step > this.#hardSteps)
+      this.#asked = merge(this.#asked, hardNumber(n, verdict.step, verdict.peak))
   }
 
   /** @throws {GpuFault} when the oracle's sigma of the peak's number is another than was added */
   summary(): HardSummary {
     let total: HardSummary = { count: this.#count, checksum: BigInt.asUintN(64, this.#checksum), peak: null }
     for (const { n, sigma: steps } of this.#contenders) {
-      const found = sigma(n)
-      if (found.kind !== 'fired' || found.step !== steps) {
+      const verdict = sigma(n)
+      if (verdict.kind !== 'fired' || verdict.step !== steps) {
         throw new GpuFault(
           `The sigma of ${n} came out as ${steps}, which the exact engine does not confirm: report this`,
         )
       }
-      total = merge(total, { count: 0, checksum: 0n, peak: { n, value: found.peak } })
+      total = merge(total, { count: 0, checksum: 0n, peak: { n, value: verdict.peak } })
     }
-    return merge(total, this.#rest)
+    return merge(total, this.#asked)
   }
 }

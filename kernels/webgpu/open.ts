@@ -1,4 +1,7 @@
-/** The webgpu engine in Bun: Dawn is loaded when it is first asked for, never by importing this file. */
+/**
+ * The webgpu engine in Bun: Dawn is loaded when it is first asked for, never by importing this
+ * file.
+ */
 import { dawn } from './dawn.ts'
 import { WebgpuEngine, type WebgpuOptions } from './engine.ts'
 import { type TuneOptions, type Tuning, tune } from './tune.ts'

@@ -1,14 +1,14 @@
 /**
  * The GPU's side of a batch: buffers, pipelines, submission and reading back.
  *
- * Two slots take turns, so that one batch is computed while the next is prepared. Tables and the space for survivors are
- * common to both: the queue runs one submission after the other.
+ * Two slots take turns, so that one batch is computed while the next is prepared. The slots share
+ * the tables and the space for survivors, because the queue runs one submission after the other.
  */
 import { minOdds } from '../rules.ts'
 import { type Batch, GROUP_ROOM, GROUP_WORDS, SEED_ROOM, SEED_WORDS, tableStart } from './batch.ts'
 import { compile, type Device } from './device.ts'
 import { type Windows, windows } from './dip.ts'
-import { GpuFault, said } from './errors.ts'
+import { firstLine, GpuFault } from './errors.ts'
 import type { Settings } from './settings.ts'
 import { deepSource, filterSource } from './shaders.ts'
 import type { Slice } from './slices.ts'
@@ -17,7 +17,8 @@ import { jumps, LAST_BITS, LOOK_ROWS, level, lookahead, type Patterns, patterns,
 /** Slices of one submission. */
 export const SLICE_ROOM = 64
 
-// Values of GPUBufferUsage and GPUMapMode (WebGPU, sections 5.1 and 5.2): Bun has no such globals until Dawn is loaded.
+// Values of GPUBufferUsage and GPUMapMode (WebGPU, sections 5.1 and 5.2): Bun has no such globals
+// until Dawn is loaded.
 const MAP_READ = 1
 const COPY_SRC = 4
 const COPY_DST = 8
@@ -34,7 +35,7 @@ const HEADER_BYTES = COUNTER_BYTES + TIME_BYTES
 /** Workgroups of the second kernel, each going on with the next survivors until none is left. */
 const DEEP_WORKGROUPS = 2048
 
-/** What a submission came to. */
+/** The answer to a submission. */
 export interface Outcome {
   /** Pairs (seed, offset). Incomplete when `overflow`. */
   readonly results: Uint32Array
@@ -88,9 +89,9 @@ export class Pipeline {
     this.#filter = pipelines[0]
     this.#deep = pipelines[1]
     const buffer = (size: number, usage: number) => {
-      const made = device.gpu.createBuffer({ size, usage })
-      this.#buffers.push(made)
-      return made
+      const created = device.gpu.createBuffer({ size, usage })
+      this.#buffers.push(created)
+      return created
     }
     this.#patterns = buffer(8 * 2 ** (settings.expandBits + 1), STORAGE | COPY_DST)
     this.#look = buffer(4 * LOOK_ROWS * rowWords(settings.lookBits), STORAGE | COPY_DST)
@@ -161,7 +162,8 @@ export class Pipeline {
       compile(device, filterSource(settings), 'filterKernel', filterLayout!),
       compile(device, deepSource(settings), 'deepKernel', deepLayout!),
     ])
-    // Beyond a limit of the adapter it is a validation error; both are of these settings, not of the device.
+    // A size beyond a limit of the adapter is a validation error. Both errors blame the settings,
+    // not the device.
     device.gpu.pushErrorScope('validation')
     device.gpu.pushErrorScope('out-of-memory')
     const pipeline = new Pipeline(device, settings, layouts, pipelines)
@@ -170,7 +172,7 @@ export class Pipeline {
     if (refused) {
       pipeline.close()
       throw new GpuFault(
-        `The GPU has no memory for these sizes (\`collatz bench --tune\` looks for others): ${said(refused.message)}`,
+        `The GPU has no memory for these sizes (\`collatz bench --tune\` looks for others): ${firstLine(refused.message)}`,
       )
     }
     device.check()
@@ -239,7 +241,8 @@ export class Pipeline {
   }
 
   /**
-   * Waits for the slot's submission. Dawn spins while it waits, so sleep for the expected time first.
+   * Waits for the slot's submission. Dawn spins while it waits, so sleep for the expected time
+   * first.
    *
    * @throws {DeviceLost} @throws {GpuFault} when a command was refused or a part was not computed
    */
@@ -247,7 +250,7 @@ export class Pipeline {
     const { readback } = slot
     await this.#device.orLost(readback.mapAsync(MAP_READ)).catch(async (error: Error) => {
       throw await this.#device.lostOr(
-        new GpuFault(`The GPU's answer cannot be read: ${said(error.message) || error.name}`),
+        new GpuFault(`The GPU's answer cannot be read: ${firstLine(error.message) || error.name}`),
       )
     })
     this.#device.check()
@@ -255,25 +258,25 @@ export class Pipeline {
     const counters = new Uint32Array(header.slice(0, COUNTER_BYTES))
     const times = new BigUint64Array(header.slice(COUNTER_BYTES))
     const { survivorRoom, resultRoom } = this.#settings
-    const found = counters[0]!
-    const bytes = 8 * Math.min(found, resultRoom)
+    const resultCount = counters[0]!
+    const bytes = 8 * Math.min(resultCount, resultRoom)
     const results = new Uint32Array(readback.getMappedRange(HEADER_BYTES, bytes).slice(0))
     readback.unmap()
     let classes = 0
     let candidates = 0
     let survivors = 0
     let survivorsPerClass = 0
-    let overflow = found > resultRoom
+    let overflow = resultCount > resultRoom
     slices.forEach((slice, i) => {
-      const [kept, tried, expanded] = counters.subarray(4 + 4 * i) as unknown as [number, number, number]
+      const [alive, tried, expanded] = counters.subarray(4 + 4 * i) as unknown as [number, number, number]
       if (expanded !== slice.classes) {
         throw new GpuFault(`The GPU expanded ${expanded} classes of ${slice.classes}: its driver drops work`)
       }
       classes += expanded
       candidates += tried
-      survivors += kept
-      if (expanded > 0) survivorsPerClass = Math.max(survivorsPerClass, kept / expanded)
-      overflow ||= kept > survivorRoom
+      survivors += alive
+      if (expanded > 0) survivorsPerClass = Math.max(survivorsPerClass, alive / expanded)
+      overflow ||= alive > survivorRoom
     })
     const gpuMs = slot.queries ? Number(times[1]! - times[0]!) / 1e6 : null
     return { results, classes, candidates, survivors, survivorsPerClass, overflow, gpuMs }

@@ -1,4 +1,7 @@
-/** The WGSL of both kernels: the shared part, the constants that follow from the settings, and the kernel. */
+/**
+ * The WGSL of both kernels: the shared part, the constants that follow from the settings, and the
+ * kernel.
+ */
 import deep from './deep.wgsl' with { type: 'text' }
 import filter from './filter.wgsl' with { type: 'text' }
 import type { Settings } from './settings.ts'
@@ -9,15 +12,15 @@ import { JUMP_STEPS, LOOK_ROWS, PATTERN_SHIFT, ROWS } from './tables.ts'
 export const LOW_JUMPS = 5
 /** Numbers queued in workgroup memory at once: 6 KiB of the 16 that every WebGPU device has. */
 const QUEUE = 1536
-/** Survivors kept there before they go out together. */
-const KEPT = 512
+/** Survivors collected there before they go out together. */
+const COLLECTED = 512
 
 function constants(settings: Settings): string {
   const values = {
     THREADS: settings.threads,
     QUEUE,
     TAKE: QUEUE / settings.threads,
-    KEPT,
+    COLLECTED,
     PATTERNS_A_GROUP: settings.patterns,
     ROWS,
     LOOK_ROWS,

@@ -1,5 +1,5 @@
-// What both kernels share: the records that the CPU writes, and arithmetic on 32-bit limbs (WGSL has no 64-bit integers and
-// no high half of a product).
+// What both kernels share: the records that the CPU writes, and arithmetic on 32-bit limbs (WGSL
+// has no 64-bit integers and no high half of a product).
 
 struct Frame {
   seedBase: u32,     // first seed of this slice

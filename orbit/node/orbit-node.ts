@@ -4,13 +4,14 @@
  */
 import type { Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
+import { UserError } from '../rules/base/errors.ts'
 import type { DocumentStore } from './log/documents.ts'
 import type { Topic } from './p2p/topic.ts'
 import type { KeyValues } from './storage/private.ts'
 import type { SqliteFile } from './storage/sqlite.ts'
 
 /** No peer has a block, or none gave it in time. */
-export class BlockUnavailable extends Error {
+export class BlockUnavailable extends UserError {
   override readonly name = 'BlockUnavailable'
 }
 

@@ -2,6 +2,7 @@
  * The parts of a node, composed at one place: who gets what from whom, and the table of their life cycle. What is new in
  * a node (discovery, metrics, votes) is made here, and gets a line in the table.
  */
+
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'

@@ -1,9 +1,12 @@
 /** What an engine cannot do is known before it is opened. */
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { cutOf } from '../../kernels/cut.ts'
 import { whyNot } from '../../kernels/limits.ts'
 import type { Partition } from '../../kernels/unit.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 const of = (change: Partial<Partition>): Partition => ({ ...cutOf(40), ...change })
 const reason = (engine: 'wasm' | 'webgpu', change: Partial<Partition>) => whyNot(engine, of(change))?.reason ?? null

@@ -3,8 +3,8 @@ import { survivorsOf } from '../../kernels/exact.ts'
 import { classes, leavesOf, OPEN_BITS, weightOf } from '../../kernels/partition.ts'
 import { children, halves, ROOT, ruleP } from '../../kernels/rules.ts'
 import { sigma } from '../../kernels/sigma.ts'
+import { EXCEPTIONS, meetsSmallerNumber, preimageOf, smallerNumberOf } from '../../kernels/smaller.ts'
 import type { ClassState, MapName, Partition } from '../../kernels/unit.ts'
-import { checkWitness, EXCEPTIONS, preimageOf, witnessOf } from '../../kernels/witness.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
 setDefaultTimeout(300_000)
@@ -18,8 +18,8 @@ const cut = (bits: number, units: number, leaves: number, map: MapName = '3n+1')
 })
 
 /**
- * Numbers of a window below `top` that lie in one of the classes, and that rules drop above them; throws if a class is
- * met twice or not at all.
+ * Numbers of a window below `top` that lie in one of the classes, and that rules drop above them;
+ * throws if a class is met twice or not at all.
  */
 function cover(top: ClassState, parts: readonly ClassState[], { map, bits }: Partition) {
   const left = new Set(parts.map((part) => `${part.residue} mod 2^${part.depth}`))
@@ -94,8 +94,9 @@ describe('cover', () => {
       dropped++
       if (owners[r] !== 0) throw new Error(`${n} is in ${owners[r]} classes`)
       if (verdict.step > largestDepth) throw new Error(`${n} is in no class, but survives to ${verdict.step}`)
-      if (witnessOf(n, verdict).smaller >= n || witnessOf(n, verdict).smaller < 1n) exceptions.push(n)
-      else if (r % 64 === 0 && !checkWitness(witnessOf(n, verdict))) throw new Error(`${n} meets no smaller number`)
+      if (smallerNumberOf(n, verdict).smaller >= n || smallerNumberOf(n, verdict).smaller < 1n) exceptions.push(n)
+      else if (r % 64 === 0 && !meetsSmallerNumber(smallerNumberOf(n, verdict)))
+        throw new Error(`${n} meets no smaller number`)
     }
     expect(held + dropped).toBe(1 << 20)
     expect(held).toBe(Number(leaves.reduce((sum, { depth }) => sum + 2 ** (20 - depth), 0)))
@@ -111,7 +112,7 @@ describe('cover', () => {
         const verdict = sigma(n)
         if (verdict.kind === 'fired' && verdict.step <= 20) throw new Error(`${n} should have been dropped`)
         const preimage = preimageOf(n)
-        if (ruleP(n) !== (preimage !== null && checkWitness(preimage))) throw new Error(`${n} has a wrong mod 9`)
+        if (ruleP(n) !== (preimage !== null && meetsSmallerNumber(preimage))) throw new Error(`${n} has a wrong mod 9`)
       }
     }
   })

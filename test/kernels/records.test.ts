@@ -1,5 +1,5 @@
 /** Path records and lists of hard numbers: the search misses none, and why. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { type Chunk, chunks } from '../../kernels/chunks.ts'
 import { createExactEngine, hardNumbersOf } from '../../kernels/exact.ts'
@@ -13,6 +13,9 @@ import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
 import { PATH_RECORDS } from './path-records.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 let kernel: Kernel
 beforeAll(async () => {
@@ -121,7 +124,7 @@ describe('a list of hard numbers', () => {
   test('of a window is the same from the exact engine', async () => {
     const small: Partition = { map: '3n+1', bits: 20, units: 2, leaves: 8, hardSteps: 80 }
     expect(classes(small).length).toBeGreaterThan(1)
-    const { openWasmEngine } = await import('../../kernels/wasm/engine.ts')
+    const { openWasmEngine } = await import('../../kernels/wasm/open.ts')
     const wasm = await openWasmEngine({ workers: 1 })
     const [fast, exact] = await Promise.all(
       [wasm, createExactEngine()].map((engine) => hardNumbersIn(engine, kernel, small, 1n << 51n)),

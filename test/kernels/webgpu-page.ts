@@ -1,4 +1,7 @@
-/** What a page would do with the engine: no Bun, no Dawn, only navigator.gpu. Bundled by webgpu.test.ts. */
+/**
+ * What a page would do with the engine: no Bun, no Dawn, only navigator.gpu. Bundled by
+ * webgpu.test.ts.
+ */
 import { WebgpuEngine } from '../../kernels/webgpu/engine.ts'
 
 async function compute() {

@@ -1,11 +1,12 @@
 /**
- * What webgpu.test.ts runs in a process of its own, because the Vulkan driver is chosen by the environment when Dawn is
- * loaded: one scenario, whose findings are printed as one line of JSON. Compiled, it also shows that a binary has it all.
+ * What webgpu.test.ts runs in a process of its own, because the Vulkan driver is chosen by the
+ * environment when Dawn is loaded: one scenario, whose findings are printed as one line of JSON.
+ * Compiled, it also shows that a binary has it all.
  */
 import { createExactEngine } from '../../kernels/exact.ts'
 import { sameSummary } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Partition, Unit, UnitResult } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../kernels/wasm/open.ts'
 import { dawn } from '../../kernels/webgpu/dawn.ts'
 import { openDevice } from '../../kernels/webgpu/device.ts'
 import { WebgpuEngine, type WebgpuOptions } from '../../kernels/webgpu/engine.ts'
@@ -70,7 +71,10 @@ async function golden(engine: WebgpuEngine) {
   return { wrong }
 }
 
-/** The 200 random units and the leaves of large windows that the wasm engine's tests have too, by all three engines. */
+/**
+ * The 200 random units and the leaves of large windows that the wasm engine's tests have too, by
+ * all three engines.
+ */
 async function random(webgpu: WebgpuEngine) {
   const exact = createExactEngine()
   const wasm = await openWasmEngine({ workers: 1 })
@@ -110,7 +114,10 @@ async function beyond(engine: WebgpuEngine) {
   return { units, wrong }
 }
 
-/** Known answers from outside: whole windows, path records, Barina's tasks, the number that is easily lost. */
+/**
+ * Known answers from outside: whole windows, path records, Barina's tasks, the number that is
+ * easily lost.
+ */
 async function known(engine: WebgpuEngine) {
   const wrong: string[] = []
   for (const { bits, window, hardSteps, count, checksum } of HARD_WINDOWS) {
@@ -242,7 +249,8 @@ async function planted(gpu: HookedGpu) {
 
 async function noticed(gpu: HookedGpu) {
   const unit: Unit = { partition: partition(22, 1, 8), window: 5n, index: 0 }
-  // After the engine was opened and found good: a driver that drops writes leaves the last batch's seeds in place.
+  // After the engine was opened and found good: a driver that drops writes leaves the last batch's
+  // seeds in place.
   let stale = false
   const data = (words: Uint32Array<ArrayBuffer>, buffer: GPUBuffer) => (stale && holdsSeeds(buffer) ? null : words)
   const engine = await WebgpuEngine.open(gpu.with({ data }), software)

@@ -1,5 +1,5 @@
 /** The tables and the CPU's side of the webgpu engine: no GPU needed. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,13 @@ import { jumps, level, limbs, lookahead, patterns, ROWS, rowWords, survivors } f
 import { extract } from '../../kernels/webgpu/windows.ts'
 import { Random } from './random.ts'
 
-/** The number that a table that takes a window's start for an odd step would lose (hard to S0 = 320). */
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
+
+/**
+ * The number that a table that takes a window's start for an odd step would lose (hard to S0 =
+ * 320).
+ */
 const EASILY_LOST = 2n ** 71n + 1070573620327n
 
 /** (c, T^k(n)) after k steps. */
@@ -116,7 +122,8 @@ describe('tables', () => {
       const found = new Set<string>()
       for (let j = 0; j < count; j++) {
         const residue = BigInt(table.words[2 * j]! & (2 ** bits - 1))
-        // The child whose image at this depth is the pattern's residue, by search instead of by the inverse of 3^c.
+        // The child whose image at this depth is the pattern's residue, by search instead of by the
+        // inverse of 3^c.
         let a = 0n
         while ((state.image + a * 3n ** BigInt(state.odds) - residue) % 512n !== 0n) a++
         found.add(String(state.residue + (a << BigInt(state.depth))))

@@ -6,6 +6,7 @@ import { parseCertificate } from '../../orbit/rules/certificate/format.ts'
 import { readCertificate } from '../../orbit/rules/certificate/read.ts'
 import { openCommit, openItem } from '../../orbit/rules/message/answers.ts'
 import { type ResultBody, revealBody } from '../../orbit/rules/message/bodies.ts'
+import { until } from '../until.ts'
 
 export interface CertifiedUnit {
   readonly window: bigint
@@ -33,11 +34,8 @@ export const certifiedUnits = (directory: string): CertifiedUnit[] =>
 
 /** The one unit of a window, as soon as its file is there: it is written when its leaves are. */
 export async function certificateOf(directory: string, window: bigint): Promise<CertifiedUnit> {
-  for (;;) {
-    const bytes = readCertificateFile(directory, window)
-    if (bytes) return unitsIn(window, bytes)[0]!
-    await Bun.sleep(200)
-  }
+  const bytes = await until(() => readCertificateFile(directory, window), `the certificate of window ${window}`)
+  return unitsIn(window, bytes)[0]!
 }
 
 const read = new Map<string, CertifiedUnit[]>()

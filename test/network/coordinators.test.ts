@@ -3,9 +3,10 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { readSource } from '../../cli/network/source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
+import { until } from '../until.ts'
 import { Machine } from './processes.ts'
 
-setDefaultTimeout(600_000)
+setDefaultTimeout(1_200_000)
 
 const [founder, second] = ['founder', 'second'].map((name) => new Machine(name)) as [Machine, Machine]
 
@@ -27,19 +28,22 @@ test('both seal draws in turn; one that seals nothing any more is stepped in for
     const { state } = await readSource(openHome(second.home))
     return [...state.draws].map(([epoch, { draw }]) => ({ epoch, coordinator: draw.signer }))
   }
-  const distinct = async () => new Set((await sealers()).map(({ coordinator }) => coordinator))
-  for (let i = 0; (await distinct()).size < 2 && i < 300; i++) await Bun.sleep(1000)
-  expect(await distinct()).toContain(key)
-  expect((await distinct()).size).toBe(2)
+  const both = async () => {
+    const distinct = new Set((await sealers()).map(({ coordinator }) => coordinator))
+    return distinct.size >= 2 && distinct
+  }
+  expect(await until(both, 'draws of both', { every: 500 })).toContain(key)
 
   // The founder's node makes this network's beacon; it goes on with that, and with nothing else.
   await founder.kill(node, 'SIGTERM')
   const last = Math.max(...(await sealers()).map(({ epoch }) => epoch))
   founder.startScript(join(import.meta.dir, 'rogue.ts'), founder.home, 'idle')
   const later = async () => (await sealers()).filter(({ epoch }) => epoch > last + 1)
-  for (let i = 0; (await later()).length < 3 && i < 300; i++) await Bun.sleep(1000)
-  const newest = await later()
-  expect(newest.length).toBeGreaterThanOrEqual(3)
+  const three = async () => {
+    const draws = await later()
+    return draws.length >= 3 && draws
+  }
+  const newest = await until(three, 'three more draws', { every: 500 })
   expect(new Set(newest.map(({ coordinator }) => coordinator))).toEqual(new Set([key]))
   const { state } = await readSource(openHome(second.home))
   const tickets = [...state.draws.values()].flatMap(({ draw: { body } }) =>

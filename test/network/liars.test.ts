@@ -14,11 +14,12 @@ import { checksumHex, peakText, resultKey } from '../../orbit/rules/message/bodi
 import type { Assignment } from '../../orbit/rules/message/unit.ts'
 import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'
 import { roundAt } from '../../orbit/rules/network/beacon.ts'
+import { until } from '../until.ts'
 import { certificateOf, certifiedUnits } from './certified.ts'
 import { deal, done, everybodyHasRoom } from './patient.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(600_000)
+setDefaultTimeout(1_200_000)
 
 const N = 3
 /** Rounds of a second: so many that a node that waits for a core is not taken for one that knows nothing. */
@@ -162,7 +163,7 @@ for (const how of ['checksum', 'skip'] as const) {
     for (const other of honest) {
       await other.until((s) => isBanned(s, account), `${how} banned`)
       const proof = fraudProofPath(other.home, { account, kind })
-      while (!existsSync(proof)) await Bun.sleep(200)
+      await until(() => existsSync(proof), `the proof against ${how} at ${other.name}`)
       expect(epochAt(statSync(proof).mtimeMs) - shown).toBeLessThanOrEqual(3)
       expect(await other.run('verify', proof)).toContain(account)
     }

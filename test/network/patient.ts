@@ -6,6 +6,7 @@ import { openHome } from '../../orbit/node/home/home.ts'
 import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'
 import { lastRound, seedRound } from '../../orbit/rules/network/schedule.ts'
+import { until } from '../until.ts'
 import type { Machine, Status } from './processes.ts'
 
 const sealFile = ({ home }: Pick<Machine, 'home'>) => join(home, 'seal')
@@ -20,7 +21,8 @@ export const isSealed = (home: string): void => rmSync(sealFile({ home }), { for
  * @param rooms units at a time, by name of the account
  */
 export async function everybodyHasRoom(founder: Machine, rooms: Readonly<Record<string, number>>): Promise<void> {
-  for (;;) {
+  let last: unknown
+  const look = async () => {
     const { state, live } = await readSource(openHome(founder.home))
     const { genesis, nodes, heartbeats, draws } = state
     const isFree = (name: string) => {
@@ -32,9 +34,10 @@ export async function everybodyHasRoom(founder: Machine, rooms: Readonly<Record<
       if (said.capacity - seats.length !== rooms[name]) return false
       return registration.round + genesis.body.epoch.rounds <= (live?.round ?? 0)
     }
-    if (Object.keys(rooms).every(isFree)) return
-    await Bun.sleep(500)
+    last = Object.keys(rooms).filter((name) => !isFree(name))
+    return Object.keys(rooms).every(isFree)
   }
+  await until(look, 'nodes with all their room', { every: 300, seen: () => ({ without: last }) })
 }
 
 /** Has a draw sealed. @returns it when it is dealt */
@@ -45,11 +48,11 @@ export async function deal(founder: Machine): Promise<DealtDraw> {
   }
   const before = (await newest())?.cid
   writeFileSync(sealFile(founder), '')
-  for (;;) {
+  const dealt = async () => {
     const draw = await newest()
-    if (draw && draw.cid !== before) return draw
-    await Bun.sleep(500)
+    return draw?.cid !== before && draw
   }
+  return until(dealt, 'a draw that was asked for', { every: 300 })
 }
 
 export const isDone = ({ windows }: Status, window: bigint | string): boolean =>

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { askNode, ControlError } from '../../orbit/node/home/control.ts'
 import type { Level } from '../../orbit/rules/membership/levels.ts'
 import type { Conviction } from '../../orbit/rules/quorum/convictions.ts'
+import { until } from '../until.ts'
 
 const binary = resolve(import.meta.dir, '../../dist/collatz')
 
@@ -39,11 +40,13 @@ export interface Outcome {
 }
 
 export class Machine {
+  readonly name: string
   readonly home: string
   readonly binary = binary
   private processes: Bun.Subprocess[] = []
 
   constructor(name: string) {
+    this.name = name
     this.home = mkdtempSync(join(tmpdir(), `collatz-${name}-`))
   }
 
@@ -109,21 +112,20 @@ export class Machine {
     }
   }
 
-  /** Asks for the status again and again until it is as wished. A slow machine may take long. */
-  async until(wish: (status: Status) => boolean, what: string, seconds = 500): Promise<Status> {
-    const end = Date.now() + seconds * 1000
+  /** Asks for the status again and again until it is as wished. */
+  async until(wish: (status: Status) => boolean, what: string): Promise<Status> {
     let last: unknown = 'nothing'
-    while (Date.now() < end) {
+    const look = async () => {
       try {
         const status = await this.status()
-        if (wish(status)) return status
         last = { ...status, network: undefined }
+        return wish(status) && status
       } catch (error) {
         last = (error as Error).message
+        return false
       }
-      await Bun.sleep(300)
     }
-    throw new Error(`waited ${seconds} s for ${what}; last seen: ${JSON.stringify(last)}`)
+    return until(look, `${what} (${this.name})`, { every: 200, seen: () => last })
   }
 
   async address(): Promise<string> {

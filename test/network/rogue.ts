@@ -9,12 +9,14 @@
  *   unasked   a registered node commits to and shows 1,000 results of units that it was not dealt: all that were just dealt
  *             to others, before those have answered, and for the rest such as nobody was dealt
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
+ *   spoilt    the founder hands out the snapshot that lies in its folder, whatever is in it
  */
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startNode } from '../../cli/network/running.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
-import { merkleRoot } from '../../kernels/result.ts'
+import { merkleRoot } from '../../kernels/merkle.ts'
+import { SnapshotShelf } from '../../orbit/node/archive/snapshot-exchange.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { work } from '../../orbit/node/work/worker.ts'
 import { commitTo, itemsOf } from '../../orbit/rules/answer/commit-reveal.ts'
@@ -24,10 +26,12 @@ import { nextDraw } from '../../orbit/rules/draw/seal.ts'
 import { type DrawBody, MAX_REVEALED, type ResultBody } from '../../orbit/rules/message/bodies.ts'
 import { databaseName, documentKey, spanOf } from '../../orbit/rules/message/documents.ts'
 import { seedRound } from '../../orbit/rules/network/schedule.ts'
+import { until } from '../until.ts'
 import { isAskedFor, isSealed } from './patient.ts'
 
-type How = 'idle' | 'late' | 'omit' | 'two' | 'patient' | 'unasked' | 'lazy'
+type How = 'idle' | 'late' | 'omit' | 'two' | 'patient' | 'unasked' | 'lazy' | 'spoilt'
 const [directory, how, capacity = '64'] = process.argv.slice(2) as [string, How, string?]
+if (how === 'spoilt') SnapshotShelf.prototype.update = async () => {}
 const home = openHome(directory)
 const { service } = await startNode({ home, capacity: Number(capacity) })
 const { beacon } = service
@@ -37,14 +41,19 @@ const coordinator = service.parts.coordinator as unknown as { seal: (round: { ro
 const { genesis } = service
 const network = genesis.networkId
 const { rounds, perDatabase } = genesis.body.epoch
-/** What it did, for the test to read. */
-const tell = (what: unknown) => writeFileSync(join(directory, 'rogue'), JSON.stringify(what))
+/** What it did, for the test to read: whole at any moment. */
+const tell = (what: unknown) => {
+  writeFileSync(join(directory, 'rogue.new'), JSON.stringify(what))
+  renameSync(join(directory, 'rogue.new'), join(directory, 'rogue'))
+}
 
 if (how === 'unasked') {
   await service.firstRound()
   const newest = () => Math.max(0, ...service.state().draws.keys())
   const began = beacon.current()!.round
-  while (newest() * rounds <= began) await Bun.sleep(50)
+  await until(() => newest() * rounds > began, 'a draw of an epoch that begins after this node was there', {
+    every: 50,
+  })
   const epoch = newest()
   const { assignments } = service.state().draws.get(epoch)!
   const dealt = assignments.map(({ window }) => window)
@@ -87,7 +96,7 @@ if (how === 'unasked') {
     if (asked) await seal(round)
   }
   await work(service, cpuEngine(genesis.partition, 1), { signal: AbortSignal.timeout(3_600_000) })
-} else if (how !== 'lazy') {
+} else if (how !== 'lazy' && how !== 'spoilt') {
   // Its own node is as it should be but for what it seals.
   coordinator.seal = async () => {}
   await service.firstRound()

@@ -15,7 +15,7 @@ export const window = 1n << 43n
 /** What both say of a file. */
 export function verdict(file: object): string {
   const bytes = dagJson.encode(file)
-  const said = (read: () => string, refusal: new () => Error) => {
+  const said = (read: () => string, refusal: new (message: string) => Error) => {
     try {
       return `accepted${read()}`
     } catch (error) {
@@ -23,7 +23,7 @@ export function verdict(file: object): string {
     }
   }
   const contested = () => `, contested: ${readCertificate(bytes).contested.map(({ leaf }) => leaf)}`
-  const ours = said(contested, RuleError as new () => Error)
+  const ours = said(contested, RuleError)
   const theirs = said(() => {
     verify(bytes)
     return ''

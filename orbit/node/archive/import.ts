@@ -3,13 +3,13 @@
  * then on. Windows that are not over are left to their documents, which may say more than the certificate. Whether the
  * draws behind the windows were published is seen when the node runs (archive.ts).
  */
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../../../kernels/unit.ts'
 import { encodeSettled, isOver } from '../../rules/state/settled-window.ts'
 import { certificatePath } from '../home/certificate-files.ts'
 import type { Home } from '../home/home.ts'
-import { syncFolder, writeWhole } from '../storage/atomic-file.ts'
+import { privateFolder, syncFolder, writeWhole } from '../storage/atomic-file.ts'
 import { PRIVATE, putPrivate } from '../storage/private.ts'
 import { SqliteFile } from '../storage/sqlite.ts'
 import { encodeUnconfirmed } from './archived-windows.ts'
@@ -34,7 +34,7 @@ export async function importSnapshot(
   // The certificates lie on disk, as they may be more than the memory, and get to their place when all of them hold.
   const incoming = join(home.directory, 'incoming')
   rmSync(incoming, { recursive: true, force: true })
-  mkdirSync(incoming)
+  privateFolder(incoming)
   try {
     const windows = await check(home, incoming, readSnapshot(path, home.genesis, engine), round, onWindow)
     moveCertificates(home, incoming, windows)
@@ -68,7 +68,7 @@ function moveCertificates({ directory }: Home, incoming: string, windows: readon
   if (windows.length === 0) return
   for (const { settled } of windows) {
     const file = certificatePath(directory, settled.window)
-    mkdirSync(dirname(file), { recursive: true })
+    privateFolder(dirname(file))
     renameSync(join(incoming, settled.window.toString()), file)
   }
   syncFolder(dirname(certificatePath(directory, 0n)))

@@ -154,7 +154,7 @@ export async function fetchSnapshot(
   }
   try {
     await ask(address, PROTOCOL, AbortSignal.any([signal, stalled.signal]), (stream) =>
-      pipeline(Readable.from(received(stream)), createWriteStream(path)),
+      pipeline(Readable.from(received(stream)), createWriteStream(path, { mode: 0o600 })),
     )
   } catch (error) {
     await rm(path, { force: true })

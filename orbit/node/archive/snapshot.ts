@@ -74,12 +74,15 @@ export async function bytesAt(
  *
  * A certificate without its leaves takes a quarter of a second to make for a thousand units, so those in the file that
  * is replaced are taken over.
+ *
+ * @param mode of the file, less what the process withholds; by default its owner alone may read it
  */
 export async function writeSnapshot(
   path: string,
   genesis: Genesis,
   windows: readonly bigint[],
   certificate: (window: bigint) => Uint8Array,
+  mode = 0o600,
 ): Promise<{ root: CID; windows: number }> {
   const known = await blocksIn(path, genesis)
   const old = known.size > 0 ? await open(path) : null
@@ -89,7 +92,7 @@ export async function writeSnapshot(
     return bytes && cidOf(bytes).equals(at!.cid) ? bytes : withoutLeaves(certificate(window))
   }
   try {
-    return await write(path, genesis, windows, blockOf)
+    return await write(path, genesis, windows, blockOf, mode)
   } finally {
     await old?.close()
   }
@@ -100,6 +103,7 @@ async function write(
   genesis: Genesis,
   windows: readonly bigint[],
   blockOf: (window: bigint) => Promise<Uint8Array>,
+  mode: number,
 ): Promise<{ root: CID; windows: number }> {
   // Made twice rather than kept: a snapshot may be larger than the memory.
   const blocks: (readonly [string, CID])[] = []
@@ -120,7 +124,7 @@ async function write(
   }
   try {
     // Both at once: where the disk is full, nobody takes what is put any more.
-    await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished))])
+    await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished, { mode }))])
     await rename(unfinished, path)
   } catch (error) {
     await rm(unfinished, { force: true })

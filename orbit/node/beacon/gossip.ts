@@ -5,13 +5,14 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
+import { UserError } from '../../rules/base/errors.ts'
 import { field } from '../../rules/base/fields.ts'
 import type { Topic } from '../p2p/topic.ts'
 import type { BeaconRound, BeaconSource } from './source.ts'
 
 const FIRST_TIMEOUT = 60_000
 
-export class BeaconSilent extends Error {
+export class BeaconSilent extends UserError {
   override readonly name = 'BeaconSilent'
 }
 

@@ -1,7 +1,7 @@
 /** The certificate files of a data directory: certificates/window-<w>.json, one for each certified window. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
 const fileName = (window: bigint): string => `window-${window}.json`
 
@@ -17,7 +17,7 @@ export function readCertificateFile(directory: string, window: bigint): Uint8Arr
 /** The file is either whole or not there. */
 export function writeCertificateFile(directory: string, window: bigint, bytes: Uint8Array): void {
   const file = certificatePath(directory, window)
-  mkdirSync(dirname(file), { recursive: true })
+  privateFolder(dirname(file))
   writeAtomically(file, bytes)
 }
 

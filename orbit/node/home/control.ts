@@ -8,10 +8,11 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
+import { UserError } from '../../rules/base/errors.ts'
 import { writeAtomically } from '../storage/atomic-file.ts'
 
 /** The running node could not be asked, or refused. */
-export class ControlError extends Error {
+export class ControlError extends UserError {
   override readonly name = 'ControlError'
 }
 
@@ -45,7 +46,7 @@ export function serveControl(directory: string, handlers: ControlHandlers): Cont
       }
     },
   })
-  writeAtomically(path(directory), JSON.stringify({ port: server.port, token, pid: process.pid }), 0o600)
+  writeAtomically(path(directory), JSON.stringify({ port: server.port, token, pid: process.pid }))
   return {
     async stop() {
       rmSync(path(directory), { force: true })

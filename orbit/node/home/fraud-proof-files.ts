@@ -2,7 +2,7 @@
  * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one for each conviction
  * (rules: fraud-proof.ts). A file is never changed: its proof stays true.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { RuleError } from '../../rules/base/statement.ts'
@@ -13,7 +13,7 @@ import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Conviction } from '../../rules/quorum/convictions.ts'
 import type { SettledConviction } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
 /** Changes come in bursts: the state is looked at once a burst. */
 const BURST_MS = 500
@@ -113,7 +113,7 @@ export async function checkFraudProof(
 export function writeFraudProofFile(directory: string, conviction: SettledConviction, bytes: Uint8Array): void {
   const path = fraudProofPath(directory, conviction)
   if (existsSync(path)) return
-  mkdirSync(dirname(path), { recursive: true })
+  privateFolder(dirname(path))
   writeAtomically(path, bytes)
 }
 

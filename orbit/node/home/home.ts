@@ -13,17 +13,18 @@
  *
  * A directory belongs to one network for good: its id is written down when the genesis is adopted.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { z } from 'zod'
+import { UserError } from '../../rules/base/errors.ts'
 import { type Genesis, readGenesis } from '../../rules/network/genesis.ts'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { closeToOthers, isSharedByAll, privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
 /** Something is wrong with the data directory that its owner can mend. */
-export class HomeError extends Error {
+export class HomeError extends UserError {
   override readonly name = 'HomeError'
 }
 
@@ -55,6 +56,24 @@ export function homeDirectory(flag?: string): string {
 }
 
 const file = (directory: string, name: string) => join(directory, name)
+
+/** Files and folders of ours in a data directory; in one that its owner uses for more, the rest is none of our business. */
+const OUR_FILES =
+  /^(genesis\.cbor|(account|node|beacon)\.key|last-sealed|(config|control|gpu)\.json|snapshot\.car|node\.sqlite)/
+const OUR_FOLDERS = ['certificates', 'fraud', 'checkpoints']
+
+/** Closes a data directory that is there to other users: earlier versions left files open to them. */
+function closeDirectory(directory: string): void {
+  privateFolder(directory)
+  for (const name of readdirSync(directory)) if (OUR_FILES.test(name)) closeToOthers(file(directory, name))
+  for (const name of OUR_FOLDERS) {
+    const folder = file(directory, name)
+    if (!existsSync(folder) || (statSync(folder).mode & 0o077) === 0) continue
+    for (const entry of readdirSync(folder)) closeToOthers(file(folder, entry))
+    // Last: a closed folder says that all in it is closed, so that thousands of files are looked at once.
+    privateFolder(folder)
+  }
+}
 
 export const isHome = (directory: string): boolean => existsSync(file(directory, 'config.json'))
 
@@ -89,9 +108,8 @@ export function createHome(home: NewHome): Home {
   const { directory, genesis } = home
   assertFree(directory)
   return guarded(directory, () => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const secret = (name: string, key: Uint8Array) =>
-      writeAtomically(file(directory, name), `${bytesToHex(key)}\n`, 0o600)
+    privateFolder(directory)
+    const secret = (name: string, key: Uint8Array) => writeAtomically(file(directory, name), `${bytesToHex(key)}\n`)
     writeAtomically(file(directory, 'genesis.cbor'), genesis.bytes)
     secret('account.key', home.accountKey)
     secret('node.key', home.nodeKey)
@@ -118,10 +136,13 @@ export function createHome(home: NewHome): Home {
 export function prepareKeys(directory: string): Pick<Home, 'accountKey' | 'nodeKey'> {
   assertFree(directory)
   return guarded(directory, () => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (isSharedByAll(directory)) {
+      throw new HomeError(`every user may write to ${directory}, and keys are to lie there: name a folder in it`)
+    }
+    privateFolder(directory)
     const key = (name: string): Uint8Array => {
       const path = file(directory, name)
-      if (!existsSync(path)) writeAtomically(path, `${bytesToHex(ed25519.utils.randomSecretKey())}\n`, 0o600)
+      if (!existsSync(path)) writeAtomically(path, `${bytesToHex(ed25519.utils.randomSecretKey())}\n`)
       return secretIn(path)
     }
     return { accountKey: key('account.key'), nodeKey: key('node.key') }
@@ -154,6 +175,7 @@ export function openHome(directory: string): Home {
     )
   }
   return guarded(directory, () => {
+    closeDirectory(directory)
     const read = (name: string): Buffer => {
       try {
         return readFileSync(file(directory, name))

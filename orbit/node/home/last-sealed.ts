@@ -32,7 +32,7 @@ export class LastSealed {
 
   /** On disk when it returns. @throws when it can't be written: the epoch is not sealed, and may be tried again */
   seal(epoch: number): void {
-    writeAtomically(this.path, `${epoch}\n`, 0o600)
+    writeAtomically(this.path, `${epoch}\n`)
     this.newest = epoch
   }
 }

@@ -6,6 +6,7 @@
  * nobody pays for (quota.ts) waits among the unpaid, until it is paid for or a paid entry builds on it.
  */
 import { Entry } from '@orbitdb/core'
+import { UserError } from '../../rules/base/errors.ts'
 import { Serial, yieldToLoop } from '../async/queue.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
 import { BoundedBuffer } from './bounded.ts'
@@ -15,7 +16,7 @@ import type { Identity } from './identity.ts'
 import type { Quota } from './quota.ts'
 
 /** This node's own rules refuse what it was asked to store. */
-export class DocumentRefused extends Error {
+export class DocumentRefused extends UserError {
   override readonly name = 'DocumentRefused'
 }
 

@@ -1,14 +1,15 @@
 /** Addresses that a node is told to listen on, which are parsed and tried before libp2p gets them. */
 import { createServer } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { UserError } from '../../rules/base/errors.ts'
 
 /** A command line or a configuration names an address that is none. */
-export class AddressError extends Error {
+export class AddressError extends UserError {
   override readonly name = 'AddressError'
 }
 
 /** Something else listens on the address. */
-export class PortInUse extends Error {
+export class PortInUse extends UserError {
   override readonly name = 'PortInUse'
   /** @param address what was to be listened on */
   constructor(address: string) {

@@ -5,8 +5,9 @@ import { ipns } from '@helia/ipns'
 import { unixfs } from '@helia/unixfs'
 import { base36 } from 'multiformats/bases/base36'
 import { CID } from 'multiformats/cid'
+import { UserError } from '../../rules/base/errors.ts'
 
-export class NameError extends Error {
+export class NameError extends UserError {
   override readonly name = 'NameError'
 }
 
@@ -21,10 +22,12 @@ const SAFE_NAME = /^[^/\\:*?"<>|\x00-\x1f]{1,255}$/
 
 type Helia = Parameters<typeof unixfs>[0] & Parameters<typeof ipns>[0]
 
+/** Without hidden ones: those are notes of a program or of the user, and no part of a page. */
 function filesUnder(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !`/${relative(directory, path).split(sep).join('/')}`.includes('/.'))
     .sort()
 }
 
@@ -94,8 +97,9 @@ export class Publishing {
   }
 
   /**
-   * Writes a published folder to disk.
+   * Writes a published folder to disk, without hidden files.
    *
+   * @param directory new or empty: nothing that is there is written over, and no link is followed
    * @throws {NameError} when it is no folder, or has odd names, too many files or too many bytes for a page
    */
   async exportDirectory(cid: CID, directory: string): Promise<void> {
@@ -106,15 +110,16 @@ export class Publishing {
       throw new NameError(`the folder ${cid} ${why}: refused`)
     }
     const walk = async (folder: CID, path: string): Promise<void> => {
-      mkdirSync(path, { recursive: true })
       for await (const { name, cid: entry } of this.fs.ls(folder, { signal: AbortSignal.timeout(FETCH_MS) })) {
-        if (!SAFE_NAME.test(name) || name === '.' || name === '../..') {
+        if (!SAFE_NAME.test(name) || name === '.' || name === '..') {
           fail(`holds a file with the name ${JSON.stringify(name)}`)
         }
+        if (name.startsWith('.')) continue
         if (++files > MAX_FILES) fail(`holds more than ${MAX_FILES} files`)
         const target = join(path, name)
         const { type } = await this.fs.stat(entry, { signal: AbortSignal.timeout(FETCH_MS) })
         if (type === 'directory') {
+          mkdirSync(target)
           await walk(entry, target)
           continue
         }
@@ -124,11 +129,12 @@ export class Publishing {
           if (bytes > MAX_BYTES) fail('holds more than 1 GiB')
           parts.push(part)
         }
-        writeFileSync(target, Buffer.concat(parts))
+        writeFileSync(target, Buffer.concat(parts), { flag: 'wx' })
       }
     }
     const { type } = await this.fs.stat(cid, { signal: AbortSignal.timeout(FETCH_MS) }).catch(() => fail('is nowhere'))
     if (type !== 'directory') fail('is a file')
+    mkdirSync(root, { recursive: true })
     await walk(cid, root)
   }
 }

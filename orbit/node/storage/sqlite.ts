@@ -5,12 +5,14 @@
  * at the start.
  */
 import { Database, type SQLQueryBindings } from 'bun:sqlite'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { UserError } from '../../rules/base/errors.ts'
+import { closeToOthers, privateFile, privateFolder } from './atomic-file.ts'
 
 export const DATABASE_FILE = 'node.sqlite'
 
-export class DataDirectoryInUse extends Error {
+export class DataDirectoryInUse extends UserError {
   override readonly name = 'DataDirectoryInUse'
   constructor(directory: string) {
     super(
@@ -19,7 +21,7 @@ export class DataDirectoryInUse extends Error {
   }
 }
 
-export class DataDirectoryUnreadable extends Error {
+export class DataDirectoryUnreadable extends UserError {
   override readonly name = 'DataDirectoryUnreadable'
   constructor(directory: string, reason: string) {
     super(
@@ -28,7 +30,7 @@ export class DataDirectoryUnreadable extends Error {
   }
 }
 
-export class DatabaseDamaged extends Error {
+export class DatabaseDamaged extends UserError {
   override readonly name = 'DatabaseDamaged'
   constructor(file: string, reason: string) {
     super(
@@ -38,8 +40,8 @@ export class DatabaseDamaged extends Error {
   }
 }
 
-/** A read or a write came after the node had been stopped. */
-export class DatabaseClosed extends Error {
+/** The node was stopped while something still wanted to read or write. */
+export class DatabaseClosed extends UserError {
   override readonly name = 'DatabaseClosed'
   constructor() {
     super('the node is stopped: its database is closed')
@@ -80,8 +82,12 @@ export class SqliteFile {
     this.directory = directory
     let db: Database | undefined
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
-      db = new Database(join(directory, DATABASE_FILE), { create: true })
+      const path = join(directory, DATABASE_FILE)
+      privateFolder(directory)
+      // Before it is opened: SQLite gives -wal and -shm the mode that the database has.
+      privateFile(path)
+      for (const suffix of ['-wal', '-shm']) closeToOthers(`${path}${suffix}`)
+      db = new Database(path)
       db.run('PRAGMA busy_timeout = 200')
       // With exclusive locking a second process gets SQLITE_BUSY instead of a half-shared state.
       db.run('PRAGMA locking_mode = EXCLUSIVE')

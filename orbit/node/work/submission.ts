@@ -11,7 +11,7 @@
  * this node alone, so it is kept on disk: a restart makes no copy look honest.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/result.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { sign } from '../../rules/base/statement.ts'

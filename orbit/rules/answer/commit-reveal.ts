@@ -17,7 +17,7 @@
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
-import { inclusionProofs, merkleRoot } from '../../../kernels/result.ts'
+import { inclusionProofs, merkleRoot } from '../../../kernels/merkle.ts'
 import { recordOf, type SaltedResult } from '../message/answers.ts'
 import { type CommitBody, MAX_ANSWER_BYTES, MAX_REVEALED, type RevealedItem } from '../message/bodies.ts'
 

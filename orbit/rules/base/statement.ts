@@ -14,12 +14,13 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import type { z } from 'zod'
 import { equalBytes } from './bytes.ts'
+import { UserError } from './errors.ts'
 import { envelope } from './fields.ts'
 
 const DOMAIN = new TextEncoder().encode('collatz/statement/1\0')
 
 /** A rule was broken: what was refused, and why. Shown to users as it is. */
-export class RuleError extends Error {
+export class RuleError extends UserError {
   override readonly name = 'RuleError'
 }
 

@@ -21,8 +21,9 @@
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
+import { inclusionProof, verifyInclusion } from '../../../kernels/merkle.ts'
 import { leavesOf } from '../../../kernels/partition.ts'
-import { inclusionProof, LEAF_BYTES, verifyInclusion } from '../../../kernels/result.ts'
+import { LEAF_BYTES } from '../../../kernels/result.ts'
 import { readLeaves, recordAt } from '../answer/leaves.ts'
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { cidOf, rawCid } from '../base/cid.ts'

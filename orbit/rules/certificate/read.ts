@@ -1,7 +1,7 @@
 /** Reading a certificate (format.ts): whether it holds, from its bytes alone, and what it says. */
 
+import { verifyInclusion } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
-import { verifyInclusion } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
 import type { UnitEvidence } from '../answer/evidence.ts'
 import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'

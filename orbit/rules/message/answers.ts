@@ -3,7 +3,7 @@
  * and a reveal's tree are built over is told in answer/commit-reveal.ts; whether an answer counts, in answer/admissible.ts.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { inclusionProofs, merkleRoot, verifyInclusion } from '../../../kernels/result.ts'
+import { inclusionProofs, merkleRoot, verifyInclusion } from '../../../kernels/merkle.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { cidOf } from '../base/cid.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'

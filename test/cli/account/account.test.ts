@@ -11,6 +11,7 @@ import { CID } from 'multiformats/cid'
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
+import { bunPlatform } from '../../../kernels/wasm/open.ts'
 import { writeFraudProofs } from '../../../orbit/node/home/fraud-proof-files.ts'
 import { createHome } from '../../../orbit/node/home/home.ts'
 import { PRIVATE } from '../../../orbit/node/storage/private.ts'
@@ -25,14 +26,14 @@ import { beaconAt, type Claim, Party } from '../../orbit/rules/party.ts'
 import { verify as verifyAgain } from '../../verifier/verify.mjs'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 /** Everybody's leaves are the true ones, but for those who claim another variant. */
 class RealParty extends Party {
   private readonly leaves = new Map<string, readonly HardSummary[]>()
 
   async compute(window: bigint, unit: number): Promise<void> {
-    const engine = new WasmEngine({ workers: 1 })
+    const engine = new WasmEngine(bunPlatform, { workers: 1 })
     try {
       const { leaves } = await engine.verify({ partition: this.genesis.partition, window, index: unit })
       this.leaves.set(`${window}/${unit}`, leaves)

@@ -3,10 +3,10 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { engineOptions, Replaceable } from '../../../cli/compute/engines.ts'
 import { cpuEngine } from '../../../kernels/cpu.ts'
 import type { Engine, Partition, Unit, VerifyOptions } from '../../../kernels/unit.ts'
-import { openWasmEngine } from '../../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../../kernels/wasm/open.ts'
 import { DeviceLost } from '../../../kernels/webgpu/errors.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const partition: Partition = { map: '3n+1', bits: 28, units: 2, leaves: 16, hardSteps: 128 }
 const unit: Unit = { partition, window: 5n, index: 1 }

@@ -4,9 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { drandSource, relaysOf } from '../../../orbit/node/beacon/drand.ts'
 import { QUICKNET, QUICKNET_RELAYS } from '../../../orbit/rules/network/beacon.ts'
 import { relay } from '../../orbit/node/beacon/relay.ts'
+import { until } from '../../until.ts'
 import { Desk } from '../program.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const desk = new Desk()
 const gone = relay(() => new Response('gone', { status: 503 }))
@@ -29,7 +30,7 @@ test('relays are kept in the configuration of whoever founds or joins, and asked
   expect(configOf('data').relays).toEqual([bare(gone.url), other.url])
 
   const node = desk.start('node')
-  while (gone.asked.length === 0 || other.asked.length === 0) await Bun.sleep(50)
+  await until(() => gone.asked.length > 0 && other.asked.length > 0, 'a question to each')
   node.kill('SIGTERM')
   expect(await node.exited).toBe(0)
   for (const { asked } of [gone, other]) expect(asked[0]).toMatch(new RegExp(`^/${QUICKNET.hash}/public/[0-9]+$`))
@@ -75,7 +76,7 @@ test('of relays that cannot be reached, each is told by its host and the systemâ
   const { host } = new URL(dead.url)
   const source = drandSource({ chain: QUICKNET, urls: [dead.url] })
   await source.start()
-  while (!source.trouble()) await Bun.sleep(20)
+  await until(() => source.trouble(), 'trouble')
   expect(source.trouble()).toMatch(new RegExp(`^beacon round \\d+ can't be had: ${host}: ECONNREFUSED$`))
   await source.stop()
 })

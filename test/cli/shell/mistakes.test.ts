@@ -4,9 +4,10 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { until } from '../../until.ts'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const desk = new Desk()
 let certificate: string
@@ -234,7 +235,8 @@ describe('while a node runs', () => {
   let node: ReturnType<Desk['start']>
   beforeAll(async () => {
     node = desk.start('node')
-    while (JSON.parse((await desk.run('status', '--json')).stdout || '{}').running !== true) await Bun.sleep(200)
+    const isRunning = async () => JSON.parse((await desk.run('status', '--json')).stdout || '{}').running === true
+    await until(isRunning, 'the node')
   })
   afterAll(async () => {
     node.kill('SIGTERM')

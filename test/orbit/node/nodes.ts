@@ -13,6 +13,9 @@ import { libp2pOptions } from '../../../orbit/node/p2p/libp2p.ts'
 import { openNode } from '../../../orbit/node/plumbing.ts'
 import { cidOf } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf } from '../../../orbit/rules/base/statement.ts'
+import { until } from '../../until.ts'
+
+export { until }
 
 export const NETWORK = 'bafyreitestnetwork'
 export const GENESIS = dagCbor.encode({ name: 'a network for tests' })
@@ -125,12 +128,4 @@ export async function entry(
 export function raw(fields: Record<string, unknown>): RawEntry {
   const bytes = dagCbor.encode(fields)
   return { bytes, hash: cidOf(bytes).toString(base58btc), fields }
-}
-
-export async function until(done: () => unknown, what: string, seconds = 60): Promise<void> {
-  const end = Date.now() + seconds * 1000
-  while (!(await done())) {
-    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}`)
-    await Bun.sleep(20)
-  }
 }

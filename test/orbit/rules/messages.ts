@@ -2,7 +2,7 @@
  * One message of each kind that a replica lets in, with all that lies around it: what tests take apart field by field.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/result.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { sign } from '../../../orbit/rules/base/statement.ts'
 import { admit } from '../../../orbit/rules/message/admit.ts'
 import {

@@ -1,8 +1,10 @@
 /** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
 import { hexToBytes } from '@noble/hashes/utils.js'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
-import { encodeLeaf, merkleRoot } from '../../../kernels/result.ts'
+import { encodeLeaf } from '../../../kernels/result.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
+import { bunPlatform } from '../../../kernels/wasm/open.ts'
 import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
@@ -114,7 +116,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
       return draw
     },
     async work(epoch) {
-      const engine = new WasmEngine({ workers: 1 })
+      const engine = new WasmEngine(bunPlatform, { workers: 1 })
       const results: SaltedResult[] = []
       try {
         for (const { window, unit } of state().draws.get(epoch)!.assignments) {

@@ -27,10 +27,11 @@ import {
 } from '../../../../orbit/rules/state/settled-window.ts'
 import { NO_KNOWLEDGE, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
+import { PATIENCE } from '../../../until.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab, until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())
@@ -92,9 +93,9 @@ async function pair(
 ) {
   const server = await lab.node({ networkId: network.genesis.networkId })
   const asker = await lab.node({ networkId: network.genesis.networkId, peers: server.addresses() })
-  await until(() => asker.peers().length > 0, 'a connection', 20)
+  await until(() => asker.peers().length > 0, 'a connection')
   const taken = new Map<bigint, SettledWindow>()
-  const common = { genesis: network.genesis, openEngine: () => engine, signal: AbortSignal.timeout(60_000) }
+  const common = { genesis: network.genesis, openEngine: () => engine, signal: AbortSignal.timeout(PATIENCE * 1000) }
   const keepsNothing = {
     certified: () => [],
     isDraw: () => true,
@@ -251,7 +252,7 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
   await archiveOf<Convict>(knowing).convict(settledConviction(conviction), proof)
   const newcomer = await start(homes[1], knowing.node.addresses())
   try {
-    await until(() => newcomer.node.peers().length > 0, 'a connection', 20)
+    await until(() => newcomer.node.peers().length > 0, 'a connection')
     expect(newcomer.state().convictions).toEqual([])
     await archiveOf<{ catchingUp: SingleFlight }>(newcomer).catchingUp.run()
     expect(newcomer.state().convictions.map(({ account }) => account)).toEqual([conviction.account])

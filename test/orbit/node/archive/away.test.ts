@@ -23,7 +23,7 @@ import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
 import { readGenesis } from '../../../../orbit/rules/network/genesis.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 const directory = mkdtempSync(join(tmpdir(), 'collatz-away-'))
@@ -72,11 +72,11 @@ afterAll(async () => {
 
 test('who was away gets what was settled meanwhile as certificates, and works on above them', async () => {
   let ada = await Service.start({ home: adaHome, capacity: 0, peers: founder.node.addresses() })
-  await until(() => ada.round() !== null && ada.state().draws.size > 0, 'the first draw', 60)
+  await until(() => ada.round() !== null && ada.state().draws.size > 0, 'the first draw')
   await ada.stop()
   const before = settledBy(ada)
 
-  await until(() => settledBy(founder).length >= before.length + 2, 'two more windows settled', 120)
+  await until(() => settledBy(founder).length >= before.length + 2, 'two more windows settled')
   const missing = settledBy(founder).filter((window) => !before.includes(window))
   // Nothing but the certificates speaks of the first of them any more.
   const isSpokenOf = (service: Service) =>
@@ -85,21 +85,21 @@ test('who was away gets what was settled meanwhile as certificates, and works on
 
   ada = await Service.start({ home: adaHome, capacity: 0, peers: founder.node.addresses() })
   try {
-    await until(() => missing.every((window) => settledBy(ada).includes(window)), 'the windows', 180)
+    await until(() => missing.every((window) => settledBy(ada).includes(window)), 'the windows')
     for (const window of missing) {
       const certified = readCertificate(readCertificateFile(adaHome.directory, window)!)
       expect(certified.complete).toBe(true)
       expect(ada.state().windows.get(window)!.settled).toEqual(founder.state().windows.get(window)!.settled)
     }
     const { frontier } = founder.state()
-    await until(() => ada.state().frontier.windows >= frontier.windows, 'the frontier', 180)
+    await until(() => ada.state().frontier.windows >= frontier.windows, 'the frontier')
   } finally {
     await ada.stop()
   }
 })
 
 test('what is settled leaves neither a log nor leaves behind', async () => {
-  await until(() => settledBy(founder).length >= 4, 'windows settled', 120)
+  await until(() => settledBy(founder).length >= 4, 'windows settled')
   stopping.abort()
   await working
   await founder.idle()

@@ -21,7 +21,7 @@ import { roundAt, signRound } from '../../../../orbit/rules/network/beacon.ts'
 import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 /** So long that a draw comes in time on a busy machine. */
@@ -103,7 +103,7 @@ const isCertifiedAt = (service: Service, { window, unit }: Assignment) =>
   service.state().windows.get(window)?.certified.has(unit) ?? false
 
 test('without rounds nothing is drawn, and what was dealt is computed', async () => {
-  await until(() => ada.owed().length > 0, 'something to do', 60)
+  await until(() => ada.owed().length > 0, 'something to do')
   silent = true
   await founder.idle()
   await ada.idle()
@@ -121,17 +121,17 @@ test('without rounds nothing is drawn, and what was dealt is computed', async ()
 test('when rounds come again, what was computed is certified, and draws go on within one epoch', async () => {
   const last = Math.max(...drawsOf(founder))
   // At the beginning of an epoch: all that it takes to seal the next one's draw comes after the silence.
-  while (wallRound() % EPOCH_ROUNDS !== 0) await Bun.sleep(50)
+  await until(() => wallRound() % EPOCH_ROUNDS === 0, 'the beginning of an epoch')
   const resumed = wallRound()
   // What a source would be asked for: the round of a draw that was sealed when it fell silent.
   silent = false
   for (const seed of [resumed, ...drawsOf(founder).map((epoch) => seedRound(founderHome.genesis, epoch))]) {
     if (seed <= resumed) say(seed)
   }
-  await until(() => Math.max(...drawsOf(ada)) > last, 'another draw', 30)
+  await until(() => Math.max(...drawsOf(ada)) > last, 'another draw')
   const first = Math.min(...drawsOf(ada).filter((epoch) => epoch > last))
   expect(seedRound(founderHome.genesis, first)).toBeLessThanOrEqual(resumed + EPOCH_ROUNDS)
-  await until(() => dealt.every((unit) => isCertifiedAt(ada, unit)) && ada.pending() === 0, 'its units certified', 60)
+  await until(() => dealt.every((unit) => isCertifiedAt(ada, unit)) && ada.pending() === 0, 'its units certified')
 })
 
 test('a draw whose coordinator vanishes is dealt by its round, and certified, without it', async () => {
@@ -154,7 +154,7 @@ test('a draw whose coordinator vanishes is dealt by its round, and certified, wi
   await until(() => ada.verdictsOnDraws().some((v) => v.epoch === epoch && v.fault === null), 'its verdict')
   await stop(founder)
   const seed = seedRound(adaHome.genesis, epoch)
-  while (wallRound() < seed) await Bun.sleep(100)
+  await until(() => wallRound() >= seed, "the draw's round")
   say(seed)
   await until(() => ada.state().draws.has(epoch), 'the deal')
   expect(ledgerOf(ada).hasRound(seed)).toBe(false)
@@ -169,7 +169,7 @@ test('a draw whose coordinator vanishes is dealt by its round, and certified, wi
   await until(() => ada.owed().length > 0, 'its units')
   expect(await workOff(ada)).toBeGreaterThan(0)
   const { assignments } = ada.state().draws.get(epoch)!
-  await until(() => assignments.every((unit) => isCertifiedAt(ada, unit)), 'its units certified', 60)
+  await until(() => assignments.every((unit) => isCertifiedAt(ada, unit)), 'its units certified')
 })
 
 test('when the coordinator is back it writes the round down, and nobody need keep it', async () => {
@@ -177,7 +177,7 @@ test('when the coordinator is back it writes the round down, and nobody need kee
   founder = await start(founderHome, 0, ada.node.addresses())
   await until(() => founder.round() !== null, 'a round')
   say(kept)
-  await until(() => ledgerOf(ada).hasRound(kept), 'the round in a document', 30)
-  await until(() => !ledgerOf(ada).rounds.has(kept), 'that it is dropped', 10)
+  await until(() => ledgerOf(ada).hasRound(kept), 'the round in a document')
+  await until(() => !ledgerOf(ada).rounds.has(kept), 'that it is dropped')
   expect(ada.state().draws.has(kept / EPOCH_ROUNDS)).toBe(true)
 })

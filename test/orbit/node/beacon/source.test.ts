@@ -16,9 +16,10 @@ import {
   verifyRound,
 } from '../../../../orbit/rules/network/beacon.ts'
 import { QUICKNET_ROUNDS } from '../../../vectors/quicknet.ts'
+import { until } from '../nodes.ts'
 import { type Relay, recorded, relay } from './relay.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const [round1000, round123] = QUICKNET_ROUNDS as [(typeof QUICKNET_ROUNDS)[0], (typeof QUICKNET_ROUNDS)[0]]
 const signature1000 = hexToBytes(round1000.signature)
@@ -98,7 +99,7 @@ describe('drand over HTTP', () => {
     const shaky = open(relay((round) => (up ? recorded(round) : new Response('', { status: 502 }))))
     const source = drand(shaky)
     await source.start()
-    while (!source.trouble()) await Bun.sleep(20)
+    await until(() => source.trouble(), 'trouble')
     expect(source.trouble()).toContain('beacon round 1000')
     expect(source.trouble()).toContain('HTTP 502')
     expect(source.current()).toBeNull()
@@ -122,6 +123,7 @@ describe('drand over HTTP', () => {
     const source = drand(good)
     const giveUp = new AbortController()
     const waiting = source.round(1001, { signal: giveUp.signal })
+    // Long enough for a question that it should not ask.
     await Bun.sleep(50)
     giveUp.abort(new Error('not needed any more'))
     await expect(waiting).rejects.toThrow('not needed any more')
@@ -133,11 +135,12 @@ describe('drand over HTTP', () => {
     const source = drand(hanging)
     await source.start()
     const waiting = source.round(1000)
-    await Bun.sleep(50)
+    await until(() => hanging.asked.length > 0, 'a question')
     const stopped = source.stop()
     await expect(waiting).rejects.toThrow('stopped')
     await stopped
     const asked = hanging.asked.length
+    // Long enough for a question that it should not ask.
     await Bun.sleep(1000)
     expect(hanging.asked).toHaveLength(asked)
     await expect(source.round(123)).rejects.toThrow('stopped')
@@ -160,13 +163,15 @@ describe('a local chain', () => {
     source.onRound(({ round, signature }) =>
       heard.push({ round, signature, late: Date.now() / 1000 - timeOf(chain, round) }),
     )
+    const begun = roundAt(chain, Date.now() / 1000)
     await source.start()
-    expect(source.current()?.round).toBe(roundAt(chain, Date.now() / 1000))
-    await Bun.sleep(2500)
-    expect(heard.length).toBeGreaterThanOrEqual(3)
+    expect(source.current()!.round).toBeGreaterThanOrEqual(begun)
+    expect(source.current()!.round).toBeLessThanOrEqual(roundAt(chain, Date.now() / 1000))
+    await until(() => heard.length >= 3, 'three rounds')
     heard.forEach(({ round, signature, late }, i) => {
-      expect(round).toBe(heard[0]!.round + i)
-      if (i > 0) expect(late).toBeGreaterThanOrEqual(0)
+      // One after another, unless this machine was too busy for more than a second: then the newest.
+      expect(round).toBeGreaterThan(heard[i - 1]?.round ?? 0)
+      expect(late).toBeGreaterThanOrEqual(0)
       verifyRound(chain, round, signature)
     })
   })

@@ -20,10 +20,11 @@ import type { DrawBody } from '../../../../orbit/rules/message/bodies.ts'
 import { databaseName, documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
+import { PATIENCE } from '../../../until.ts'
 import { beaconAt, type Member, Party } from '../../rules/party.ts'
 import { entry, Lab, until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())
@@ -92,9 +93,9 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
   /** What somebody writes who has heard nothing: an entry without parents. One by one: gossip drops what comes too fast. */
   const write = async (to: DocumentStore, { nodeSecret }: Member, key: string, document: unknown) => {
     const { bytes, hash } = await entry(nodeSecret, to.address, key, document)
-    for (const seconds of [10, 60]) {
+    for (const timeout of [10, PATIENCE]) {
       await stranger.gossip(to.address, bytes)
-      const here = until(async () => (await to.under([hash])) !== null, 'an entry', seconds)
+      const here = until(async () => (await to.under([hash])) !== null, 'an entry', { timeout })
       if (await here.then(() => true).catch(() => false)) return
       // What gossip lost it does not send a second time.
       stranger = await lab.stranger(node)

@@ -11,6 +11,7 @@ import { excludedAt } from '../../../../orbit/rules/draw/seal.ts'
 import type { HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
+import { verifyPuzzle } from '../../../../orbit/rules/network/puzzle.ts'
 import { deadlineRound } from '../../../../orbit/rules/network/schedule.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
@@ -67,18 +68,29 @@ test('registers again when it is dealt nothing any more, and is on the roster ag
 })
 
 test('a puzzle that takes long is one of a recent round, not of the one that it was begun in', async () => {
-  // A few hundred tries of some milliseconds, of which a round gets twenty.
-  const { party, member, round, register } = absent({ registration: { N: 4096, r: 8, p: 1, tries: 200 } }, 20)
+  const price = { N: 1024, r: 8, p: 1, tries: 100 }
+  const { party, member, round, register } = absent({ registration: price }, 5)
+  const solves = (at: number, nonce: number): boolean => {
+    const { networkId } = party.genesis
+    try {
+      const input = { networkId, account: member.account, round: at, randomness: randomnessOf(beaconAt(at)) }
+      verifyPuzzle(price, input, nonce)
+      return true
+    } catch {
+      return false
+    }
+  }
+  // One that no machine solves in the 5 ms that a round gets, and a later one that the first try solves.
+  let hard = round
+  while (Array.from({ length: 40 }, (_, nonce) => nonce).some((nonce) => solves(hard, nonce))) hard++
+  let easy = hard + 1
+  while (!solves(easy, 0)) easy++
   const before = party.documents.accounts.length
-  let newest = round
-  const done = register(newest)
-  const rounds = setInterval(() => void register(++newest), 10)
+  const done = register(hard)
+  void register(easy)
   await done
-  clearInterval(rounds)
   expect(party.documents.accounts).toHaveLength(before + 1)
-  const named = party.state().nodes.get(member.node)!.round
-  expect(named).toBeGreaterThan(round)
-  expect(newest - named).toBeLessThanOrEqual(20)
+  expect(party.state().nodes.get(member.node)!.round).toBe(easy)
 })
 
 test('in a production network it says that it is there every two minutes or less, however rounds come', async () => {

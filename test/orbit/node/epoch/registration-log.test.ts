@@ -7,7 +7,7 @@ import { graceRounds, remembersArrivals } from '../../../../orbit/rules/network/
 import { type Member, Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

@@ -5,7 +5,7 @@ import { graceRounds } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

@@ -10,7 +10,7 @@ import type { State } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

@@ -6,7 +6,7 @@ import { SqliteFile } from '../../../../orbit/node/storage/sqlite.ts'
 import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())
@@ -142,7 +142,7 @@ describe('two nodes', () => {
     for (const size of [60_000, 130_000, 260_000]) {
       const value = { bytes: new Uint8Array(size).map((_, i) => i) }
       await ours.put(`${a.nodeKeyHex}/${size}`, value)
-      await until(() => theirs.get(`${a.nodeKeyHex}/${size}`), `${size} bytes`, 5)
+      await until(() => theirs.get(`${a.nodeKeyHex}/${size}`), `${size} bytes`)
       expect(theirs.get(`${a.nodeKeyHex}/${size}`)).toEqual(value)
     }
   })

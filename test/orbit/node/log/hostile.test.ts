@@ -8,7 +8,7 @@ import { messages, sendMessage } from '../../../../orbit/node/p2p/streams.ts'
 import { publicKeyOf } from '../../../../orbit/rules/base/statement.ts'
 import { entry, Lab, NETWORK, type RawEntry, raw, type Stranger, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 let node: OrbitNode
@@ -172,6 +172,7 @@ describe('nobody is made to wait', () => {
       const bad = await entry(signer, store.address, `${publicKeyOf(signer)}/x`, i, { next: [INVENTED], time: 2 })
       await stranger.gossip(store.address, bad.bytes)
     }
+    // What waits for an answer waits ten seconds (catch-up.ts).
     const started = performance.now()
     await store.put(`${node.nodeKeyHex}/x`, 1)
     await afterwards()
@@ -182,20 +183,25 @@ describe('nobody is made to wait', () => {
   test('by a peer that takes questions and gives no answer', async () => {
     let asked = 0
     const { libp2p } = stranger
-    await libp2p.handle(ENTRIES, () => void asked++)
+    let givenUp = 0
+    await libp2p.handle(ENTRIES, (stream) => {
+      asked++
+      stream.addEventListener('close', () => void givenUp++)
+    })
     const silent = await lab.node({ peers: [] })
     const theirs = await silent.open('things')
     await libp2p.dial(multiaddr(silent.addresses()[0]!))
     await until(() => asked > 0, 'a question')
-    const started = performance.now()
     await theirs.put(`${silent.nodeKeyHex}/x`, 1)
-    expect(performance.now() - started).toBeLessThan(8_000)
-    const closing = performance.now()
+    // Done, and the question is still open.
+    expect(givenUp).toBe(0)
     await theirs.close()
     await silent.open('others')
     await until(() => asked > 1, 'another question')
+    // It is given up after ten seconds (catch-up.ts), which stopping does not wait for.
+    const stopping = performance.now()
     await silent.stop()
-    expect(performance.now() - closing).toBeLessThan(9_000)
+    expect(performance.now() - stopping).toBeLessThan(9_000)
   })
 })
 
@@ -235,6 +241,7 @@ describe('a peer that answers', () => {
       after > 2 ? [dagCbor.encode([bad.hash])] : [dagCbor.encode([bad.hash]), first.bytes, bad.bytes],
     )
     await until(() => Object.keys(b.refused()).length > 0, 'a refusal')
+    // Long enough for what should not come.
     await Bun.sleep(200)
     expect(theirs.all()).toEqual([])
     expect(b.refused()).toEqual({ "a document under another's key": 1 })
@@ -246,6 +253,7 @@ describe('a peer that answers', () => {
       after > 2 ? [dagCbor.encode([INVENTED])] : [dagCbor.encode([INVENTED]), ...Array(1000).fill(first.bytes)],
     )
     await until(() => asked() >= 2, 'the second question')
+    // Long enough for questions that should not come.
     await Bun.sleep(300)
     // For its heads and for its entries, once or twice as they get to know each other; and that is that.
     expect(asked()).toBeLessThanOrEqual(4)

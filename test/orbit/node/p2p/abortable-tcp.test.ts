@@ -35,6 +35,7 @@ test('aborted at any moment of it, a dial rejects, and nothing is thrown where n
     calling.abort()
     expect(await dial).toBe('rejected')
   }
+  // Long enough for what should not come.
   await Bun.sleep(200)
   expect(uncaught).toEqual([])
 })

@@ -8,7 +8,7 @@ import { NameError } from '../../../../orbit/node/p2p/unixfs-ipns.ts'
 import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())
@@ -48,7 +48,7 @@ describe('blocks', () => {
       const bytes = random(size)
       const cid = await a.blocks.put(bytes, 'raw')
       expect(await b.blocks.has(cid)).toBe(false)
-      expect(await b.blocks.get(cid, { timeoutMs: 10_000 })).toEqual(bytes)
+      expect(await b.blocks.get(cid, { timeoutMs: 120_000 })).toEqual(bytes)
       expect(await b.blocks.has(cid)).toBe(true)
     }
   })
@@ -126,7 +126,7 @@ describe('folders and names', () => {
   test('a folder from a peer cannot write beside the place it is exported to', async () => {
     const node = await lab.node()
     const file = await node.blocks.put(Uint8Array.of(1), 'raw')
-    for (const bad of ['../evil', 'a/b', '../..', '.', '', '/evil', 'a\\b', 'nul\0']) {
+    for (const bad of ['../evil', 'a/b', '..', '.', '', '/evil', 'a\\b', 'nul\0']) {
       // dag-pb of a UnixFS folder with one link: Links is field 2 (Hash 1, Name 2, Tsize 3), Data field 1.
       const name = new TextEncoder().encode(bad)
       const link = [0x0a, file.bytes.length, ...file.bytes, 0x12, name.length, ...name, 0x18, 1]

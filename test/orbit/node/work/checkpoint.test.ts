@@ -11,7 +11,7 @@ import { Service } from '../../../../orbit/node/service.ts'
 import { sealLeaves, unsealLeaves } from '../../../../orbit/node/work/checkpoint.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-checkpoint-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))

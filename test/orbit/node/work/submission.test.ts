@@ -10,7 +10,7 @@ import { commitDeadline, deadlineRound, lastRound } from '../../../../orbit/rule
 import { duties } from '../../../../orbit/rules/state/duties.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const round = (at: number) => ({ round: at, signature: beaconAt(at), randomness: randomnessOf(beaconAt(at)) })
 

@@ -10,7 +10,7 @@ import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 const directory = mkdtempSync(join(tmpdir(), 'collatz-candidate-'))
@@ -36,7 +36,7 @@ test('its unit is given back, its owner told, and the frontier stays below', asy
   const stopping = new AbortController()
   const working = work(service, finder, { signal: stopping.signal })
   try {
-    await until(() => service.state().windows.get(firstWindow + 1n)?.complete ?? false, 'the next window', 40)
+    await until(() => service.state().windows.get(firstWindow + 1n)?.complete ?? false, 'the next window')
     const first = service.state().windows.get(firstWindow)
     expect(first?.certified.has(0) ?? false).toBe(false)
     expect(service.state().frontier.windows).toBe(0)

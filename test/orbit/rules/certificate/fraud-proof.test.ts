@@ -1,7 +1,7 @@
 /** A fraud proof convicts from its bytes alone, and no bytes convict whoever signed what is right. */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
-import { inclusionProof } from '../../../../kernels/result.ts'
+import { inclusionProof } from '../../../../kernels/merkle.ts'
 import { equalBytes } from '../../../../orbit/rules/base/bytes.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
 import { readFraudProof, writeFraudProof } from '../../../../orbit/rules/certificate/fraud-proof.ts'

@@ -5,7 +5,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { merkleRoot } from '../../../../kernels/result.ts'
+import { merkleRoot } from '../../../../kernels/merkle.ts'
 import { publicKeyOf, sign } from '../../../../orbit/rules/base/statement.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
 import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
