@@ -5,7 +5,6 @@
  * (archive-exchange.ts). An archived window that stands no longer, because all accounts behind one of its units were
  * convicted, is given up.
  */
-
 import { existsSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'

@@ -4,7 +4,6 @@
  * round proves itself, so each node keeps the rounds of the draws it has, on disk, until a coordinator has written them.
  * One a draw, 48 bytes.
  */
-
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { seedRound } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'

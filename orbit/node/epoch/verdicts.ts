@@ -5,7 +5,6 @@
  * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator for an epoch, since two
  * expose it. So no coordinator can crowd out verdicts on others, and with them their witnesses.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
 import type { Statement } from '../../rules/base/statement.ts'

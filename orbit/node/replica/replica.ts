@@ -2,7 +2,6 @@
  * The documents of a network as this node has them, and the state that follows from them. The state is computed when it
  * is asked for and kept until a document changes. What else the node does follows the replica's events.
  */
-
 import { classes } from '../../../kernels/partition.ts'
 import { open, type Statement } from '../../rules/base/statement.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'

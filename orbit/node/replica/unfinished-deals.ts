@@ -3,7 +3,6 @@
  * counts any more (rules: settled-window.ts), and it has certified nothing that is not settled. So a draw that nobody worked by, of a
  * window however far away, keeps nothing for longer than any other.
  */
-
 import type { DrawBody } from '../../rules/message/bodies.ts'
 import { spanOf } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'

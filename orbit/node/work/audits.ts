@@ -7,7 +7,6 @@
  * (rules: settle.ts). Of units that one result and an audit certify, it publishes what it found in any case, without having
  * seen the leaves; but only if the result was here before the beacon round that drew them.
  */
-
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'

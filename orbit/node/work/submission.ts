@@ -10,7 +10,6 @@
  * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What came when is known to
  * this node alone, so it is kept on disk: a restart makes no copy look honest.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { merkleRoot } from '../../../kernels/merkle.ts'
 import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'

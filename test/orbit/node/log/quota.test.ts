@@ -1,5 +1,4 @@
 /** Who has not registered, or writes more than there is use for, costs nobody anything; and what he wrote parts no two nodes. */
-
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'

@@ -10,6 +10,7 @@ import { lastRound, seedRound } from '../../../../orbit/rules/network/schedule.t
 import { duties } from '../../../../orbit/rules/state/duties.ts'
 import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { isUnitCertified } from '../../../../orbit/rules/state/windows.ts'
+
 import { Random } from '../../../kernels/random.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
