@@ -8,6 +8,7 @@
  *
  * Bounds: windows of 2^20 to 2^71 numbers, below 2^128; S0 up to 960.
  */
+import { isKnownEvidence, KNOWN_EVIDENCE } from '../evidence/known-answer.ts'
 import { evidenceTest } from '../evidence/request.ts'
 import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
@@ -46,6 +47,7 @@ export class WebgpuEngine implements Engine {
   readonly #kernel: Kernel
   /** Units take turns: they share the device's buffers. */
   #lastTurn: Promise<unknown> = Promise.resolve()
+  #evidenceTested = false
   /** A GPU that was lost or answered wrongly once is not asked again. */
   #failure: Error | undefined
 
@@ -114,6 +116,7 @@ export class WebgpuEngine implements Engine {
     assertUnit(unit)
     const evidence = options.evidence && evidenceTest(unit, options.evidence)
     signal?.throwIfAborted()
+    if (evidence) await this.#testEvidence()
     const states = leavesOf(partition, unit.index)
     const weights = states.map((state) => Number(weightOf(state, partition)))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
@@ -154,6 +157,7 @@ export class WebgpuEngine implements Engine {
     const state = states[leaf]
     if (!state) throw new RangeError(`There is no leaf ${leaf}: the unit has the leaves 0 to ${states.length - 1}`)
     signal?.throwIfAborted()
+    if (test) await this.#testEvidence()
     const { bits, hardSteps } = partition
     const task = { bits, window, hardSteps, evidence: test, jobs: [{ leaf, state }] }
     let found: LeafOutcome | undefined
@@ -198,6 +202,23 @@ export class WebgpuEngine implements Engine {
       if (error instanceof GpuFault || error instanceof DeviceLost) this.#failure = error
     })
     return turn
+  }
+
+  /** Known evidence, before the first request is served: the shaders for it are compiled with it. */
+  async #testEvidence(): Promise<void> {
+    if (this.#evidenceTested) return
+    const { state, ...task } = KNOWN_EVIDENCE
+    let found: LeafResult | undefined
+    await this.#compute({ ...task, jobs: [{ leaf: 0, state }] }, undefined, (_, { summary }) => {
+      found = summary
+    })
+    if (!found?.evidence || !isKnownEvidence(found.evidence)) {
+      this.#failure = new GpuFault(
+        `The GPU ${this.adapter.description} finds ${found?.evidence?.map(({ length }) => length)} items of known evidence, or wrong ones: it miscalculates, and is not used`,
+      )
+      throw this.#failure
+    }
+    this.#evidenceTested = true
   }
 
   async #selfTest(): Promise<void> {
