@@ -183,13 +183,13 @@ async function interrupted(engine: WebgpuEngine) {
 
 async function refused(engine: WebgpuEngine) {
   const unit: Unit = { partition: partition(24, 1, 8), window: 0n, index: 0 }
-  const of = (change: Partial<Partition>, window = 0n) =>
+  const refusal = (change: Partial<Partition>, window = 0n) =>
     errorOf(() => engine.verify({ ...unit, partition: { ...unit.partition, ...change }, window }))
   return {
-    map: await of({ map: '5n+1' }),
-    fewSteps: await of({ hardSteps: 81 }),
-    manySteps: await of({ hardSteps: 961 }),
-    window: await of({}, 2n ** 104n),
+    map: await refusal({ map: '5n+1' }),
+    fewSteps: await refusal({ hardSteps: 81 }),
+    manySteps: await refusal({ hardSteps: 961 }),
+    window: await refusal({}, 2n ** 104n),
     leaf: await errorOf(() => engine.verifyLeaf(unit, 1000)),
     duty: await errorOf(() => openWebgpuEngine({ ...software, gpuDuty: 0 })),
     setting: await errorOf(() => openWebgpuEngine({ ...software, settings: { threads: 100 } })),
