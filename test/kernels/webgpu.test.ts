@@ -185,13 +185,16 @@ test.skipIf(!ready || !hasChromium())('a browser runs the same engine and shader
     throw: true,
   })
   const script = await built.outputs[0]!.text()
+  const kernel = await buildKernel()
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     fetch: ({ url }) =>
-      url.endsWith('/page.js')
-        ? new Response(script, { headers: { 'content-type': 'text/javascript' } })
-        : new Response('<script type=module src=/page.js></script>', { headers: { 'content-type': 'text/html' } }),
+      url.endsWith('/kernel.wasm')
+        ? new Response(Bun.file(kernel))
+        : url.endsWith('/page.js')
+          ? new Response(script, { headers: { 'content-type': 'text/javascript' } })
+          : new Response('<script type=module src=/page.js></script>', { headers: { 'content-type': 'text/html' } }),
   })
   const args = [
     '--no-sandbox',
