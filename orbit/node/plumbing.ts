@@ -10,7 +10,9 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
 import { cidOf, rawCid } from '../rules/base/cid.ts'
+
 import { publicKeyOf } from '../rules/base/statement.ts'
+
 import { type Admit, Judge } from './log/access.ts'
 import { CatchUp } from './log/catch-up.ts'
 import { OpenDatabases } from './log/databases.ts'

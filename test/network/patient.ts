@@ -1,4 +1,5 @@
 /** Draws when a test wants one, with everybody on the roster: what is claimed of a deal then hangs on nobody's speed. */
+
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSource } from '../../cli/network/source.ts'

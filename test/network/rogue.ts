@@ -11,6 +11,7 @@
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  *   spoilt    the founder hands out the snapshot that lies in its folder, whatever is in it
  */
+
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startNode } from '../../cli/network/running.ts'

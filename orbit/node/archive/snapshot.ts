@@ -7,6 +7,7 @@
  * and each certificate is a dag-cbor block, without the leaves (write.ts). The newcomer checks each of them like any
  * other certificate, computes the leaves that are contested, and believes nothing else in the file.
  */
+
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'

@@ -3,6 +3,7 @@
  * leaves that this node has computed to find out which result is wrong. Both are facts: a block is checked by its CID,
  * and a leaf is mathematics. Computed leaves are stored, as each may have taken seconds.
  */
+
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'

@@ -2,6 +2,7 @@
  * Which documents no node needs any more: those about archived windows, or about deals that are over (rules:
  * settled-window.ts), alone. They are deleted here, and the archive keeps what they came to.
  */
+
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { open } from '../../rules/base/statement.ts'
 import { equivocationsIn } from '../../rules/deal/coordinators.ts'
@@ -9,6 +10,7 @@ import { openAnswer } from '../../rules/message/answers.ts'
 import { drawBody } from '../../rules/message/bodies.ts'
 import { beaconDocument, statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt, seedRound } from '../../rules/network/schedule.ts'
 import { type PublishedDraw, publishedDraw } from './published-draws.ts'
 
 /** A unit of a deal. */
@@ -59,7 +61,10 @@ export function overDraws(genesis: Genesis, documents: Iterable<unknown>, isOver
   for (const { body } of draws) if (isOver(body.epoch)) epochs.add(body.epoch)
   return (document: unknown): boolean => {
     const beacon = beaconDocument.safeParse(document)
-    if (beacon.success) return epochs.has(beacon.data.round / genesis.body.epoch.rounds)
+    if (beacon.success) {
+      const epoch = epochAt(genesis, beacon.data.round)
+      return seedRound(genesis, epoch) === beacon.data.round && epochs.has(epoch)
+    }
     const { body, bytes } = drawIn(document)
     return epochs.has(body.epoch) && !proofs.has(bytesToHex(bytes))
   }

@@ -9,6 +9,7 @@
  * and every body but the genesis itself names its network by the genesis block's CID, so that nothing signed for one
  * network can be played on another. Statements travel and are kept as these bytes; whoever receives them checks them.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex } from '@noble/hashes/utils.js'

@@ -1,4 +1,5 @@
 /** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
+
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { merkleRoot } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'

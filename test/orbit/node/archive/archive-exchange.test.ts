@@ -1,4 +1,5 @@
 /** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
+
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
 /** A node that missed too much registers again by itself, once; who is banned does not. */
+
 import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
