@@ -1,15 +1,18 @@
 /**
- * Catching up: a node asks a peer for the heads of a database, and for the entries that it lacks in one stream. With one
- * round trip for each level of the log's DAG, 5,000 entries would take 80 s; so they take a few. Gossip spreads what is
- * new. This brings what gossip did not: at first contact, when an entry's parents are missing, and once a minute.
+ * Catching up: a node asks a peer for the heads of a database, and for the entries that it lacks in
+ * one stream. With one round trip for each level of the log's DAG, 5,000 entries would take 80 s;
+ * so they take a few. Gossip spreads what is new. This brings what gossip did not: at first
+ * contact, when an entry's parents are missing, and once a minute.
  *
- * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after, upTo]. The answer is
- * one message with the heads' hashes, dag-cbor, newest first, and then one message with the block of each entry with
- * after < Lamport time <= upTo, parents before children. A node that lacks little lacks the newest, so the asker begins
- * near the top of what it has and goes down in steps that grow fourfold, until all heads are connected.
+ * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after,
+ * upTo]. The answer is one message with the heads' hashes, dag-cbor, newest first, and then one
+ * message with the block of each entry with after < Lamport time <= upTo, parents before children.
+ * A node that lacks little lacks the newest, so the asker begins near the top of what it has and
+ * goes down in steps that grow fourfold, until all heads are connected.
  *
- * An entry from a peer is stored only after it was judged (access.ts), and stays only if it is joined. Served are joined
- * entries of open databases alone. A peer that is slow, silent or lies costs seconds of waiting, in its own turn.
+ * An entry from a peer is stored only after it was judged (access.ts), and stays only if it is
+ * joined. Served are joined entries of open databases alone. A peer that is slow, silent or lies
+ * costs seconds of waiting, in its own turn.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
@@ -35,7 +38,10 @@ const PAGE = 256
 const BATCH_BYTES = 4 << 20
 /** Entries that a peer may send in one turn and that can't be joined. */
 const MAX_LOOSE = 20_000
-/** A peer may keep us waiting so long, and a little longer for each entry that it has sent: 50 entries a second. */
+/**
+ * A peer may keep us waiting so long, and a little longer for each entry that it has sent: 50
+ * entries a second.
+ */
 const PATIENCE_MS = 10_000
 const PATIENCE_PER_ENTRY_MS = 20
 /** A peer that asks nothing, or takes nothing of an answer, for so long is dropped. */
@@ -44,7 +50,10 @@ const SERVING_MS = 30_000
 const MAX_SERVED = 64
 const MAX_SERVED_TO_ONE = 8
 const AGAIN_MS = 60_000
-/** Parents are often on their way by gossip: they are asked for after this long, and then not again for a second. */
+/**
+ * Parents are often on their way by gossip: they are asked for after this long, and then not again
+ * for a second.
+ */
 const WANT_MS = 200
 const WANT_AGAIN_MS = 1_000
 /** After a turn that failed. */
@@ -238,7 +247,8 @@ export class CatchUp {
       for (let next = await patience.wait(answer.next()); !next.done; next = await patience.wait(answer.next())) {
         const entry = decodeEntry(next.value)
         const { time } = entry.clock ?? {}
-        // In strict order no entry comes twice: a stream is as long as the history that the peer has, and no longer.
+        // In strict order no entry comes twice: a stream is as long as the history that the peer
+        // has, and no longer.
         if (!(time > last.time || (time === last.time && entry.hash > last.hash)) || time > upTo) {
           throw new Error('a peer sent entries out of order')
         }
@@ -262,7 +272,10 @@ export class CatchUp {
     }
   }
 
-  /** Stores judged entries, and joins those that are no parents of others: they bring their parents along. */
+  /**
+   * Stores judged entries, and joins those that are no parents of others: they bring their parents
+   * along.
+   */
   private async take(
     { log }: Database,
     batch: readonly LogEntry[],
@@ -320,7 +333,10 @@ export class CatchUp {
     }
   }
 
-  /** Hashes of joined entries by Lamport time, read a page at a time, so that they are never all in memory. */
+  /**
+   * Hashes of joined entries by Lamport time, read a page at a time, so that they are never all in
+   * memory.
+   */
   private *between(address: string, after: number, upTo: number): Generator<string> {
     let [time, hash] = [after, LAST_HASH]
     while (true) {

@@ -1,9 +1,10 @@
 /**
- * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): the one door for this node's
- * entries and for those of others. An entry that is joined is admitted (access.ts), its parents are joined, and its
- * Lamport clock is one more than the greatest of its parents: otherwise one entry could push every node's clock to where
- * no number follows. An entry whose parents are not here waits among the orphans, and catch-up.ts is told. An entry that
- * nobody pays for (quota.ts) waits among the unpaid, until it is paid for or a paid entry builds on it.
+ * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): the one
+ * door for this node's entries and for those of others. An entry that is joined is admitted
+ * (access.ts), its parents are joined, and its Lamport clock is one more than the greatest of its
+ * parents: otherwise one entry could push every node's clock to where no number follows. An entry
+ * whose parents are not here waits among the orphans, and catch-up.ts is told. An entry that nobody
+ * pays for (quota.ts) waits among the unpaid, until it is paid for or a paid entry builds on it.
  */
 import { Entry } from '@orbitdb/core'
 import { UserError } from '../../rules/base/errors.ts'
@@ -41,13 +42,19 @@ export interface LogOptions {
   readonly identity: Identity
   /** null to let an entry in, else the reason. */
   readonly judge: (entry: LogEntry) => string | null
-  /** Takes in entries that have just been joined, children before parents, and who pays for them, in one transaction. */
+  /**
+   * Takes in entries that have just been joined, children before parents, and who pays for them, in
+   * one transaction.
+   */
   readonly project: (entries: readonly LogEntry[], payments: Payments) => void
   readonly refuse: (reason: string) => void
   readonly quota: Quota
 }
 
-/** Entries that wait for a parent, at most. A later exchange of heads brings those that were pushed out. */
+/**
+ * Entries that wait for a parent, at most. A later exchange of heads brings those that were pushed
+ * out.
+ */
 const MOST_ORPHANS = { items: 1024, bytes: 32 << 20 }
 /** Likewise unpaid entries: unknown writers write them. */
 const MOST_UNPAID = { items: 128, bytes: 8 << 20 }
@@ -61,7 +68,10 @@ export class GuardedLog {
   private readonly options: LogOptions
   private readonly sql: SqliteFile
   private readonly join: (entry: LogEntry) => Promise<boolean>
-  /** With OrbitDB's own queues an append can run into a join and lose a head: here one queue has both. */
+  /**
+   * With OrbitDB's own queues an append can run into a join and lose a head: here one queue has
+   * both.
+   */
   private readonly serial = new Serial()
   private readonly orphans = new BoundedBuffer<{ entry: LogEntry; missing: readonly string[] }>(MOST_ORPHANS)
   private readonly wanting = new Set<() => void>()
@@ -73,7 +83,8 @@ export class GuardedLog {
     this.sql = options.sql
     const { log } = options
     this.join = log.joinEntry
-    // OrbitDB's exchange of heads and its gossip end here. `false` tells it that nothing is left to do.
+    // OrbitDB's exchange of heads and its gossip end here. `false` tells it that nothing is left to
+    // do.
     log.joinEntry = async (entry) => {
       if ((await this.offer(entry)) === 'orphan') for (const want of this.wanting) want()
       return false
@@ -99,10 +110,16 @@ export class GuardedLog {
     return row?.t ?? 0
   }
 
-  /** The heads that were asked for last, and all that lies under them: the next heads mostly add a little to that. */
+  /**
+   * The heads that were asked for last, and all that lies under them: the next heads mostly add a
+   * little to that.
+   */
   private closure: { heads: readonly string[]; entries: Map<string, LogEntry> } = { heads: [], entries: new Map() }
 
-  /** All entries that are under these heads, the heads included; null when one of the heads is not here yet. */
+  /**
+   * All entries that are under these heads, the heads included; null when one of the heads is not
+   * here yet.
+   */
   async past(heads: readonly string[]): Promise<LogEntry[] | null> {
     if (!heads.every((hash) => this.has(hash))) return null
     const { closure } = this
@@ -115,7 +132,10 @@ export class GuardedLog {
     return [...all.values()]
   }
 
-  /** Entries under `heads` that are not in `known`, and those of `known` at which it stopped. A joined entry has its parents. */
+  /**
+   * Entries under `heads` that are not in `known`, and those of `known` at which it stopped. A
+   * joined entry has its parents.
+   */
   private async walkBack(
     heads: readonly string[],
     found: Map<string, LogEntry>,
@@ -170,7 +190,10 @@ export class GuardedLog {
     })
   }
 
-  /** Joins an entry from wherever, with all its ancestors that are here, or returns why not. Never throws. */
+  /**
+   * Joins an entry from wherever, with all its ancestors that are here, or returns why not. Never
+   * throws.
+   */
   async offer(entry: LogEntry): Promise<Outcome> {
     try {
       return await this.serial.run(() => this.take(entry))
@@ -202,7 +225,9 @@ export class GuardedLog {
     this.unpaid.put(entry.hash, entry, blockOf(entry).length)
   }
 
-  /** A node has registered, or time has passed: takes the unpaid entries that are paid for by now. */
+  /**
+   * A node has registered, or time has passed: takes the unpaid entries that are paid for by now.
+   */
   async reconsider(): Promise<void> {
     for (const [, entry] of this.unpaid.entries()) if (this.isPaid(entry)) await this.offer(entry)
   }
@@ -263,8 +288,8 @@ export class GuardedLog {
   }
 
   /**
-   * For how many of these entries each payer pays: each writer for its own, and for an unpaid one the payer of the entry
-   * that builds on it. The first entry builds on all others.
+   * For how many of these entries each payer pays: each writer for its own, and for an unpaid one
+   * the payer of the entry that builds on it. The first entry builds on all others.
    */
   private paymentsFor(fresh: ReadonlyMap<string, LogEntry>): Payments {
     const { payer } = this.options.quota
@@ -308,7 +333,10 @@ export class GuardedLog {
     }
   }
 
-  /** Deletes the blocks of those that are not joined, but not while an entry is being joined that may build on them. */
+  /**
+   * Deletes the blocks of those that are not joined, but not while an entry is being joined that
+   * may build on them.
+   */
   async discard(hashes: Iterable<string>): Promise<void> {
     await this.serial.run(async () =>
       deleteEntries(
@@ -345,8 +373,9 @@ export class GuardedLog {
 }
 
 /**
- * The parents of a new entry: the newest head, whose clock counts, and some of the others, drawn by chance. So a thousand
- * nodes that write at once tie all heads together, and not the same thirty-two.
+ * The parents of a new entry: the newest head, whose clock counts, and some of the others, drawn by
+ * chance. So a thousand nodes that write at once tie all heads together, and not the same
+ * thirty-two.
  */
 function drawn(heads: readonly LogEntry[]): LogEntry[] {
   if (heads.length <= MAX_PARENTS) return [...heads]

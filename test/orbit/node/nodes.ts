@@ -1,4 +1,6 @@
-/** Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule. */
+/**
+ * Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
+/**
+ * What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs
+ * its sender our trust.
+ */
 
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
@@ -37,7 +40,10 @@ setDefaultTimeout(1_200_000)
 const lab = new Lab()
 afterAll(() => lab.dispose())
 
-/** Three windows, each certified in a deal of its own; in the last an account lied, in one leaf of one unit. */
+/**
+ * Three windows, each certified in a deal of its own; in the last an account lied, in one leaf of
+ * one unit.
+ */
 const network = new Party({ accounts: 14 })
 for (const [i, epoch] of [2, 4].entries()) network.answerAll(network.deal(epoch, 4, { from: 4 * i }))
 const [disputed, ...others] = network.deal(6, 4, { from: 8 })
@@ -54,7 +60,10 @@ const sources = {
 }
 const certificates = new Map(windows.map((window) => [window, withoutLeaves(writeCertificate(state, window, sources))]))
 const proof = writeFraudProof(state, conviction, sources)
-/** What computing a leaf gives: the truth, unless a test wants to know what would be if the liar were right. */
+/**
+ * What computing a leaf gives: the truth, unless a test wants to know what would be if the liar
+ * were right.
+ */
 let variant = 0
 const engine = {
   verifyLeaf: async ({ window, index }, leaf) => network.claim({ window, unit: index }, variant)[leaf]!,
@@ -274,7 +283,10 @@ test('a window of which all behind some unit are banned here is not taken, whate
 })
 
 describe('a node that joined by a snapshot', () => {
-  /** The coordinator's own, with the beacon: it can write the draws that were published, and time passes. */
+  /**
+   * The coordinator's own, with the beacon: it can write the draws that were published, and time
+   * passes.
+   */
   const home = () =>
     createHome({
       ...{ directory: join(lab.directory(), 'home'), genesis: network.genesis, name: 'guest', peers: [] },

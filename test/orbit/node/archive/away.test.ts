@@ -1,6 +1,7 @@
 /**
- * A node was away while windows were settled and their documents dropped: it gets the certificates from a peer, checks
- * them, and has the same frontier. What is settled leaves no log and no leaves behind.
+ * A node was away while windows were settled and their documents dropped: it gets the certificates
+ * from a peer, checks them, and has the same frontier. What is settled leaves no log and no leaves
+ * behind.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -169,7 +169,8 @@ describe('a local chain', () => {
     expect(source.current()!.round).toBeLessThanOrEqual(roundAt(chain, Date.now() / 1000))
     await until(() => heard.length >= 3, 'three rounds')
     heard.forEach(({ round, signature, late }, i) => {
-      // One after another, unless this machine was too busy for more than a second: then the newest.
+      // One after another, unless this machine was too busy for more than a second: then the
+      // newest.
       expect(round).toBeGreaterThan(heard[i - 1]?.round ?? 0)
       expect(late).toBeGreaterThanOrEqual(0)
       verifyRound(chain, round, signature)

@@ -1,6 +1,7 @@
 /**
- * A coordinator on a real node: it seals what the pool has and not what an attacker would have it cite, steps in for one that
- * seals what does not hold, waits for nothing for ever, and does not expose itself when its database is lost.
+ * A coordinator on a real node: it seals what the pool has and not what an attacker would have it
+ * cite, steps in for one that seals what does not hold, waits for nothing for ever, and does not
+ * expose itself when its database is lost.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,7 +31,8 @@ const lab = new Lab()
 afterAll(() => lab.dispose())
 
 /**
- * A coordinator's node, of a network of two coordinators, and all that its members put into its databases.
+ * A coordinator's node, of a network of two coordinators, and all that its members put into its
+ * databases.
  *
  * @param late so many are members besides those eight, and not registered yet
  */
@@ -90,7 +92,10 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     coordinator = begin()
   }
   let stranger = await lab.stranger(node)
-  /** What somebody writes who has heard nothing: an entry without parents. One by one: gossip drops what comes too fast. */
+  /**
+   * What somebody writes who has heard nothing: an entry without parents. One by one: gossip drops
+   * what comes too fast.
+   */
   const write = async (to: DocumentStore, { nodeSecret }: Member, key: string, document: unknown) => {
     const { bytes, hash } = await entry(nodeSecret, to.address, key, document)
     for (const timeout of [10, PATIENCE]) {

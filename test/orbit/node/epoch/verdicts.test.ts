@@ -1,4 +1,7 @@
-/** What a node makes of draws stands, whatever else a coordinator publishes; and of what, until R(e), is on its way. */
+/**
+ * What a node makes of draws stands, whatever else a coordinator publishes; and of what, until
+ * R(e), is on its way.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'

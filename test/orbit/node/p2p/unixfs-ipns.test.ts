@@ -127,7 +127,8 @@ describe('folders and names', () => {
     const node = await lab.node()
     const file = await node.blocks.put(Uint8Array.of(1), 'raw')
     for (const bad of ['../evil', 'a/b', '..', '.', '', '/evil', 'a\\b', 'nul\0']) {
-      // dag-pb of a UnixFS folder with one link: Links is field 2 (Hash 1, Name 2, Tsize 3), Data field 1.
+      // dag-pb of a UnixFS folder with one link: Links is field 2 (Hash 1, Name 2, Tsize 3), Data
+      // field 1.
       const name = new TextEncoder().encode(bad)
       const link = [0x0a, file.bytes.length, ...file.bytes, 0x12, name.length, ...name, 0x18, 1]
       const stored = await node.blocks.put(Uint8Array.from([0x12, link.length, ...link, 0x0a, 2, 8, 1]), 'raw')

@@ -37,7 +37,10 @@ const writer = (dir: string, key: string, first = 0) =>
     stderr: 'pipe',
   })
 
-/** Lets a writer write so many lines, kills it a moment later, and returns the lines that it got out whole. */
+/**
+ * Lets a writer write so many lines, kills it a moment later, and returns the lines that it got out
+ * whole.
+ */
 async function killed(child: ReturnType<typeof writer>, lines: number): Promise<string[]> {
   let output = ''
   let isKilled = false

@@ -1,4 +1,6 @@
-/** A node's audits: what it could not do it does later, and nobody is drawn to audit what he signed. */
+/**
+ * A node's audits: what it could not do it does later, and nobody is drawn to audit what he signed.
+ */
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
@@ -12,7 +14,10 @@ setDefaultTimeout(1_200_000)
 
 const { signal } = new AbortController()
 
-/** Everybody who has no result in a unit audits it. The claims are made up (party.ts), so who computes a leaf denies them. */
+/**
+ * Everybody who has no result in a unit audits it. The claims are made up (party.ts), so who
+ * computes a leaf denies them.
+ */
 function auditing(node: (party: Party, unit: Assignment) => string) {
   const party = new Party({ accounts: 6, changes: { audit: { leaves: 2, auditors: 16, adaptive: false } } })
   const [unit] = party.deal(2, 1) as [Assignment]

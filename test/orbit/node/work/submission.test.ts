@@ -1,4 +1,7 @@
-/** What a node commits to, cites and shows of its own results, whatever others publish and however often it restarts. */
+/**
+ * What a node commits to, cites and shows of its own results, whatever others publish and however
+ * often it restarts.
+ */
 import { beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { Submissions } from '../../../../orbit/node/work/submission.ts'
@@ -14,7 +17,10 @@ setDefaultTimeout(1_200_000)
 
 const round = (at: number) => ({ round: at, signature: beaconAt(at), randomness: randomnessOf(beaconAt(at)) })
 
-/** A node of a party: what it puts goes to the party's documents, and it hears of all that comes, in order. */
+/**
+ * A node of a party: what it puts goes to the party's documents, and it hears of all that comes, in
+ * order.
+ */
 class Machine {
   answers: Submissions
   private readonly kept = new Map<string, Uint8Array>()
@@ -213,7 +219,8 @@ test('reveals of many units that cite many commits are cut to what a replica let
   expect(mine).toHaveLength(MAX_REVEALED)
   const machine = new Machine(party, first)
   await machine.compute(mine, 7)
-  // All the others answer as well: the rest of the quorum, and the reserve, whose turn has come by then.
+  // All the others answer as well: the rest of the quorum, and the reserve, whose turn has come by
+  // then.
   const late = deadlineRound(party.genesis, 2)
   const results = mine.map((unit) => party.result(unit, party.claim(unit)))
   for (const node of others) party.commit(node, results, late)
