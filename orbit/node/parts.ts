@@ -3,7 +3,6 @@
  * cycle. What is new in a node (discovery, metrics, votes) is made here, and gets a line in the
  * table.
  */
-
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'

@@ -8,7 +8,6 @@
  * of them like any other certificate, computes the leaves that are contested, and believes nothing
  * else in the file.
  */
-
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'

@@ -3,7 +3,6 @@
  * deal the draws, and seals the next draw when it is its turn and no draw is there that it accepts
  * (rules: coordinators.ts). What a draw says is in rules/draw.
  */
-
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
 import { mayStepIn } from '../../rules/deal/coordinators.ts'
 import { nextDraw } from '../../rules/draw/seal.ts'

@@ -17,6 +17,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { Backoff } from '../async/backoff.ts'
+import { Patience } from '../async/patience.ts'
 import { Serial, yieldToLoop } from '../async/queue.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
@@ -42,8 +43,7 @@ const MAX_LOOSE = 20_000
  * A peer may keep us waiting so long, and a little longer for each entry that it has sent: 50
  * entries a second.
  */
-const PATIENCE_MS = 10_000
-const PATIENCE_PER_ENTRY_MS = 20
+const PATIENCE = { most: 10_000, perAnswer: 20 }
 /** A peer that asks nothing, or takes nothing of an answer, for so long is dropped. */
 const SERVING_MS = 30_000
 /** Streams served at a time, to all and to one peer. */
@@ -223,11 +223,11 @@ export class CatchUp {
   ): Promise<{ heads: string[] }> {
     const stalled = new AbortController()
     const signal = AbortSignal.any([stalled.signal, database.closing.signal])
-    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), database.closing.signal])
+    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE.most), database.closing.signal])
     const stream = await this.libp2p.dialProtocol(peer, this.protocol, { signal: dialling })
     const broken = () => stream.abort(signal.reason)
     signal.addEventListener('abort', broken)
-    const patience = new Patience(() => stalled.abort(new Error('the peer keeps us waiting')))
+    const patience = new Patience(PATIENCE, () => stalled.abort(new Error('the peer keeps us waiting')))
     try {
       await sendMessage(stream, dagCbor.encode([database.log.address, after, upTo]))
       const answer = messages(stream, Math.max(MAX_ENTRY, MAX_HEADER))[Symbol.asyncIterator]()
@@ -349,32 +349,6 @@ export class CatchUp {
       if (rows.length < PAGE) return
       ;({ time, hash } = rows.at(-1)!)
     }
-  }
-}
-
-/** Counts only the time that we wait for a peer, not that of our own checks. */
-class Patience {
-  private left = PATIENCE_MS
-  private readonly exhausted: () => void
-  private timer: Timer | undefined
-
-  constructor(exhausted: () => void) {
-    this.exhausted = exhausted
-  }
-
-  async wait<T>(answer: Promise<T>): Promise<T> {
-    const since = performance.now()
-    this.timer = setTimeout(this.exhausted, this.left)
-    try {
-      return await answer
-    } finally {
-      clearTimeout(this.timer)
-      this.left = Math.min(PATIENCE_MS, this.left - (performance.now() - since) + PATIENCE_PER_ENTRY_MS)
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.timer)
   }
 }
 

@@ -14,6 +14,7 @@ import { BoundedBuffer } from './bounded.ts'
 import { blockOf, decodeEntry, envelopeFault, type LogEntry, MAX_PARENTS } from './entry.ts'
 import { deleteEntries, entryBlock, joinedTime, storeEntries } from './entry-store.ts'
 import type { Identity } from './identity.ts'
+import { BURST, Past } from './past.ts'
 import type { Quota } from './quota.ts'
 
 /** This node's own rules refuse what it was asked to store. */
@@ -58,8 +59,6 @@ export interface LogOptions {
 const MOST_ORPHANS = { items: 1024, bytes: 32 << 20 }
 /** Likewise unpaid entries: unknown writers write them. */
 const MOST_UNPAID = { items: 128, bytes: 8 << 20 }
-/** Entries looked at before the event loop has its turn. */
-const BURST = 64
 
 type Walk = { readonly missing: string[] } | { readonly fresh: Map<string, LogEntry> } | { readonly refused: string }
 
@@ -74,6 +73,7 @@ export class GuardedLog {
    */
   private readonly serial = new Serial()
   private readonly orphans = new BoundedBuffer<{ entry: LogEntry; missing: readonly string[] }>(MOST_ORPHANS)
+  private readonly history: Past
   private readonly wanting = new Set<() => void>()
   private readonly unpaid = new BoundedBuffer<LogEntry>(MOST_UNPAID)
 
@@ -81,6 +81,7 @@ export class GuardedLog {
     this.options = options
     this.address = options.address
     this.sql = options.sql
+    this.history = new Past(this.sql, (hash) => this.has(hash))
     const { log } = options
     this.join = log.joinEntry
     // OrbitDB's exchange of heads and its gossip end here. `false` tells it that nothing is left to
@@ -110,54 +111,9 @@ export class GuardedLog {
     return row?.t ?? 0
   }
 
-  /**
-   * The heads that were asked for last, and all that lies under them: the next heads mostly add a
-   * little to that.
-   */
-  private closure: { heads: readonly string[]; entries: Map<string, LogEntry> } = { heads: [], entries: new Map() }
-
-  /**
-   * All entries that are under these heads, the heads included; null when one of the heads is not
-   * here yet.
-   */
-  async past(heads: readonly string[]): Promise<LogEntry[] | null> {
-    if (!heads.every((hash) => this.has(hash))) return null
-    const { closure } = this
-    // The old closure lies under the new heads if the old heads do.
-    const reached = await this.walkBack(heads, new Map(), closure.entries)
-    const all = closure.heads.every((hash) => reached.stops.has(hash) || reached.found.has(hash))
-      ? new Map([...closure.entries, ...reached.found])
-      : (await this.walkBack(heads, new Map(), new Map())).found
-    this.closure = { heads: [...heads], entries: all }
-    return [...all.values()]
-  }
-
-  /**
-   * Entries under `heads` that are not in `known`, and those of `known` at which it stopped. A
-   * joined entry has its parents.
-   */
-  private async walkBack(
-    heads: readonly string[],
-    found: Map<string, LogEntry>,
-    known: ReadonlyMap<string, LogEntry>,
-  ): Promise<{ found: Map<string, LogEntry>; stops: Set<string> }> {
-    const stops = new Set<string>()
-    const wave = [...heads]
-    for (let seen = 1; wave.length > 0; seen++) {
-      const hash = wave.pop()!
-      if (found.has(hash)) continue
-      if (known.has(hash)) {
-        stops.add(hash)
-        continue
-      }
-      if (seen % BURST === 0) await yieldToLoop()
-      const block = entryBlock(this.sql, hash)
-      if (!block) continue
-      const entry = decodeEntry(block, hash)
-      found.set(hash, entry)
-      wave.push(...entry.next)
-    }
-    return { found, stops }
+  /** All entries under these heads, the heads included; null when one of the heads is not here. */
+  past(heads: readonly string[]): Promise<LogEntry[] | null> {
+    return this.history.under(heads)
   }
 
   /** Newest first. */

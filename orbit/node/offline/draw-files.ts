@@ -4,7 +4,6 @@
  * own node. The logs of draws and registrations are stored for good, so they are there when the
  * documents of an epoch are deleted; the pools are not.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
 import { open } from '../../rules/base/statement.ts'

@@ -4,7 +4,6 @@
  * facts: a block is checked by its CID, and a leaf is mathematics. Computed leaves are stored, as
  * each may have taken seconds.
  */
-
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'

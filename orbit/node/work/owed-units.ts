@@ -2,7 +2,6 @@
  * The units that the deals ask of this node: which are owed, and what becomes of them, a result or
  * a decline.
  */
-
 import { rawCid } from '../../rules/base/cid.ts'
 import { sign } from '../../rules/base/statement.ts'
 import { isWitnessed } from '../../rules/deal/witness.ts'

@@ -1,8 +1,7 @@
 /**
- * What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs
- * its sender our trust.
+ * What is over, from a peer: certificates and fraud proofs that hold are taken, and a peer that sends
+ * one that does not is not asked again.
  */
-
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -191,7 +190,7 @@ for (const [what, shelf, why] of wrong) {
   })
 }
 
-test('who is banned is known from the proof, as to those who had the documents', async () => {
+test('a ban is known from the proof, as to those who had the documents', async () => {
   const { exchange, convicted } = await pair(sending(), { proofs: [proof] })
   expect(await exchange.ask()).toEqual({ windows: 0, convictions: 1 })
   expect(convicted).toEqual([settledConviction(conviction)])
@@ -275,7 +274,7 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
   expect(convictions).toEqual([settledConviction(conviction)])
 })
 
-test('a window of which all behind some unit are banned here is not taken, whatever the sender knows', async () => {
+test('a window is not taken where all behind some unit are banned here, whatever the sender knows', async () => {
   const behind = [...state.windows.get(windows[1]!)!.certified.values()][0]!.results
   const { exchange, taken } = await pair(honest, { banned: behind.map(({ node }) => network.member(node).account) })
   expect(await exchange.ask()).toEqual({ windows: 2, convictions: 0 })

@@ -83,7 +83,7 @@ describe('drand over HTTP', () => {
     const source = drand(bad, good)
     expect((await source.round(1000)).signature).toEqual(signature1000)
     expect([bad.asked.length, good.asked.length]).toEqual([1, 1])
-    // Whoever answered well is asked first from then on.
+    // A supplier that answered well is asked first from then on.
     expect((await source.round(123)).round).toBe(123)
     expect([bad.asked.length, good.asked.length]).toEqual([1, 2])
   })

@@ -1,5 +1,4 @@
-/** A node that missed too much registers again by itself, once; who is banned does not. */
-
+/** A node that missed too much registers again by itself, once; a banned one does not. */
 import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

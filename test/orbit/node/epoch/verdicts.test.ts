@@ -65,7 +65,7 @@ test('hundreds of draws by one coordinator push out no verdict, and no witness, 
   }
 })
 
-test('a draw that names who came later than he says is refused, by what this node has seen', async () => {
+test('a draw that names a node which registered later than it says is refused, by what this node has seen', async () => {
   for (const [at, fault] of [
     [12, null],
     [13, 'a node on its roster registered later than it says'],

@@ -147,7 +147,7 @@ describe('two nodes', () => {
     }
   })
 
-  test('what was written while they were apart comes together when they meet, whoever opened first', async () => {
+  test('what was written while they were apart comes together when they meet, in whatever order they opened it', async () => {
     const a = await lab.node()
     const lonely = await a.open('things')
     for (let i = 0; i < 30; i++) await lonely.put(`${a.nodeKeyHex}/${i}`, i)

@@ -1,6 +1,6 @@
 /**
- * Who has not registered, or writes more than there is use for, costs nobody anything; and what he
- * wrote parts no two nodes.
+ * A writer that is not registered, or that writes more than the protocol needs, costs the others
+ * nothing, and its entries don't make two nodes differ.
  */
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { base58btc } from 'multiformats/bases/base58'

@@ -40,7 +40,7 @@ const contents = (directory: string): Record<string, string> =>
 const PAGE = { 'index.html': '<h1>1</h1>', 'a/b/c.css': 'body {}', 'a/big.bin': random(700_000), empty: '' }
 
 describe('blocks', () => {
-  test('travel from who has them to who asks, small and large', async () => {
+  test('travel from the node that has them to the one that asks, small and large', async () => {
     const a = await lab.node()
     const b = await lab.node({ peers: a.addresses() })
     await until(() => b.peers().length > 0, 'a connection')

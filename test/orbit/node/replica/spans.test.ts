@@ -1,6 +1,6 @@
 /**
- * The pool of heartbeats stays as large as what is going on: databases of epochs that are over are
- * dropped whole.
+ * The databases of pools and results grow no larger than what is going on: those of epochs that are
+ * over are dropped whole.
  */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Replica } from '../../../../orbit/node/replica/replica.ts'

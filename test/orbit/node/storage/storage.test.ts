@@ -195,7 +195,7 @@ describe('damage', () => {
   })
 })
 
-test('a closed file says so to whoever comes too late', () => {
+test('a closed file says so to a read or a write that comes too late', () => {
   const sql = new SqliteFile(lab.directory())
   sql.close()
   sql.close()

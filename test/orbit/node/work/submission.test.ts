@@ -171,7 +171,7 @@ describe('a node cites', () => {
 
 describe('news that comes in another order', () => {
   for (const order of ['commits first', 'results first']) {
-    test(`${order}: who was away cites the commits that the results cite, and waits for no deadline`, async () => {
+    test(`${order}: a node that was away cites the commits that the results cite, and waits for no deadline`, async () => {
       const party = new Party({ accounts: 14, changes: { deadlineRounds: 99 } })
       const [unit] = party.deal(2, 1) as [Assignment]
       const [A, B, C] = unit.quorum as [string, string, string]
@@ -231,7 +231,7 @@ test('reveals of many units that cite many commits are cut to what a replica let
   expect(reveals.reduce((sum, { items }) => sum + items.length, 0)).toBe(MAX_REVEALED)
 })
 
-test('five nodes, one of which copies: nobody cites it, and each unit is done without it in the period after the deadline', async () => {
+test('five nodes, one of which copies: no node cites it, and each unit is done without it in the period after the deadline', async () => {
   const party = new Party({ accounts: 5, changes: { epoch: { rounds: 5, perDatabase: 1000 }, deadlineRounds: 15 } })
   const units = party.deal(2, 6)
   const copier = party.members[2]!.node
