@@ -1,8 +1,8 @@
 /**
- * Which documents no node needs any more: those about archived windows, or about deals that are over (rules:
- * settled-window.ts), alone. They are deleted here, and the archive keeps what they came to.
+ * Which documents no node needs any more: those about archived windows, or about deals that are
+ * over (rules: settled-window.ts), alone. They are deleted here, and the archive keeps what they
+ * came to.
  */
-
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { open } from '../../rules/base/statement.ts'
 import { equivocationsIn } from '../../rules/deal/coordinators.ts'
@@ -19,7 +19,10 @@ export interface OverUnit {
   readonly window: bigint
 }
 
-/** Documents that are over: their keys by database, the draws among them, CIDs of leaves that they name. */
+/**
+ * Documents that are over: their keys by database, the draws among them, CIDs of leaves that they
+ * name.
+ */
 export interface OverDocuments {
   readonly isOver: (unit: OverUnit) => boolean
   readonly keys: ReadonlyMap<string, readonly string[]>
@@ -51,8 +54,8 @@ export function isOverAnswer(document: unknown, isOver: (unit: OverUnit) => bool
 }
 
 /**
- * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a coordinator sealed two draws
- * is never over.
+ * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a
+ * coordinator sealed two draws is never over.
  */
 export function overDraws(genesis: Genesis, documents: Iterable<unknown>, isOver: (epoch: number) => boolean) {
   const epochs = new Set<number>()
