@@ -5,13 +5,12 @@ import { sealingLead } from '../../orbit/rules/deal/coordinators.ts'
 import { isFresh, limitsAt, rosterAt } from '../../orbit/rules/draw/roster.ts'
 import { excludedAt, nextEpoch } from '../../orbit/rules/draw/seal.ts'
 import { allowancesAt } from '../../orbit/rules/membership/allowance.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { missBalance, outstanding } from '../../orbit/rules/state/duties.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
-import { readSource } from './source.ts'
+import { presentRound, readSource } from './source.ts'
 
 /** The roster of the next draw, if it were sealed now; and how many tickets each account may have in it. */
 export function nextRoster(state: State, round: number) {
@@ -31,7 +30,7 @@ export const pool = defineCommand({
   async run({ args }) {
     const home = openHome(homeDirectory(args.data))
     const { state, live } = await readSource(home)
-    const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
+    const round = presentRound(home, live)
     const { owed } = outstanding(state, round)
     const misses = missBalance(state, round)
     const { epoch: next, roster, limitOf } = nextRoster(state, round)

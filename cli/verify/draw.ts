@@ -11,11 +11,10 @@ import { turnOf } from '../../orbit/rules/deal/coordinators.ts'
 import { isWitnessed } from '../../orbit/rules/deal/witness.ts'
 import { type DrawReview, type ReviewedDocuments, reviewDraw } from '../../orbit/rules/draw/review.ts'
 import { beaconDocument, type DrawBody, drawBody, statementDocument } from '../../orbit/rules/message/bodies.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { cidOf } from '../../orbit/rules/network/genesis.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { drawOf, epochArg, settledDraw } from '../network/draw.ts'
-import { type Papers, readDraw, readPapers } from '../network/source.ts'
+import { type Papers, presentRound, readDraw, readPapers } from '../network/source.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
@@ -71,7 +70,7 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
       cited: files.cited.find((of) => of.draw === cid)?.heartbeats ?? null,
       dropped,
       certificate: dropped.has(epoch) ? certificateOf(home, draw, cid) : null,
-      round: papers.live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000)),
+      round: presentRound(home, papers.live),
       arrivals: arrivalsFrom(files.arrivals),
       verdict: files.verdicts.find((of) => of.draw === cid)?.fault,
     },
