@@ -5,7 +5,6 @@ import { fraudProofPath } from '../../orbit/node/home/fraud-proof-files.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { allowanceFor } from '../../orbit/rules/membership/allowance.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import type { Genesis } from '../../orbit/rules/network/genesis.ts'
 import type { Conviction } from '../../orbit/rules/quorum/convictions.ts'
 import { missBalance } from '../../orbit/rules/state/misses.ts'
@@ -13,7 +12,7 @@ import { type AccountHistory, accountHistory, accountsNamed } from '../../orbit/
 import type { State } from '../../orbit/rules/state/state.ts'
 import type { AccountState } from '../../orbit/rules/state/tally.ts'
 import { plainText, shownName } from '../../site/text.ts'
-import { readSource } from '../network/source.ts'
+import { presentRound, readSource } from '../network/source.ts'
 import { shared } from '../shell/command.ts'
 import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
@@ -38,7 +37,7 @@ export const show = defineCommand({
     const own = publicKeyOf(home.accountKey)
     const { state, live } = await readSource(home)
     const found = args.account === undefined ? ownAccount(state, own) : pick(state, args.account)
-    const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
+    const round = presentRound(home, live)
     const shown: Shown = {
       ...{ ...accountHistory(state, found), own: found.account === own },
       missBalance: missBalance(state, round).get(found.account) ?? 0,

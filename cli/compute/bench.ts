@@ -1,10 +1,15 @@
+/**
+ * `collatz bench`: how fast this machine is, stage by stage, and whether its counts are what theory expects.
+ *
+ * By work it does units of a network; by time its leaves are small, so that it ends near the time.
+ */
 import { defineCommand } from 'citty'
 import { cutOf } from '../../kernels/cut.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { classes, leavesOf, weightOf } from '../../kernels/partition.ts'
 import { EMPTY, merge } from '../../kernels/result.ts'
 import { ROOT } from '../../kernels/rules.ts'
-import type { ClassState, Engine, HardSummary, Partition, StageCounts } from '../../kernels/unit.ts'
+import type { Engine, HardSummary, Partition, StageCounts } from '../../kernels/unit.ts'
 import { tuneWebgpu } from '../../kernels/webgpu/open.ts'
 import { CHOICES } from '../../kernels/webgpu/tune.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
@@ -179,7 +184,44 @@ async function eachLeaf(
   await Promise.all(lanes)
 }
 
-/** The job, until it is done or the time is over. */
+/** What the leaves that are done come to. */
+class Tally {
+  private readonly partition: Partition
+  /** Leaves done. */
+  leaves = 0
+  weight = 0
+  total: HardSummary = EMPTY
+  private mean = 0
+  private variance = 0
+
+  constructor(partition: Partition) {
+    this.partition = partition
+  }
+
+  add(unit: number, leaf: number, summary: HardSummary): void {
+    const state = leavesOf(this.partition, unit)[leaf]!
+    const expected = expectedHard(this.partition, state)
+    this.total = merge(this.total, summary)
+    this.mean += expected.mean
+    this.variance += expected.standardDeviation ** 2
+    this.weight += Number(weightOf(state, this.partition))
+    this.leaves++
+  }
+
+  get expected(): { mean: number; standardDeviation: number } {
+    return { mean: this.mean, standardDeviation: Math.sqrt(this.variance) }
+  }
+
+  /** By weight: that is what an engine's time goes by, and a window's rate is to be told from a part of it. */
+  get numbers(): number {
+    return 2 ** this.partition.bits * (this.weight / Number(weightOf(ROOT, this.partition)))
+  }
+}
+
+/**
+ * The job, until it is done or the time is over. What is under way when the time is over does not count, nor does its time;
+ * but one leaf is waited for, as nothing can be said of none.
+ */
 async function measure(
   engine: Engine,
   job: Job,
@@ -188,63 +230,41 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Measured> {
   const { partition, units, limit } = job
-  const weigh = (state: ClassState) => Number(weightOf(state, partition))
   const asked = classes(partition)
     .slice(0, units)
-    .reduce((sum, state) => sum + weigh(state), 0)
-  const counted = { ...engine.counters }
+    .reduce((sum, state) => sum + Number(weightOf(state, partition)), 0)
+  const countersBefore = { ...engine.counters }
   const gpuBefore = engine.gpuMs
-  const over = new AbortController()
-  let late = false
-  const overdue = () => {
-    late = true
-    // Nothing can be said of no leaf.
-    if (leaves > 0) over.abort()
-  }
+  const tally = new Tally(partition)
+  const timeIsUp = new AbortController()
   const began = performance.now()
+  const limitMs = limit === null ? Number.POSITIVE_INFINITY : limit * 1000
   let last = began
-  let total: HardSummary = EMPTY
-  let mean = 0
-  let variance = 0
-  let weight = 0
-  let leaves = 0
-  const timer = limit === null ? undefined : setTimeout(overdue, limit * 1000)
+  const timer = limit === null ? undefined : setTimeout(() => tally.leaves > 0 && timeIsUp.abort(), limitMs)
   const onLeaf = (unit: number, leaf: number, summary: HardSummary) => {
-    const state = leavesOf(partition, unit)[leaf]!
-    const expected = expectedHard(partition, state)
-    total = merge(total, summary)
-    mean += expected.mean
-    variance += expected.standardDeviation ** 2
-    weight += weigh(state)
-    leaves++
+    tally.add(unit, leaf, summary)
     last = performance.now()
-    const time = limit === null ? 0 : (last - began) / (limit * 1000)
-    bar.update(Math.min(1, Math.max(weight / asked, time)), `unit ${unit + 1} of ${units}, ${leaves} leaves`)
-    if (late) over.abort()
+    const share = Math.max(tally.weight / asked, (last - began) / limitMs)
+    bar.update(Math.min(1, share), `unit ${unit + 1} of ${units}, ${tally.leaves} leaves`)
+    if (last - began >= limitMs) timeIsUp.abort()
   }
   try {
-    await eachLeaf(engine, job, workers, AbortSignal.any([signal, over.signal]), onLeaf)
+    await eachLeaf(engine, job, workers, AbortSignal.any([signal, timeIsUp.signal]), onLeaf)
   } catch (error) {
-    // What was under way when the time was over does not count, nor does its time.
-    if (signal.aborted || !over.signal.aborted) throw error
+    if (signal.aborted || !timeIsUp.signal.aborted) throw error
   } finally {
     clearTimeout(timer)
   }
   const seconds = (last - began) / 1000
-  // By weight: that is what an engine's time goes by, and a window's rate is to be told from a part of it.
-  const numbers = 2 ** partition.bits * (weight / weigh(ROOT))
-  const expected = { mean, standardDeviation: Math.sqrt(variance) }
-  const stages = Object.entries(engine.counters ?? {}).map(([stage, left]) => [stage, left - (counted[stage] ?? 0)])
+  const { numbers, total, expected } = tally
+  const stages = Object.entries(engine.counters ?? {}).map(([stage, left]) => [
+    stage,
+    left - (countersBefore[stage] ?? 0),
+  ])
   return {
-    engine: engine.name,
-    seconds,
-    leaves,
-    numbers,
-    rate: numbers / seconds,
-    count: total.count,
-    checksum: checksumHex(total.checksum),
-    expected: mean,
-    standardDeviation: expected.standardDeviation,
+    ...{ engine: engine.name, seconds, leaves: tally.leaves, numbers, rate: numbers / seconds },
+    ...{ count: total.count, checksum: checksumHex(total.checksum) },
+    ...{ expected: expected.mean, standardDeviation: expected.standardDeviation },
     deviations: deviations(total.count, expected),
     stages: Object.fromEntries(stages),
     utilisation:

@@ -4,7 +4,6 @@ import { limitsAt, rosterAt } from '../../orbit/rules/draw/roster.ts'
 import { excludedAt } from '../../orbit/rules/draw/seal.ts'
 import { allowancesAt } from '../../orbit/rules/membership/allowance.ts'
 import { isFresh } from '../../orbit/rules/membership/heartbeats.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { nextEpoch, sealingLead, seedRound } from '../../orbit/rules/network/schedule.ts'
 import { outstanding } from '../../orbit/rules/state/duties.ts'
 import { missBalance } from '../../orbit/rules/state/misses.ts'
@@ -12,7 +11,7 @@ import type { State } from '../../orbit/rules/state/state.ts'
 import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
-import { readSource } from './source.ts'
+import { presentRound, readSource } from './source.ts'
 
 /** The roster of the next draw, if it were sealed now; and how many tickets each account may have in it. */
 export function nextRoster(state: State, round: number) {
@@ -32,7 +31,7 @@ export const pool = defineCommand({
   async run({ args }) {
     const home = openHome(homeDirectory(args.data))
     const { state, live } = await readSource(home)
-    const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
+    const round = presentRound(home, live)
     const { owed } = outstanding(state, round)
     const misses = missBalance(state, round)
     const { epoch: next, roster, limitOf } = nextRoster(state, round)

@@ -11,6 +11,7 @@ import { statusOf } from './status.ts'
 
 export interface RunningNode {
   readonly service: Service
+  readonly meter: Meter
   stop(): Promise<void>
 }
 
@@ -46,6 +47,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
   }
   return {
     service,
+    meter,
     async stop() {
       await control.stop()
       await service.stop()
@@ -91,18 +93,19 @@ export async function declineAll(service: Service): Promise<number> {
   return owed.length
 }
 
-/** How fast this run is: numbers of finished units that no checkpoint had, by the time they took. */
-class Meter {
+/** How fast this run is, and what it is at: units that were finished here, without what a checkpoint had of them. */
+export class Meter {
   working: Live['working'] = null
-  private milliseconds = 0
-  private units = 0
+  milliseconds = 0
+  /** Units, in parts where a checkpoint had the rest. */
+  units = 0
   private readonly numbersPerUnit: number
 
   constructor(service: Service) {
     const { partition } = service.genesis
     this.numbersPerUnit = 2 ** partition.bits / classes(partition).length
-    service.events.on('started', ({ assignment }) => this.at(assignment, 0))
-    service.events.on('progress', ({ assignment, fraction }) => this.at(assignment, fraction))
+    service.events.on('started', ({ assignment }) => this.begin(assignment, 0))
+    service.events.on('progress', ({ assignment, fraction }) => this.begin(assignment, fraction))
     service.events.on('finished', ({ share, milliseconds }) => {
       this.working = null
       this.milliseconds += milliseconds
@@ -110,11 +113,11 @@ class Meter {
     })
   }
 
-  private at({ window, unit }: { window: bigint; unit: number }, fraction: number): void {
+  private begin({ window, unit }: { window: bigint; unit: number }, fraction: number): void {
     this.working = { window: window.toString(), unit, fraction }
   }
 
-  /** Units are of like cost, so that a unit stands for its share of the window. */
+  /** Numbers a second; null before the first unit. Units cost alike, so that one stands for its share of the window. */
   rate(): number | null {
     return this.units === 0 ? null : (this.units * this.numbersPerUnit * 1000) / this.milliseconds
   }

@@ -12,6 +12,7 @@ import { readDocuments, readHistory, readKnowledge } from '../../orbit/node/offl
 import { type KnowledgeDump, knowledgeOf } from '../../orbit/node/replica/knowledge.ts'
 import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
 import type { DatabaseKind } from '../../orbit/rules/message/documents.ts'
+import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { decodeSettled, type History } from '../../orbit/rules/state/settled-window.ts'
 import { type State, stateOf } from '../../orbit/rules/state/state.ts'
 
@@ -39,6 +40,10 @@ export interface Live {
   /** Documents refused since the start, by reason. */
   readonly refused: Readonly<Record<string, number>>
 }
+
+/** The beacon round that is out now: as the running node saw it, else by the clock. */
+export const presentRound = ({ genesis }: Home, live: Live | null): number =>
+  live?.round ?? roundAt(genesis.chain, Math.floor(Date.now() / 1000))
 
 /** The documents, and what makes a state of them: also of some of them alone. */
 export interface Papers {

@@ -3,10 +3,9 @@ import { resolve } from 'node:path'
 import { defineCommand } from 'citty'
 import { certificateFiles } from '../../orbit/node/home/certificate-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { siteDataOf } from '../../site/collect.ts'
 import { renderSite } from '../../site/render.ts'
-import { readSource } from '../network/source.ts'
+import { presentRound, readSource } from '../network/source.ts'
 import { shared } from '../shell/command.ts'
 import { printJson } from '../shell/print.ts'
 
@@ -43,11 +42,10 @@ export async function buildSite(home: Home, out: string) {
       { name, bytes: new Uint8Array(readFileSync(path)) },
     ]),
   )
-  const now = Date.now()
   const data = siteDataOf(state, {
     certificates,
     join: live ? widestAddress(live.addresses) : null,
-    asOf: { round: live?.round ?? roundAt(home.genesis.chain, Math.floor(now / 1000)), time: now },
+    asOf: { round: presentRound(home, live), time: Date.now() },
   })
   return renderSite(data, out, {
     certificates: new Map([...certificates.values()].map(({ name, bytes }) => [name, bytes])),

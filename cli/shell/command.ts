@@ -152,6 +152,18 @@ export function fired(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
+/**
+ * What a command that was interrupted says.
+ *
+ * @param where `at 2^40`; empty where there is nothing to say
+ * @param isSaved whether a checkpoint has what is done
+ */
+export function stoppedAt(where: string, isSaved: boolean): UserError {
+  const stopped = where === '' ? 'stopped' : `stopped ${where}`
+  const advice = isSaved ? `what is done is kept. Go on with the same command: ${sameCommand()}` : 'nothing is kept'
+  return new UserError(`${stopped}; ${advice}`, EXIT.interrupted)
+}
+
 /** What was typed, to be typed again. */
-export const sameCommand = (): string =>
+const sameCommand = (): string =>
   ['collatz', ...process.argv.slice(2)].map((word) => (/^[\w./:=^,-]+$/.test(word) ? word : `'${word}'`)).join(' ')

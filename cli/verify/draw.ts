@@ -12,11 +12,10 @@ import { isWitnessed } from '../../orbit/rules/deal/witness.ts'
 import { type DrawReview, type ReviewedDocuments, reviewDraw } from '../../orbit/rules/draw/review.ts'
 import { type DrawBody, drawBody } from '../../orbit/rules/message/bodies.ts'
 import { beaconDocument, statementDocument } from '../../orbit/rules/message/documents.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { drawOf, epochArg, settledDraw } from '../network/draw.ts'
-import { type Papers, readDraw, readPapers } from '../network/source.ts'
+import { type Papers, presentRound, readDraw, readPapers } from '../network/source.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
@@ -72,7 +71,7 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
       cited: files.cited.find((of) => of.draw === cid)?.heartbeats ?? null,
       dropped,
       certificate: dropped.has(epoch) ? certificateOf(home, draw, cid) : null,
-      round: papers.live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000)),
+      round: presentRound(home, papers.live),
       arrivals: arrivalsFrom(files.arrivals),
       verdict: files.verdicts.find((of) => of.draw === cid)?.fault,
     },

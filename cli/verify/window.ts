@@ -7,7 +7,7 @@ import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
 import { checksumHex, peakText as peakJson } from '../../orbit/rules/message/bodies.ts'
 import { Checkpoint } from '../compute/checkpoints.ts'
 import { engineArgs, engineOptions, openShown } from '../compute/engines.ts'
-import { interruptible, sameCommand, shared, wholeNumber } from '../shell/command.ts'
+import { interruptible, shared, stoppedAt, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { numberOf } from '../shell/numbers.ts'
 import { durationText, lateBar, peakText, printJson, rateText } from '../shell/print.ts'
@@ -122,14 +122,8 @@ export async function computeWindow(
     checkpoint.remove()
     return { summary: { count: summary.count, checksum: summary.checksum, peak: summary.peak }, candidates, known }
   } catch (error) {
-    const kept = checkpoint.save()
-    if (!signal.aborted) throw error
-    throw new UserError(
-      kept
-        ? `stopped; what is done is kept. Go on with the same command: ${sameCommand()}`
-        : 'stopped; nothing is kept',
-      EXIT.interrupted,
-    )
+    const isSaved = checkpoint.save()
+    throw signal.aborted ? stoppedAt('', isSaved) : error
   } finally {
     clearInterval(timer)
     bar.stop()

@@ -271,6 +271,29 @@ test('a port in use, for the node and for the page', async () => {
   server.close()
 })
 
+test.skipIf(process.platform !== 'linux')(
+  'output that can’t be written is an error (/dev/full is Linux’s)',
+  async () => {
+    for (const args of ['status', 'status --json', 'verify 27', '--version', 'verify --help']) {
+      const child = Bun.spawn(['sh', '-c', `'${desk.binary}' ${args} >/dev/full`], {
+        env: { ...process.env, COLLATZ_HOME: desk.path('data') },
+        stderr: 'pipe',
+      })
+      const stderr = await new Response(child.stderr).text()
+      isOneClearLine({ code: await child.exited, stdout: '', stderr }, /cannot write the output: the disk is full/)
+    }
+  },
+)
+
+test('a reader that has seen enough, or takes its time, is no error', async () => {
+  const script = (command: string) => Bun.spawnSync(['bash', '-c', command.replaceAll('collatz', `'${desk.binary}'`)])
+  const enough = script('collatz verify 2^20000-1 --json | head -c 10; echo " $PIPESTATUS"')
+  expect([enough.stdout.toString(), enough.stderr.toString()]).toEqual(['{\n  "n": " 0\n', ''])
+  const whole = script('collatz verify 2^20000-1 --json').stdout.toString()
+  expect(JSON.parse(whole).converges).toBe(true)
+  expect(script('collatz verify 2^20000-1 --json | (sleep 1; cat)').stdout.toString()).toBe(whole)
+})
+
 test('help is there for every command', async () => {
   mkdirSync(desk.path('elsewhere'), { recursive: true })
   for (const command of [
