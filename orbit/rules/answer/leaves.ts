@@ -37,6 +37,17 @@ export function readLeaves(genesis: Genesis, unit: number, result: ResultBody, r
   return leaves
 }
 
+/** Whether leaves have the number, the root and the sums that a result states. */
+export function isSumOf(genesis: Genesis, unit: number, result: ResultBody, records: Uint8Array): boolean {
+  try {
+    readLeaves(genesis, unit, result, records)
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}
+
 export const recordAt = (records: Uint8Array, leaf: number): Uint8Array =>
   records.subarray(leaf * LEAF_BYTES, (leaf + 1) * LEAF_BYTES)
 

@@ -2,10 +2,12 @@
  * Answers opened: commits, reveals, declines and audits, from the bytes of a document to what they say. What a commit's tree
  * and a reveal's tree are built over is told in answer/commit-reveal.ts; whether an answer counts, in answer/admissible.ts.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { inclusionProofs, merkleRoot, verifyInclusion } from '../../../kernels/merkle.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { cidOf } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
 import {
   type AuditBody,
@@ -56,8 +58,8 @@ export const recordOf = (node: string, { result, salt }: SaltedResult): Uint8Arr
   dagCbor.encode([node, result, salt])
 
 /** @throws {RuleError} when a unit comes twice */
-export function openCommit(bytes: Uint8Array): Commit {
-  const statement = open(bytes, commitBody, 'the commit')
+export function openCommit(bytes: Uint8Array, memory: Memory = createMemory()): Commit {
+  const statement = open(bytes, commitBody, 'the commit', memory)
   const { body } = statement
   const keys = body.units.map(([epoch, window, unit]) => dealtUnitKey({ epoch, window, unit }))
   if (new Set(keys).size !== keys.length) throw new RuleError('a commit that names a unit twice')
@@ -88,10 +90,10 @@ export function openItem(bytes: Uint8Array): RevealedItem {
 }
 
 /** @throws {RuleError} when an item is ill-formed, or they are not what the signed root covers */
-export function openReveal(document: unknown): Reveal[] {
+export function openReveal(document: unknown, memory: Memory = createMemory()): Reveal[] {
   const parsed = revealDocument.safeParse(document)
   if (!parsed.success) throw new RuleError('a reveal document of the wrong shape')
-  const statement = open(parsed.data.statement, revealBody, 'the reveal')
+  const statement = open(parsed.data.statement, revealBody, 'the reveal', memory)
   const { items } = parsed.data
   if (items.length !== statement.body.size || !equalBytes(merkleRoot(items), statement.body.root)) {
     throw new RuleError('a reveal whose items are not those signed')
@@ -129,29 +131,31 @@ export interface LeafClaim extends LeafId {
   readonly statement: Statement<AuditBody>
 }
 
-/** What an answer document says, opened once: keyed by the document, which nobody changes. */
+/** What an answer document says. */
 export type Answer =
   | { readonly type: 'commit'; readonly commit: Commit }
   | { readonly type: 'reveal'; readonly reveals: readonly Reveal[] }
   | { readonly type: 'decline'; readonly decline: Statement<DeclineBody> }
   | { readonly type: 'audit'; readonly claims: readonly LeafClaim[] }
-const answers = new WeakMap<object, Answer>()
+
+/** By the document, which nobody changes. */
+const answers = () => new WeakMap<object, Answer>()
 
 /** @throws {RuleError} */
-export function openAnswer(document: unknown): Answer {
-  const known = answers.get(document as object)
+export function openAnswer(document: unknown, memory: Memory = createMemory()): Answer {
+  const known = memory.table(answers).get(document as object)
   if (known) return known
-  const answer = read(document)
-  answers.set(document as object, answer)
+  const answer = read(document, memory)
+  memory.table(answers).set(document as object, answer)
   return answer
 }
 
-function read(document: unknown): Answer {
-  if (revealDocument.safeParse(document).success) return { type: 'reveal', reveals: openReveal(document) }
+function read(document: unknown, memory: Memory): Answer {
+  if (revealDocument.safeParse(document).success) return { type: 'reveal', reveals: openReveal(document, memory) }
   const parsed = statementDocument.safeParse(document)
   if (!parsed.success) throw new RuleError('not a statement document')
-  const answer = open(parsed.data.statement, answerBody, 'the answer')
-  if (answer.body.type === 'commit') return { type: 'commit', commit: openCommit(answer.bytes) }
+  const answer = open(parsed.data.statement, answerBody, 'the answer', memory)
+  if (answer.body.type === 'commit') return { type: 'commit', commit: openCommit(answer.bytes, memory) }
   if (answer.body.type === 'decline') return { type: 'decline', decline: answer as Statement<DeclineBody> }
   if (answer.body.type === 'audit') return { type: 'audit', claims: claimsOf(answer as Statement<AuditBody>) }
   throw new RuleError('a reveal without its items')
