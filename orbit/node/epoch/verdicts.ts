@@ -116,7 +116,7 @@ export class Verdicts {
   /** Gives the verdicts that can be given. @returns whether there was one */
   async judge(): Promise<boolean> {
     const { genesis, known, cited, arrivals = LONG_AGO, round, kv } = this.options
-    let any = false
+    let isGiven = false
     // The state of a large network takes a while to compute.
     if (this.open.size === 0 && !this.isToRemember()) return false
     const states = this.states()
@@ -130,13 +130,13 @@ export class Verdicts {
       this.open.delete(cid)
       this.given.set(cid, { epoch, draw: cid, signer: draw.signer, fault })
       await kv.put(PRIVATE.verdict + cid, dagCbor.encode([epoch, fault, draw.signer]))
-      any = true
+      isGiven = true
     }
     for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - MOST))) {
       this.given.delete(cid)
       await kv.delete(PRIVATE.verdict + cid)
     }
-    return any
+    return isGiven
   }
 
   accepts(cid: string): boolean {
