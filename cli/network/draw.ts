@@ -7,6 +7,7 @@ import { accountsOn, witnessesNeeded, witnessesOf } from '../../orbit/rules/deal
 import { deadlineRound, seedRound } from '../../orbit/rules/network/schedule.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { isUnitCertified } from '../../orbit/rules/state/windows.ts'
+import { shownName } from '../../site/text.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
@@ -99,7 +100,7 @@ export function drawOf(state: State, dealt: DealtDraw, seen: Witnesses) {
 
 function drawText(state: State, dealt: DealtDraw): string {
   const { body } = dealt.draw
-  const name = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 12)
+  const name = (node: string) => shownName(state.nodes.get(node)?.name ?? '') || node.slice(0, 12)
   const certified = ({ window, unit }: { window: bigint; unit: number }) =>
     isUnitCertified(state.windows.get(window), unit) ? 'certified' : 'open'
   const seen = witnesses(state, dealt)

@@ -13,15 +13,8 @@ import { plainText } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
-import {
-  DEFAULT_LISTEN,
-  defaultAccountName,
-  listenAddresses,
-  nameOf,
-  refuseRelays,
-  relaysArg,
-  relayUrls,
-} from './init.ts'
+import { DEFAULT_LISTEN, listenAddresses, refuseRelays, relaysArg, relayUrls } from './init.ts'
+import { accountNameOf } from './names.ts'
 
 const FETCH_TIMEOUT = 20_000
 const LARGEST_GENESIS = 1 << 20
@@ -62,7 +55,7 @@ export const join = defineCommand({
     }
     if (genesis.body.beacon.source === 'local') refuseRelays(relays)
     const home = adopt(directory, genesis, {
-      account: nameOf('--name', args.name ?? defaultAccountName(), 40),
+      account: accountNameOf(args.name),
       listen:
         args.listen === undefined && genesis.body.beacon.source === 'drand'
           ? DEFAULT_LISTEN

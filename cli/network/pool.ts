@@ -9,6 +9,7 @@ import { nextEpoch, sealingLead, seedRound } from '../../orbit/rules/network/sch
 import { outstanding } from '../../orbit/rules/state/duties.ts'
 import { missBalance } from '../../orbit/rules/state/misses.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
+import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
 import { readSource } from './source.ts'
@@ -55,7 +56,7 @@ export const pool = defineCommand({
     if (args.json) return printJson({ round, nextEpoch: next, nodes })
     if (nodes.length === 0) return console.log('Nobody has registered yet: `collatz work` does that.')
     const rows = nodes.map((n) => [
-      n.name,
+      shownName(n.name),
       n.account.slice(0, 12),
       n.node.slice(0, 12),
       n.heartbeatRound ?? 'never',

@@ -5,7 +5,7 @@ import { RuleError } from '../../orbit/rules/base/statement.ts'
 import type { FraudProof } from '../../orbit/rules/certificate/fraud-proof.ts'
 import { judgeFraudProof } from '../../orbit/rules/certificate/recompute.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
-import { plainText } from '../../site/text.ts'
+import { plainText, shownName } from '../../site/text.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
@@ -65,7 +65,7 @@ function report(path: string, proof: FraudProof, own: HardSummary | null, json: 
   }
   const lines = [
     `GUILTY: ${path}`,
-    `  account    ${plainText(name, 40)} (${account})`,
+    `  account    ${shownName(name)} (${account})`,
     `  node       ${node}`,
     `  of         ${kind}: ${SAYS[kind]}`,
     `  where      ${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, dealt in epoch ${epoch}`,

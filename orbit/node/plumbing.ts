@@ -3,6 +3,7 @@
  * blocks, documents, topics and names. Of the protocol it knows only which documents its caller
  * admits.
  */
+
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -11,9 +12,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
 import { cidOf, rawCid } from '../rules/base/cid.ts'
-
 import { publicKeyOf } from '../rules/base/statement.ts'
-
 import { type Admit, Judge } from './log/access.ts'
 import { CatchUp } from './log/catch-up.ts'
 import { OpenDatabases } from './log/databases.ts'

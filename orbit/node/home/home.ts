@@ -20,6 +20,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import { UserError } from '../../rules/base/errors.ts'
+import { accountName } from '../../rules/message/account-name.ts'
 import { type Genesis, readGenesis } from '../../rules/network/genesis.ts'
 import { closeToOthers, isSharedByAll, privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
@@ -31,7 +32,7 @@ export class HomeError extends UserError {
 const configFile = z.strictObject({
   network: z.string(),
   /** How the account is shown to readers. */
-  name: z.string().min(1).max(40),
+  name: accountName,
   listen: z.array(z.string()),
   peers: z.array(z.string()),
   /** URLs of the drand relays that are asked instead of the chain's usual ones (drand.ts). */

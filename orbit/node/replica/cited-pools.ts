@@ -3,6 +3,7 @@
  * price, so a writer of a thousand entries that nobody built on could leave a draw no room to cite
  * the others: a coordinator therefore first ties the heads together by entries of its own.
  */
+
 import type { CitedPool } from '../../rules/draw/seal.ts'
 import { type DrawBody, type HeartbeatBody, MAX_HEADS } from '../../rules/message/bodies.ts'
 import { databaseName, spanOf } from '../../rules/message/documents.ts'

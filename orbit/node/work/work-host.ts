@@ -2,6 +2,7 @@
  * What a worker needs of the node it works for. The interface alone: a full node implements it
  * (service.ts), and so can whatever a browser or a light worker has instead.
  */
+
 import type { ResultBody } from '../../rules/message/bodies.ts'
 import type { Assignment } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'

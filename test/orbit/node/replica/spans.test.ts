@@ -11,7 +11,6 @@ import { answerBody, type HeartbeatBody } from '../../../../orbit/rules/message/
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
-
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
