@@ -107,7 +107,7 @@ export class Verdicts {
     return [state, ...this.recent.map((remembered) => remembered.state).filter((remembered) => remembered !== state)]
   }
 
-  /** Whether the state of now is to be kept, for when it is a grace ago. */
+  /** Whether to remember the state of now, for when it is a grace ago. */
   private isToRemember(): boolean {
     const [newest] = this.recent
     return !newest || this.options.round() - newest.round >= graceRounds(this.options.genesis)
