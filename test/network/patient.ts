@@ -1,7 +1,7 @@
 /** Draws when a test wants one, with everybody on the roster: what is claimed of a deal then hangs on nobody's speed. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { dealtUnitKey } from '../../orbit/rules/answer/commit-reveal.ts'
 import { seedRound } from '../../orbit/rules/deal/assignment.ts'

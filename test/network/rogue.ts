@@ -12,7 +12,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startNode } from '../../cli/network/running.ts'
+import { startNode } from '../../cli/network/running-node.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { merkleRoot } from '../../kernels/result.ts'
 import { openHome } from '../../orbit/node/home/home.ts'

@@ -1,4 +1,6 @@
-/** What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost. */
+/**
+ * What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +20,10 @@ beforeAll(async () => {
 })
 afterAll(() => desk.dispose())
 
-/** One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a defect's. */
+/**
+ * One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a
+ * defect's.
+ */
 function isOneClearLine({ code, stderr, stdout }: Outcome, says: RegExp): void {
   // All of it, so that a failure says what came instead.
   expect({ code, stdout, stderr }).toEqual({ code, stdout, stderr: expect.stringMatching(/^collatz: [^\n]+\n$/) })

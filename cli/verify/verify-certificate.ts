@@ -1,3 +1,9 @@
+/**
+ * `collatz verify FILE` of a certificate: offline, with leaves recomputed on the spot.
+ *
+ * The rules check the file (certificate/read.ts); the leaves are computed here, as that takes an
+ * engine and time.
+ */
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { sameSummary } from '../../kernels/result.ts'
@@ -39,7 +45,7 @@ interface LeafId {
   readonly leaf: number
 }
 
-/** So many of them, drawn here and now, so that no signer could know which. */
+/** Leaves drawn here and now, so that no signer could know which. */
 function drawnOf(leaves: readonly LeafId[], count: number): LeafId[] {
   const left = [...leaves]
   const drawn: LeafId[] = []
@@ -50,16 +56,19 @@ function drawnOf(leaves: readonly LeafId[], count: number): LeafId[] {
   return drawn
 }
 
-/** Those that are contested, those of the units that were asked for, some of all, and some of where somebody is missing. */
+/**
+ * Leaves that are contested, those of the units asked for, some of all, and some of units where a
+ * result is missing.
+ */
 function chosenLeaves(certificate: Certified, count: number, whole: readonly number[]): LeafId[] {
-  const of = ([unit, { leaves }]: [number, CertifiedResult]) => (leaves ?? []).map((_, leaf) => ({ unit, leaf }))
+  const leavesOf = ([unit, { leaves }]: [number, CertifiedResult]) => (leaves ?? []).map((_, leaf) => ({ unit, leaf }))
   const units = [...certificate.units]
   const silent = units.filter(([, unit]) => unit.silent.length > 0)
   const chosen: LeafId[] = [
     ...certificate.contested.map(({ unit, leaf }) => ({ unit, leaf })),
-    ...units.filter(([unit]) => whole.includes(unit)).flatMap(of),
-    ...drawnOf(units.flatMap(of), count),
-    ...drawnOf(silent.flatMap(of), count),
+    ...units.filter(([unit]) => whole.includes(unit)).flatMap(leavesOf),
+    ...drawnOf(units.flatMap(leavesOf), count),
+    ...drawnOf(silent.flatMap(leavesOf), count),
   ]
   return [...new Map(chosen.map((id) => [`${id.unit} ${id.leaf}`, id])).values()]
 }
@@ -82,12 +91,12 @@ async function recompute(
   try {
     for (const [i, { unit, leaf }] of chosen.entries()) {
       bar.update(i / chosen.length, `leaf ${leaf} of unit ${unit}`)
-      const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
+      const recomputed = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
       const signed = units.get(unit)!.leaves![leaf]!
-      if (sameSummary(own, signed)) continue
+      if (sameSummary(recomputed, signed)) continue
       throw new UserError(
         `NOT VALID: ${path}: leaf ${leaf} of unit ${unit} was signed as ${signed.count} hard numbers, checksum ` +
-          `${checksumHex(signed.checksum)}; recomputed it has ${own.count}, checksum ${checksumHex(own.checksum)}. ` +
+          `${checksumHex(signed.checksum)}; recomputed it has ${recomputed.count}, checksum ${checksumHex(recomputed.checksum)}. ` +
           'Its signers are wrong: keep the file, it proves it',
         EXIT.refused,
       )
@@ -99,7 +108,10 @@ async function recompute(
   return chosen
 }
 
-/** What is left to trust of the draws: that the coordinator and half of a roster were not in it together. */
+/**
+ * What is left to trust of the draws: that the coordinator and half of a roster were not in it
+ * together.
+ */
 function drawsText({ draws }: Certified): string {
   const coordinators = [...new Set(draws.map(({ coordinator }) => coordinator.slice(0, 12)))]
   const sizes = draws.map(({ accounts }) => accounts)

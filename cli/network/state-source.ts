@@ -1,6 +1,7 @@
 /**
- * The documents that a command shows, wherever they are: asked of the node that runs on the data directory, else read
- * from its database. The state is computed here, from signed documents, in both cases.
+ * The documents that a command shows, wherever they are: asked of the node that runs on the data
+ * directory, else read from its database. The state is computed here, from signed documents, in
+ * both cases.
  */
 
 import { classes } from '../../kernels/partition.ts'
@@ -76,7 +77,7 @@ export async function readPapers(home: Home): Promise<Papers> {
   const history = new Map(settled.map(decodeSettled).map((window) => [window.window, window]))
   return {
     ...{ documents, history, unitsPerWindow, live },
-    stateOf: (some, windows) => stateOf(genesis, unitsPerWindow, some, known, windows),
+    stateOf: (chosen, windows) => stateOf(genesis, unitsPerWindow, chosen, known, windows),
   }
 }
 
@@ -89,7 +90,7 @@ export function readStored(home: Home): Source | null {
 function storedPapers(home: Home): Papers | null {
   try {
     const unitsPerWindow = classes(home.genesis.partition).length
-    const stateOf: Papers['stateOf'] = (some, history) => storedState(home, unitsPerWindow, some, history)
+    const stateOf: Papers['stateOf'] = (chosen, history) => storedState(home, unitsPerWindow, chosen, history)
     return { documents: readDocuments(home), history: readHistory(home), unitsPerWindow, live: null, stateOf }
   } catch (error) {
     if (error instanceof DataDirectoryInUse) return null
@@ -107,7 +108,10 @@ export async function readDraw(home: Home, epoch: number): Promise<DrawFiles> {
   return askNode<DrawFiles>(home.directory, 'drawFiles', epoch)
 }
 
-/** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
+/**
+ * The leaves that a dispute hangs on are looked up only when there is one, and what they raise,
+ * until nothing is.
+ */
 function storedState(home: Home, unitsPerWindow: number, documents: Papers['documents'], history: History): State {
   const leaves: (readonly [string, Uint8Array])[] = []
   const truths: (readonly [string, Uint8Array])[] = []

@@ -1,3 +1,6 @@
+/**
+ * `collatz verify FILE` of a fraud proof: checks the signatures and computes the leaf that decides.
+ */
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
@@ -8,7 +11,10 @@ import { plainText, shownName } from '../../site/text.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
-/** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */
+/**
+ * Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are
+ * numbers and base64.
+ */
 export const isFraudProof = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('"format":"collatz-fraud-proof"')
 
@@ -29,11 +35,11 @@ export async function verifyFraud(
   if (options.network !== undefined && options.network !== genesis.networkId) {
     throw refuse(`it is of network ${genesis.networkId}, not ${options.network}`)
   }
-  const own = await recompute(proof)
-  if (own && record && equalBytes(encodeLeaf(own), record)) {
+  const recomputed = await recompute(proof)
+  if (recomputed && record && equalBytes(encodeLeaf(recomputed), record)) {
     throw refuse(`leaf ${leaf} of unit ${unit} was signed as what computing it gives: nothing is wrong with that`)
   }
-  report(path, proof, own, Boolean(options.json))
+  report(path, proof, recomputed, Boolean(options.json))
 }
 
 /** The leaf that decides; null where none has to. */
@@ -50,14 +56,14 @@ async function recompute({ genesis, window, unit, leaf }: FraudProof): Promise<H
   }
 }
 
-const SAYS: Record<FraudProof['kind'], string> = {
+const GUILT: Record<FraudProof['kind'], string> = {
   leaf: 'signed a result with a wrong leaf',
   sum: 'signed a result that its own leaves do not make',
   contradiction: 'signed two different results of one unit',
   claim: 'signed, as an auditor, a wrong record of a leaf',
 }
 
-function report(path: string, proof: FraudProof, own: HardSummary | null, json: boolean): void {
+function report(path: string, proof: FraudProof, recomputed: HardSummary | null, json: boolean): void {
   const { genesis, account, name, node, kind, epoch, window, unit, leaf, record, evidence } = proof
   const signed = record && decoded(record)
   const network = genesis.networkId
@@ -65,7 +71,7 @@ function report(path: string, proof: FraudProof, own: HardSummary | null, json: 
     printJson({
       ...{ guilty: true, network, account, name, node, kind, epoch, window, unit, leaf, evidence },
       signed: record && { record: Buffer.from(record).toString('hex'), ...(signed && plain(signed)) },
-      recomputed: own && { record: Buffer.from(encodeLeaf(own)).toString('hex'), ...plain(own) },
+      recomputed: recomputed && { record: Buffer.from(encodeLeaf(recomputed)).toString('hex'), ...plain(recomputed) },
     })
     return
   }
@@ -73,12 +79,12 @@ function report(path: string, proof: FraudProof, own: HardSummary | null, json: 
     `GUILTY: ${path}`,
     `  account    ${shownName(name)} (${account})`,
     `  node       ${node}`,
-    `  of         ${kind}: ${SAYS[kind]}`,
+    `  of         ${kind}: ${GUILT[kind]}`,
     `  where      ${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, dealt in epoch ${epoch}`,
     `  network    ${network} (${plainText(genesis.body.name, 64)})`,
   ]
   if (record) lines.push(`  signed     ${signed ? summaryText(signed) : 'bytes that are no record of a leaf'}`)
-  if (own) lines.push(`  recomputed ${summaryText(own)}`)
+  if (recomputed) lines.push(`  recomputed ${summaryText(recomputed)}`)
   lines.push(...evidence.map((cid, i) => `  ${i === 0 ? 'evidence  ' : '          '} ${cid}`))
   console.log(lines.join('\n'))
 }
