@@ -114,8 +114,9 @@ function checkArguments(
   } catch (error) {
     const unknown = /Unknown option '([^']*)'/.exec((error as Error).message)?.[1]
     const negative = rest.find((word) => /^-[0-9]/.test(word))
-    // Of -17, parseArgs calls one digit or the other unknown.
-    if (negative && unknown && /^-?[0-9]/.test(unknown)) {
+    // Of -17, parseArgs calls one digit or the other unknown; after a flag it calls it ambiguous.
+    const isAmbiguous = (error as Error).message.includes('ambiguous')
+    if (negative && (isAmbiguous || (unknown && /^-?[0-9]/.test(unknown)))) {
       throw new UserError(`${negative} is negative: numbers here are whole and from 0 or 1 on`, EXIT.usage)
     }
     const what = unknown ? `unknown flag ${unknown}` : (error as Error).message.split('\n')[0]!.replace(/\.$/, '')

@@ -64,6 +64,8 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['no relays', ['init', '--production', '--relays', ','], /--relays names no relay/],
   ['an argument too many', ['status', 'now'], /unexpected argument "now"/],
   ['units that are no number', ['work', '--units', 'many'], /--units is "many".*whole number/],
+  ['negative units', ['work', '--units', '-1'], /-1 is negative: numbers here are whole/],
+  ['a negative epoch of two digits', ['draw', '-17'], /-17 is negative/],
   ['no units', ['work', '--units', '0'], /--units is "0"/],
   ['init without a kind', ['init'], /--local.*--production/],
   ['init of both kinds', ['init', '--local', '--production'], /--local.*--production/],
