@@ -1,5 +1,6 @@
 /**
- * `collatz bench`: how fast this machine is, stage by stage, and whether its counts are what theory expects.
+ * `collatz bench`: how fast this machine is, stage by stage, and whether its counts are what theory
+ * expects.
  *
  * By work it does units of a network; by time its leaves are small, so that it ends near the time.
  */
@@ -16,7 +17,7 @@ import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { interruptible, shared, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { durationText, type LateBar, lateBar, printJson, rateText, table } from '../shell/print.ts'
-import { windowNumber } from '../verify/window.ts'
+import { windowNumber } from '../verify/verify-window.ts'
 import { engineArgs, engineOptions, openEngine } from './engines.ts'
 import { rememberSettings } from './gpu-settings.ts'
 
@@ -57,11 +58,12 @@ export const bench = defineCommand({
       throw new UserError('--units and --seconds exclude each other: bench by work, or by time', EXIT.usage)
     }
     const seconds = wholeNumber('--seconds', args.seconds ?? String(SECONDS), 1, 86_400)
-    // By work, units are those of a network; by time a leaf is small, so that it ends near the time.
+    // By work, units are those of a network; by time a leaf is small, so that it ends near the
+    // time.
     const byTime = args.units === undefined
     const partition = byTime ? benchCut(bits, exact) : cutOf(bits)
-    const all = classes(partition).length
-    const units = byTime || args.units === 'all' ? all : wholeNumber('--units', args.units!, 1, all)
+    const total = classes(partition).length
+    const units = byTime || args.units === 'all' ? total : wholeNumber('--units', args.units!, 1, total)
     const job: Job = { partition, window, units, limit: byTime ? seconds : null }
     const signal = interruptible()
     const runs: Run[] = []
@@ -82,7 +84,7 @@ export const bench = defineCommand({
       }
       if (runs[0]!.engine !== 'wasm') break
     }
-    if (args.json) return printJson({ bits, window, units, of: all, runs })
+    if (args.json) return printJson({ bits, window, units, of: total, runs })
     console.log(text(job, runs))
   },
 })
@@ -113,7 +115,9 @@ interface Measured {
   readonly deviations: number
   /** Numbers or nodes left at each stage. */
   readonly stages: StageCounts
-  /** Share of the time that the GPU computed, by its own clock; null where there is none that tells. */
+  /**
+   * Share of the time that the GPU computed, by its own clock; null where there is none that tells.
+   */
   readonly utilisation: number | null
 }
 
@@ -128,7 +132,10 @@ interface Run extends Measured {
 /** Classes that it takes a second or two to find. */
 const MOST_CLASSES = 2 ** 16
 
-/** A cut whose leaves take a fraction of a second: 2^35 numbers, or 2^22 for the exact engine. Seconds from 2^68 on. */
+/**
+ * A cut whose leaves take a fraction of a second: 2^35 numbers, or 2^22 for the exact engine.
+ * Seconds from 2^68 on.
+ */
 function benchCut(bits: number, exact: boolean): Partition {
   const cut = cutOf(bits)
   const wanted = 2 ** (bits - (exact ? 22 : 35))
@@ -137,7 +144,10 @@ function benchCut(bits: number, exact: boolean): Partition {
   return { ...cut, units: Math.ceil(units), leaves: Math.ceil(leaves) }
 }
 
-/** What is made once a window is no part of the rate: a leaf for each worker. @returns seconds to the first of them */
+/**
+ * What is made once a window is no part of the rate: a leaf for each worker.
+ * @returns seconds to the first of them
+ */
 async function warmUp(
   engine: Engine,
   { partition, window }: Job,
@@ -169,12 +179,12 @@ async function eachLeaf(
     }
     return
   }
-  function* all() {
+  function* everyLeaf() {
     for (let index = 0; index < units; index++) {
       for (const leaf of leavesOf(partition, index).keys()) yield { index, leaf }
     }
   }
-  const next = all()
+  const next = everyLeaf()
   // One at work and one waiting for each worker.
   const lanes = Array.from({ length: engine.name === 'wasm' ? 2 * workers : 1 }, async () => {
     for (const { index, leaf } of next) {
@@ -212,15 +222,18 @@ class Tally {
     return { mean: this.mean, standardDeviation: Math.sqrt(this.variance) }
   }
 
-  /** By weight: that is what an engine's time goes by, and a window's rate is to be told from a part of it. */
+  /**
+   * By weight: that is what an engine's time goes by, and a window's rate is to be told from a part
+   * of it.
+   */
   get numbers(): number {
     return 2 ** this.partition.bits * (this.weight / Number(weightOf(ROOT, this.partition)))
   }
 }
 
 /**
- * The job, until it is done or the time is over. What is under way when the time is over does not count, nor does its time;
- * but one leaf is waited for, as nothing can be said of none.
+ * The job, until it is done or the time is over. What is under way when the time is over does not
+ * count, nor does its time; but one leaf is waited for, as nothing can be said of none.
  */
 async function measure(
   engine: Engine,

@@ -1,7 +1,9 @@
 /**
- * `collatz scan`: the hard numbers and the path records of a range, chunk by chunk, with a checkpoint.
+ * `collatz scan`: the hard numbers and the path records of a range, chunk by chunk, with a
+ * checkpoint.
  *
- * Chunks are windows, so that any engine counts them; kernels/records.ts finds the numbers that were counted.
+ * Chunks are windows, so that any engine counts them; kernels/records.ts finds the numbers that
+ * were counted.
  */
 
 import { defineCommand } from 'citty'
@@ -13,12 +15,14 @@ import { GREATEST_HARD_STEPS, Kernel, leastHardSteps } from '../../kernels/wasm/
 import { bunPlatform } from '../../kernels/wasm/open.ts'
 import { interruptible, shared, stoppedAt, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
-import { numberOf } from '../shell/numbers.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
+import { numberOf } from '../shell/whole-numbers.ts'
 import { type FoundNumber, ScanCheckpoint } from './checkpoints.ts'
 import { engineArgs, engineOptions, openShown } from './engines.ts'
 
-/** Some seconds of work each, so that a stop loses no more: a count alone, and a count with a list. */
+/**
+ * Some seconds of work each, so that a stop loses no more: a count alone, and a count with a list.
+ */
 const RECORD_BITS = 38
 const LIST_BITS = 34
 const SAVE_MS = 5_000
@@ -147,7 +151,10 @@ interface Found {
   readonly hardNumbers: readonly FoundNumber[]
 }
 
-/** Two passes, because a record need not be hard at the S0 asked for (records.ts says at which it is). */
+/**
+ * Two passes, because a record need not be hard at the S0 asked for (records.ts says at which it
+ * is).
+ */
 async function scanChunk(
   { engine, kernel, hardSteps, recordsOnly, signal }: Search,
   chunk: Chunk,
@@ -176,7 +183,10 @@ async function scanChunk(
   return { records, hardNumbers }
 }
 
-/** @param fromZero else a number may climb higher than those before it in the range and be no path record */
+/**
+ * @param fromZero else a number may climb higher than those before it in the range and be no path
+ * record
+ */
 function printFound({ records, hardNumbers }: Found, fromZero: boolean): void {
   const word = fromZero ? 'record ' : 'climber'
   const lines = [

@@ -1,7 +1,8 @@
 /**
  * `collatz work`: a node that computes the units it is dealt, with its progress.
  *
- * Separate from the worker itself (orbit/node/work), which prints nothing and knows no engine by name.
+ * Separate from the worker itself (orbit/node/work), which prints nothing and knows no engine by
+ * name.
  */
 
 import { defineCommand } from 'citty'
@@ -13,12 +14,15 @@ import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { allowanceFor } from '../../orbit/rules/membership/allowance.ts'
 import { frontierSentence } from '../../orbit/rules/state/frontier.ts'
 import { unitsCertified } from '../../orbit/rules/state/windows.ts'
-import { type Meter, noBeacon, type RunningNode, startNode, WAIT_NOTICE_MS } from '../network/running.ts'
+import { type Meter, noBeacon, type RunningNode, startNode, WAIT_NOTICE_MS } from '../network/running-node.ts'
 import { interruptible, shared, wholeNumber } from '../shell/command.ts'
 import { type Bar, durationText, note, progressBar, rateText } from '../shell/print.ts'
 import { type EngineOptions, engineArgs, engineOptions, openShown } from './engines.ts'
 
-/** Units a node is ready to owe at a time: two small windows, or a good part of a day of a large one. */
+/**
+ * Units a node is ready to owe at a time: two small windows, or a good part of a day of a large
+ * one.
+ */
 const CAPACITY = 32
 /** The most that a heartbeat can offer (bodies.ts). */
 const LARGEST_CAPACITY = 4096
@@ -91,7 +95,10 @@ export async function runWork({ data, units, capacity: fixed, engine: wanted, li
   }
 }
 
-/** Draws come once an epoch: a node that computes more than it offers to be dealt at a time offers more. */
+/**
+ * Draws come once an epoch: a node that computes more than it offers to be dealt at a time offers
+ * more.
+ */
 function keepBusy({ service, meter }: RunningNode, home: Home): void {
   const { chain, body } = service.genesis
   const epochMs = body.epoch.rounds * chain.period * 1000
@@ -99,8 +106,8 @@ function keepBusy({ service, meter }: RunningNode, home: Home): void {
   let hasExplained = false
   service.events.on('finished', () => {
     const wanted = Math.min(LARGEST_CAPACITY, Math.ceil((1.5 * epochMs * meter.units) / meter.milliseconds))
-    // By halves, so that heartbeats do not follow every change of the machine's pace; and a node that has declined wants
-    // no more.
+    // By halves, so that heartbeats do not follow every change of the machine's pace; and a node
+    // that has declined wants no more.
     if (wanted < 1.5 * offered || service.capacity === 0) return
     offered = wanted
     service.setCapacity(wanted)
@@ -115,7 +122,10 @@ function keepBusy({ service, meter }: RunningNode, home: Home): void {
   })
 }
 
-/** Says what is waited for, when nothing has been dealt for a while. @returns a function that stops it */
+/**
+ * Says what is waited for, when nothing has been dealt for a while.
+ * @returns a function that stops it
+ */
 function sayWaiting(service: Service): () => void {
   const timer = setTimeout(() => {
     const n = service.genesis.body.replication
@@ -180,7 +190,10 @@ class WindowBar {
   }
 }
 
-/** Progress of the window on stderr, certificates and the frontier on stdout. @returns a function that stops it */
+/**
+ * Progress of the window on stderr, certificates and the frontier on stdout.
+ * @returns a function that stops it
+ */
 function showProgress(node: RunningNode): () => void {
   const { service, meter } = node
   const bar = new WindowBar(node)

@@ -1,3 +1,4 @@
+/** `collatz pool`: the registered nodes, and what the next draw would deal to each. */
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { limitsAt, rosterAt } from '../../orbit/rules/draw/roster.ts'
@@ -11,15 +12,19 @@ import type { State } from '../../orbit/rules/state/state.ts'
 import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
-import { presentRound, readSource } from './source.ts'
+import { presentRound, readSource } from './state-source.ts'
 
-/** The roster of the next draw, if it were sealed now; and how many tickets each account may have in it. */
+/**
+ * The roster of the next draw, if it were sealed now; and how many tickets each account may have in
+ * it.
+ */
 export function nextRoster(state: State, round: number) {
   const { genesis } = state
   const epoch = nextEpoch(genesis, round)
   const allowances = allowancesAt(state)
   const excluded = new Set(excludedAt(state, round))
-  // Who is there now would be on the roster if the draw were sealed now: it is, a while before its round.
+  // Who is there now would be on the roster if the draw were sealed now: it is, a while before its
+  // round.
   const at = Math.min(seedRound(genesis, epoch), round + sealingLead(genesis))
   const roster = rosterAt(state, state.heartbeats.values(), excluded, epoch, allowances, at)
   return { epoch, roster, limitOf: limitsAt(state, epoch, allowances) }

@@ -1,7 +1,9 @@
 /**
- * `collatz security`: what a party must hold, or pay, to have a unit's quorum to itself, and what audits cost and find.
+ * `collatz security`: what a party must hold, or pay, to have a unit's quorum to itself, and what
+ * audits cost and find.
  *
- * The formulas are the rules' (deal/capture.ts, quorum/audit.ts); here they meet the roster of this network.
+ * The formulas are the rules' (deal/capture.ts, quorum/audit.ts); here they meet the roster of this
+ * network.
  */
 
 import { defineCommand } from 'citty'
@@ -15,7 +17,7 @@ import { shared } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
 import { nextRoster } from './pool.ts'
-import { presentRound, readSource } from './source.ts'
+import { presentRound, readSource } from './state-source.ts'
 
 const SHARES = [0.01, 0.05, 0.1, 0.25, 0.33, 0.5]
 /** Shares of a unit that a liar might skip. */
@@ -69,7 +71,9 @@ export const security = defineCommand({
   },
 })
 
-/** Units that a new account would ask for: the more tickets each has, the fewer accounts it takes. */
+/**
+ * Units that a new account would ask for: the more tickets each has, the fewer accounts it takes.
+ */
 const capacityOf = ({ allowance }: GenesisBody): number => Math.min(allowance.newcomer, MOST_OFFERED)
 
 type Report = ReturnType<typeof reportOn>
@@ -89,7 +93,8 @@ function reportOn(state: State, round: number, shares: readonly number[], number
   const leaves = leavesOf(partition, 0).length
   const wrongLeaves = (share: number) => Math.max(1, Math.round(share * leaves))
   const coreSeconds = coreSecondsOf(registration)
-  // Core-seconds per certified unit, in units of one computation of it; every audit that can be is counted.
+  // Core-seconds per certified unit, in units of one computation of it; every audit that can be is
+  // counted.
   const audits = (audit.auditors * audit.leaves) / leaves
   const others = new Set(roster.map(({ account }) => account)).size - 1
   const passing = shares.map((share) => {

@@ -1,8 +1,9 @@
 /**
  * What is printed reaches its reader, or the command fails.
  *
- * Bun's console.log drops what can't be written: on a full disk a command would end with exit code 0 and half its output.
- * Importing this file makes console.log write at once and throw where it can't.
+ * Bun's console.log drops what can't be written: on a full disk a command would end with exit code
+ * 0 and half its output. Importing this file makes console.log write at once and throw where it
+ * can't.
  */
 import { writeSync } from 'node:fs'
 import { format } from 'node:util'

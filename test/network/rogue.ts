@@ -14,7 +14,7 @@
 
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startNode } from '../../cli/network/running.ts'
+import { startNode } from '../../cli/network/running-node.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { merkleRoot } from '../../kernels/merkle.ts'
 import { SnapshotShelf } from '../../orbit/node/archive/snapshot-exchange.ts'

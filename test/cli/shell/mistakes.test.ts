@@ -1,4 +1,6 @@
-/** What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost. */
+/**
+ * What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +24,10 @@ beforeAll(async () => {
 })
 afterAll(() => desk.dispose())
 
-/** One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a defect's. */
+/**
+ * One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a
+ * defect's.
+ */
 function isOneClearLine({ code, stderr, stdout }: Outcome, says: RegExp): void {
   // All of it, so that a failure says what came instead.
   expect({ code, stdout, stderr }).toEqual({ code, stdout, stderr: expect.stringMatching(/^collatz: [^\n]+\n$/) })
@@ -63,6 +68,8 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['no relays', ['init', '--production', '--relays', ','], /--relays names no relay/],
   ['an argument too many', ['status', 'now'], /unexpected argument "now"/],
   ['units that are no number', ['work', '--units', 'many'], /--units is "many".*whole number/],
+  ['negative units', ['work', '--units', '-1'], /-1 is negative: numbers here are whole/],
+  ['a negative epoch of two digits', ['draw', '-17'], /-17 is negative/],
   ['no units', ['work', '--units', '0'], /--units is "0"/],
   ['init without a kind', ['init'], /--local.*--production/],
   ['init of both kinds', ['init', '--local', '--production'], /--local.*--production/],

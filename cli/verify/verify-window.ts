@@ -1,3 +1,8 @@
+/**
+ * `collatz verify window`: any window, here and now, without a network.
+ *
+ * Separate from `collatz work`, which computes single units of a deal and signs them.
+ */
 import { defineCommand } from 'citty'
 import { cutOf } from '../../kernels/cut.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
@@ -9,8 +14,8 @@ import { Checkpoint } from '../compute/checkpoints.ts'
 import { engineArgs, engineOptions, openShown } from '../compute/engines.ts'
 import { interruptible, shared, stoppedAt, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
-import { numberOf } from '../shell/numbers.ts'
 import { durationText, lateBar, peakText, printJson, rateText } from '../shell/print.ts'
+import { numberOf } from '../shell/whole-numbers.ts'
 
 const SAVE_MS = 5_000
 
@@ -101,7 +106,7 @@ export async function computeWindow(
   const timer = setInterval(() => checkpoint.save(), SAVE_MS)
   let summary: HardSummary = EMPTY
   const candidates: bigint[] = []
-  let before = 0
+  let doneBefore = 0
   try {
     for (const [index, weight] of weights.entries()) {
       signal.throwIfAborted()
@@ -112,12 +117,12 @@ export async function computeWindow(
           done: checkpoint.of(index),
           onLeaf: (leaf, value) => checkpoint.add(index, leaf, value),
           onProgress: ({ fraction }) =>
-            bar.update((before + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
+            bar.update((doneBefore + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
         },
       )
       summary = merge(summary, result)
       candidates.push(...result.candidates)
-      before += weight
+      doneBefore += weight
     }
     checkpoint.remove()
     return { summary: { count: summary.count, checksum: summary.checksum, peak: summary.peak }, candidates, known }

@@ -1,6 +1,7 @@
 /**
- * The documents that a command shows, wherever they are: asked of the node that runs on the data directory, else read
- * from its database. The state is computed here, from signed documents, in both cases.
+ * The documents that a command shows, wherever they are: asked of the node that runs on the data
+ * directory, else read from its database. The state is computed here, from signed documents, in
+ * both cases.
  */
 
 import { classes } from '../../kernels/partition.ts'
@@ -80,7 +81,7 @@ export async function readPapers(home: Home): Promise<Papers> {
   const history = new Map(settled.map(decodeSettled).map((window) => [window.window, window]))
   return {
     ...{ documents, history, unitsPerWindow, memory, live },
-    stateOf: (some, windows) => stateOf(genesis, unitsPerWindow, some, known, windows, memory),
+    stateOf: (chosen, windows) => stateOf(genesis, unitsPerWindow, chosen, known, windows, memory),
   }
 }
 
@@ -94,8 +95,8 @@ function storedPapers(home: Home): Papers | null {
   try {
     const unitsPerWindow = classes(home.genesis.partition).length
     const memory = createMemory()
-    const stateOf: Papers['stateOf'] = (some, history) =>
-      storedState(home, { documents: some, history, unitsPerWindow, memory })
+    const stateOf: Papers['stateOf'] = (chosen, history) =>
+      storedState(home, { documents: chosen, history, unitsPerWindow, memory })
     return { documents: readDocuments(home), history: readHistory(home), unitsPerWindow, memory, live: null, stateOf }
   } catch (error) {
     if (error instanceof DataDirectoryInUse) return null

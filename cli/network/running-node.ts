@@ -1,12 +1,15 @@
-/** A node that runs in this process: started with its control server, stopped without losing anything. */
+/**
+ * A node that runs in this process: started with its control server, stopped without losing
+ * anything.
+ */
 import { classes } from '../../kernels/partition.ts'
 import { type Control, serveControl } from '../../orbit/node/home/control.ts'
 import type { Home } from '../../orbit/node/home/home.ts'
 import { drawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { Service, type ServiceOptions } from '../../orbit/node/service.ts'
 import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
-import { fetchSite, publishSite } from '../page/publishing.ts'
-import type { Live, SourceDump } from './source.ts'
+import { fetchSite, publishSite } from '../page/page-exchange.ts'
+import type { Live, SourceDump } from './state-source.ts'
 import { statusOf } from './status.ts'
 
 export interface RunningNode {
@@ -56,7 +59,8 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
 }
 
 /**
- * Does something with a node on a data directory: with one that is started for it, or through the one that runs there.
+ * Does something with a node on a data directory: with one that is started for it, or through the
+ * one that runs there.
  *
  * @param start does it with the service of a node that is stopped afterwards
  * @param ask has the running node do it
@@ -93,7 +97,10 @@ export async function declineAll(service: Service): Promise<number> {
   return owed.length
 }
 
-/** How fast this run is, and what it is at: units that were finished here, without what a checkpoint had of them. */
+/**
+ * How fast this run is, and what it is at: units that were finished here, without what a checkpoint
+ * had of them.
+ */
 export class Meter {
   working: Live['working'] = null
   milliseconds = 0
@@ -117,7 +124,10 @@ export class Meter {
     this.working = { window: window.toString(), unit, fraction }
   }
 
-  /** Numbers a second; null before the first unit. Units cost alike, so that one stands for its share of the window. */
+  /**
+   * Numbers a second; null before the first unit. Units cost alike, so that one stands for its
+   * share of the window.
+   */
   rate(): number | null {
     return this.units === 0 ? null : (this.units * this.numbersPerUnit * 1000) / this.milliseconds
   }
