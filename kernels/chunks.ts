@@ -1,4 +1,8 @@
-/** A range of numbers as windows of many sizes, so that the fast engines can do it. */
+/**
+ * A range of numbers as windows of many sizes, so that the fast engines can do it.
+ *
+ * It is apart from partition.ts because it is no protocol: commands cut a range as they like.
+ */
 
 /** The window [window * 2^bits, (window + 1) * 2^bits). */
 export interface Chunk {
@@ -18,8 +22,9 @@ export const padded = (from: bigint, to: bigint): { readonly start: bigint; read
 })
 
 /**
- * The padded range in ascending order. A chunk is never larger than all that lies before it in the
- * range: a search for what exceeds everything before it then always has a bound that leaves few numbers above it.
+ * The padded range in ascending order. A chunk is never larger than the part of the range before
+ * it. A search for numbers that exceed all before them then always has a bound, and few numbers of
+ * the chunk are above it.
  *
  * @param from at least 0
  * @param to above `from`
@@ -27,11 +32,11 @@ export const padded = (from: bigint, to: bigint): { readonly start: bigint; read
  */
 export function* chunks(from: bigint, to: bigint, mostBits: number): Generator<Chunk> {
   const { start, end } = padded(from, to)
-  for (let at = start; at < end; ) {
+  for (let first = start; first < end; ) {
     let bits = LEAST_CHUNK_BITS
-    const fits = (size: bigint) => at % size === 0n && at + size <= end && size <= at - start
+    const fits = (size: bigint) => first % size === 0n && first + size <= end && size <= first - start
     while (bits < mostBits && fits(1n << BigInt(bits + 1))) bits++
-    yield { bits, window: at >> BigInt(bits) }
-    at += 1n << BigInt(bits)
+    yield { bits, window: first >> BigInt(bits) }
+    first += 1n << BigInt(bits)
   }
 }

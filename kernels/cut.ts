@@ -1,6 +1,7 @@
 /**
- * How a window of a given size is cut: about a thousand units for a large one; fewer for small ones, so that a leaf
- * keeps some 30 hard numbers at S0 = 320 and an auditor's leaf is worth looking at.
+ * How a window of a given size is cut, unless a genesis says otherwise: into about a thousand units
+ * when it is large. A small window has fewer units, so that a leaf has some 30 hard numbers at S0 =
+ * 320: an audit of a leaf then has something to find.
  */
 import type { Partition } from './unit.ts'
 

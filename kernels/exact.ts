@@ -1,25 +1,30 @@
 /**
- * The exact engine: the oracle. Slow, and right by inspection.
+ * The exact engine, the oracle: slow, and right by inspection, for any map.
  *
- * A leaf's class is walked depth first down to single numbers of the window with children(), rule P is asked of the
- * number itself, and what is left gets sigma from its own trajectory from step 0 in BigInt, for any map. Nothing is
- * tabulated but minOdds, and nothing can overflow.
+ * A leaf's class is walked depth first down to single numbers of the window with children(). Rule P
+ * is asked of the number itself. What is left gets sigma from its own trajectory, from step 0, in
+ * BigInt. Nothing is tabulated but minOdds, and nothing can overflow.
  *
- * A leaf that holds a candidate is not reported to onLeaf: a record of 64 bytes has no room for it, so it is computed
- * again after a restart rather than forgotten.
- * Measured on one core: 200,000 to 300,000 survivors of the tree a second.
+ * A leaf that holds a candidate is not reported to onLeaf, because a record of 64 bytes has no room
+ * for it. After a restart the leaf is computed again, so that the candidate is not lost. Measured
+ * on one core: 200,000 to 300,000 survivors of the tree a second.
  */
+import { tiersOfNumber } from './evidence/item.ts'
+import { ItemCollector } from './evidence/items.ts'
+import { type EvidenceTest, evidenceTest } from './evidence/request.ts'
 import { leavesOf, weightOf } from './partition.ts'
-import { EMPTY, hardNumber, merge, summarize } from './result.ts'
+import { EMPTY, hardNumber, knownLeaf, merge, summarize } from './result.ts'
 import { children, ruleP } from './rules.ts'
 import { isCandidate, sigma } from './sigma.ts'
-import type { ClassState, Engine, HardSummary, Partition, Unit, UnitResult, VerifyOptions } from './unit.ts'
-import { directCandidates } from './witness.ts'
+import { directCandidates } from './smaller.ts'
+import type { ClassState, Engine, LeafOptions, LeafResult, Partition, Unit, UnitResult, VerifyOptions } from './unit.ts'
 
 /** Survivors between two returns to the event loop: some 10 ms. */
 const SLICE = 4096
 
-/** Every n of the class in the window that survives the first `bits` steps, in depth-first order. */
+/**
+ * Every n of the class in the window that survives the first `bits` steps, in depth-first order.
+ */
 export function* survivorsOf(leaf: ClassState, window: bigint, { map, bits }: Partition): Generator<bigint> {
   const base = window << BigInt(bits)
   const stack = [leaf]
@@ -40,7 +45,7 @@ export interface HardNumber {
   readonly candidate: boolean
 }
 
-/** What the definition says of n: that it is hard, or null. */
+/** n as a hard number, by the definition; null when it is not hard. */
 export function hardOf(n: bigint, { map, hardSteps }: Pick<Partition, 'map' | 'hardSteps'>): HardNumber | null {
   if (ruleP(n, map)) return null
   const verdict = sigma(n, map)
@@ -58,14 +63,15 @@ export function* hardNumbersOf(leaf: ClassState, window: bigint, partition: Part
 }
 
 interface ExactLeaf {
-  readonly summary: HardSummary
+  readonly summary: LeafResult
   readonly candidates: readonly bigint[]
 }
 
 /**
- * The hard numbers of a class in a window, in depth-first order, with returns to the event loop on the way.
+ * As hardNumbersOf(), with returns to the event loop on the way.
  *
- * @param onSlice hears how many survivors were looked at
+ * @param onSlice is called with the number of survivors so far
+ * @param onSurvivor is called with each number that survives the first `bits` steps, hard or not
  * @throws the signal's reason
  */
 export async function* hardNumbersBySlice(
@@ -74,13 +80,15 @@ export async function* hardNumbersBySlice(
   partition: Partition,
   signal?: AbortSignal,
   onSlice?: (survivors: number) => void,
+  onSurvivor?: (n: bigint) => void,
 ): AsyncGenerator<HardNumber> {
-  let seen = 0
+  let survivors = 0
   for (const n of survivorsOf(leaf, window, partition)) {
-    if (++seen % SLICE === 0) {
+    onSurvivor?.(n)
+    if (++survivors % SLICE === 0) {
       await new Promise((resolve) => setTimeout(resolve))
       signal?.throwIfAborted()
-      onSlice?.(seen)
+      onSlice?.(survivors)
     }
     const hard = hardOf(n, partition)
     if (hard) yield hard
@@ -92,15 +100,20 @@ async function computeLeaf(
   { partition, window }: Unit,
   signal: AbortSignal | undefined,
   onSlice: (survivors: number) => void,
+  test?: EvidenceTest,
 ): Promise<ExactLeaf> {
   let summary = EMPTY
   const candidates: bigint[] = []
-  for await (const hard of hardNumbersBySlice(leaf, window, partition, signal, onSlice)) {
+  const items = new ItemCollector()
+  const look = (n: bigint) => {
+    if (test) for (const tier of tiersOfNumber(n, test, partition.map)) items.add(tier, n)
+  }
+  for await (const hard of hardNumbersBySlice(leaf, window, partition, signal, onSlice, look)) {
     const { n } = hard
     summary = merge(summary, hardNumber(n, hard.sigma, hard.peak))
     if (hard.candidate) candidates.push(n)
   }
-  return { summary, candidates }
+  return { summary: test ? { ...summary, evidence: items.items() } : summary, candidates }
 }
 
 function checkUnit({ partition, window }: Unit): void {
@@ -112,22 +125,24 @@ function checkUnit({ partition, window }: Unit): void {
 export class ExactEngine implements Engine {
   readonly name = 'exact'
 
-  async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
+  async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
     checkUnit(unit)
     const { partition } = unit
+    const { signal, onProgress, onLeaf } = options
+    const test = options.evidence && evidenceTest(unit, options.evidence)
     const leaves = leavesOf(partition, unit.index)
     const weights = leaves.map((leaf) => Number(weightOf(leaf, partition)))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     let finished = 0
     const report = (leavesDone: number, survivors = 0) =>
       onProgress?.({ leavesDone, leavesTotal: leaves.length, fraction: (finished + survivors) / total })
-    const summaries: HardSummary[] = []
+    const summaries: LeafResult[] = []
     const candidates: bigint[] = [...directCandidates(unit)]
     for (const [index, leaf] of leaves.entries()) {
       signal?.throwIfAborted()
-      let summary = done?.get(index)
+      let summary = knownLeaf(options, index)
       if (!summary) {
-        const computed = await computeLeaf(leaf, unit, signal, (survivors) => report(index, survivors))
+        const computed = await computeLeaf(leaf, unit, signal, (survivors) => report(index, survivors), test)
         summary = computed.summary
         candidates.push(...computed.candidates)
         if (computed.candidates.length === 0) onLeaf?.(index, summary)
@@ -139,19 +154,20 @@ export class ExactEngine implements Engine {
     return summarize(summaries, candidates)
   }
 
-  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+  async verifyLeaf(unit: Unit, leaf: number, { signal, evidence }: LeafOptions = {}): Promise<LeafResult> {
     checkUnit(unit)
     const state = leavesOf(unit.partition, unit.index)[leaf]
     if (!state) throw new RangeError(`unit ${unit.index} has no leaf ${leaf}`)
     signal?.throwIfAborted()
-    const { summary } = await computeLeaf(state, unit, signal, () => {})
+    const test = evidence && evidenceTest(unit, evidence)
+    const { summary } = await computeLeaf(state, unit, signal, () => {}, test)
     return summary
   }
 
   async close(): Promise<void> {}
 }
 
-/** The engine that needs nothing but BigInt. */
+/** An engine that needs nothing but BigInt. */
 export function createExactEngine(): Engine {
   return new ExactEngine()
 }

@@ -1,14 +1,19 @@
 /**
  * How many hard numbers theory expects, so that even a lone result can be judged.
  *
- * The low `bits` bits of the numbers of a window run through all residues, so how many of them are in which state of
- * the rules after `bits` steps is exact. After that parities are as good as fair coins (Terras: of all n mod 2^k every
- * parity vector belongs to exactly one), and n mod 9 is independent of them: a survivor in state s is hard with p(s) =
- * 5/9 * P(no rule fires in the steps bits+1 to S0). The mean is the sum of p, the variance the sum of p*(1-p): as p is
- * small where S0 is far above `bits`, that is Poisson's, sqrt(8735.6) = 93 for 2^40 numbers at S0 = 320.
+ * Theorem (Terras, Acta Arith. 30, 1976). Of all n mod 2^k, each parity vector of k steps belongs
+ * to exactly one. So the states of the rules after `bits` steps are counted exactly, because the
+ * low `bits` bits of a window's numbers run through all residues. Later parities are taken for fair
+ * coins, and n mod 9 for independent of them. A survivor in state s is then hard with p(s) = 5/9 *
+ * P(no rule fires in the steps bits+1 to S0). The mean is the sum of p, the variance the sum of
+ * p*(1-p). Where S0 is far above `bits`, p is small and the variance is Poisson's: sqrt(8735.6) =
+ * 93 for 2^40 numbers at S0 = 320.
  *
- * Floating point: relative errors stay under 1e-12. Under 5n+1 most numbers never fall: the mean is then of the order
- * of the window.
+ * Bounds: floating point, relative errors below 1e-12. Under 5n+1 most numbers never fall, and the
+ * mean is of the order of the window.
+ *
+ * Measured: 8741 hard numbers in the 2^40 from 2^71 (0.06 deviations), 139,659 in the 2^44 from
+ * there (-0.3).
  */
 import { minOdds, ROOT, ruleAtEven } from './rules.ts'
 import type { ClassState, MapName, Partition } from './unit.ts'
@@ -22,7 +27,9 @@ export interface Expectation {
 /** States at one depth: odds 0..depth, evens folded to -1, 0, 1 (none, even, odd), run 0..3. */
 const slot = (odds: number, folded: number, run: number): number => (odds * 3 + folded + 1) * 4 + run
 
-/** One step back: the mean over the two halves of each state of depth `depth`, from those of depth + 1. */
+/**
+ * One step back: for each state at `depth` the mean over its two halves, given those at depth + 1.
+ */
 function stepBack(map: MapName, depth: number, next: Float64Array): Float64Array {
   const here = new Float64Array((depth + 1) * 12)
   for (let odds = minOdds(map, depth); odds <= depth; odds++) {
@@ -40,17 +47,18 @@ function stepBack(map: MapName, depth: number, next: Float64Array): Float64Array
   return here
 }
 
-/** Shares of a class, by depth 0..bits and state: mean, and variance a number. */
+/** By depth 0..bits and state: mean and variance of a single number of such a class. */
 interface Layers {
   readonly mean: readonly Float64Array[]
   readonly variance: readonly Float64Array[]
 }
-const known = new Map<string, Layers>()
+/** Memo of layersOf(), a pure function: a few partitions in a process, some 300 KB each. */
+const memo = new Map<string, Layers>()
 
 function layersOf({ map, bits, hardSteps }: Pick<Partition, 'map' | 'bits' | 'hardSteps'>): Layers {
   const key = `${map} ${bits} ${hardSteps}`
-  const found = known.get(key)
-  if (found) return found
+  const remembered = memo.get(key)
+  if (remembered) return remembered
   let layer: Float64Array = new Float64Array((hardSteps + 1) * 12).fill(map === '3n+1' ? 5 / 9 : 1)
   for (let depth = hardSteps - 1; depth >= bits; depth--) layer = stepBack(map, depth, layer)
   const mean: Float64Array[] = [layer]
@@ -60,14 +68,15 @@ function layersOf({ map, bits, hardSteps }: Pick<Partition, 'map' | 'bits' | 'ha
     variance.unshift(stepBack(map, depth, variance[0]!))
   }
   const layers = { mean, variance }
-  known.set(key, layers)
+  memo.set(key, layers)
   return layers
 }
 
 /**
- * What to expect of a class in any window far above zero, or of a whole window.
+ * What to expect of a class in any window far above zero.
  *
- * @param state of a class that no rule drops, of depth at most bits: a unit, a leaf; the whole window when left out
+ * @param state of a class that no rule drops, of depth at most bits: a unit, a leaf; default: the
+ *   whole window
  */
 export function expectedHard(
   partition: Pick<Partition, 'map' | 'bits' | 'hardSteps'>,
@@ -75,12 +84,15 @@ export function expectedHard(
 ): Expectation {
   const { mean, variance } = layersOf(partition)
   const { depth, odds, evens, run } = state
-  const at = slot(odds, evens < 0 ? -1 : evens % 2, run)
+  const index = slot(odds, evens < 0 ? -1 : evens % 2, run)
   const numbers = 2 ** (partition.bits - depth)
-  return { mean: numbers * mean[depth]![at]!, standardDeviation: Math.sqrt(numbers * variance[depth]![at]!) }
+  return { mean: numbers * mean[depth]![index]!, standardDeviation: Math.sqrt(numbers * variance[depth]![index]!) }
 }
 
-/** How many standard deviations a count is off, positive when there are too many. 0 when nothing was expected. */
+/**
+ * How many standard deviations a count is off, positive when there are too many. 0 when nothing was
+ * expected.
+ */
 export function deviations(count: number, { mean, standardDeviation }: Expectation): number {
   return standardDeviation === 0 ? 0 : (count - mean) / standardDeviation
 }

@@ -1,6 +1,7 @@
 /**
- * What the fast engines can do, known before one is opened: so that a command takes the next one, or says in one line
- * what to change, before any work. The exact engine does whatever can be cut (partition.ts).
+ * What the fast engines can do, known before one is opened. A command then takes the next engine,
+ * or says in one line what to change, before any work. The exact engine does every cut that
+ * partition.ts makes.
  */
 import { classes, leavesOf } from './partition.ts'
 import type { Engine, Partition } from './unit.ts'
@@ -9,7 +10,9 @@ import { PLANT_STEPS } from './webgpu/plants.ts'
 
 export type FastEngine = Exclude<Engine['name'], 'exact'>
 
-/** The greatest S0: as far as the kernel's tables reach; as far as the GPU's planted numbers stay hard. */
+/**
+ * The greatest S0: the kernel's tables end there; the GPU's planted numbers are hard up to there.
+ */
 const MOST_STEPS = { wasm: GREATEST_HARD_STEPS, webgpu: PLANT_STEPS } as const
 
 /** Two halves of a sentence: "${reason}; ${instead}". */
@@ -40,17 +43,22 @@ export function whyNot(engine: FastEngine, partition: Partition): Refusal | null
   return null
 }
 
-/** @throws {RangeError} when the engine cannot do windows that are cut like this: why, and what can */
+/**
+ * @throws {RangeError} when the engine cannot do windows that are cut like this: why, and what can
+ */
 export function assertCan(engine: FastEngine, partition: Partition): void {
   const refusal = whyNot(engine, partition)
   if (refusal) throw new RangeError(`${refusal.reason}; ${refusal.instead}`)
 }
 
-/** Whether a leaf leaves more bits open than the wasm kernel's words hold. Every cut but a very coarse one has none. */
+/**
+ * Whether a leaf leaves more bits open than the wasm kernel's words hold. Every cut but a very
+ * coarse one has none.
+ */
 function hasShallowLeaf(partition: Partition): boolean {
-  const least = partition.bits - MOST_OPEN_BITS
-  if (least <= 0) return false
-  const shallow = ({ depth }: { depth: number }) => depth < least
+  const leastDepth = partition.bits - MOST_OPEN_BITS
+  if (leastDepth <= 0) return false
+  const shallow = ({ depth }: { depth: number }) => depth < leastDepth
   // A unit's leaves are as deep as the unit, or deeper.
   return classes(partition).some((unit, index) => shallow(unit) && leavesOf(partition, index).some(shallow))
 }

@@ -1,11 +1,13 @@
 /**
- * The shortcut maps and what can be seen on a trajectory: T(n) = n/2 for even n, (a*n+b)/2 for odd n.
+ * The shortcut maps, T(n) = n/2 for even n and (a*n+b)/2 for odd n, and what can be seen on a
+ * trajectory.
  *
- * One step of T at an odd number is an odd and an even step of the unshortened map, so the greatest value of the
- * unshortened trajectory is the greatest a*m+b over its odd m (or its start). That is the value which path record
- * tables list, and what a Peak is. Cycles are found by a repeated value (Brent, BIT 20, 1980).
+ * One step of T at an odd number is an odd and an even step of the unshortened map. So the greatest
+ * value of the unshortened trajectory is the greatest a*m+b over its odd m, or its start. Path
+ * record tables list that value, and a Peak is it. Cycles are found by a repeated value (Brent, BIT
+ * 20, 1980).
  *
- * Exact for every size; slow. A walk stops at its limits and says so, it never guesses.
+ * Bounds: exact for every size, and slow. A walk stops at its limits and says so; it never guesses.
  */
 import type { MapName } from './unit.ts'
 
@@ -24,9 +26,9 @@ const MAPS: Readonly<Record<MapName, ShortcutMap>> = {
 
 /** @throws {RangeError} for a name that is not a map */
 export function shortcutMap(map: MapName): ShortcutMap {
-  const found = MAPS[map]
-  if (!found) throw new RangeError(`unknown map ${map}: use one of ${Object.keys(MAPS).join(', ')}`)
-  return found
+  const shortcut = MAPS[map]
+  if (!shortcut) throw new RangeError(`unknown map ${map}: use one of ${Object.keys(MAPS).join(', ')}`)
+  return shortcut
 }
 
 /** T(n), for n >= 0. */
@@ -45,18 +47,24 @@ export interface Limits {
 }
 
 /**
- * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps of T, and their
- * peaks below 2^150; the bound of witness.ts is proved for this many steps.
+ * The limits beyond which a number below 2^128 is a candidate. Glide records are near 1,000 steps
+ * of T, and their peaks below 2^150; the bound of smaller.ts is proved for this many steps.
  */
 export const LIMITS: Limits = { steps: 5000, bits: 4096 }
 
-/** Limits that give a start of any size the same room: a long trajectory under 3n+1 takes some 10 steps a bit of n. */
+/**
+ * Limits that give a start of any size the same room: a long trajectory under 3n+1 takes some 10
+ * steps a bit of n.
+ */
 export function limitsFor(n: bigint): Limits {
   const bits = bitLength(n)
   return { steps: Math.max(LIMITS.steps, 40 * bits), bits: Math.max(LIMITS.bits, 8 * bits) }
 }
 
-/** Told every few thousand steps of a walk, which take a second where numbers are long: steps so far, and the value. */
+/**
+ * Called every STEPS_A_TELLING steps, a second where numbers are long, with the steps so far and
+ * the value.
+ */
 export type OnSteps = (steps: number, value: bigint) => void
 export const STEPS_A_TELLING = 4096
 
@@ -77,7 +85,10 @@ export type End =
 
 export interface Trajectory {
   readonly n: bigint
-  /** Steps of T until the trajectory reached the smallest element of its cycle for the first time, or was given up. */
+  /**
+   * Steps of T until the trajectory reached the smallest element of its cycle for the first time,
+   * or was given up.
+   */
   readonly steps: number
   /** Odd steps among them: steps + oddSteps is the length without the shortcut. */
   readonly oddSteps: number
@@ -96,23 +107,24 @@ export function bitLength(n: bigint): number {
 }
 
 /**
- * Notices a repeated value on a walk: keeps the value at each power of two, so that a return to it closes the cycle.
+ * Notices a repeated value on a walk: it remembers the value at each power of two, until the walk
+ * returns to it.
  */
 export class CycleFinder {
-  #kept: bigint
+  #remembered: bigint
   #since = 0
   #power = 1
 
   constructor(start: bigint) {
-    this.#kept = start
+    this.#remembered = start
   }
 
   /** @returns the length of the cycle once `value` is known to repeat, else 0 */
   see(value: bigint): number {
     this.#since++
-    if (value === this.#kept) return this.#since
+    if (value === this.#remembered) return this.#since
     if (this.#since === this.#power) {
-      this.#kept = value
+      this.#remembered = value
       this.#power *= 2
       this.#since = 0
     }
@@ -134,7 +146,8 @@ export function describeCycle(member: bigint, length: number, map: MapName = '3n
 }
 
 /**
- * The trajectory of n to the smallest element of its cycle: 1 for every number that anybody has finished under 3n+1.
+ * The trajectory of n to the smallest element of its cycle. Under 3n+1 that is 1 for every number
+ * known.
  *
  * @param n at least 1
  * @throws {RangeError} when n is less than 1
@@ -173,9 +186,10 @@ export function trajectory(
     }
     return { ...soFar(), end: { kind: 'cycle', cycle: cycleFrom(value, map) } as const }
   }
-  const found = walk(null)
-  // The first walk may go round a cycle before it knows; the second stops at the cycle's smallest element.
-  return found.end.kind === 'cycle' && !found.end.cycle.trivial ? walk(found.end.cycle.start) : found
+  const first = walk(null)
+  // The first walk may go round a cycle before it knows; the second stops at the cycle's smallest
+  // element.
+  return first.end.kind === 'cycle' && !first.end.cycle.trivial ? walk(first.end.cycle.start) : first
 }
 
 /** The cycle through `start`, which is on one. */
@@ -185,7 +199,10 @@ function cycleFrom(start: bigint, map: MapName): Cycle {
   return describeCycle(start, length, map)
 }
 
-/** Whether the cycle of `length` steps through `start` really closes: the whole check of a cycle certificate. */
+/**
+ * Whether the cycle of `length` steps through `start` really closes: the whole check of a cycle
+ * certificate.
+ */
 export function isCycle(start: bigint, length: number, map: MapName = '3n+1'): boolean {
   if (start < 1n || !Number.isSafeInteger(length) || length < 1) return false
   let value = start

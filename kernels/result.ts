@@ -1,17 +1,17 @@
 /**
- * Results: how hard numbers add up, the bytes of a leaf, and the Merkle tree over the leaves.
+ * Results: how hard numbers add up, and the bytes of a leaf.
  *
- * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod 2^64, and its peak. A
- * candidate (a number for which no rule fires within the limits) is hard too, and counts, but has no sigma: it adds
- * nothing to the checksum and nothing to the peak. The sums are the same in any order.
+ * A hard number n with sigma(n) = s adds 1 to the count, mix64(n)*min(s, 480) to the checksum mod
+ * 2^64, and its peak. A candidate (no rule fires within the limits) is hard too, but has no sigma:
+ * it adds 1 to the count and nothing else. The sums are the same in any order.
  *
- * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value u256; the last 48 are
- * zero when there is no peak. The tree over the records is that of RFC 9162, section 2.1, with SHA-256: leaves are
- * hashed after a byte 0x00, inner nodes after a byte 0x01, and n leaves are split at the greatest power of two below
- * n.
+ * A leaf's record is 64 bytes, big endian: count u64, checksum u64, peak's n u128, peak's value
+ * u256. The last 48 are zero when there is no peak. A unit's root is the Merkle root over its
+ * leaves' records (merkle.ts).
  */
-import { sha256 } from '@noble/hashes/sha2.js'
-import type { HardSummary, Peak, UnitResult } from './unit.ts'
+import { mergeItems } from './evidence/items.ts'
+import { merkleRoot } from './merkle.ts'
+import type { HardSummary, LeafResult, Peak, UnitResult, VerifyOptions } from './unit.ts'
 
 const M64 = (1n << 64n) - 1n
 const M128 = (1n << 128n) - 1n
@@ -50,8 +50,8 @@ function greaterPeak(a: Peak | null, b: Peak | null): Peak | null {
 }
 
 /**
- * What sigma weighs in a checksum: itself, but 480 at most. The reference answers were agreed on with that cap (the
- * window of 2^40 from 2^71: 4ac598ebce2e8e03), so it is part of the definition; peaks know no cap.
+ * The most that sigma weighs in a checksum. The reference answers were agreed on with that cap (the
+ * window of 2^40 from 2^71: 4ac598ebce2e8e03), so it is part of the definition. Peaks have no cap.
  */
 export const SIGMA_CAP = 480
 export const weightOfSigma = (sigma: number): number => Math.min(sigma, SIGMA_CAP)
@@ -114,130 +114,43 @@ export function decodeLeaf(bytes: Uint8Array): HardSummary {
   return { count: Number(count), checksum: read(bytes, 8, 8), peak: n === 0n ? null : { n, value } }
 }
 
-function write(bytes: Uint8Array, at: number, length: number, value: bigint, what: string): void {
+function write(bytes: Uint8Array, offset: number, length: number, value: bigint, what: string): void {
   if (value < 0n || value >> BigInt(8 * length) !== 0n) {
     throw new RangeError(`the ${what} ${value} of a leaf does not fit ${length} bytes`)
   }
-  let rest = value
+  let remaining = value
   for (let i = length - 1; i >= 0; i--) {
-    bytes[at + i] = Number(rest & 255n)
-    rest >>= 8n
+    bytes[offset + i] = Number(remaining & 255n)
+    remaining >>= 8n
   }
 }
 
-function read(bytes: Uint8Array, at: number, length: number): bigint {
+function read(bytes: Uint8Array, offset: number, length: number): bigint {
   let value = 0n
-  for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[at + i]!)
+  for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[offset + i]!)
   return value
 }
 
-/** Hash of a record as a leaf of the tree, RFC 9162 section 2.1.1. */
-export function hashLeaf(record: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + record.length)
-  bytes.set(record, 1)
-  return sha256(bytes)
-}
-
-/** Every proof of every result goes through here: one buffer for all calls is a third of the time. */
-const pair = new Uint8Array(65)
-pair[0] = 1
-
-function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
-  pair.set(left, 1)
-  pair.set(right, 33)
-  return sha256(pair)
-}
-
-/** The greatest power of two below n, for n > 1. */
-const splitOf = (n: number): number => 2 ** (31 - Math.clz32(n - 1))
-
-/** Merkle tree hash of records of any length, RFC 9162 section 2.1.1. 32 bytes. */
-export function merkleRoot(records: readonly Uint8Array[]): Uint8Array {
-  return records.length === 0 ? sha256(new Uint8Array()) : rootOfHashes(records.map(hashLeaf))
-}
-
-function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
-  if (hashes.length === 1) return hashes[0]!
-  const k = splitOf(hashes.length)
-  return hashNode(rootOfHashes(hashes.slice(0, k)), rootOfHashes(hashes.slice(k)))
+/** A leaf of a checkpoint, as far as it is of use: when evidence is wanted, one without has to be computed again. */
+export function knownLeaf({ done, evidence }: VerifyOptions, index: number): LeafResult | undefined {
+  const leaf = done?.get(index)
+  if (!leaf || !leaf.evidence === !evidence) return leaf
+  return evidence ? undefined : { count: leaf.count, checksum: leaf.checksum, peak: leaf.peak }
 }
 
 /**
- * The inclusion proof of record `index`, RFC 9162 section 2.1.3.1: hashes of 32 bytes, from the leaf up.
- *
- * @throws {RangeError} when there is no such record
- */
-export function inclusionProof(records: readonly Uint8Array[], index: number): readonly Uint8Array[] {
-  if (!Number.isInteger(index) || index < 0 || index >= records.length) {
-    throw new RangeError(`there is no record ${index} among ${records.length}`)
-  }
-  const prove = (hashes: readonly Uint8Array[], at: number): Uint8Array[] => {
-    if (hashes.length === 1) return []
-    const k = splitOf(hashes.length)
-    return at < k
-      ? [...prove(hashes.slice(0, k), at), rootOfHashes(hashes.slice(k))]
-      : [...prove(hashes.slice(k), at - k), rootOfHashes(hashes.slice(0, k))]
-  }
-  return prove(records.map(hashLeaf), index)
-}
-
-/** The inclusion proofs of all records, in order: as inclusionProof() of each, for the price of one tree. */
-export function inclusionProofs(records: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
-  const hashes = records.map(hashLeaf)
-  const proofs: Uint8Array[][] = records.map(() => [])
-  const build = (from: number, to: number): Uint8Array => {
-    if (to - from === 1) return hashes[from]!
-    const middle = from + splitOf(to - from)
-    const [left, right] = [build(from, middle), build(middle, to)]
-    for (let i = from; i < to; i++) proofs[i]!.push(i < middle ? right : left)
-    return hashNode(left, right)
-  }
-  if (records.length > 0) build(0, records.length)
-  return proofs
-}
-
-/**
- * Whether `record` is the one at `index` among the `size` under `root`, RFC 9162 section 2.1.3.2.
- *
- * @param size number of records in the tree
- */
-export function verifyInclusion(
-  record: Uint8Array,
-  index: number,
-  size: number,
-  proof: readonly Uint8Array[],
-  root: Uint8Array,
-): boolean {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false
-  let node = index
-  let last = size - 1
-  let hash = hashLeaf(record)
-  for (const sibling of proof) {
-    if (last === 0 || sibling.length !== 32) return false
-    if (node % 2 === 1 || node === last) {
-      hash = hashNode(sibling, hash)
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2
-        last = Math.floor(last / 2)
-      }
-    } else hash = hashNode(hash, sibling)
-    node = Math.floor(node / 2)
-    last = Math.floor(last / 2)
-  }
-  return last === 0 && root.length === 32 && root.every((byte, i) => byte === hash[i])
-}
-
-/**
- * The result of a unit from its leaves, in order.
+ * The result of a unit from its leaves, in order. It has evidence when all leaves have.
  *
  * @param candidates of the whole unit, in any order; they come back sorted
  * @throws {RangeError} when a leaf does not fit its record
  */
-export function summarize(leaves: readonly HardSummary[], candidates: readonly bigint[] = []): UnitResult {
+export function summarize(leaves: readonly LeafResult[], candidates: readonly bigint[] = []): UnitResult {
+  const parts = leaves.flatMap(({ evidence }) => (evidence ? [evidence] : []))
   return {
     ...leaves.reduce(merge, EMPTY),
-    leaves,
+    leaves: leaves.map(({ count, checksum, peak }) => ({ count, checksum, peak })),
     root: merkleRoot(leaves.map(encodeLeaf)),
     candidates: [...candidates].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+    ...(parts.length > 0 && parts.length === leaves.length && { evidence: mergeItems(parts) }),
   }
 }

@@ -1,24 +1,28 @@
 /**
- * The rules by which a number need not be looked at further, because its path meets that of a smaller number, and the
- * tree of residue classes that they prune.
+ * The rules by which a number need not be looked at further, because its path meets that of a
+ * smaller number; and the tree of residue classes that they prune.
  *
- * Let k steps of T have c odd ones among them, and m = T^k(n); all n = r mod 2^k share the parities of these k steps,
- * and T^k(r + a*2^k) = T^k(r) + a*3^c (Terras, Acta Arith. 30, 1976). A rule fires at step k by these coefficients
- * alone:
+ * Theorem (Terras, Acta Arith. 30, 1976). All n = r mod 2^k share the parities of their first k
+ * steps of T. With c odd steps among them, T^k(r + a*2^k) = T^k(r) + a*3^c. So a rule fires at step
+ * k by k, c and the parities alone. With m = T^k(n):
  *
  *   D  descent        3^c < 2^k: m < n.
- *   M  path merge     the step is even, the evens since the last odd step are even in number and at least 2, so that
- *                     m = 2 mod 3 and m = T((2m-1)/3); and 3^(c-1) < 2^(k-1): that predecessor is below n.
- *   O  odd-even-even  a run of odd steps began at step j where 3^c < 2^(j+1), and two even steps followed it: the
- *                     path joins that of (T^j(n)-1)/2, which is below n (Hercher, J. Integer Seq. 26, 2023, Lemma 9).
- *   P  preimage       n = 2, 4, 5 or 8 mod 9 lies on the path of a smaller number, whatever its parities.
+ *   M  path merge     the step is even, the evens since the last odd step are even in number and at
+ *                     least 2, so that m = 2 mod 3 and m = T((2m-1)/3); and 3^(c-1) < 2^(k-1): that
+ *                     predecessor is below n.
+ *   O  odd-even-even  a run of odd steps began at step j where 3^c < 2^(j+1), and two even steps
+ *                     followed it: the path joins that of (T^j(n)-1)/2, which is below n (Hercher,
+ *                     J. Integer Seq. 26, 2023, Lemma 9).
+ *   P  preimage       n = 2, 4, 5 or 8 mod 9 lies on the path of a smaller number, whatever its
+ *                     parities.
  *
- * sigma(n) is the first step at which D, M or O fires; when several do, the name is the first of D, M, O. That the
- * number named is really smaller holds above a bound that witness.ts proves, and below it by inspection; the firing
- * itself is this definition for every n, so that all engines agree on small numbers too.
+ * sigma(n) is the first step at which D, M or O fires. When several do, the name is the first of D,
+ * M, O. The number named is really smaller above a bound that smaller.ts proves, and below it by
+ * inspection. The firing itself is this definition for every n, so that all engines agree on small
+ * numbers too.
  *
- * Rules M, O and P are proved for 3n+1 alone; the other maps have D with their own factor, a^c < 2^k.
- * Comparisons of powers are exact integers. Nothing here overflows.
+ * Bounds: rules M, O and P are proved for 3n+1 alone; the other maps have D with their own factor,
+ * a^c < 2^k. Powers are compared as exact integers. Nothing here overflows.
  */
 import { shortcutMap } from './map.ts'
 import type { ClassState, MapName } from './unit.ts'
@@ -33,29 +37,31 @@ interface Powers {
   odds: number
   power: bigint
 }
+/** Memo of minOdds(), a pure function. */
 const powers = new Map<MapName, Powers>()
 
 /**
- * The least c with a^c >= 2^k. Rule D fires at step k when fewer than minOdds(map, k) of the k steps are odd.
+ * The least c with a^c >= 2^k. Rule D fires at step k when fewer than minOdds(map, k) of the k
+ * steps are odd.
  *
- * @param k at least 0; the table that is kept grows to the greatest k asked for
+ * @param k at least 0; the memo grows to the greatest k asked for
  */
 export function minOdds(map: MapName, k: number): number {
-  let known = powers.get(map)
-  if (!known) {
-    known = { table: [0], odds: 0, power: 1n }
-    powers.set(map, known)
+  let memo = powers.get(map)
+  if (!memo) {
+    memo = { table: [0], odds: 0, power: 1n }
+    powers.set(map, memo)
   }
   const { factor } = shortcutMap(map)
-  while (known.table.length <= k) {
-    const shift = BigInt(known.table.length)
-    while (known.power >> shift === 0n) {
-      known.power *= factor
-      known.odds++
+  while (memo.table.length <= k) {
+    const shift = BigInt(memo.table.length)
+    while (memo.power >> shift === 0n) {
+      memo.power *= factor
+      memo.odds++
     }
-    known.table.push(known.odds)
+    memo.table.push(memo.odds)
   }
-  return known.table[k]!
+  return memo.table[k]!
 }
 
 /** The class of all numbers. */
@@ -125,7 +131,8 @@ export function halves(state: ClassState, map: MapName = '3n+1'): readonly [Half
 }
 
 /**
- * The halves of a class that no rule drops, lower new bit first: one or two, as the odd half always survives.
+ * The halves of a class that no rule drops, lower new bit first: one or two, as the odd half always
+ * survives.
  *
  * @param state of a class that no rule drops
  */

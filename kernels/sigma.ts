@@ -1,10 +1,12 @@
 /**
- * sigma(n), by the number's own trajectory: the first step of T at which rule D, M or O fires (rules.ts), with no
- * class, table or bound on the size of n. This is the oracle that every engine is tested against.
+ * sigma(n), by the number's own trajectory: the first step of T at which rule D, M or O fires
+ * (rules.ts). No class, no table and no bound on the size of n is in it: every engine is tested
+ * against this oracle.
  *
- * The walk has stated limits. A number for which no rule fires within them is open: it is hard for every S0, and a
- * candidate for a counterexample unless some T^k(n) < n was seen after all. A walk that meets a value twice stops
- * there: the number is on or before a cycle that no rule leads out of.
+ * Bounds: the walk has stated limits. A number for which no rule fires within them is open: it is
+ * hard for every S0, and a candidate for a counterexample unless some T^k(n) < n was seen after
+ * all. A walk that meets a value twice stops there: the number is on or before a cycle that no rule
+ * leads out of.
  */
 import {
   type Cycle,
@@ -31,7 +33,9 @@ export interface Fired {
   readonly image: bigint
   /** Greatest a*m+b over the odd m among n, ..., T^(sigma-1)(n); 0 when there is none. */
   readonly peak: bigint
-  /** The value at which the last run of odd steps began; 0 when there is none. Rule O is about it. */
+  /**
+   * The value at which the last run of odd steps began; 0 when there is none. Rule O is about it.
+   */
   readonly runStart: bigint
   /** Length of that run. */
   readonly runLength: number
@@ -105,7 +109,10 @@ export function sigma(n: bigint, map: MapName = '3n+1', limits: Limits = LIMITS,
   return { kind: 'open', end: 'steps', cycle: null, steps: limits.steps, below }
 }
 
-/** Whether an open number is news: it was never seen below itself, and it is not on the cycle that holds 1. */
+/**
+ * Whether an open number is a candidate: never seen below itself, and not on the cycle that holds
+ * 1.
+ */
 export function isCandidate(open: Open): boolean {
   return !open.below && !open.cycle?.trivial
 }

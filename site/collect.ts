@@ -2,9 +2,10 @@
 
 import { expectedHard } from '../kernels/expected.ts'
 import { classes } from '../kernels/partition.ts'
-import { rawCid } from '../orbit/rules/network/genesis.ts'
+import { rawCid } from '../orbit/rules/base/cid.ts'
 import { gapsOf } from '../orbit/rules/state/frontier.ts'
-import { type State, summaryOf, unitsCertified, type WindowState } from '../orbit/rules/state/state.ts'
+import type { State } from '../orbit/rules/state/state.ts'
+import { summaryOf, unitsCertified, type WindowState } from '../orbit/rules/state/windows.ts'
 import type { SiteData, SiteWindow } from './data.ts'
 
 export interface SiteExtras {

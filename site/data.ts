@@ -4,7 +4,8 @@
  * order, so that the same facts give the same bytes.
  */
 import type { MapName, Peak } from '../kernels/unit.ts'
-import { plainText, webAddress } from './text.ts'
+import { UserError } from '../orbit/rules/base/errors.ts'
+import { plainText, shownName, webAddress } from './text.ts'
 
 export const LEVELS = ['UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE', 'BANNED'] as const
 export type Level = (typeof LEVELS)[number]
@@ -87,7 +88,7 @@ export interface SiteData {
 }
 
 /** The data can't be shown: says which field, what it holds and what it must be. */
-export class SiteDataError extends Error {
+export class SiteDataError extends UserError {
   override readonly name = 'SiteDataError'
 }
 
@@ -193,7 +194,7 @@ function checkAccount(account: SiteAccount): SiteAccount {
   if (account.seenAtRound !== null) count(account.seenAtRound, `${at}.seenAtRound`)
   return {
     key: account.key,
-    name: (account.name !== null && plainText(account.name, 40)) || null,
+    name: (account.name !== null && shownName(account.name)) || null,
     units: account.units,
     numbers: account.numbers,
     hardNumbers: account.hardNumbers,

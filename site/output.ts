@@ -1,10 +1,13 @@
 /**
- * The output folder. A marker file in it lists what we wrote, so that a later rendering removes exactly that. Rule: no file
- * that is not on the list is ever replaced or removed, and a folder with files but no list is refused. Each file is written
- * beside its place and renamed into it, so that a server running on the folder never sees half a page.
+ * The output folder.
+ *
+ * A marker file in it lists what we wrote, so that a later rendering removes exactly that. No file that is not on the list
+ * is ever replaced or removed, no link is followed, and a folder with files but no list is refused. A page that is rendered
+ * goes in file by file, each renamed into its place; a page that was fetched takes the place of the folder as a whole.
  */
 import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
+import { UserError } from '../orbit/rules/base/errors.ts'
 
 export const MARKER = '.collatz-site'
 /** Where a file lies until it is whole. */
@@ -13,7 +16,7 @@ const FIRST_LINE =
   'Written by collatz. The files below are replaced or removed by the next rendering; others are left alone.'
 
 /** The folder can't be written to without touching what is not ours. */
-export class OutputError extends Error {
+export class OutputError extends UserError {
   override readonly name = 'OutputError'
 }
 
@@ -53,6 +56,63 @@ async function writtenBefore(outDir: string): Promise<string[]> {
   }
   return paths
 }
+
+/** Everything below a folder, relative to it and with '/' between its segments. */
+async function pathsUnder(folder: string): Promise<{ files: string[]; folders: string[]; others: string[] }> {
+  const found = { files: [] as string[], folders: [] as string[], others: [] as string[] }
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')
+    found[entry.isFile() ? 'files' : entry.isDirectory() ? 'folders' : 'others'].push(path)
+  }
+  return found
+}
+
+/**
+ * Whether a folder holds nothing but what an earlier call wrote.
+ *
+ * @returns 'free' when it is missing or empty
+ * @throws {OutputError} when it is a link, or holds anything else: a hidden file, a link, a file of the user's
+ */
+export async function checkReplaceable(outDir: string): Promise<'free' | 'ours'> {
+  const ours = new Set(await writtenBefore(outDir))
+  if ((await kind(outDir)) === 'missing') return 'free'
+  const { files, folders, others } = await pathsUnder(outDir)
+  const known = new Set([...ours, ...[...ours].flatMap(parents), MARKER, PART])
+  const foreign = [...others, ...[...files, ...folders].filter((path) => !known.has(path))]
+  if (foreign.length > 0) {
+    throw new OutputError(`${join(outDir, foreign[0]!)} was not written by collatz; choose an empty or a new folder`)
+  }
+  return files.length + folders.length === 0 ? 'free' : 'ours'
+}
+
+/**
+ * Puts a whole folder in the place of `outDir`, which is missing, empty or ours. An interruption leaves the old folder or
+ * the new one, each whole.
+ *
+ * @param fresh a folder on the same file system; it is gone when this returns
+ * @param aside a path on the same file system where nothing is; the old folder is moved there
+ * @throws {OutputError} before anything is changed: `fresh` holds what no page holds, or `outDir` what is not ours
+ */
+export async function replaceSite(outDir: string, fresh: string, aside: string): Promise<void> {
+  const { files, others } = await pathsUnder(fresh)
+  const odd = [...others, ...files.filter((path) => !SAFE_PATH.test(path))]
+  if (odd.length > 0) throw new OutputError(`${odd[0]} is not a path that a site can have`)
+  await writeFile(join(fresh, MARKER), markerText(files.sort()))
+  // Again, as fetching took a while.
+  if ((await checkReplaceable(outDir)) === 'free') {
+    if ((await kind(outDir)) === 'folder') await rmdir(outDir)
+    return rename(fresh, outDir)
+  }
+  await rename(outDir, aside)
+  try {
+    await rename(fresh, outDir)
+  } catch (error) {
+    await rename(aside, outDir)
+    throw error
+  }
+}
+
+const markerText = (paths: readonly string[]): string => `${[FIRST_LINE, ...paths].join('\n')}\n`
 
 /** Every parent of a path, the nearest first: 'a/b/c' -> ['a/b', 'a'] */
 function parents(path: string): string[] {
@@ -108,8 +168,7 @@ export async function writeSite(
 
   await mkdir(outDir, { recursive: true })
   // The list names old and new files while both may lie there, so that an interrupted rendering can be run again.
-  const list = (names: readonly string[]): string => `${[FIRST_LINE, ...names].join('\n')}\n`
-  await writeWhole(outDir, MARKER, list([...new Set([...before, ...paths])].sort()))
+  await writeWhole(outDir, MARKER, markerText([...new Set([...before, ...paths])].sort()))
   const wanted = new Set(paths)
   await removeOurs(
     outDir,
@@ -122,6 +181,6 @@ export async function writeSite(
     bytes += typeof content === 'string' ? Buffer.byteLength(content) : content.length
     await writeWhole(outDir, file.path, content)
   }
-  await writeWhole(outDir, MARKER, list(paths))
+  await writeWhole(outDir, MARKER, markerText(paths))
   return { files: paths, bytes }
 }

@@ -5,6 +5,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
 import type { Server } from 'bun'
+import { UserError } from '../orbit/rules/base/errors.ts'
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -16,14 +17,9 @@ const TYPES: Record<string, string> = {
   '.cbor': 'application/cbor',
 }
 
-/** The address is taken, or this user may not open it. */
-export class PortInUse extends Error {
-  override readonly name = 'PortInUse'
-}
-
-/** The folder holds no site. */
-export class NoSite extends Error {
-  override readonly name = 'NoSite'
+/** The page can't be served: there is none in the folder, or the address can't be had. */
+export class ServeError extends UserError {
+  override readonly name = 'ServeError'
 }
 
 export interface ServeOptions {
@@ -119,15 +115,14 @@ function cleanPrefix(prefix: string): string {
 
 /**
  * Serves the site in `dir` until stop() is called.
- * @throws {NoSite} when dir has no index.html
- * @throws {PortInUse} when the address can't be opened
+ * @throws {ServeError} when dir has no index.html, or the address can't be opened
  */
 export async function serveSite(dir: string, options: ServeOptions): Promise<SiteServer> {
   const { port, hostname } = options
   const prefix = cleanPrefix(options.prefix ?? '')
   const root = await realpath(dir).catch(() => null)
   if (root === null || (await find(root, ['index.html']))?.kind !== 'file') {
-    throw new NoSite(`${dir} holds no page; build one there with: collatz leaderboard build --out ${dir}`)
+    throw new ServeError(`${dir} holds no page; build one there with: collatz leaderboard build --out ${dir}`)
   }
   let server: Server<undefined>
   try {
@@ -143,13 +138,13 @@ export async function serveSite(dir: string, options: ServeOptions): Promise<Sit
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') {
-      throw new PortInUse(`port ${port} on ${hostname} is in use by another program; choose another with --port`)
+      throw new ServeError(`port ${port} on ${hostname} is in use by another program; choose another with --port`)
     }
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-      throw new PortInUse(`${hostname} is not an address of this machine; choose another with --host`)
+      throw new ServeError(`${hostname} is not an address of this machine; choose another with --host`)
     }
     if (code === 'EACCES')
-      throw new PortInUse(`port ${port} may not be opened by this user; choose one above 1023 with --port`)
+      throw new ServeError(`port ${port} may not be opened by this user; choose one above 1023 with --port`)
     throw error
   }
   const host = hostname.includes(':') ? `[${hostname}]` : hostname

@@ -8,13 +8,14 @@ import { allowanceFor } from '../../orbit/rules/membership/allowance.ts'
 import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import type { Genesis } from '../../orbit/rules/network/genesis.ts'
 import type { Conviction } from '../../orbit/rules/quorum/convictions.ts'
-import { missBalance } from '../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../orbit/rules/state/misses.ts'
 import { type AccountHistory, accountHistory, accountsNamed } from '../../orbit/rules/state/profile.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import type { AccountState } from '../../orbit/rules/state/tally.ts'
-import { plainText } from '../../site/text.ts'
+import { plainText, shownName } from '../../site/text.ts'
 import { readSource } from '../network/source.ts'
-import { shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
 
 /** Lines shown without --all. */
@@ -65,7 +66,9 @@ function ownAccount(state: State, own: string): AccountState {
 }
 
 function pick(state: State, given: string): AccountState {
-  const [found, ...others] = accountsNamed(state, given)
+  const named = accountsNamed(state, given)
+  // Typed with combining marks, where names are composed.
+  const [found, ...others] = named.length > 0 ? named : accountsNamed(state, given.normalize('NFC'))
   const name = plainText(given, 80)
   if (!found) {
     throw new UserError(`no account is called "${name}", nor has that key: \`collatz pool\` lists names and keys`)
@@ -108,7 +111,7 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
   const last = dealtAt === null ? '' : `; the newest was dealt at beacon round ${dealtAt}`
   const certificateOf = (window: bigint) => present(certificatePath(directory, window)) ?? 'not on this disk'
   const lines = [
-    `account   ${account.names.map((name) => plainText(name, 40)).join(', ')}${account.own ? ' (your own)' : ''}`,
+    `account   ${account.names.map((name) => shownName(name)).join(', ')}${account.own ? ' (your own)' : ''}`,
     `key       ${account.account}`,
     `level     ${levelText(genesis, account)}`,
     `units     ${units} certified, ${hardNumbers} hard numbers${last}`,
@@ -127,7 +130,7 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
     )
   }
   for (const { node, name, round } of nodes) {
-    lines.push(`node      ${node}, registered at beacon round ${round} as ${plainText(name, 40)}`)
+    lines.push(`node      ${node}, registered at beacon round ${round} as ${shownName(name)}`)
   }
   if (conviction) {
     const { kind, leaf, unit, window, epoch, node, evidence } = conviction

@@ -9,7 +9,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -23,6 +22,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../kernels/unit.ts'
 import { homeDirectory } from '../../orbit/node/home/home.ts'
+import { privateFolder } from '../../orbit/node/storage/atomic-file.ts'
 import { SEAL_BYTES, sealOf } from '../../orbit/node/work/checkpoint.ts'
 
 const LENGTH_BYTES = 4
@@ -81,7 +81,8 @@ class CheckpointFile {
       const seal = this.sealAfter(content)
       const length = Buffer.alloc(LENGTH_BYTES)
       length.writeUInt32BE(content.length)
-      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+      privateFolder(dirname(dirname(this.path)))
+      privateFolder(dirname(this.path))
       const file = openSync(this.path, 'a', 0o600)
       const bytes = Buffer.concat([length, content, Buffer.from(seal, 'hex')])
       try {

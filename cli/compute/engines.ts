@@ -2,12 +2,13 @@
 import { createExactEngine } from '../../kernels/exact.ts'
 import { whyNot } from '../../kernels/limits.ts'
 import type { Engine, Partition, StageCounts, Unit, UnitResult, VerifyOptions } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../kernels/wasm/open.ts'
 import { DeviceLost, GpuFault, NoGpu } from '../../kernels/webgpu/errors.ts'
 import { openWebgpuEngine } from '../../kernels/webgpu/open.ts'
 import { LEAST_DUTY } from '../../kernels/webgpu/runner.ts'
 import { adapterKey } from '../../kernels/webgpu/tune.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, note } from '../shell/print.ts'
 import { rememberedSettings } from './gpu-settings.ts'
 
@@ -50,11 +51,16 @@ export function engineOptions(args: {
   if (!(gpuDuty >= LEAST_DUTY && gpuDuty <= 1)) {
     throw new UserError(`--gpu-duty is "${args['gpu-duty']}": give a share from ${LEAST_DUTY} to 1`, EXIT.usage)
   }
-  const workers = args.cpu === undefined ? navigator.hardwareConcurrency : Number(args.cpu)
-  if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
-    throw new UserError(`--cpu is "${args.cpu}": give a whole number from 1 to 1024`, EXIT.usage)
-  }
-  return { engine: engine as EngineChoice, workers, gpuDuty, data: args.data }
+  return { engine: engine as EngineChoice, workers: coresOf(args.cpu), gpuDuty, data: args.data }
+}
+
+/** More workers than cores would only take memory. @throws {UserError} */
+function coresOf(flag: string | undefined): number {
+  const cores = navigator.hardwareConcurrency
+  const wanted = flag === undefined ? cores : wholeNumber('--cpu', flag, 1, 1024)
+  if (wanted > cores)
+    note(`--cpu ${wanted}: this program may use ${cores} ${cores === 1 ? 'core' : 'cores'}, and does.`)
+  return Math.min(wanted, cores)
 }
 
 /**

@@ -1,9 +1,9 @@
 /** The batch and table sizes that `collatz bench --tune` found best, by adapter and driver. */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSettings, type Settings } from '../../kernels/webgpu/settings.ts'
 import { homeDirectory } from '../../orbit/node/home/home.ts'
-import { writeAtomically } from '../../orbit/node/storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../../orbit/node/storage/atomic-file.ts'
 
 const path = (data: string | undefined) => join(homeDirectory(data), 'gpu.json')
 
@@ -20,6 +20,6 @@ export function rememberedSettings(data: string | undefined): Record<string, Set
 }
 
 export function rememberSettings(data: string | undefined, key: string, settings: Settings): void {
-  mkdirSync(homeDirectory(data), { recursive: true, mode: 0o700 })
+  privateFolder(homeDirectory(data))
   writeAtomically(path(data), `${JSON.stringify({ ...rememberedSettings(data), [key]: settings }, null, 2)}\n`)
 }

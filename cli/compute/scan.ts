@@ -4,8 +4,9 @@ import { cutOf } from '../../kernels/cut.ts'
 import { hardNumbersIn, recordSteps, walkedRecords } from '../../kernels/records.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import { GREATEST_HARD_STEPS, Kernel, leastHardSteps } from '../../kernels/wasm/kernel.ts'
-import { loadKernel } from '../../kernels/wasm/spawn.ts'
-import { EXIT, interruptible, sameCommand, shared, UserError, wholeNumber } from '../shell/command.ts'
+import { bunPlatform } from '../../kernels/wasm/open.ts'
+import { interruptible, sameCommand, shared, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { numberOf } from '../shell/numbers.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
 import { type FoundNumber, ScanCheckpoint } from './checkpoints.ts'
@@ -47,7 +48,7 @@ export const scan = defineCommand({
     const checkpoint = new ScanCheckpoint(args.data, name, start, console.error)
     const { state } = checkpoint
     if (state.at > start) note(`Going on from ${state.at}.`)
-    const search = { engine, kernel: new Kernel(await loadKernel()), hardSteps, recordsOnly, signal }
+    const search = { engine, kernel: new Kernel(await bunPlatform.module()), hardSteps, recordsOnly, signal }
     const bar = lateBar('scan')
     let saved = performance.now()
     try {

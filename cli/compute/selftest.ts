@@ -3,10 +3,11 @@ import { createExactEngine } from '../../kernels/exact.ts'
 import { step, trajectory } from '../../kernels/map.ts'
 import { sigma } from '../../kernels/sigma.ts'
 import type { Engine, Partition } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../kernels/wasm/open.ts'
 import { openWebgpuEngine } from '../../kernels/webgpu/open.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
-import { shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { durationText, lateBar, printJson, table } from '../shell/print.ts'
 
 interface KnownWindow {

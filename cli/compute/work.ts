@@ -6,7 +6,7 @@ import { work as workOn } from '../../orbit/node/work/worker.ts'
 import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { allowanceFor } from '../../orbit/rules/membership/allowance.ts'
 import { frontierSentence } from '../../orbit/rules/state/frontier.ts'
-import { unitsCertified } from '../../orbit/rules/state/state.ts'
+import { unitsCertified } from '../../orbit/rules/state/windows.ts'
 import { noBeacon, startNode, WAIT_NOTICE_MS } from '../network/running.ts'
 import { interruptible, shared, wholeNumber } from '../shell/command.ts'
 import { type Bar, durationText, note, progressBar, rateText } from '../shell/print.ts'
@@ -71,7 +71,7 @@ export async function runWork({ data, units, capacity: fixed, engine: wanted, li
     let done = 0
     try {
       done = await workOn(node.service, engine, { signal, ...(units === undefined ? {} : { units }) })
-      await node.service.settled()
+      await node.service.idle()
     } finally {
       stopShowing()
       if (signal.aborted) note('Stopping: what is done is kept.')

@@ -22,7 +22,7 @@ export async function buildBinary(target = hostTarget(), out?: string): Promise<
   const [os, arch] = target.split('-') as [string, string]
   const isHost = target === hostTarget()
   const result = await Bun.build({
-    // The worker is an entry point of its own: see kernels/wasm/spawn.ts.
+    // The worker is an entry point of its own: see kernels/wasm/open.ts.
     entrypoints: [resolve(root, 'cli/main.ts'), resolve(root, 'kernels/wasm/worker.ts')],
     root,
     target: 'bun',
@@ -34,7 +34,15 @@ export async function buildBinary(target = hostTarget(), out?: string): Promise<
       'process.arch': JSON.stringify(arch),
       'process.env.NODE_ENV': '"production"',
     },
-    compile: { outfile, ...(isHost ? {} : { target: `bun-${target}` as never }) },
+    compile: {
+      outfile,
+      // The folder that the program is started in is a stranger's: its code and its settings are not the program's.
+      autoloadBunfig: false,
+      autoloadDotenv: false,
+      autoloadTsconfig: false,
+      autoloadPackageJson: false,
+      ...(isHost ? {} : { target: `bun-${target}` as never }),
+    },
     // Parsed beforehand, which halves the start; for other platforms it could not be tried here.
     ...(isHost ? { bytecode: true, format: 'esm' } : {}),
   })

@@ -1,7 +1,8 @@
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome, prepareKeys } from '../../orbit/node/home/home.ts'
 import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
-import { shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
 import { runNode } from './node.ts'
 

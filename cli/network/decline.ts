@@ -1,10 +1,9 @@
 import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/home/control.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
 import { shared } from '../shell/command.ts'
 import { printJson } from '../shell/print.ts'
-import { declineAll, type RunningNode, startNode } from './running.ts'
+import { declineAll, withNode } from './running.ts'
 
 export const decline = defineCommand({
   meta: {
@@ -15,31 +14,23 @@ export const decline = defineCommand({
   args: { ...shared },
   async run({ args }) {
     const home = openHome(homeDirectory(args.data))
-    let asked = false
-    const declined = await declineSomewhere()
-    if (args.json) printJson({ declined })
-    else
-      console.log(
-        (declined === 0 ? 'You owe no units.' : `Gave back ${declined} ${declined === 1 ? 'unit' : 'units'}.`) +
-          (asked ? ' The node that runs asks for no more until it is started again.' : '') +
-          ' Draws that are sealed already may still deal you some.',
-      )
-
-    async function declineSomewhere(): Promise<number> {
-      let node: RunningNode
-      try {
-        node = await startNode({ home })
-      } catch (error) {
-        if (!(error instanceof DataDirectoryInUse)) throw error
-        asked = true
+    let wasRunning = false
+    const declined = await withNode(
+      home,
+      async (service) => {
+        await service.firstRound()
+        return declineAll(service)
+      },
+      () => {
+        wasRunning = true
         return askNode<number>(home.directory, 'decline')
-      }
-      try {
-        await node.service.firstRound()
-        return await declineAll(node.service)
-      } finally {
-        await node.stop()
-      }
-    }
+      },
+    )
+    if (args.json) return printJson({ declined })
+    console.log(
+      (declined === 0 ? 'You owe no units.' : `Gave back ${declined} ${declined === 1 ? 'unit' : 'units'}.`) +
+        (wasRunning ? ' The node that runs asks for no more until it is started again.' : '') +
+        ' Draws that are sealed already may still deal you some.',
+    )
   },
 })

@@ -2,11 +2,14 @@ import { defineCommand } from 'citty'
 import { readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { readDealtDraws } from '../../orbit/rules/certificate/read.ts'
-import { deadlineRound, seedRound } from '../../orbit/rules/deal/assignment.ts'
 import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../../orbit/rules/deal/witness.ts'
-import { isUnitCertified, type State } from '../../orbit/rules/state/state.ts'
-import { shared, UserError, wholeNumber } from '../shell/command.ts'
+import { deadlineRound, seedRound } from '../../orbit/rules/network/schedule.ts'
+import type { State } from '../../orbit/rules/state/state.ts'
+import { isUnitCertified } from '../../orbit/rules/state/windows.ts'
+import { shownName } from '../../site/text.ts'
+import { shared, wholeNumber } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
 import { readSource } from './source.ts'
 
@@ -97,7 +100,7 @@ export function drawOf(state: State, dealt: DealtDraw, seen: Witnesses) {
 
 function drawText(state: State, dealt: DealtDraw): string {
   const { body } = dealt.draw
-  const name = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 12)
+  const name = (node: string) => shownName(state.nodes.get(node)?.name ?? '') || node.slice(0, 12)
   const certified = ({ window, unit }: { window: bigint; unit: number }) =>
     isUnitCertified(state.windows.get(window), unit) ? 'certified' : 'open'
   const seen = witnesses(state, dealt)

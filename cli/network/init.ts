@@ -4,14 +4,12 @@ import { found } from '../../orbit/node/home/founding.ts'
 import { homeDirectory } from '../../orbit/node/home/home.ts'
 import { AddressError, parseAddress } from '../../orbit/node/p2p/addresses.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
-import { EXIT, shared, UserError, wholeNumber } from '../shell/command.ts'
+import { shared, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
+import { accountNameOf, networkNameOf } from './names.ts'
 
 export const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/4710', '/ip4/0.0.0.0/tcp/4711/ws']
-
-/** The name that readers see, if none is given. */
-export const defaultAccountName = (): string =>
-  (process.env.USER ?? process.env.LOGNAME ?? '').slice(0, 40) || 'anonymous'
 
 export const relaysArg = {
   type: 'string',
@@ -61,8 +59,8 @@ export const init = defineCommand({
     const home = found({
       directory: homeDirectory(args.data),
       kind: args.local ? 'local' : 'production',
-      network: nameOf('--network', args.network ?? (args.local ? 'local' : 'collatz'), 64),
-      account: nameOf('--name', args.name ?? defaultAccountName(), 40),
+      network: networkNameOf(args.network ?? (args.local ? 'local' : 'collatz')),
+      account: accountNameOf(args.name),
       ...(args.bits !== undefined ? { bits: wholeNumber('--bits', args.bits, 20, 71) } : {}),
       ...(args.replication !== undefined ? { replication: wholeNumber('--replication', args.replication, 1, 15) } : {}),
       ...(args.epoch !== undefined ? { epochRounds: wholeNumber('--epoch', args.epoch, 1, 1_000_000) } : {}),
@@ -106,14 +104,6 @@ function nodeKeys(flag: string | undefined): string[] {
     )
   }
   return keys
-}
-
-export function nameOf(flag: string, text: string, longest: number): string {
-  const name = text.trim()
-  if (name.length < 1 || name.length > longest || /\p{Cc}/u.test(name)) {
-    throw new UserError(`${flag} must be 1 to ${longest} characters without control characters`, EXIT.usage)
-  }
-  return name
 }
 
 /** A founder's own beacon is relayed by peers alone. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { cpuEngine } from '../../kernels/cpu.ts'
-import { importSnapshot } from '../../orbit/node/archive/settled.ts'
+import { importSnapshot } from '../../orbit/node/archive/import.ts'
 import { fetchSnapshot, snapshotPath } from '../../orbit/node/archive/snapshot-exchange.ts'
 import { adopt } from '../../orbit/node/home/founding.ts'
 import { assertFree, type Home, homeDirectory } from '../../orbit/node/home/home.ts'
@@ -10,17 +10,11 @@ import { RuleError } from '../../orbit/rules/base/statement.ts'
 import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { readGenesis } from '../../orbit/rules/network/genesis.ts'
 import { plainText } from '../../site/text.ts'
-import { EXIT, shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
-import {
-  DEFAULT_LISTEN,
-  defaultAccountName,
-  listenAddresses,
-  nameOf,
-  refuseRelays,
-  relaysArg,
-  relayUrls,
-} from './init.ts'
+import { DEFAULT_LISTEN, listenAddresses, refuseRelays, relaysArg, relayUrls } from './init.ts'
+import { accountNameOf } from './names.ts'
 
 const FETCH_TIMEOUT = 20_000
 const LARGEST_GENESIS = 1 << 20
@@ -61,7 +55,7 @@ export const join = defineCommand({
     }
     if (genesis.body.beacon.source === 'local') refuseRelays(relays)
     const home = adopt(directory, genesis, {
-      account: nameOf('--name', args.name ?? defaultAccountName(), 40),
+      account: accountNameOf(args.name),
       listen:
         args.listen === undefined && genesis.body.beacon.source === 'drand'
           ? DEFAULT_LISTEN

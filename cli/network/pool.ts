@@ -1,13 +1,15 @@
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { seedRound } from '../../orbit/rules/deal/assignment.ts'
-import { sealingLead } from '../../orbit/rules/deal/coordinators.ts'
-import { isFresh, limitsAt, rosterAt } from '../../orbit/rules/draw/roster.ts'
-import { excludedAt, nextEpoch } from '../../orbit/rules/draw/seal.ts'
+import { limitsAt, rosterAt } from '../../orbit/rules/draw/roster.ts'
+import { excludedAt } from '../../orbit/rules/draw/seal.ts'
 import { allowancesAt } from '../../orbit/rules/membership/allowance.ts'
+import { isFresh } from '../../orbit/rules/membership/heartbeats.ts'
 import { roundAt } from '../../orbit/rules/network/beacon.ts'
-import { missBalance, outstanding } from '../../orbit/rules/state/duties.ts'
+import { nextEpoch, sealingLead, seedRound } from '../../orbit/rules/network/schedule.ts'
+import { outstanding } from '../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../orbit/rules/state/misses.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
+import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
 import { readSource } from './source.ts'
@@ -54,7 +56,7 @@ export const pool = defineCommand({
     if (args.json) return printJson({ round, nextEpoch: next, nodes })
     if (nodes.length === 0) return console.log('Nobody has registered yet: `collatz work` does that.')
     const rows = nodes.map((n) => [
-      n.name,
+      shownName(n.name),
       n.account.slice(0, 12),
       n.node.slice(0, 12),
       n.heartbeatRound ?? 'never',

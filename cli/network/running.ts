@@ -1,7 +1,10 @@
 /** A node that runs in this process: started with its control server, stopped without losing anything. */
 import { classes } from '../../kernels/partition.ts'
 import { type Control, serveControl } from '../../orbit/node/home/control.ts'
+import type { Home } from '../../orbit/node/home/home.ts'
+import { drawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { Service, type ServiceOptions } from '../../orbit/node/service.ts'
+import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
 import { fetchSite, publishSite } from '../page/publishing.ts'
 import type { Live, SourceDump } from './source.ts'
 import { statusOf } from './status.ts'
@@ -28,7 +31,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
         JSON.stringify(
           statusOf({ state: service.state(), unitsPerWindow: service.unitsPerWindow, live: liveOf(service, meter) }),
         ),
-      drawFiles: (input) => service.node.drawFiles(service.genesis, input as number),
+      drawFiles: (input) => service.node.read((sql) => drawFiles(sql, service.genesis, input as number)),
       leaves: (input) => service.leafRecords(input as string[]),
       publish: (input) => publishSite(service, input as string),
       decline: () => declineAll(service),
@@ -47,6 +50,31 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
       await control.stop()
       await service.stop()
     },
+  }
+}
+
+/**
+ * Does something with a node on a data directory: with one that is started for it, or through the one that runs there.
+ *
+ * @param start does it with the service of a node that is stopped afterwards
+ * @param ask has the running node do it
+ */
+export async function withNode<T>(
+  home: Home,
+  start: (service: Service) => Promise<T>,
+  ask: () => Promise<T>,
+): Promise<T> {
+  let node: RunningNode
+  try {
+    node = await startNode({ home })
+  } catch (error) {
+    if (error instanceof DataDirectoryInUse) return ask()
+    throw error
+  }
+  try {
+    return await start(node.service)
+  } finally {
+    await node.stop()
   }
 }
 

@@ -3,7 +3,8 @@ import { defineCommand } from 'citty'
 import { writeSnapshot } from '../../orbit/node/archive/snapshot.ts'
 import { certificateFiles, readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { shared, UserError } from '../shell/command.ts'
+import { shared } from '../shell/command.ts'
+import { UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
 
 export const snapshot = defineCommand({
@@ -28,6 +29,8 @@ export const snapshot = defineCommand({
       home.genesis,
       windows,
       (window) => readCertificateFile(home.directory, window)!,
+      // To be handed to others.
+      0o666,
     )
     const root = written.root.toString()
     if (args.json) return printJson({ file: args.file, root, windows: written.windows })

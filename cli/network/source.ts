@@ -11,7 +11,7 @@ import { type DrawFiles, readDrawFiles } from '../../orbit/node/offline/draw-fil
 import { readDocuments, readHistory, readKnowledge } from '../../orbit/node/offline/knowledge.ts'
 import { type KnowledgeDump, knowledgeOf } from '../../orbit/node/replica/knowledge.ts'
 import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
-import type { DatabaseKind } from '../../orbit/rules/message/bodies.ts'
+import type { DatabaseKind } from '../../orbit/rules/message/documents.ts'
 import { decodeSettled, type History } from '../../orbit/rules/state/settled-window.ts'
 import { type State, stateOf } from '../../orbit/rules/state/state.ts'
 

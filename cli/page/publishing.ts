@@ -1,6 +1,13 @@
-/** Publishing the page: its folder as UnixFS, and the node's IPNS name pointed at it. */
-import type { CID } from 'multiformats/cid'
+/**
+ * Publishing the page and fetching one: a folder as UnixFS, and the IPNS name of a node that points at it.
+ *
+ * Separate from the commands, as a running node does both for them.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { Service } from '../../orbit/node/service.ts'
+import { checkReplaceable, replaceSite } from '../../site/output.ts'
+import { fired } from '../shell/command.ts'
 
 /** The IPNS key of a node's page. */
 const KEY = 'leaderboard'
@@ -19,9 +26,39 @@ export async function publishSite(service: Service, directory: string): Promise<
   return { cid: cid.toString(), name }
 }
 
-/** Resolves a published page and writes its files. @returns the CID of the folder */
-export async function fetchSite(service: Service, name: string, directory: string): Promise<string> {
-  const cid: CID = await service.node.resolveName(name)
-  await service.node.exportDirectory(cid, directory)
-  return cid.toString()
+/**
+ * Resolves a published page and writes its files. They are fetched beside the folder and take its place when they are all
+ * there, so that the folder never holds a part of them.
+ *
+ * @param directory missing, empty, or a page that an earlier call or `leaderboard build` wrote
+ * @returns the CID of the folder
+ * @throws {OutputError} when there is anything else in the folder, before the network is asked
+ * @throws {NameError} when nobody knows the name, or it points at what is no page
+ */
+export async function fetchSite(
+  service: Service,
+  name: string,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  await checkReplaceable(directory)
+  const cid = await unlessAborted(service.node.resolveName(name), signal)
+  const parent = dirname(directory)
+  mkdirSync(parent, { recursive: true })
+  const aside = mkdtempSync(join(parent, `${basename(directory)}.fetching-`))
+  try {
+    const fresh = join(aside, 'new')
+    await unlessAborted(service.node.exportDirectory(cid, fresh), signal)
+    await replaceSite(directory, fresh, join(aside, 'old'))
+    return cid.toString()
+  } finally {
+    rmSync(aside, { recursive: true, force: true })
+  }
+}
+
+/** @throws {AbortError} once the signal fires; the work goes on, and nobody waits for it */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  const aborted = fired(signal).then(() => signal.throwIfAborted())
+  return Promise.race([work, aborted as Promise<never>])
 }

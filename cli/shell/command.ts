@@ -4,19 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
-
-/** A mistake that its user can mend: shown as one line, without a stack trace. */
-export class UserError extends Error {
-  override readonly name = 'UserError'
-  readonly exitCode: number
-  constructor(message: string, exitCode = 1) {
-    super(message)
-    this.exitCode = exitCode
-  }
-}
-
-/** Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a counterexample. */
-export const EXIT = { candidate: 3, usage: 64, refused: 65, interrupted: 130 } as const
+import { EXIT, UserError } from './errors.ts'
 
 /** Flags that many commands share. */
 export const shared = {
@@ -118,7 +106,8 @@ function checkArguments(
   } catch (error) {
     const unknown = /Unknown option '([^']*)'/.exec((error as Error).message)?.[1]
     const negative = rest.find((word) => /^-[0-9]/.test(word))
-    if (unknown && negative?.startsWith(unknown)) {
+    // Of -17, parseArgs calls one digit or the other unknown.
+    if (negative && unknown && /^-?[0-9]/.test(unknown)) {
       throw new UserError(`${negative} is negative: numbers here are whole and from 0 or 1 on`, EXIT.usage)
     }
     const what = unknown ? `unknown flag ${unknown}` : (error as Error).message.split('\n')[0]!.replace(/\.$/, '')

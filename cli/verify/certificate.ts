@@ -1,103 +1,71 @@
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
-import { sameSummary } from '../../kernels/result.ts'
+import type { Engine } from '../../kernels/unit.ts'
 import { RuleError } from '../../orbit/rules/base/statement.ts'
-import { type Certified, type CertifiedResult, readCertificate } from '../../orbit/rules/certificate/read.ts'
+import type { Certified } from '../../orbit/rules/certificate/read.ts'
+import {
+  isWithinEngines,
+  judgeCertificate,
+  leavesToRecompute,
+  type WrongLeaf,
+} from '../../orbit/rules/certificate/recompute.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
+import type { LeafId } from '../../orbit/rules/message/unit.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
-import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { plainText, shownName } from '../../site/text.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
-export async function verifyCertificate(
-  path: string,
-  bytes: Uint8Array,
-  options: {
-    leaves: number
-    units: readonly number[]
-    network?: string | undefined
-    json?: boolean | undefined
-  },
-): Promise<void> {
-  let certificate: Certified
-  try {
-    certificate = readCertificate(bytes)
-  } catch (error) {
-    if (!(error instanceof RuleError)) throw error
-    throw new UserError(`NOT VALID: ${path}: ${error.message}`, EXIT.refused)
+export async function verifyCertificate(path: string, bytes: Uint8Array, options: Options): Promise<void> {
+  let engine: Engine | null = null
+  const bar = lateBar('leaves')
+  const judge = () =>
+    judgeCertificate(bytes, (partition) => (engine = cpuEngine(partition)), {
+      leavesOf: (certified) => leavesOf(path, certified, options),
+      onLeaf: ({ unit, leaf }, done, total) => bar.update(done / total, `leaf ${leaf} of unit ${unit}`),
+    })
+  const { certified, recomputed, wrong } = await judge()
+    .catch((error: unknown) => {
+      if (!(error instanceof RuleError)) throw error
+      throw new UserError(`NOT VALID: ${path}: ${error.message}`, EXIT.refused)
+    })
+    .finally(async () => {
+      bar.stop()
+      await engine?.close()
+    })
+  if (wrong) throw new UserError(`NOT VALID: ${path}: ${wrongText(wrong)}`, EXIT.refused)
+  report(path, certified, recomputed, Boolean(options.json))
+}
+
+interface Options {
+  readonly leaves: number
+  readonly units: readonly number[]
+  readonly network?: string | undefined
+  readonly json?: boolean | undefined
+}
+
+/** Which leaves to compute. @throws {UserError} when it is not the certificate that was asked about, or they can't be */
+function leavesOf(path: string, certified: Certified, { network, leaves, units: whole }: Options): LeafId[] {
+  const { genesis, window, units } = certified
+  if (network !== undefined && network !== genesis.networkId) {
+    throw new UserError(`NOT VALID: ${path} is of network ${genesis.networkId}, not ${network}`, EXIT.refused)
   }
-  const { genesis } = certificate
-  if (options.network !== undefined && options.network !== genesis.networkId) {
-    throw new UserError(`NOT VALID: ${path} is of network ${genesis.networkId}, not ${options.network}`, EXIT.refused)
-  }
-  const recomputed = await recompute(path, certificate, options)
-  report(path, certificate, recomputed, Boolean(options.json))
-}
-
-interface LeafId {
-  readonly unit: number
-  readonly leaf: number
-}
-
-/** So many of them, drawn here and now, so that no signer could know which. */
-function drawnOf(leaves: readonly LeafId[], count: number): LeafId[] {
-  const left = [...leaves]
-  const drawn: LeafId[] = []
-  while (drawn.length < count && left.length > 0) {
-    const at = crypto.getRandomValues(new Uint32Array(1))[0]! % left.length
-    drawn.push(...left.splice(at, 1))
-  }
-  return drawn
-}
-
-/** Those that are contested, those of the units that were asked for, some of all, and some of where somebody is missing. */
-function chosenLeaves(certificate: Certified, count: number, whole: readonly number[]): LeafId[] {
-  const of = ([unit, { leaves }]: [number, CertifiedResult]) => (leaves ?? []).map((_, leaf) => ({ unit, leaf }))
-  const units = [...certificate.units]
-  const silent = units.filter(([, unit]) => unit.silent.length > 0)
-  const chosen: LeafId[] = [
-    ...certificate.contested.map(({ unit, leaf }) => ({ unit, leaf })),
-    ...units.filter(([unit]) => whole.includes(unit)).flatMap(of),
-    ...drawnOf(units.flatMap(of), count),
-    ...drawnOf(silent.flatMap(of), count),
-  ]
-  return [...new Map(chosen.map((id) => [`${id.unit} ${id.leaf}`, id])).values()]
-}
-
-async function recompute(
-  path: string,
-  certificate: Certified,
-  { leaves: count, units: whole }: { leaves: number; units: readonly number[] },
-): Promise<LeafId[]> {
-  const { genesis, window, units } = certificate
   const missing = whole.find((unit) => !units.get(unit)?.leaves)
   if (missing !== undefined) throw new UserError(`${path} has no leaves of unit ${missing}`)
-  const chosen = chosenLeaves(certificate, count, whole)
-  if (chosen.length === 0) return chosen
-  if ((window + 1n) << BigInt(genesis.partition.bits) > 1n << 96n) {
+  const chosen = leavesToRecompute(certified, { sample: leaves, whole, below: randomBelow })
+  if (chosen.length > 0 && !isWithinEngines(genesis.partition, window)) {
     throw new UserError(`${path}: no engine recomputes leaves beyond 2^96: --leaves 0 checks the signatures alone`)
-  }
-  const engine = cpuEngine(genesis.partition)
-  const bar = lateBar('leaves')
-  try {
-    for (const [i, { unit, leaf }] of chosen.entries()) {
-      bar.update(i / chosen.length, `leaf ${leaf} of unit ${unit}`)
-      const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
-      const signed = units.get(unit)!.leaves![leaf]!
-      if (sameSummary(own, signed)) continue
-      throw new UserError(
-        `NOT VALID: ${path}: leaf ${leaf} of unit ${unit} was signed as ${signed.count} hard numbers, checksum ` +
-          `${checksumHex(signed.checksum)}; recomputed it has ${own.count}, checksum ${checksumHex(own.checksum)}. ` +
-          'Its signers are wrong: keep the file, it proves it',
-        EXIT.refused,
-      )
-    }
-  } finally {
-    bar.stop()
-    await engine.close()
   }
   return chosen
 }
+
+/** Drawn here and now, so that no signer could know which. */
+const randomBelow = (n: number): number => crypto.getRandomValues(new Uint32Array(1))[0]! % n
+
+const wrongText = ({ unit, leaf, signed, computed }: WrongLeaf): string =>
+  `leaf ${leaf} of unit ${unit} was signed as ${signed.count} hard numbers, checksum ${checksumHex(signed.checksum)}; ` +
+  `recomputed it has ${computed.count}, checksum ${checksumHex(computed.checksum)}. ` +
+  'Its signers are wrong: keep the file, it proves it'
 
 /** What is left to trust of the draws: that the coordinator and half of a roster were not in it together. */
 function drawsText({ draws }: Certified): string {
@@ -150,7 +118,7 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
       peak,
       expected,
       accounts: accounts.map(({ account, name }) => ({ account, name })),
-      recomputed,
+      recomputed: recomputed.map(({ unit, leaf }) => ({ unit, leaf })),
     })
     return
   }
@@ -169,5 +137,5 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
 ${silent.length > 0 ? `${silentText(silent)}\n` : ''}  hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? nothing : leavesText(recomputed)}${recomputed.length > 0 ? ', equal to the bit' : ''}
-  by         ${accounts.map(({ name, account }) => `${plainText(name, 40)} (${account.slice(0, 12)})`).join(', ')}`)
+  by         ${accounts.map(({ name, account }) => `${shownName(name)} (${account.slice(0, 12)})`).join(', ')}`)
 }

@@ -1,11 +1,12 @@
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
-import type { HardSummary } from '../../kernels/unit.ts'
-import { equalBytes, RuleError } from '../../orbit/rules/base/statement.ts'
-import { type FraudProof, readFraudProof } from '../../orbit/rules/certificate/fraud-proof.ts'
+import type { Engine, HardSummary } from '../../kernels/unit.ts'
+import { RuleError } from '../../orbit/rules/base/statement.ts'
+import type { FraudProof } from '../../orbit/rules/certificate/fraud-proof.ts'
+import { judgeFraudProof } from '../../orbit/rules/certificate/recompute.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
-import { plainText } from '../../site/text.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { plainText, shownName } from '../../site/text.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
 /** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */
@@ -18,36 +19,29 @@ export async function verifyFraud(
   options: { network?: string | undefined; json?: boolean | undefined },
 ): Promise<void> {
   const refuse = (why: string) => new UserError(`DOES NOT HOLD: ${path}: ${why}`, EXIT.refused)
-  let proof: FraudProof
-  try {
-    proof = readFraudProof(bytes)
-  } catch (error) {
-    if (!(error instanceof RuleError)) throw error
-    throw refuse(error.message)
+  let engine: Engine | null = null
+  let bar: ReturnType<typeof lateBar> | null = null
+  const accept = ({ genesis, unit, leaf }: FraudProof) => {
+    if (options.network !== undefined && options.network !== genesis.networkId) {
+      throw refuse(`it is of network ${genesis.networkId}, not ${options.network}`)
+    }
+    if (leaf !== null) bar = lateBar(`leaf ${leaf} of unit ${unit}`)
   }
-  const { genesis, record, unit, leaf } = proof
-  if (options.network !== undefined && options.network !== genesis.networkId) {
-    throw refuse(`it is of network ${genesis.networkId}, not ${options.network}`)
+  const { proof, record, holds } = await judgeFraudProof(bytes, (partition) => (engine = cpuEngine(partition)), accept)
+    .catch((error: unknown) => {
+      if (!(error instanceof RuleError)) throw error
+      throw refuse(error.message)
+    })
+    .finally(async () => {
+      bar?.stop()
+      await engine?.close()
+    })
+  if (!holds) {
+    throw refuse(
+      `leaf ${proof.leaf} of unit ${proof.unit} was signed as what computing it gives: nothing is wrong with that`,
+    )
   }
-  const own = await recompute(proof)
-  if (own && record && equalBytes(encodeLeaf(own), record)) {
-    throw refuse(`leaf ${leaf} of unit ${unit} was signed as what computing it gives: nothing is wrong with that`)
-  }
-  report(path, proof, own, Boolean(options.json))
-}
-
-/** The leaf that decides; null where none has to. */
-async function recompute({ genesis, window, unit, leaf }: FraudProof): Promise<HardSummary | null> {
-  if (leaf === null) return null
-  const { partition } = genesis
-  const engine = cpuEngine(partition)
-  const bar = lateBar(`leaf ${leaf} of unit ${unit}`)
-  try {
-    return await engine.verifyLeaf({ partition, window, index: unit }, leaf)
-  } finally {
-    bar.stop()
-    await engine.close()
-  }
+  report(path, proof, record && decodeLeaf(record), Boolean(options.json))
 }
 
 const SAYS: Record<FraudProof['kind'], string> = {
@@ -71,7 +65,7 @@ function report(path: string, proof: FraudProof, own: HardSummary | null, json: 
   }
   const lines = [
     `GUILTY: ${path}`,
-    `  account    ${plainText(name, 40)} (${account})`,
+    `  account    ${shownName(name)} (${account})`,
     `  node       ${node}`,
     `  of         ${kind}: ${SAYS[kind]}`,
     `  where      ${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, dealt in epoch ${epoch}`,

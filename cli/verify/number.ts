@@ -1,5 +1,5 @@
 import { type NumberReport, reportNumber } from '../../kernels/number.ts'
-import { EXIT, UserError } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, printJson } from '../shell/print.ts'
 
 const RULE_TEXT = {
@@ -19,11 +19,22 @@ export function verifyNumber(n: bigint, json: boolean): void {
     bar.stop()
   }
   if (report.candidate) process.exitCode = EXIT.candidate
-  if (json) printJson(report)
+  // The JSON has had the key `witness` from the start.
+  const { smallerNumber, ...rest } = report
+  if (json) printJson({ ...rest, witness: smallerNumber })
   else console.log(reportText(report))
 }
 
-function reportText({ n, bits, trajectory, converges, verdict, witness, preimage, candidate }: NumberReport): string {
+function reportText({
+  n,
+  bits,
+  trajectory,
+  converges,
+  verdict,
+  smallerNumber,
+  preimage,
+  candidate,
+}: NumberReport): string {
   const fired =
     verdict.kind === 'fired'
       ? `sigma = ${verdict.step}: rule ${verdict.rule} (${RULE_TEXT[verdict.rule]})`
@@ -35,8 +46,10 @@ function reportText({ n, bits, trajectory, converges, verdict, witness, preimage
     `  greatest   ${trajectory.max}`,
     `  verdict    ${fired}`,
   ]
-  if (witness)
-    lines.push(`  meets      ${witness.smaller}, which is smaller: both trajectories were walked to where they join`)
+  if (smallerNumber)
+    lines.push(
+      `  meets      ${smallerNumber.smaller}, which is smaller: both trajectories were walked to where they join`,
+    )
   if (preimage) lines.push(`  rule P     ${n} is ${n % 9n} mod 9: it lies on the path of ${preimage.smaller}`)
   return lines.join('\n')
 }

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
-import { EXIT, shared, UserError, unitsOf, wholeNumber } from '../shell/command.ts'
-import { isNumber, numberOf } from '../shell/numbers.ts'
+import { shared, unitsOf, wholeNumber } from '../shell/command.ts'
+import { EXIT, UserError } from '../shell/errors.ts'
+import { isNumber, looksLikeNumber, numberOf } from '../shell/numbers.ts'
 import { verifyCertificate } from './certificate.ts'
 import { verifyDraw } from './draw.ts'
 import { isFraudProof, verifyFraud } from './fraud.ts'
@@ -61,7 +62,12 @@ const LARGEST_FILE = 1 << 30
 
 function readFile(path: string): Uint8Array {
   const give = 'give a certificate (`collatz certificate` lists yours), a fraud proof, or a number such as 2^71+1'
-  if (!existsSync(path)) throw new UserError(`there is no file ${path}: ${give}`)
+  if (path.trim() === '') throw new UserError(`what is to be verified is empty: ${give}`, EXIT.usage)
+  if (!existsSync(path)) {
+    // Throws, as it is no number that is read.
+    if (looksLikeNumber(path)) numberOf('the number', path)
+    throw new UserError(`there is no file ${path}: ${give}`)
+  }
   if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: ${give}`)
   if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)
   return new Uint8Array(readFileSync(path))

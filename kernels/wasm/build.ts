@@ -1,6 +1,7 @@
 /**
- * Builds the kernel: `bun kernels/wasm/build.ts` compiles assembly/*.ts to kernel.wasm with the assemblyscript package.
- * Nothing is done when the sources, the flags and the compiler are those that made the kernel.wasm that is there.
+ * Builds the kernel: `bun kernels/wasm/build.ts` compiles assembly/*.ts to kernel.wasm with the
+ * assemblyscript package. It does nothing when the kernel.wasm that is there was made from these
+ * sources, flags and compiler.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -12,7 +13,10 @@ const SOURCES = join(HERE, 'assembly')
 const TARGET = join(HERE, 'kernel.wasm')
 const STAMP = `${TARGET}.sha256`
 
-/** No runtime (no heap is used), no bounds checks by the compiler, 64 pages = 4 MiB of memory (assembly/layout.ts). */
+/**
+ * No runtime (no heap is used), no bounds checks by the compiler, 64 pages = 4 MiB of memory
+ * (assembly/layout.ts).
+ */
 const FLAGS = ['-O3', '--runtime', 'stub', '--noAssert', '--initialMemory', '64']
 
 /** The kernel's source files by name. */
@@ -48,7 +52,7 @@ export async function buildKernel(): Promise<string> {
   const stamp = () => `${hash.copy().update(readFileSync(TARGET)).digest('hex')}\n`
   if (existsSync(STAMP) && existsSync(TARGET) && readFileSync(STAMP, 'utf8') === stamp()) return TARGET
 
-  // A rename, so that a process that starts meanwhile never reads half a file.
+  // A rename, so that a process that starts in the meantime never reads half a file.
   const temporary = `${TARGET}.${process.pid}`
   writeFileSync(temporary, await compileKernel(sources))
   renameSync(temporary, TARGET)

@@ -1,23 +1,39 @@
 /**
- * The `wasm` engine: units of 3n+1 windows on all cores, one leaf at a time on each.
+ * The `wasm` engine: units of 3n+1 windows on all cores, one leaf at a time on each; equal to the
+ * bit to the exact engine.
  *
- * Equal to the bit to the exact engine; some 10^11 numbers a second and core. Windows of 2^20 to 2^71 numbers below
- * 2^96.
+ * It runs wherever WebAssembly and web workers do: the platform, a parameter, gives both. open.ts
+ * has that of Bun, a page gives its own. The mathematics is in assembly/, the calls in kernel.ts,
+ * the workers' queue in pool.ts.
+ *
+ * Bounds: windows of 2^20 to 2^71 numbers, below 2^96.
+ *
+ * Measured: 1.9e11 to 1.2e12 numbers a second and core, by the window's size (ALGORITHMS.md).
  */
+import { tiersOfNumber } from '../evidence/item.ts'
+import { ItemCollector, mergeItems } from '../evidence/items.ts'
+import { type EvidenceTest, evidenceTest } from '../evidence/request.ts'
 import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
-import { hardNumber, merge, summarize } from '../result.ts'
+import { hardNumber, knownLeaf, merge, summarize } from '../result.ts'
 import { isCandidate, sigma } from '../sigma.ts'
-import type { ClassState, Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import type {
+  ClassState,
+  Engine,
+  HardSummary,
+  LeafOptions,
+  LeafResult,
+  StageCounts,
+  Unit,
+  UnitResult,
+  VerifyOptions,
+} from '../unit.ts'
 import { assertSupported, type Counters, type LeafJob } from './kernel.ts'
 import { type Platform, Pool } from './pool.ts'
-import { loadKernel, spawnWorker } from './spawn.ts'
 
 export interface WasmOptions {
   /** Workers, one a core. Default: all that the machine has. */
   readonly workers?: number | undefined
-  /** Where workers and the kernel come from. Default: Bun, from source or from a compiled binary. */
-  readonly platform?: Platform
 }
 
 export class WasmEngine implements Engine {
@@ -25,12 +41,28 @@ export class WasmEngine implements Engine {
   readonly #counters: Counters = { nodes: 0, leaves: 0, candidates: 0, wide: 0, exact: 0 }
   readonly #pool: Pool
 
-  /** @throws {RangeError} when the number of workers is not a whole number from 1 */
-  constructor({ workers = navigator.hardwareConcurrency, platform }: WasmOptions = {}) {
+  /**
+   * Its workers start with the first leaf, or when ready() is asked for.
+   *
+   * @throws {RangeError} when the number of workers is not a whole number from 1
+   */
+  constructor(platform: Platform, { workers = navigator.hardwareConcurrency }: WasmOptions = {}) {
     if (!Number.isInteger(workers) || workers < 1) {
       throw new RangeError(`The wasm engine takes a whole number of workers from 1, not ${workers}`)
     }
-    this.#pool = new Pool(platform ?? { spawn: spawnWorker, module: loadKernel }, workers)
+    this.#pool = new Pool(platform, workers)
+  }
+
+  /**
+   * A running engine: its workers have started and computed their known answers. Close it.
+   *
+   * @throws {RangeError} when the number of workers is not a whole number from 1
+   * @throws {WorkerError} when it cannot start, or a known answer is wrong
+   */
+  static async open(platform: Platform, options: WasmOptions = {}): Promise<WasmEngine> {
+    const engine = new WasmEngine(platform, options)
+    await engine.ready()
+    return engine
   }
 
   /** How many were left at each stage, over all leaves of this engine. */
@@ -39,7 +71,8 @@ export class WasmEngine implements Engine {
   }
 
   /**
-   * Resolves when the workers are ready, so that the engine is known to work before anything is promised.
+   * Resolves when the workers are ready, so that the engine is known to work before anything is
+   * promised.
    *
    * @throws {WorkerError} when it cannot start or a known answer is wrong
    */
@@ -52,41 +85,43 @@ export class WasmEngine implements Engine {
    * @throws {WorkerError} when a worker died or computed a known answer wrongly
    */
   async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
-    const { signal, onProgress, done, onLeaf } = options
+    const { signal, onProgress, onLeaf } = options
     assertUnit(unit)
+    const test = options.evidence && evidenceTest(unit, options.evidence)
     signal?.throwIfAborted()
     const states = leavesOf(unit.partition, unit.index)
     const weights = states.map((state) => Number(weightOf(state, unit.partition)))
     const total = weights.reduce((a, b) => a + b, 0)
-    const leaves: HardSummary[] = []
+    const leaves: LeafResult[] = []
     const candidates: bigint[] = []
     let leavesDone = 0
-    let known = 0
-    const keep = (i: number, leaf: HardSummary) => {
+    let weightDone = 0
+    const record = (i: number, leaf: LeafResult) => {
       leaves[i] = leaf
-      known += weights[i]!
+      weightDone += weights[i]!
       leavesDone++
     }
-    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: known / total })
+    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: weightDone / total })
     const missing: number[] = []
     for (const i of states.keys()) {
-      const leaf = done?.get(i)
-      if (leaf) keep(i, leaf)
+      const leaf = knownLeaf(options, i)
+      if (leaf) record(i, leaf)
       else missing.push(i)
     }
     report()
     // When one leaf fails, the others are taken back.
     const failed = new AbortController()
-    const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+    const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
     try {
       await Promise.all(
         missing
           .sort((a, b) => weights[b]! - weights[a]!)
           .map(async (i) => {
-            const { summary, news } = await this.#leaf(unit, states[i]!, either)
-            keep(i, summary)
+            const { summary, news } = await this.#leaf(unit, states[i]!, test, stop)
+            record(i, summary)
             candidates.push(...news)
-            // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+            // A record has no room for a candidate: its leaf is computed again after a restart
+            // rather than forgotten.
             if (news.length === 0) onLeaf?.(i, summary)
             report()
           }),
@@ -99,12 +134,13 @@ export class WasmEngine implements Engine {
   }
 
   /** As verify(); this leaf goes before all that wait. */
-  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+  async verifyLeaf(unit: Unit, leaf: number, { signal, evidence }: LeafOptions = {}): Promise<LeafResult> {
     assertUnit(unit)
     const states = leavesOf(unit.partition, unit.index)
     const state = states[leaf]
     if (!state) throw new RangeError(`There is no leaf ${leaf}: the unit has the leaves 0 to ${states.length - 1}`)
-    return (await this.#leaf(unit, state, signal, true)).summary
+    const test = evidence && evidenceTest(unit, evidence)
+    return (await this.#leaf(unit, state, test, signal, true)).summary
   }
 
   /** Ends the workers. What is under way fails. */
@@ -115,34 +151,26 @@ export class WasmEngine implements Engine {
   async #leaf(
     { partition, window }: Unit,
     state: ClassState,
+    evidence: EvidenceTest | undefined,
     signal: AbortSignal | undefined,
     first = false,
-  ): Promise<{ summary: HardSummary; news: bigint[] }> {
-    const job: LeafJob = { bits: partition.bits, window, hardSteps: partition.hardSteps, state }
-    const { summary, handedOver, counters } = await this.#pool.run(job, { signal, first })
+  ): Promise<{ summary: LeafResult; news: bigint[] }> {
+    const job: LeafJob = { bits: partition.bits, window, hardSteps: partition.hardSteps, state, evidence }
+    const { summary, handedOver, evidence: items, counters } = await this.#pool.run(job, { signal, first })
     for (const key of Object.keys(counters) as (keyof Counters)[]) this.#counters[key] += counters[key]
     const news: bigint[] = []
     const decided: HardSummary[] = []
+    const more = new ItemCollector()
     for (const n of handedOver) {
+      if (evidence) for (const tier of tiersOfNumber(n, evidence, partition.map)) more.add(tier, n)
       const end = sigma(n)
       if (end.kind === 'open' && isCandidate(end)) news.push(n)
       if (end.kind === 'open') decided.push(hardNumber(n, null, 0n))
       else if (end.step > job.hardSteps) decided.push(hardNumber(n, end.step, end.peak))
     }
-    return { summary: decided.reduce(merge, summary), news }
+    const total = decided.reduce(merge, summary)
+    return { summary: items ? { ...total, evidence: mergeItems([items, more.items()]) } : total, news }
   }
-}
-
-/**
- * A running engine: its workers have started and computed their known answers. Close it.
- *
- * @throws {RangeError} when the number of workers is not a whole number from 1
- * @throws {WorkerError} when it cannot start, or a known answer is wrong
- */
-export async function openWasmEngine(options: WasmOptions = {}): Promise<WasmEngine> {
-  const engine = new WasmEngine(options)
-  await engine.ready()
-  return engine
 }
 
 function assertUnit({ partition, window }: Unit): void {

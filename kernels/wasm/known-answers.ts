@@ -1,12 +1,14 @@
 /**
- * Known answers that each worker computes before it accepts work: a processor, a runtime or a build that
- * miscalculates stops here, in some 40 ms. test/kernels/wasm.test.ts computes the same leaves with the exact engine;
- * wasm-faults.test.ts plants faults.
+ * Known answers that each worker computes before it accepts work, in some 40 ms: a processor, a
+ * runtime or a build that miscalculates stops here. wasm.test.ts computes the same leaves with the
+ * exact engine; wasm-faults.test.ts plants faults, and each is found.
  *
- * Classes of 2^18 numbers of windows of 2^71, the size with the largest values in the tree: the first window, the one
- * from 2^71, one above 2^80, and the last that the kernel takes, where values outgrow the filter; each state of an
- * odd run. And one sum over the tables, of which so few numbers see only a part.
+ * They are classes of 2^18 numbers of windows of 2^71, the size with the largest values in the
+ * tree. They cover the first window, the one from 2^71, one above 2^80, and the last that the
+ * kernel takes, where values outgrow the filter; and each state of an odd run. One sum over the
+ * tables is added, because so few numbers read only a part of them.
  */
+import { isKnownEvidence, KNOWN_EVIDENCE } from '../evidence/known-answer.ts'
 import type { ClassState, HardSummary } from '../unit.ts'
 import type { Kernel, LeafJob } from './kernel.ts'
 
@@ -18,7 +20,7 @@ export interface KnownAnswer {
 /** One size only, so that its tables are made once. */
 const bits = 71
 
-const known = (
+const knownAnswer = (
   window: bigint,
   hardSteps: number,
   state: Omit<ClassState, 'depth'>,
@@ -32,7 +34,7 @@ const known = (
 })
 
 export const KNOWN_ANSWERS: readonly KnownAnswer[] = [
-  known(
+  knownAnswer(
     0n,
     129,
     { residue: 787870086970107n, image: 1458772280319728n, odds: 34, evens: 0, run: 1 },
@@ -41,7 +43,7 @@ export const KNOWN_ANSWERS: readonly KnownAnswer[] = [
     1902312263272129739515n,
     324918112129072731534070708n,
   ),
-  known(
+  knownAnswer(
     1n,
     129,
     { residue: 716679110814875n, image: 1326959403626398n, odds: 34, evens: 1, run: 2 },
@@ -50,7 +52,7 @@ export const KNOWN_ANSWERS: readonly KnownAnswer[] = [
     3849218310993419005083n,
     2635308800776552436911375720n,
   ),
-  known(
+  knownAnswer(
     2n ** 9n + 1n,
     200,
     { residue: 6539006449213691n, image: 36321678561100349n, odds: 35, evens: 2, run: 0 },
@@ -59,7 +61,7 @@ export const KNOWN_ANSWERS: readonly KnownAnswer[] = [
     1212693339443510176571643n,
     3498675345285491908665850880392n,
   ),
-  known(
+  knownAnswer(
     2n ** 25n - 1n,
     250,
     { residue: 2692771956882847n, image: 44871953353710950n, odds: 36, evens: 0, run: 3 },
@@ -70,7 +72,7 @@ export const KNOWN_ANSWERS: readonly KnownAnswer[] = [
   ),
 ]
 
-/** Of the jumps, and of the look-ahead for windows of 2^71. */
+/** tablesChecksum() for windows of 2^71. */
 const TABLES = 10110302110506213790n
 
 /** @throws {Error} naming the first answer that is wrong */
@@ -86,11 +88,17 @@ export function checkKnownAnswers(kernel: Kernel): void {
       summary.peak?.value === answer.peak?.value &&
       handedOver.length === 0
     if (!right) {
-      const where = `class ${job.state.residue} mod 2^${job.state.depth} of window ${job.window}`
+      const place = `class ${job.state.residue} mod 2^${job.state.depth} of window ${job.window}`
       throw new Error(
-        `The wasm engine finds ${summary.count} hard numbers, not ${answer.count}, or wrong ones, in ${where}: ${consequence}`,
+        `The wasm engine finds ${summary.count} hard numbers, not ${answer.count}, or wrong ones, in ${place}: ${consequence}`,
       )
     }
+  }
+  const { evidence } = kernel.leaf(KNOWN_EVIDENCE)
+  if (!evidence || !isKnownEvidence(evidence)) {
+    throw new Error(
+      `The wasm engine lists wrong evidence, ${evidence?.map(({ length }) => length)} items: ${consequence}`,
+    )
   }
   if (BigInt.asUintN(64, kernel.exports.tablesChecksum()) !== TABLES) {
     throw new Error(`The wasm engine makes wrong tables: ${consequence}`)

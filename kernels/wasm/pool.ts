@@ -1,13 +1,14 @@
 /**
- * Workers and the queue they share: each leaf goes to whoever is free, so that no core waits for another.
+ * Workers and the queue that they share: each leaf goes to a worker that is free, so that no core
+ * waits for another.
  *
- * A worker has up to two leaves, one at work and one waiting, so that it never waits for an answer from here. Workers
- * start with the first leaf, stay for the next ones, and keep their tables.
+ * A worker has up to two leaves, one at work and one waiting, so that it never waits for an answer
+ * from here. Workers start with the first leaf, stay for the next ones, and keep their tables.
  */
 import type { LeafJob, LeafOutcome } from './kernel.ts'
 import type { FromWorker, ToWorker } from './worker.ts'
 
-/** What the pool needs to know of the platform; spawn.ts has Bun's. */
+/** What the pool needs of the platform: open.ts has Bun's, a browser's page gives its own. */
 export interface Platform {
   /** A worker that runs worker.ts. */
   spawn(): Worker
@@ -15,7 +16,7 @@ export interface Platform {
   module(): Promise<WebAssembly.Module>
 }
 
-/** A worker died, or a known answer came out wrong. The engine is of no use from then on. */
+/** A worker died, or a known answer came out wrong. The engine takes no work from then on. */
 export class WorkerError extends Error {
   override readonly name = 'WorkerError'
 }
@@ -33,6 +34,7 @@ interface Member {
   ready: boolean
 }
 
+/** Leaves that a worker has at once. */
 const DEPTH = 2
 
 export class Pool {
@@ -48,7 +50,7 @@ export class Pool {
   constructor(platform: Platform, count: number) {
     this.#platform = platform
     this.#count = count
-    // A failure before anyone waits for ready() is told by run().
+    // run() reports a failure that comes before ready() is called.
     this.#ready.promise.catch(() => {})
   }
 
@@ -61,7 +63,7 @@ export class Pool {
   /**
    * Computes one leaf.
    *
-   * @param first before all others that wait
+   * @param first whether it goes before all others that wait
    * @throws {DOMException} AbortError when the signal fires: the leaf is taken back
    * @throws {WorkerError}
    */
@@ -76,23 +78,23 @@ export class Pool {
         this.#cancel(id)
         reject(signal!.reason)
       }
-      const settled = () => signal?.removeEventListener('abort', onAbort)
+      const stopListening = () => signal?.removeEventListener('abort', onAbort)
       const task: Task = {
         id,
         job,
         resolve: (outcome) => {
-          settled()
+          stopListening()
           resolve(outcome)
         },
         reject: (error) => {
-          settled()
+          stopListening()
           reject(error)
         },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       if (first) this.#queue.unshift(task)
       else this.#queue.push(task)
-      this.#deal()
+      this.#assign()
     })
   }
 
@@ -116,7 +118,7 @@ export class Pool {
   #recruit(module: WebAssembly.Module): Member {
     const worker = this.#platform.spawn()
     const member: Member = { worker, tasks: new Map(), ready: false }
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(member, data)
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(member, data)
     worker.onerror = (event) => {
       event.preventDefault?.()
       this.#fail(new WorkerError(`A worker of the wasm engine died: ${event.message}`))
@@ -125,7 +127,7 @@ export class Pool {
     return member
   }
 
-  #hear(member: Member, message: FromWorker): void {
+  #receive(member: Member, message: FromWorker): void {
     switch (message.type) {
       case 'ready':
         member.ready = true
@@ -142,11 +144,11 @@ export class Pool {
         this.#fail(new WorkerError(message.message))
         return
     }
-    this.#deal()
+    this.#assign()
   }
 
   /** Gives waiting leaves to the workers that have the fewest. */
-  #deal(): void {
+  #assign(): void {
     for (let load = 0; load < DEPTH; load++) {
       for (const member of this.#members) {
         if (!member.ready || member.tasks.size !== load) continue

@@ -1,8 +1,9 @@
 /**
  * A worker: computes leaves with one kernel, in the order in which they come.
  *
- * Plain web worker: no API of any one runtime, the compiled module comes in the first message. It stops now and then to
- * read its messages, so that an abort takes a quarter of a second, not a leaf.
+ * It is a plain web worker, without any API of one runtime: the compiled module comes in the first
+ * message. It stops now and then to read its messages, so that an abort takes a quarter of a second
+ * instead of a leaf.
  */
 import { Kernel, type LeafJob, type LeafOutcome } from './kernel.ts'
 import { checkKnownAnswers } from './known-answers.ts'
@@ -34,18 +35,18 @@ let busy = false
 async function work(): Promise<void> {
   if (busy) return
   busy = true
-  let since = performance.now()
+  let lastPause = performance.now()
   for (let next = waiting.shift(); next; next = waiting.shift()) {
     const { id, job } = next
-    const alive = () => !cancelled.has(id)
-    if (alive()) kernel!.start(job)
-    let more = alive()
-    while (more) {
-      more = kernel!.advance(256)
-      if (performance.now() - since > PAUSE) {
+    const isWanted = () => !cancelled.has(id)
+    if (isWanted()) kernel!.start(job)
+    let unfinished = isWanted()
+    while (unfinished) {
+      unfinished = kernel!.advance(256)
+      if (performance.now() - lastPause > PAUSE) {
         await new Promise((resolve) => setTimeout(resolve, 0))
-        since = performance.now()
-        if (!alive()) break
+        lastPause = performance.now()
+        if (!isWanted()) break
       }
     }
     scope.postMessage(

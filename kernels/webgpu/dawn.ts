@@ -1,13 +1,13 @@
 /**
  * Dawn, Chrome's WebGPU, as a native library in the binary.
  *
- * Each platform's file is named in a branch of its own, on process.platform and process.arch, which the bundler knows: so
- * `bun build --compile` finds the one of its target, puts it in, and leaves out the others.
- * The instance is kept on globalThis for the life of the process: when it is garbage collected, Dawn's callbacks run on
- * freed memory and the process dies after some hundred maps.
+ * Each platform's file is named in a branch of its own, on process.platform and process.arch, which
+ * the bundler knows. So `bun build --compile` finds the file of its target, puts it in, and leaves
+ * out the others. The instance stays on globalThis for the life of the process. When it is garbage
+ * collected, Dawn's callbacks run on freed memory, and the process dies after some hundred maps.
  */
 import { join } from 'node:path'
-import { NoGpu, said } from './errors.ts'
+import { firstLine, NoGpu } from './errors.ts'
 import { requireVulkan } from './vulkan.ts'
 import { extract } from './windows.ts'
 
@@ -75,6 +75,6 @@ export async function dawn(): Promise<GPU> {
     return pinned.collatzDawn
   } catch (error) {
     if (error instanceof NoGpu) throw error
-    throw new NoGpu(`The WebGPU library cannot be loaded: ${said((error as Error).message)}`)
+    throw new NoGpu(`The WebGPU library cannot be loaded: ${firstLine((error as Error).message)}`)
   }
 }

@@ -1,8 +1,9 @@
 // Second kernel: survivors of the first, on 128 bits, ten steps a jump, up to S0 steps.
 //
-// A value that would leave its 128 bits goes to the CPU as it is (overflow is never silent), and so does whatever is alive
-// when fewer than ten steps are left before S0. The CPU decides all of these exactly: this kernel only has to be sound.
-// The odd counts of the first `depth` steps are the seed's, so the jumps begin at the seed's depth.
+// A value that would leave its 128 bits goes to the CPU as it is (overflow is never silent), and so
+// does whatever is alive when fewer than ten steps are left before S0. The CPU decides all of these
+// exactly: this kernel only has to be sound. The odd counts of the first `depth` steps are the
+// seed's, so the jumps begin at the seed's depth.
 
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<storage, read> seeds: array<Seed>;
@@ -30,6 +31,14 @@ fn remains(seed: Seed, group: Group, offset: u32) -> bool {
   var headroom = bitcast<i32>(group.headroom);
   let end = select(frame.hardSteps, min(frame.hardSteps, group.depth + 120u), seed.wide == 1u);
   for (var steps = group.depth; steps + 10u <= end; steps += 10u) {
+    if EVIDENCE {
+      // Steps to where a tier looks; beyond 2^31 when the path is past it.
+      let first = group.depth + group.bits + FLAG_STEPS - steps;
+      let ahead = select(first, first + 60u, first >= 10u && frame.flagTiers == 2u);
+      if ahead < 10u && carriesFlag(v.x, ahead) {
+        return true;
+      }
+    }
     let entry = jump[v.x & 1023u];
     if i32(entry >> 20u) >= headroom {
       return false;
@@ -68,9 +77,9 @@ fn deepKernel(
     let record = survivors[i];
     let seed = seeds[record.x];
     if remains(seed, groups[seed.group], record.y) {
-      let at = atomicAdd(&counters[RESULTS], 1u);
-      if at < frame.resultRoom {
-        results[at] = record;
+      let slot = atomicAdd(&counters[RESULTS], 1u);
+      if slot < frame.resultRoom {
+        results[slot] = record;
       }
     }
   }

@@ -1,9 +1,9 @@
 /**
- * Opening a GPU so that nothing goes wrong in silence: software adapters are refused unless asked for, validation errors
- * are kept and thrown at the next batch (WebGPU itself reports them to a listener and carries on), and a lost device is
- * an error of its own.
+ * Opening a GPU so that nothing goes wrong in silence. Software adapters are refused unless asked
+ * for. Validation errors are stored and thrown at the next batch, because WebGPU itself reports
+ * them to a listener and carries on. A lost device is an error of its own.
  */
-import { DeviceLost, GpuFault, NoGpu, said } from './errors.ts'
+import { DeviceLost, firstLine, GpuFault, NoGpu } from './errors.ts'
 
 /** What is known of the adapter. */
 export interface AdapterDescription {
@@ -20,11 +20,16 @@ export interface AdapterDescription {
 export interface Device {
   readonly gpu: GPUDevice
   readonly adapter: AdapterDescription
-  /** Waits, but not for a device that is lost: rejects with DeviceLost as soon as it is, or was before. */
+  /**
+   * As `work`, but rejects with DeviceLost as soon as the device is lost, or when it was before.
+   */
   orLost<T>(work: Promise<T>): Promise<T>
-  /** What is behind a call that failed: that the device is lost, if it says so within a second; else the error given. */
+  /**
+   * The cause of a call that failed: DeviceLost when the device says so within a second, else the
+   * error given.
+   */
   lostOr(error: Error): Promise<Error>
-  /** Throws what went wrong since it was opened, if anything. */
+  /** @throws {GpuFault} @throws {DeviceLost} what went wrong since it was opened */
   check(): void
   close(): void
 }
@@ -43,7 +48,8 @@ const USED_LIMITS = [
 ] as const
 
 /**
- * @throws {NoGpu} when there is no adapter, when it is a software one that was not asked for, or when it gives no device.
+ * @throws {NoGpu} when there is no adapter, when it is a software one that was not asked for, or
+ *   when it gives no device.
  */
 export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise<Device> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
@@ -70,7 +76,7 @@ export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise
   const device = await adapter
     .requestDevice({ requiredFeatures: timestamps ? ['timestamp-query'] : [], requiredLimits })
     .catch((error: Error) => {
-      throw new NoGpu(`The GPU ${described.description} gives no device: ${said(error.message)}`)
+      throw new NoGpu(`The GPU ${described.description} gives no device: ${firstLine(error.message)}`)
     })
   return watch(device, described)
 }
@@ -81,20 +87,22 @@ const LOST_MS = 1000
 function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
   let failure: Error | undefined
   gpu.addEventListener('uncapturederror', (event) => {
-    failure ??= new GpuFault(`The GPU refused a command: ${said(event.error.message)}`)
+    failure ??= new GpuFault(`The GPU refused a command: ${firstLine(event.error.message)}`)
   })
-  // A set, not one promise that every wait is raced against: that would keep something of each for as long as it lives.
+  // A set, because a promise that every wait is raced against would hold on to something of each
+  // wait.
   const waiting = new Set<(reason: Error) => void>()
   let lost = false
   gpu.lost.then((info) => {
-    const why = said(info.message) || info.reason
+    const why = firstLine(info.message) || info.reason
     failure ??= new DeviceLost(`The GPU ${adapter.description} was lost${why ? ` (${why})` : ''}`)
     lost = true
     for (const reject of waiting) reject(failure)
   })
   const orLost = <T>(work: Promise<T>): Promise<T> => {
     if (lost) {
-      // What is asked of a device that is lost fails as well, and nobody else hears of it.
+      // What is asked of a lost device fails as well; without this the rejection would be
+      // unhandled.
       work.catch(() => {})
       return Promise.reject(failure)
     }
@@ -124,7 +132,7 @@ function watch(gpu: GPUDevice, adapter: AdapterDescription): Device {
 }
 
 /**
- * A compute pipeline whose compilation was looked at.
+ * A compute pipeline whose compilation was checked.
  *
  * @throws {GpuFault} when the shader does not compile here.
  */
@@ -134,18 +142,21 @@ export async function compile(
   entryPoint: string,
   layout: GPUPipelineLayout,
 ): Promise<GPUComputePipeline> {
-  // What is wrong with it is asked for below: the device is still good, for a shader of other settings.
+  // What is wrong with the shader is asked for below. The device is still good for a shader of
+  // other settings.
   device.gpu.pushErrorScope('validation')
   const module = device.gpu.createShaderModule({ code, label: entryPoint })
   await device.gpu.popErrorScope()
   const { messages } = await module.getCompilationInfo()
   const error = messages.find(({ type }) => type === 'error')
   if (error) {
-    throw new GpuFault(`The shader ${entryPoint} does not compile here: line ${error.lineNum}: ${said(error.message)}`)
+    throw new GpuFault(
+      `The shader ${entryPoint} does not compile here: line ${error.lineNum}: ${firstLine(error.message)}`,
+    )
   }
   try {
     return await device.gpu.createComputePipelineAsync({ layout, compute: { module, entryPoint } })
   } catch (reason) {
-    throw new GpuFault(`The shader ${entryPoint} makes no pipeline here: ${said((reason as Error).message)}`)
+    throw new GpuFault(`The shader ${entryPoint} makes no pipeline here: ${firstLine((reason as Error).message)}`)
   }
 }

@@ -1,16 +1,22 @@
 /**
  * The `webgpu` engine: units of 3n+1 windows on a GPU, equal to the bit to the exact engine.
  *
- * The GPU only drops numbers by the rules of rules.ts; the few that are left come back and are decided exactly here
- * (finish.ts), so that the GPU's word is needed for nothing else. It runs wherever there is a WebGPU: in Bun through
- * Dawn (open.ts), in a browser through navigator.gpu.
+ * The GPU only drops numbers by the rules of rules.ts. The few that are left come back and are
+ * decided exactly here (finish.ts), so that nothing else rests on the GPU's answers. The engine
+ * runs wherever there is a WebGPU: in Bun through Dawn (open.ts), in a browser through
+ * navigator.gpu.
+ *
+ * Bounds: windows of 2^20 to 2^71 numbers, below 2^128; S0 up to 960.
  */
+import { isKnownEvidence, KNOWN_EVIDENCE } from '../evidence/known-answer.ts'
+import { evidenceTest } from '../evidence/request.ts'
 import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
-import { sameSummary, summarize } from '../result.ts'
-import type { Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import { knownLeaf, sameSummary, summarize } from '../result.ts'
+import type { Engine, LeafOptions, LeafResult, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import { Kernel } from '../wasm/kernel.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
-import { DeviceLost, GpuFault, said } from './errors.ts'
+import { DeviceLost, firstLine, GpuFault } from './errors.ts'
 import { LeafSum } from './finish.ts'
 import { knownAnswers } from './known-answers.ts'
 import { Pipeline } from './pipeline.ts'
@@ -22,13 +28,13 @@ export interface WebgpuOptions {
   readonly allowSoftware?: boolean
   /** Share of the time that the GPU may work, LEAST_DUTY to 1. Default 1. */
   readonly gpuDuty?: number
-  /** What differs from the defaults; tune.ts measures what is best, for an adapter. */
+  /** Settings other than the defaults; tune.ts measures which are best for an adapter. */
   readonly settings?: Partial<Settings> | ((adapter: AdapterDescription) => Partial<Settings> | undefined)
 }
 
-/** What a leaf came to, with the numbers that have no place in its record. */
+/** A leaf's summary, and the numbers for which its record has no room. */
 interface LeafOutcome {
-  readonly summary: HardSummary
+  readonly summary: LeafResult
   readonly candidates: readonly bigint[]
 }
 
@@ -38,13 +44,16 @@ export class WebgpuEngine implements Engine {
   readonly settings: Settings
   readonly #device: Device
   readonly #runner: Runner
+  readonly #kernel: Kernel
   /** Units take turns: they share the device's buffers. */
-  #last: Promise<unknown> = Promise.resolve()
+  #lastTurn: Promise<unknown> = Promise.resolve()
+  #evidenceTested = false
   /** A GPU that was lost or answered wrongly once is not asked again. */
   #failure: Error | undefined
 
-  private constructor(device: Device, runner: Runner, settings: Settings) {
+  private constructor(device: Device, runner: Runner, settings: Settings, kernel: Kernel) {
     this.#device = device
+    this.#kernel = kernel
     this.#runner = runner
     this.adapter = device.adapter
     this.settings = settings
@@ -53,26 +62,33 @@ export class WebgpuEngine implements Engine {
   /**
    * Opens the GPU and has it compute known answers.
    *
-   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or answers wrongly
+   * @param module the wasm kernel, whose exact stage decides what the GPU leaves
+   * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or
+   *   answers wrongly
    * @throws {RangeError} when an option is out of range
    */
-  static async open(gpu: GPU, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
-    const { gpuDuty = 1, settings: wanted } = options
+  static async open(gpu: GPU, module: WebAssembly.Module, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
+    const { gpuDuty = 1, settings: custom } = options
     if (!(gpuDuty >= LEAST_DUTY && gpuDuty <= 1)) {
       throw new RangeError(`The GPU's duty must be from ${LEAST_DUTY} to 1, not ${gpuDuty}`)
     }
     const device = await openDevice(gpu, options)
     try {
       const { adapter } = device
-      const own = typeof wanted === 'function' ? wanted(adapter) : wanted
-      const settings = { ...(adapter.software ? SOFTWARE : DEFAULTS), ...own }
+      const changes = typeof custom === 'function' ? custom(adapter) : custom
+      const settings = { ...(adapter.software ? SOFTWARE : DEFAULTS), ...changes }
       checkSettings(settings)
       const pipeline = await Pipeline.open(device, settings)
-      const engine = new WebgpuEngine(device, new Runner(device, pipeline, settings, gpuDuty), settings)
+      const engine = new WebgpuEngine(
+        device,
+        new Runner(device, pipeline, settings, gpuDuty),
+        settings,
+        new Kernel(module),
+      )
       await engine.#selfTest()
       return engine
     } catch (error) {
-      const cause = isOurs(error) ? error : await device.lostOr(faultOf(device.adapter, error))
+      const cause = isExplained(error) ? error : await device.lostOr(faultOf(device.adapter, error))
       device.close()
       throw cause
     }
@@ -90,49 +106,60 @@ export class WebgpuEngine implements Engine {
 
   /**
    * @throws {RangeError} when the unit is not for this engine
-   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others are for another engine
+   * @throws {DeviceLost} when the GPU went away: leaves reported by onLeaf stay valid, the others
+   *   are for another engine
    * @throws {GpuFault} when the GPU answered wrongly
    */
-  async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
+  async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
     const { partition } = unit
+    const { signal, onProgress, onLeaf } = options
     assertUnit(unit)
+    const evidence = options.evidence && evidenceTest(unit, options.evidence)
     signal?.throwIfAborted()
+    if (evidence) await this.#testEvidence()
     const states = leavesOf(partition, unit.index)
     const weights = states.map((state) => Number(weightOf(state, partition)))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
-    const leaves: HardSummary[] = []
+    const leaves: LeafResult[] = []
     const candidates: bigint[] = []
     let leavesDone = 0
-    let known = 0
-    const keep = (leaf: number, summary: HardSummary) => {
+    let weightDone = 0
+    const keep = (leaf: number, summary: LeafResult) => {
       leaves[leaf] = summary
-      known += weights[leaf]!
+      weightDone += weights[leaf]!
       leavesDone++
     }
-    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: known / total })
-    for (const [leaf, summary] of done ?? []) if (leaf in states) keep(leaf, summary)
+    const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: weightDone / total })
+    for (const leaf of states.keys()) {
+      const summary = knownLeaf(options, leaf)
+      if (summary) keep(leaf, summary)
+    }
     report()
     const jobs = states.map((state, leaf) => ({ leaf, state })).filter(({ leaf }) => !leaves[leaf])
-    const task = { bits: partition.bits, window: unit.window, hardSteps: partition.hardSteps, jobs }
+    const task = { bits: partition.bits, window: unit.window, hardSteps: partition.hardSteps, evidence, jobs }
     await this.#compute(task, signal, (leaf, outcome) => {
       keep(leaf, outcome.summary)
       candidates.push(...outcome.candidates)
-      // A record has no room for a candidate: its leaf is computed again after a restart rather than forgotten.
+      // A record has no room for a candidate: its leaf is computed again after a restart rather
+      // than forgotten.
       if (outcome.candidates.length === 0) onLeaf?.(leaf, outcome.summary)
       report()
     })
     return summarize(leaves, candidates)
   }
 
-  /** Throws as verify() does. */
-  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+  /** As verify(), for one leaf. */
+  async verifyLeaf(unit: Unit, leaf: number, { signal, evidence }: LeafOptions = {}): Promise<LeafResult> {
     assertUnit(unit)
+    const test = evidence && evidenceTest(unit, evidence)
     const { partition, window } = unit
     const states = leavesOf(partition, unit.index)
     const state = states[leaf]
     if (!state) throw new RangeError(`There is no leaf ${leaf}: the unit has the leaves 0 to ${states.length - 1}`)
     signal?.throwIfAborted()
-    const task = { bits: partition.bits, window, hardSteps: partition.hardSteps, jobs: [{ leaf, state }] }
+    if (test) await this.#testEvidence()
+    const { bits, hardSteps } = partition
+    const task = { bits, window, hardSteps, evidence: test, jobs: [{ leaf, state }] }
     let found: LeafOutcome | undefined
     await this.#compute(task, signal, (_, outcome) => {
       found = outcome
@@ -154,7 +181,7 @@ export class WebgpuEngine implements Engine {
     const sumOf = (leaf: number) => {
       let sum = sums.get(leaf)
       if (!sum) {
-        sum = new LeafSum(task.hardSteps)
+        sum = new LeafSum(this.#kernel, task)
         sums.set(leaf, sum)
       }
       return sum
@@ -167,19 +194,36 @@ export class WebgpuEngine implements Engine {
         onLeaf(leaf, { summary: sum.summary(), candidates: sum.candidates })
       },
     }
-    const turn = this.#last.then(() => {
+    const turn = this.#lastTurn.then(() => {
       if (this.#failure) throw this.#failure
       return this.#runner.run(task, sink, signal)
     })
-    this.#last = turn.catch((error) => {
+    this.#lastTurn = turn.catch((error) => {
       if (error instanceof GpuFault || error instanceof DeviceLost) this.#failure = error
     })
     return turn
   }
 
+  /** Known evidence, before the first request is served: the shaders for it are compiled with it. */
+  async #testEvidence(): Promise<void> {
+    if (this.#evidenceTested) return
+    const { state, ...task } = KNOWN_EVIDENCE
+    let found: LeafResult | undefined
+    await this.#compute({ ...task, jobs: [{ leaf: 0, state }] }, undefined, (_, { summary }) => {
+      found = summary
+    })
+    if (!found?.evidence || !isKnownEvidence(found.evidence)) {
+      this.#failure = new GpuFault(
+        `The GPU ${this.adapter.description} finds ${found?.evidence?.map(({ length }) => length)} items of known evidence, or wrong ones: it miscalculates, and is not used`,
+      )
+      throw this.#failure
+    }
+    this.#evidenceTested = true
+  }
+
   async #selfTest(): Promise<void> {
     for (const { job, answer } of knownAnswers(this.settings)) {
-      let found: HardSummary | undefined
+      let found: LeafResult | undefined
       const task = { ...job, jobs: [{ leaf: 0, state: job.state }] }
       await this.#compute(task, undefined, (_, { summary }) => {
         found = summary
@@ -193,12 +237,12 @@ export class WebgpuEngine implements Engine {
   }
 }
 
-const isOurs = (error: unknown): boolean =>
+const isExplained = (error: unknown): boolean =>
   error instanceof GpuFault || error instanceof DeviceLost || error instanceof RangeError
 
-/** Whatever else a driver throws at a shader or a buffer. */
+/** Any other error that a driver throws at a shader or a buffer. */
 const faultOf = ({ description }: AdapterDescription, error: unknown): GpuFault =>
-  new GpuFault(`The GPU ${description} cannot be set up: ${said((error as Error).message)}`)
+  new GpuFault(`The GPU ${description} cannot be set up: ${firstLine((error as Error).message)}`)
 
 /** @throws {RangeError} saying what this engine cannot do, and what can */
 function assertUnit({ partition, window }: Unit): void {

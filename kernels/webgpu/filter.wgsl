@@ -1,11 +1,14 @@
 // First kernel: from classes to the numbers that may still be hard after LOW_JUMPS jumps.
 //
-// A workgroup takes PATTERNS_A_GROUP patterns of one seed. Each thread makes one child class at depth K = W - 6, looks its 64
-// numbers up in the look-ahead row and the mod 9 mask, and queues those left in workgroup memory; then all threads take
-// queued numbers through jumps of ten steps on the low 64 bits. Parities of 64 steps depend on these bits alone, so dropping
-// the rest of the value is exact. What lives goes to the second kernel as (seed, offset): n = n0 + offset * 2^depth.
+// A workgroup takes PATTERNS_A_GROUP patterns of one seed. Each thread makes one child class at
+// depth K = W - 6, looks its 64 numbers up in the look-ahead row and the mod 9 mask, and queues
+// those left in workgroup memory; then all threads take queued numbers through jumps of ten steps
+// on the low 64 bits. Parities of 64 steps depend on these bits alone, so dropping the rest of the
+// value is exact. What lives goes to the second kernel as (seed, offset): n = n0 + offset *
+// 2^depth.
 //
-// The queue cannot overflow: a thread adds at most TAKE numbers a round, and rounds go on until every mask is empty.
+// The queue cannot overflow: a thread adds at most TAKE numbers a round, and rounds go on until
+// every mask is empty.
 
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<storage, read> seeds: array<Seed>;
@@ -26,19 +29,21 @@ var<workgroup> jumpStep: array<u32, 11>;
 var<workgroup> rows: array<vec4<u32>, ROWS>;
 var<workgroup> queue: array<u32, QUEUE>;
 var<workgroup> queued: atomic<u32>;
-var<workgroup> kept: array<u32, KEPT>;
-var<workgroup> keptCount: atomic<u32>;
-// Broadcast by thread 0: numbers queued, survivors kept, and where the survivors go.
+var<workgroup> collected: array<u32, COLLECTED>;
+var<workgroup> collectedCount: atomic<u32>;
+// Broadcast by thread 0: numbers queued, survivors collected, and where the survivors go.
 var<workgroup> shared0: u32;
 var<workgroup> shared1: vec2<u32>;
 
-// The numbers of one class that look-ahead and mod 9 leave, as 64 bits; puts the class into workgroup memory.
+// The numbers of one class that look-ahead and mod 9 leave, as 64 bits; puts the class into
+// workgroup memory.
 fn expand(seed: Seed, group: Group, entry: vec2<u32>, thread: u32) -> vec2<u32> {
   let residue = entry.x & PATTERN_MASK;
   let odds = entry.x >> PATTERN_SHIFT;
   // The child n0 + a*2^depth whose image is the pattern's residue mod 2^D.
   let a = ((residue - seed.image.x) * group.inverse) & ((1u << group.bits) - 1u);
-  // image + 3^c * a, low 96 bits; its D low bits are the residue, the rest go through D steps at once.
+  // image + 3^c * a, low 96 bits; its D low bits are the residue, the rest go through D steps at
+  // once.
   let t0 = multiplyAdd(group.power.x, a, seed.image.x);
   let t1 = multiplyAdd(group.power.y, a, t0.y);
   let s1 = t1.x + seed.image.y;
@@ -79,7 +84,8 @@ fn jumpPower(f: u32) -> u32 {
   return power * select(1u, 43046721u, (f & 16u) != 0u);
 }
 
-// Whether a queued number (thread | a << 16) may still be hard after LOW_JUMPS jumps and one look further.
+// Whether a queued number (thread | a << 16) may still be hard after LOW_JUMPS jumps and one look
+// further.
 fn alive(item: u32) -> bool {
   let thread = item & 0xffffu;
   let a = item >> 16u;
@@ -91,6 +97,9 @@ fn alive(item: u32) -> bool {
   var high = image.y + row.y * a + p0.y + select(0u, 1u, low < p0.x);
   var headroom = bitcast<i32>(row.w);
   for (var i = 0u; ; i++) {
+    if EVIDENCE && i == FLAG_JUMP && carriesFlag(low, FLAG_AHEAD) {
+      return true;
+    }
     let entry = jump[low & 1023u];
     // The look-ahead has already seen the first LOOKED jumps.
     if i >= LOOKED && i32(entry >> 20u) >= headroom {
@@ -108,10 +117,11 @@ fn alive(item: u32) -> bool {
   }
 }
 
-// Survivors beyond the buffer's room are counted, not written: the CPU sees the count and runs the batch again in parts.
-fn emit(at: u32, seed: u32, item: u32, bits: u32) {
-  if at < frame.survivorRoom {
-    survivors[at] = vec2(seed, classOffset[item & 0xffffu] | ((item >> 16u) << bits));
+// Survivors beyond the buffer's room are counted, not written: the CPU sees the count and runs the
+// batch again in parts.
+fn emit(slot: u32, seed: u32, item: u32, bits: u32) {
+  if slot < frame.survivorRoom {
+    survivors[slot] = vec2(seed, classOffset[item & 0xffffu] | ((item >> 16u) << bits));
   }
 }
 
@@ -149,7 +159,7 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       let bits = countOneBits(left.x) + countOneBits(left.y);
       let take = min(bits, TAKE);
       if take > 0u {
-        var at = atomicAdd(&queued, take);
+        var slot = atomicAdd(&queued, take);
         for (var i = 0u; i < take; i++) {
           var a = firstTrailingBit(left.x);
           if left.x == 0u {
@@ -158,8 +168,8 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
           } else {
             left.x &= left.x - 1u;
           }
-          queue[at] = thread | (a << 16u);
-          at++;
+          queue[slot] = thread | (a << 16u);
+          slot++;
         }
       }
       workgroupBarrier();
@@ -174,9 +184,9 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       for (var i = thread; i < total; i += THREADS) {
         let item = queue[i];
         if alive(item) {
-          let at = atomicAdd(&keptCount, 1u);
-          if at < KEPT {
-            kept[at] = item;
+          let slot = atomicAdd(&collectedCount, 1u);
+          if slot < COLLECTED {
+            collected[slot] = item;
           } else { // rare: straight to the buffer
             emit(atomicAdd(&counters[counter + SURVIVORS], 1u), seedIndex, item, group.bits);
           }
@@ -184,7 +194,7 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       }
       workgroupBarrier();
       if thread == 0u {
-        let count = min(atomicExchange(&keptCount, 0u), KEPT);
+        let count = min(atomicExchange(&collectedCount, 0u), COLLECTED);
         shared1 = vec2(count, 0u);
         if count > 0u {
           shared1.y = atomicAdd(&counters[counter + SURVIVORS], count);
@@ -192,7 +202,7 @@ fn filterKernel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
       }
       let place = workgroupUniformLoad(&shared1);
       for (var i = thread; i < place.x; i += THREADS) {
-        emit(place.y + i, seedIndex, kept[i], group.bits);
+        emit(place.y + i, seedIndex, collected[i], group.bits);
       }
       workgroupBarrier(); // classes and lists are free for the next round
     }

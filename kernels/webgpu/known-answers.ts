@@ -1,9 +1,9 @@
 /**
- * Known answers that the GPU computes before the engine takes work.
+ * Known answers that the GPU computes before the engine takes work. webgpu-tables.test.ts computes
+ * them by the exact engine.
  *
- * The whole windows of the wasm engine's own list reach every branch but have shallow seeds, whose powers of 3 are short.
- * So there are classes deep in large windows too, where all limbs carry. webgpu-tables.test.ts computes them by the exact
- * engine.
+ * The wasm engine's own list reaches every branch, but has shallow seeds, whose powers of 3 are
+ * short. So there are classes deep in large windows too, where all limbs carry.
  */
 import { ROOT } from '../rules.ts'
 import type { ClassState, HardSummary } from '../unit.ts'
@@ -21,7 +21,10 @@ export interface KnownAnswer {
   readonly answer: HardSummary
 }
 
-/** Of the class of some 2^18 numbers, most of them dropped, that begins 2^71 + residue or where the window says. */
+/**
+ * Classes of 2^18 numbers each, most of them dropped, in a window of 2^56, of 2^71 and of 2^64
+ * numbers.
+ */
 export const DEEP_ANSWERS: readonly KnownAnswer[] = [
   {
     job: { bits: 56, window: 2n ** 15n, hardSteps: 116, state: classOf(207717517479n, 38) },
@@ -50,15 +53,16 @@ export const DEEP_ANSWERS: readonly KnownAnswer[] = [
 ]
 
 /**
- * A whole window of 2^28 numbers, for tables of more than 16 bits: the others leave too few bits open to use them.
- * The count and the checksum are from outside (a program that follows each number).
+ * A whole window of 2^28 numbers, for tables of more than 16 bits, which the others leave too few
+ * bits open to use. The count and the checksum are from outside (a program that follows each
+ * number).
  */
 export const WIDE_ANSWER: KnownAnswer = {
   job: { bits: 28, window: 5n, hardSteps: 128, state: ROOT },
   answer: { count: 5811, checksum: 0xb858e0b490798eefn, peak: { n: 1410123943n, value: 7125885122794452160n } },
 }
 
-/** What goes through all tables of an engine with these settings. */
+/** Answers that together read all tables of an engine with these settings. */
 export function knownAnswers({ expandBits }: Settings): readonly KnownAnswer[] {
   return [...WINDOWS, ...DEEP_ANSWERS, ...(expandBits > 16 ? [WIDE_ANSWER] : [])]
 }

@@ -1,10 +1,12 @@
 /**
- * Planted known answers: every batch holds one class whose hard number we know, and a batch that does not report it is not
- * believed. A dead kernel, a stale buffer, a wrong binding or a driver that drops commands cannot pass.
+ * Planted known answers: every batch holds one class whose hard number we know, and a batch that
+ * does not report it is not believed. A dead kernel, a stale buffer, a wrong binding or a driver
+ * that drops commands cannot pass.
  *
- * The plant is a record of the stopping time (Roosendaal's tables): no rule fires on its first PLANT_STEPS steps, so it is
- * hard for every S0 up to that. It is presented as some member n0 + a*2^depth of a class at the depth where the batch's own
- * classes are, wherever its window would be: the kernels see parities and images, not windows.
+ * A plant is a record of the stopping time (Roosendaal's tables): no rule fires on its first
+ * PLANT_STEPS steps, so it is hard for every S0 up to that. It is presented as some member n0 +
+ * a*2^depth of a class at the depth of the batch's own classes, wherever its window would be,
+ * because the kernels see parities and images, not windows.
  */
 import { children, ROOT } from '../rules.ts'
 import type { ClassState } from '../unit.ts'
@@ -21,7 +23,9 @@ export interface Plant {
   readonly state: ClassState
   /** a: which member of the class n is, counted from `base`. */
   readonly offset: number
-  /** n - offset * 2^depth: the number that takes the place of the window's own member of the class. */
+  /**
+   * n - offset * 2^depth: the number that takes the place of the window's own member of the class.
+   */
   readonly base: bigint
 }
 
@@ -34,9 +38,9 @@ export function classOf(n: bigint, depth: number): ClassState {
   let state = ROOT
   while (state.depth < depth) {
     const residue = BigInt.asUintN(state.depth + 1, n)
-    const next = children(state).find((child) => child.residue === residue)
-    if (!next) throw new Error(`The class of ${n} is dropped by a rule at step ${state.depth + 1}`)
-    state = next
+    const half = children(state).find((child) => child.residue === residue)
+    if (!half) throw new Error(`The class of ${n} is dropped by a rule at step ${state.depth + 1}`)
+    state = half
   }
   return state
 }
@@ -50,9 +54,10 @@ export function classOf(n: bigint, depth: number): ClassState {
 export function plant(turn: number, depth: number, openBits: number): Plant {
   const n = PLANTS[turn % PLANTS.length]!
   const state = classOf(n, depth)
-  // n = residue + most * 2^depth; a member below n may be any of these. Odd multiplier: offsets go through all.
-  const most = (n - state.residue) >> BigInt(depth)
+  // n = residue + greatest * 2^depth, so `base` may be any of greatest + 1 members. Odd multiplier:
+  // offsets go through all.
+  const greatest = (n - state.residue) >> BigInt(depth)
   const room = 1n << BigInt(openBits)
-  const wanted = (BigInt(turn + 1) * 0x9e3779b1n) % (most + 1n < room ? most + 1n : room)
-  return { n, state, offset: Number(wanted), base: n - (wanted << BigInt(depth)) }
+  const offset = (BigInt(turn + 1) * 0x9e3779b1n) % (greatest + 1n < room ? greatest + 1n : room)
+  return { n, state, offset: Number(offset), base: n - (offset << BigInt(depth)) }
 }

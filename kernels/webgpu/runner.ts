@@ -1,10 +1,12 @@
 /**
- * Runs batches one after the other with two on the way: while the GPU computes one, the CPU walks the tree for the next and
- * finishes the numbers of the last.
+ * Runs batches one after the other, with two on the way: while the GPU computes one, the CPU walks
+ * the tree for the next and finishes the numbers of the last.
  *
- * A batch is planted with a known answer, sized by the measured rate to take batchMs, cut so that survivors fit,
- * and run again in halves where they did not. With a duty below 1 the GPU rests after each batch.
+ * A batch is planted with a known answer, sized by the measured rate to take batchMs, cut so that
+ * survivors fit, and run again in halves where they did not. With a duty below 1 the GPU rests
+ * after each batch.
  */
+import type { EvidenceTest } from '../evidence/request.ts'
 import { type Batch, BatchBuilder, classesAt, type Job, type Origin, SEED_ROOM } from './batch.ts'
 import type { Device } from './device.ts'
 import { GpuFault } from './errors.ts'
@@ -14,7 +16,7 @@ import type { Settings } from './settings.ts'
 import { halve, type Slice, slicesOf } from './slices.ts'
 import { LAST_BITS } from './tables.ts'
 
-/** How many were left at each stage, and the time it took. */
+/** How many seeds, classes or numbers each stage passed on, and the time it took. */
 export interface GpuCounters {
   batches: number
   /** Seeds that the CPU walked to. */
@@ -39,9 +41,14 @@ export interface Task {
   readonly window: bigint
   readonly hardSteps: number
   readonly jobs: readonly Job[]
+  /** Left out: no evidence, and the shaders that know of none. */
+  readonly evidence?: EvidenceTest | undefined
 }
 
-/** Told of each batch in order: the numbers that came back, and then the leaves that are complete with it. */
+/**
+ * Takes what came of each batch, in order: the numbers that came back, then the leaves that are
+ * complete with it.
+ */
 export interface Sink {
   number(leaf: number, n: bigint): void
   complete(leaf: number): void
@@ -56,37 +63,43 @@ interface Planted {
 const PLANT_LEAF = -1
 /** Classes of the first batch, before a rate is known. */
 const FIRST_CLASSES = 2 ** 12
-/** A batch is at most so many times the last one: the rate of a small batch says little about a large one. */
+/**
+ * A batch is at most so many times the last one: the rate of a small batch says little about a
+ * large one.
+ */
 const GROWTH = 16
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-/** The least duty: less than a hundredth of the time is no use of a GPU, and a rest of hours looks like a fault. */
+/**
+ * The least duty. With less, the GPU would do next to nothing, and a rest of hours would look like
+ * a fault.
+ */
 export const LEAST_DUTY = 0.01
 
-/** Leaves the GPU to others for so many milliseconds, or until the signal fires. */
-export function rest(ms: number, signal?: AbortSignal): Promise<void> {
+/** Waits so many milliseconds, or until the signal fires, and leaves the GPU to others. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
-    const over = () => {
+    const end = () => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', over)
+      signal?.removeEventListener('abort', end)
       resolve()
     }
-    const timer = setTimeout(over, ms)
-    signal?.addEventListener('abort', over)
+    const timer = setTimeout(end, ms)
+    signal?.addEventListener('abort', end)
   })
 }
 
 /**
- * How many classes the next batch is to have: what the settings' batchMs, below 200 ms, is enough for at the rate that was
- * measured, and no more than fit. A batch ends with the seed that reaches it.
+ * How many classes the next batch is to have: as many as take batchMs (below 200 ms) at the
+ * measured rate, and no more than fit. A batch ends with the seed that reaches this number.
  *
  * @param rate classes a millisecond; 0 before any was measured
  * @param last classes of the last batch
  * @param sliceClasses classes whose survivors fit at once
  */
 export function batchClasses(batchMs: number, rate: number, last: number, sliceClasses: number): number {
-  const wanted = rate * batchMs || FIRST_CLASSES
-  return Math.max(1, Math.min(wanted, GROWTH * last, SLICE_ROOM * sliceClasses))
+  const target = rate * batchMs || FIRST_CLASSES
+  return Math.max(1, Math.min(target, GROWTH * last, SLICE_ROOM * sliceClasses))
 }
 
 export class Runner {
@@ -124,14 +137,15 @@ export class Runner {
    * @throws the signal's reason, once what was submitted has come back
    */
   async run(task: Task, sink: Sink, signal?: AbortSignal): Promise<void> {
+    await this.#pipeline.setEvidence(task.evidence)
     const feed = this.#batches(task)
-    const deep = this.#duty === 1 ? 2 : 1
-    const under: (() => Promise<void>)[] = []
+    const mostPending = this.#duty === 1 ? 2 : 1
+    const pending: (() => Promise<void>)[] = []
     let turn = 0
     let next = feed.next()
     let free = performance.now()
-    while (!next.done || under.length > 0) {
-      if (!next.done && under.length < deep) {
+    while (!next.done || pending.length > 0) {
+      if (!next.done && pending.length < mostPending) {
         const { batch, planted } = next.value
         const slot = this.#pipeline.slots[turn++ % 2]!
         this.#device.check()
@@ -140,16 +154,16 @@ export class Runner {
         const first = slices.slice(0, SLICE_ROOM)
         this.#pipeline.submit(slot, batch, first)
         const submitted = performance.now()
-        under.push(async () => {
+        pending.push(async () => {
           const outcomes = await this.#complete(slot, batch, slices, first, Math.max(submitted, free))
           const busy = performance.now() - Math.max(submitted, free)
           free = performance.now()
           this.#deliver(batch, planted, outcomes, sink)
-          if (this.#duty < 1) await this.#device.orLost(rest((busy * (1 - this.#duty)) / this.#duty, signal))
+          if (this.#duty < 1) await this.#device.orLost(pause((busy * (1 - this.#duty)) / this.#duty, signal))
         })
         next = signal?.aborted ? { done: true, value: undefined } : feed.next()
       } else {
-        await under.shift()!()
+        await pending.shift()!()
         if (signal?.aborted) next = { done: true, value: undefined }
       }
     }
@@ -160,11 +174,11 @@ export class Runner {
     if (jobs.length === 0) return
     const start = () => {
       const builder = new BatchBuilder(bits, hardSteps, window << BigInt(bits), this.#pipeline.patterns)
-      // A plant's class has 2^4 times fewer members than the seeds': it is to cost little.
+      // A plant's class has 2^4 times fewer members than a seed's, so that it costs little.
       const open = LAST_BITS + Math.max(2, this.#expandBits(bits, jobs[0]!.state.depth) - 4)
-      const known = plant(this.#turn++, bits - open, open)
-      builder.plant(PLANT_LEAF, known.state, known.base)
-      const planted = { plant: known, seed: 0 }
+      const batchPlant = plant(this.#turn++, bits - open, open)
+      builder.plant(PLANT_LEAF, batchPlant.state, batchPlant.base)
+      const planted = { plant: batchPlant, seed: 0 }
       return { builder, planted }
     }
     let { builder, planted } = start()
@@ -208,7 +222,7 @@ export class Runner {
     since: number,
   ): Promise<Outcome[]> {
     const outcomes: Outcome[] = []
-    const settle = async (part: readonly Slice[], start: number): Promise<void> => {
+    const finish = async (part: readonly Slice[], start: number): Promise<void> => {
       const outcome = await this.#await(slot, part, start)
       if (!outcome.overflow) {
         outcomes.push(outcome)
@@ -219,9 +233,9 @@ export class Runner {
     }
     const again = async (part: readonly Slice[]): Promise<void> => {
       this.#pipeline.submit(slot, batch, part)
-      await settle(part, performance.now())
+      await finish(part, performance.now())
     }
-    await settle(submitted, since)
+    await finish(submitted, since)
     for (let i = submitted.length; i < slices.length; i += SLICE_ROOM) await again(slices.slice(i, i + SLICE_ROOM))
     return outcomes
   }
@@ -232,7 +246,8 @@ export class Runner {
     if (expected >= 1) await sleep(expected)
     const outcome = await this.#pipeline.read(slot, slices)
     const rate = classes / (outcome.gpuMs ?? performance.now() - since)
-    // Up at once, because larger batches run better; down by halves, because a slow one may be an accident.
+    // Up at once, because larger batches run better; down by halves, because one slow batch may be
+    // an accident.
     if (Number.isFinite(rate)) this.#rate = Math.max(rate, (this.#rate + rate) / 2)
     this.#lastClasses = classes
     const needed = 1.3 * outcome.survivorsPerClass
@@ -245,7 +260,7 @@ export class Runner {
     const { counters } = this
     counters.batches++
     counters.seeds += batch.origins.length
-    let seen = false
+    let plantReported = false
     for (const { results, classes, candidates, survivors, gpuMs } of outcomes) {
       counters.classes += classes
       counters.candidates += candidates
@@ -255,7 +270,7 @@ export class Runner {
       for (let i = 0; i < results.length; i += 2) {
         const offset = results[i + 1]!
         if (results[i] === planted.seed) {
-          if (offset === planted.plant.offset) seen = true
+          if (offset === planted.plant.offset) plantReported = true
           continue
         }
         const origin: Origin | undefined = batch.origins[results[i]!]
@@ -264,7 +279,7 @@ export class Runner {
         sink.number(origin.leaf, origin.base + (BigInt(offset) << BigInt(origin.depth)))
       }
     }
-    if (!seen) {
+    if (!plantReported) {
       throw new GpuFault(
         `The GPU ${this.#device.adapter.description} did not report the planted number ${planted.plant.n}: it miscalculates, and its results cannot be used`,
       )

@@ -1,6 +1,9 @@
-/** What can be tuned to an adapter, with bounds. None of it changes a result. */
+/** What can be tuned to an adapter (tune.ts), with bounds. No setting changes a result. */
 export interface Settings {
-  /** D: levels of the tree that the GPU expands, 8 to 20. Fewer where a leaf leaves fewer. Table: 2^(D+4) bytes. */
+  /**
+   * D: levels of the tree that the GPU expands, 8 to 20. Fewer where a leaf leaves fewer. Table:
+   * 2^(D+4) bytes.
+   */
   readonly expandBits: number
   /** B: steps of the look-ahead, 16 to 20. Table: 2^(B+1) bytes. */
   readonly lookBits: number
@@ -26,7 +29,7 @@ export const DEFAULTS: Settings = {
   batchMs: 80,
 }
 
-/** For software adapters: batches that a CPU can do in the time. */
+/** For software adapters: batches so small that a CPU does them in the time. */
 export const SOFTWARE: Settings = {
   ...DEFAULTS,
   expandBits: 10,

@@ -1,9 +1,10 @@
 /**
  * Slices: the parts of a batch between which the space for survivors is used again.
  *
- * A slice is a range of seeds and, of each seed, a range of patterns, so that even one seed can be cut when the space is
- * small. Cutting is also what answers an overflow: the kernels count what they could not store, and the batch is run again in
- * halves until everything fits. Nothing is ever dropped for want of room.
+ * A slice is a range of seeds and, of each seed, a range of patterns, so that even one seed can be
+ * cut when the space is small. An overflow is answered by cutting too: the kernels count what they
+ * could not store, and the batch is run again in halves until everything fits. Nothing is ever
+ * dropped for want of room.
  */
 import { SEED_ROOM } from './batch.ts'
 
@@ -24,9 +25,9 @@ function slice(classes: readonly number[], from: number, to: number, first: numb
   let total = 0
   let widest = 0
   for (let seed = from; seed < to; seed++) {
-    const own = Math.max(0, Math.min(end, classes[seed]!) - first)
-    total += own
-    widest = Math.max(widest, own)
+    const inRange = Math.max(0, Math.min(end, classes[seed]!) - first)
+    total += inRange
+    widest = Math.max(widest, inRange)
   }
   return { from, to, first, end, classes: total, widest }
 }
@@ -61,14 +62,14 @@ export function halve(slices: readonly Slice[], classes: readonly number[]): [re
     const middle = slices.length >> 1
     return [slices.slice(0, middle), slices.slice(middle)]
   }
-  const [only] = slices
-  if (!only || only.classes < 2) throw new RangeError('A slice of one class cannot be halved')
-  const { from, to, first } = only
+  const [single] = slices
+  if (!single || single.classes < 2) throw new RangeError('A slice of one class cannot be halved')
+  const { from, to, first } = single
   if (to - from > 1) {
     const middle = (from + to) >> 1
-    return [[slice(classes, from, middle, first, only.end)], [slice(classes, middle, to, first, only.end)]]
+    return [[slice(classes, from, middle, first, single.end)], [slice(classes, middle, to, first, single.end)]]
   }
-  const end = first + only.widest
+  const end = first + single.widest
   const middle = (first + end) >> 1
   return [[slice(classes, from, to, first, middle)], [slice(classes, from, to, middle, end)]]
 }

@@ -1,9 +1,10 @@
 /**
  * Autotune: a short measured choice of table and batch sizes for an adapter.
  *
- * One setting after the other, each value is run for a moment on a piece of a real unit above 2^71, and kept when it is at
- * least 2 % faster than the best so far. Results do not depend on settings, so that a bad choice costs time and nothing else.
- * The caller remembers what came out under the key, which changes with the chip and the driver.
+ * One setting after the other, each value is run for a moment on a piece of a real unit above 2^71,
+ * and is taken when it is at least 2 % faster than the best so far. Results do not depend on
+ * settings: a bad choice costs time and nothing else. The caller stores the choice under the key,
+ * which changes with the chip and the driver.
  */
 import { leavesOf } from '../partition.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
@@ -48,16 +49,20 @@ export const CHOICES: Choices = [
   ['batchMs', [40, 160]],
 ]
 
-/** A faster setting has to be so by this factor, or it may be noise. */
+/** A setting is taken for faster from this factor on: less may be noise. */
 const GAIN = 1.02
 
-/** Names an adapter and its driver: `description` holds the driver's version where the platform tells. */
+/**
+ * Names an adapter and its driver: `description` holds the driver's version where the platform
+ * tells.
+ */
 export function adapterKey({ vendor, architecture, device, description }: AdapterDescription): string {
   return [vendor, architecture, device, description].join('/')
 }
 
 /**
- * @throws {NoGpu} when there is no GPU to use @throws {GpuFault} when no settings run on it @throws {DeviceLost}
+ * @throws {NoGpu} when there is no GPU to use @throws {GpuFault} when no settings run on it @throws
+ *   {DeviceLost}
  * @throws the signal's reason
  */
 export async function tune(gpu: GPU, options: TuneOptions = {}): Promise<Tuning> {
@@ -90,7 +95,9 @@ export async function tune(gpu: GPU, options: TuneOptions = {}): Promise<Tuning>
   }
 }
 
-/** A unit of the size that a large network would have, from 2^71 on; trials end long before it does. */
+/**
+ * A unit of the size that a large network would have, from 2^71 on; trials end long before it does.
+ */
 const SAMPLE = { map: '3n+1', bits: 56, units: 1000, leaves: 256, hardSteps: 320 } as const
 
 async function rateOf(device: Device, settings: Settings, ms: number, signal?: AbortSignal): Promise<number> {

@@ -1,20 +1,27 @@
 /**
- * Whether Linux has Vulkan at all, asked before Dawn is loaded: Dawn answers a missing loader or driver with warnings on
- * the error stream that no option turns off, and most machines without a GPU are such.
+ * Whether Linux has Vulkan at all, asked before Dawn is loaded. Dawn answers a missing loader or
+ * driver with warnings on the error stream that no option turns off, and most machines without a
+ * GPU lack one of the two.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { NoGpu } from './errors.ts'
 
-/** VkInstanceCreateInfo: 64 bytes of which all but sType (VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO) may be zero. */
+/**
+ * VkInstanceCreateInfo: 64 bytes, all zero but sType, which is
+ * VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO = 1.
+ */
 const CREATE_INFO = Uint32Array.of(1, ...new Array(15).fill(0))
 
 const FOLDERS = ['/usr/local/etc', '/usr/local/share', '/etc', '/usr/share']
 
-/** The drivers' manifests, where the loader looks for them (LoaderDriverInterface.md, "Driver Discovery on Linux"). */
+/**
+ * The drivers' manifests, where the loader looks for them (LoaderDriverInterface.md, "Driver
+ * Discovery on Linux").
+ */
 function manifests(): string[] {
-  const named = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES
-  if (named !== undefined) return named.split(':').filter((path) => existsSync(path))
+  const fromEnvironment = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES
+  if (fromEnvironment !== undefined) return fromEnvironment.split(':').filter((path) => existsSync(path))
   return FOLDERS.map((folder) => join(folder, 'vulkan/icd.d'))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith('.json')))

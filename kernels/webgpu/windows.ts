@@ -1,6 +1,7 @@
 /**
- * Dawn in a compiled binary on Windows: it loads two compilers of Microsoft's from the folder that it lies in itself, but
- * a binary has no folder. So the three files are embedded as data and put into one of the user's own folders, once.
+ * Dawn in a compiled binary on Windows. Dawn loads two compilers of Microsoft's from the folder
+ * that it lies in itself, but a binary has no folder. So the three files are embedded as data and
+ * written to a folder of the user's, once.
  */
 import { mkdirSync, renameSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
@@ -16,10 +17,10 @@ export async function extract(files: Embedded, folder = userFolder()): Promise<s
     const source = Bun.file(path)
     const target = join(folder, name)
     if (sizeOf(target) === source.size) continue
-    // Another process may do the same: each writes a file of its own, and the last to rename it wins.
-    const own = `${target}.${process.pid}`
-    await Bun.write(own, source)
-    renameSync(own, target)
+    // Another process may do the same. Each writes a file of its own, and the last rename wins.
+    const temporary = `${target}.${process.pid}`
+    await Bun.write(temporary, source)
+    renameSync(temporary, target)
   }
   return folder
 }
@@ -28,7 +29,7 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? -1
 }
 
-/** One for each release of Dawn, so that a newer binary never meets an older file in use. */
+/** A folder for each release of Dawn, so that a newer binary never meets an older file in use. */
 function userFolder(): string {
   const local = process.env.LOCALAPPDATA ?? (homedir() || tmpdir())
   return join(local, 'collatz', 'dawn-0.6.2')

@@ -126,7 +126,7 @@ const busy = ((engine.gpuMs ?? 0) - (busyBefore ?? 0)) / 1000
 
 let checked: boolean | null = null
 if (values.check && sample) {
-  const { openWasmEngine } = await import('../../kernels/wasm/engine.ts')
+  const { openWasmEngine } = await import('../../kernels/wasm/open.ts')
   const wasm = await openWasmEngine()
   checked = sameSummary(await wasm.verifyLeaf(sample.unit, sample.leaf), sample.summary)
   await wasm.close()

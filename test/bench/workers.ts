@@ -9,7 +9,7 @@ import { cutOf } from '../../kernels/cut.ts'
 import { classes } from '../../kernels/partition.ts'
 import { EMPTY, merge } from '../../kernels/result.ts'
 import type { HardSummary } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../kernels/wasm/open.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { median } from './median.ts'
 

@@ -1,7 +1,8 @@
 /**
- * The definition of a hard number once more, by another way: no residues, no parity counts, no powers of 3. Each rule
- * is asked of the values themselves: is this number, which n's path meets, smaller than n? It shares no code with
- * kernels/, and agrees with its coefficient rules wherever those name a smaller number: for n > 1.
+ * The definition of a hard number once more, by another way: no residues, no parity counts, no
+ * powers of 3. Each rule is asked of the values themselves: is this number, which n's path meets,
+ * smaller than n? It shares no code with kernels/, and agrees with its coefficient rules wherever
+ * those name a smaller number: for n > 1.
  */
 export interface BruteVerdict {
   readonly step: number
@@ -45,7 +46,9 @@ function murmur(x: bigint): bigint {
   return y ^ (y / 2n ** 33n)
 }
 
-/** Count, checksum and peak of the hard numbers from `from` to `to` - 1, by looking at each of them. */
+/**
+ * Count, checksum and peak of the hard numbers from `from` to `to` - 1, by looking at each of them.
+ */
 export function bruteHard(from: bigint, to: bigint, hardSteps: number) {
   let count = 0
   let checksum = 0n

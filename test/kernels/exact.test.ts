@@ -3,8 +3,8 @@ import { createExactEngine, hardNumbersOf, hardOf } from '../../kernels/exact.ts
 import { reportNumber } from '../../kernels/number.ts'
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import { decodeLeaf, EMPTY, encodeLeaf, sameSummary, summarize } from '../../kernels/result.ts'
+import { meetsSmallerNumber } from '../../kernels/smaller.ts'
 import type { ClassState, HardSummary, MapName, Partition, Progress, Unit } from '../../kernels/unit.ts'
-import { checkWitness } from '../../kernels/witness.ts'
 import { bruteHard, bruteSigma } from './brute.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
 import { PATH_RECORDS } from './path-records.ts'
@@ -68,14 +68,14 @@ describe('definition', () => {
   )
 
   test('the cut does not matter: any units and leaves add up to the same window', async () => {
-    const one = await wholeWindow(cut(20, 80, 1, 1), 2n ** 51n)
+    const uncut = await wholeWindow(cut(20, 80, 1, 1), 2n ** 51n)
     for (const [units, leaves] of [
       [3, 5],
       [64, 256],
       [1000, 1],
     ] as const) {
-      const other = await wholeWindow(cut(20, 80, units, leaves), 2n ** 51n)
-      expect(sameSummary(one, other)).toBe(true)
+      const summary = await wholeWindow(cut(20, 80, units, leaves), 2n ** 51n)
+      expect(sameSummary(uncut, summary)).toBe(true)
     }
   })
 
@@ -106,24 +106,25 @@ describe('definition', () => {
     }
   })
 
-  // Tasks of Barina's project: ids, and where the highest climb starts among the numbers that his sieve leaves.
+  // Tasks of Barina's project: ids, and where the highest climb starts among the numbers that his
+  // sieve leaves.
   test.each(BARINA_TASKS.map(({ id, offset }) => [id, offset] as const))(
     'task %s: its number survives with its full climb as its peak, or a smaller number is named',
     async (id, offset) => {
       const n = id * 2n ** 40n + offset
-      const { trajectory, verdict, witness } = reportNumber(n)
+      const { trajectory, verdict, smallerNumber } = reportNumber(n)
       const partition = cut(40, 270, 65536, 16)
-      const at = (states: readonly ClassState[]) =>
+      const indexIn = (states: readonly ClassState[]) =>
         states.findIndex(({ depth, residue }) => (n & ((1n << BigInt(depth)) - 1n)) === residue)
-      const index = at(classes(partition))
+      const index = indexIn(classes(partition))
       if (id === 98999218n) {
         expect(verdict).toMatchObject({ rule: 'M', step: 19 })
-        expect(checkWitness(witness!)).toBe(true)
-        expect(reportNumber(witness!.smaller).trajectory.max).toBeGreaterThanOrEqual(trajectory.max)
+        expect(meetsSmallerNumber(smallerNumber!)).toBe(true)
+        expect(reportNumber(smallerNumber!.smaller).trajectory.max).toBeGreaterThanOrEqual(trajectory.max)
       } else {
         expect(hardOf(n, partition)).toMatchObject({ peak: trajectory.max })
         const unit = { partition, window: id, index }
-        const { peak } = await engine.verifyLeaf(unit, at(leavesOf(partition, index)))
+        const { peak } = await engine.verifyLeaf(unit, indexIn(leavesOf(partition, index)))
         expect(peak!.value).toBeGreaterThanOrEqual(trajectory.max)
       }
     },
@@ -165,19 +166,19 @@ describe('engine', () => {
 
   test('an abort stops it; with the leaves that it had reported the rest is computed, and the result is the same', async () => {
     const whole = await engine.verify(unit)
-    const kept = new Map<number, HardSummary>()
+    const reported = new Map<number, HardSummary>()
     const abort = new AbortController()
     const stopped = engine.verify(unit, {
       signal: abort.signal,
       onLeaf: (index, leaf) => {
-        kept.set(index, decodeLeaf(encodeLeaf(leaf)))
-        if (kept.size === 10) abort.abort()
+        reported.set(index, decodeLeaf(encodeLeaf(leaf)))
+        if (reported.size === 10) abort.abort()
       },
     })
     expect(await stopped.catch((error) => error.name)).toBe('AbortError')
-    expect(kept.size).toBe(10)
+    expect(reported.size).toBe(10)
     const fresh: number[] = []
-    const resumed = await engine.verify(unit, { done: kept, onLeaf: (index) => fresh.push(index) })
+    const resumed = await engine.verify(unit, { done: reported, onLeaf: (index) => fresh.push(index) })
     expect(resumed).toEqual(whole)
     expect(fresh).toEqual([...Array(32).keys()].slice(10))
   })

@@ -36,7 +36,10 @@ export const GOLDEN_UNITS = json.units.map((written) => ({
   root: written.root,
 }))
 
-/** Single leaves of units that are too large for the exact engine. Their partitions take a second to cut. */
+/**
+ * Single leaves of units that are too large for the exact engine. Their partitions take a second to
+ * cut.
+ */
 export const GOLDEN_LEAVES = json.leaves.map((written) => ({
   unit: unit(written),
   leaf: written.leaf,

@@ -1,6 +1,6 @@
 /**
- * Path records of 3n+1 as the public tables have them (T. Oliveira e Silva; E. Roosendaal): n whose trajectory climbs
- * higher than that of every smaller number, and how high without the shortcut.
+ * Path records of 3n+1 as the public tables have them (T. Oliveira e Silva; E. Roosendaal): n whose
+ * trajectory climbs higher than that of every smaller number, and how high without the shortcut.
  */
 const lines = `27 9232 · 255 13120 · 447 39364 · 639 41524 · 703 250504 · 1819 1276936 · 4255 6810136 · 4591 8153620 ·
 9663 27114424 · 20895 50143264 · 26623 106358020 · 31911 121012864 · 60975 593279152 · 77671 1570824736 ·
@@ -23,7 +23,10 @@ const lines = `27 9232 · 255 13120 · 447 39364 · 639 41524 · 703 250504 · 1
 406738920960667 25601393410042456822885239364 · 613450176662511 45762883485945724291985239552 ·
 737482236053119 75369331597564893380215011856 · 1254251874774375 3646072622928560527441864282048`
 
-/** In order of n, from 27 on: all below 2^50, which several searches agree on, and one above. A scan finds them again. */
+/**
+ * In order of n, from 27 on: all below 2^50, which several searches agree on, and one above. A scan
+ * finds them again.
+ */
 export const PATH_RECORDS: readonly { readonly n: bigint; readonly value: bigint }[] = lines.split('·').map((entry) => {
   const [n, value] = entry.trim().split(/\s+/)
   return { n: BigInt(n!), value: BigInt(value!) }

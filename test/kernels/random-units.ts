@@ -1,7 +1,8 @@
 /**
- * The random units and leaves that all engines compute in the tests: the same for each, so that what two of them agree on
- * with the exact engine they agree on with one another. Windows of 2^20 to 2^34 numbers as whole units, of 2^40 and 2^56 by
- * leaves; from 0 on, on either side of 2^64, 2^71 and 2^80, and anywhere below 2^96.
+ * The random units and leaves that all engines compute in the tests: the same for each, so that
+ * what two of them agree on with the exact engine they agree on with one another. Windows of 2^20
+ * to 2^34 numbers as whole units, of 2^40 and 2^56 by leaves; from 0 on, on either side of 2^64,
+ * 2^71 and 2^80, and anywhere below 2^96.
  */
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import type { Partition, Unit } from '../../kernels/unit.ts'

@@ -24,6 +24,11 @@ export class Random {
     return value & ((1n << BigInt(bits)) - 1n)
   }
 
+  /** So many uniform bytes. */
+  bytes(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => this.below(256))
+  }
+
   /** 0 to n - 1, for n below 2^32. */
   below(n: number): number {
     return Number((this.word() >> 32n) % BigInt(n))

@@ -1,5 +1,5 @@
 /** Path records and lists of hard numbers: the search misses none, and why. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { type Chunk, chunks } from '../../kernels/chunks.ts'
 import { createExactEngine, hardNumbersOf } from '../../kernels/exact.ts'
@@ -13,6 +13,9 @@ import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
 import { PATH_RECORDS } from './path-records.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 let kernel: Kernel
 beforeAll(async () => {
@@ -77,18 +80,79 @@ describe('chunks', () => {
     for (let i = 0; i < 200; i++) {
       const from = random.bits(random.below(90))
       const to = from + 1n + random.bits(random.below(44))
-      let at = (from >> 20n) << 20n
-      const start = at
+      const start = (from >> 20n) << 20n
+      let next = start
       for (const chunk of chunks(from, to, 40)) {
         const [first, end] = ends(chunk)
-        expect(first).toBe(at)
+        expect(first).toBe(next)
         expect(chunk.bits).toBeLessThanOrEqual(40)
-        if (at > start) expect(end - first).toBeLessThanOrEqual(at - start)
+        if (next > start) expect(end - first).toBeLessThanOrEqual(next - start)
         else expect(chunk.bits).toBe(20)
-        at = end
+        next = end
       }
-      expect(at).toBe(((to + (1n << 20n) - 1n) >> 20n) << 20n)
+      expect(next).toBe(((to + (1n << 20n) - 1n) >> 20n) << 20n)
     }
+  })
+
+  const MIB = 1n << 20n
+  test.each<[from: bigint, to: bigint, mostBits: number, expected: [bits: number, window: bigint][]]>([
+    [0n, 1n, 40, [[20, 0n]]],
+    [0n, MIB, 40, [[20, 0n]]],
+    [MIB - 1n, MIB, 40, [[20, 0n]]],
+    [
+      MIB - 1n,
+      MIB + 1n,
+      40,
+      [
+        [20, 0n],
+        [20, 1n],
+      ],
+    ],
+    [MIB, MIB + 1n, 40, [[20, 1n]]],
+    [
+      0n,
+      4n * MIB,
+      40,
+      [
+        [20, 0n],
+        [20, 1n],
+        [21, 1n],
+      ],
+    ],
+    [
+      0n,
+      4n * MIB + 1n,
+      40,
+      [
+        [20, 0n],
+        [20, 1n],
+        [21, 1n],
+        [20, 4n],
+      ],
+    ],
+    [
+      0n,
+      4n * MIB,
+      20,
+      [
+        [20, 0n],
+        [20, 1n],
+        [20, 2n],
+        [20, 3n],
+      ],
+    ],
+    [
+      MIB,
+      4n * MIB,
+      40,
+      [
+        [20, 1n],
+        [20, 2n],
+        [20, 3n],
+      ],
+    ],
+  ])('from %i to %i, at most 2^%i each', (from, to, mostBits, expected) => {
+    expect([...chunks(from, to, mostBits)].map(({ bits, window }) => [bits, window])).toEqual(expected)
   })
 
   test('from zero on they are the windows 1 of each size', () => {
@@ -121,7 +185,7 @@ describe('a list of hard numbers', () => {
   test('of a window is the same from the exact engine', async () => {
     const small: Partition = { map: '3n+1', bits: 20, units: 2, leaves: 8, hardSteps: 80 }
     expect(classes(small).length).toBeGreaterThan(1)
-    const { openWasmEngine } = await import('../../kernels/wasm/engine.ts')
+    const { openWasmEngine } = await import('../../kernels/wasm/open.ts')
     const wasm = await openWasmEngine({ workers: 1 })
     const [fast, exact] = await Promise.all(
       [wasm, createExactEngine()].map((engine) => hardNumbersIn(engine, kernel, small, 1n << 51n)),

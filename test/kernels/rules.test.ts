@@ -10,7 +10,10 @@ import { Random } from './random.ts'
 // Seconds of arithmetic, and the machine may be busy with other things.
 setDefaultTimeout(300_000)
 
-/** Walks down the tree to the class of n at `depth`; a dropped class comes back as the rule and its depth. */
+/**
+ * Walks down the tree to the class of n at `depth`; a dropped class comes back as the rule and its
+ * depth.
+ */
 function descend(n: bigint, depth: number, map: MapName = '3n+1'): ClassState | { rule: string; depth: number } {
   let state = ROOT
   while (state.depth < depth) {

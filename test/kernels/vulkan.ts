@@ -1,4 +1,7 @@
-/** Programs of the tests that use the GPU: the Vulkan driver is chosen by the environment, so each runs as a process. */
+/**
+ * Programs of the tests that use the GPU: the Vulkan driver is chosen by the environment, so each
+ * runs as a process.
+ */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { hasSwiftShader, SWIFTSHADER } from '../chromium.ts'
@@ -30,7 +33,10 @@ export async function runWithDriver(
   return { code: await child.exited, stdout, stderr }
 }
 
-/** What a program found: the last line that it prints, as JSON. Dawn reports refused commands on the same stream. */
+/**
+ * What a program found: the last line that it prints, as JSON. Dawn reports refused commands on the
+ * same stream.
+ */
 export async function findings(program: string, scenario: string, driver: string, ...args: string[]) {
   const { code, stdout, stderr } = await runWithDriver([process.execPath, program, scenario, ...args], driver)
   if (code !== 0) throw new Error(stderr)

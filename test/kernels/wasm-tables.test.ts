@@ -1,9 +1,12 @@
 /** The kernel's tables against the rules themselves, on BigInt. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { minOdds, type RuleState, ruleAtEven } from '../../kernels/rules.ts'
 import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 const W = 15
 const B = 20
@@ -25,7 +28,9 @@ function* sequence(seed: number): Generator<number> {
   for (let x = seed; ; x = (Math.imul(x, 1664525) + 1013904223) >>> 0) yield x >>> 8
 }
 
-/** Whether a rule fires in the `steps` steps that start at `value`, from a state that may be any. */
+/**
+ * Whether a rule fires in the `steps` steps that start at `value`, from a state that may be any.
+ */
 function dies(start: RuleState, value: bigint, steps: number): boolean {
   let state = start
   for (let v = value, j = 0; j < steps; j++) {

@@ -1,5 +1,5 @@
 /** The wasm engine against the exact engine, and against known answers from outside. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,24 +10,28 @@ import { children, ROOT, ruleP } from '../../kernels/rules.ts'
 import { sigma } from '../../kernels/sigma.ts'
 import type { ClassState, Engine, HardSummary, Partition, Unit } from '../../kernels/unit.ts'
 import { buildKernel } from '../../kernels/wasm/build.ts'
-import type { WasmEngine } from '../../kernels/wasm/engine.ts'
+import { WasmEngine } from '../../kernels/wasm/engine.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
 import { KNOWN_ANSWERS } from '../../kernels/wasm/known-answers.ts'
+import type { Platform } from '../../kernels/wasm/pool.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
 import { randomLeaves, randomUnits } from './random-units.ts'
 import { agreesWithTask, BARINA_TASKS, EASILY_LOST, HARD_WINDOWS, leafOfEasilyLost } from './truth.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 const M64 = (1n << 64n) - 1n
 const exact: Engine = createExactEngine()
 let wasm: WasmEngine
 let bytes: Uint8Array<ArrayBuffer>
-let openWasmEngine: typeof import('../../kernels/wasm/engine.ts').openWasmEngine
+let bun: Platform
 
 beforeAll(async () => {
   bytes = new Uint8Array(readFileSync(await buildKernel()))
   // Imports the kernel, which is there only now.
-  ;({ openWasmEngine } = await import('../../kernels/wasm/engine.ts'))
-  wasm = await openWasmEngine()
+  bun = (await import('../../kernels/wasm/open.ts')).bunPlatform
+  wasm = await WasmEngine.open(bun)
 })
 afterAll(() => wasm.close())
 
@@ -55,28 +59,28 @@ describe('equal to the exact engine, to the bit', () => {
     const units = randomUnits()
     expect(units).toHaveLength(200)
     for (const unit of units) await expectEqual(unit)
-  }, 300_000)
+  })
 
   test('on leaves of units of 2^36, 2^40 and 2^56 numbers', async () => {
     for (const { unit, leaf } of randomLeaves()) {
       expect(await wasm.verifyLeaf(unit, leaf)).toEqual(await exact.verifyLeaf(unit, leaf))
     }
-  }, 300_000)
+  })
 
   for (const bits of [20, 22, 26]) {
     test(`on the first window of 2^${bits} numbers`, async () => {
-      const of = partition(bits, 3, 5)
-      for (const index of classes(of).keys()) await expectEqual({ partition: of, window: 0n, index })
+      const cut = partition(bits, 3, 5)
+      for (const index of classes(cut).keys()) await expectEqual({ partition: cut, window: 0n, index })
     })
   }
 
   for (const height of [64, 71, 80, 90, 96]) {
     test(`on the windows on either side of 2^${height}`, async () => {
       for (const bits of [20, 23]) {
-        const of = partition(bits, 2, 4)
+        const cut = partition(bits, 2, 4)
         const above = 1n << BigInt(height - bits)
         for (const window of height < 96 ? [above - 1n, above, above + 1n] : [above - 2n, above - 1n]) {
-          for (const index of classes(of).keys()) await expectEqual({ partition: of, window, index })
+          for (const index of classes(cut).keys()) await expectEqual({ partition: cut, window, index })
         }
       }
     })
@@ -99,8 +103,8 @@ describe('equal to the exact engine, to the bit', () => {
       for (const height of [bits, 71, 72, 80, 88, 92, 96]) {
         let state = ROOT
         while (state.depth < bits - 12) {
-          const both = children(state)
-          state = both[Number(random(BigInt(both.length)))]!
+          const halves = children(state)
+          state = halves[Number(random(BigInt(halves.length)))]!
         }
         const windows = 1n << BigInt(height - bits)
         const window = windows - 1n - random(windows > 1000n ? 1000n : windows)
@@ -129,7 +133,8 @@ describe('known answers from outside', () => {
     'hard numbers by true arithmetic: %s',
     async (_, { bits, window, hardSteps, ...known }) => {
       expect(await whole(bits, window, hardSteps)).toMatchObject(known)
-      // All of it would take the exact engine half a minute (exact.test.ts does one of them): these leaves of 64 are a part.
+      // All of it would take the exact engine half a minute (exact.test.ts does one of them): these
+      // leaves of 64 are a part.
       const unit: Unit = { partition: partition(bits, 1, 64, hardSteps), window, index: 0 }
       for (const leaf of [7, 42]) expect(await wasm.verifyLeaf(unit, leaf)).toEqual(await exact.verifyLeaf(unit, leaf))
     },
@@ -154,7 +159,7 @@ describe('known answers from outside', () => {
         expect((await whole(bits, n >> BigInt(bits), bits + 58)).peak).toEqual({ n, value })
       }
     }
-  }, 300_000)
+  })
 
   test('the number that a wrong merge rule loses is there', async () => {
     const end = sigma(EASILY_LOST)
@@ -192,7 +197,6 @@ describe('golden results', () => {
     async (_, { unit, leaf, summary }) => {
       expect(await wasm.verifyLeaf(unit, leaf)).toEqual(summary)
     },
-    60_000,
   )
 })
 
@@ -239,7 +243,7 @@ describe('an interrupted unit', () => {
 })
 
 /** A platform whose workers are objects in this thread, with a kernel made by `make`. */
-function inThread(make: () => Kernel) {
+function inThread(make: () => Kernel): Platform {
   return {
     module: async () => new WebAssembly.Module(bytes),
     spawn: () => {
@@ -264,34 +268,35 @@ describe('what the kernel cannot decide', () => {
   test('goes to the exact engine, and the result is the same', async () => {
     const unit: Unit = { partition: partition(24, 1, 8), window: 2n ** 47n, index: 0 }
     const handedOver: bigint[] = []
-    const engine = await openWasmEngine({
-      workers: 1,
-      platform: inThread(() => {
-        const kernel = new Kernel(new WebAssembly.Module(bytes), 110)
-        const outcome = kernel.outcome.bind(kernel)
-        kernel.outcome = () => {
-          const found = outcome()
-          handedOver.push(...found.handedOver)
-          return found
-        }
-        return kernel
-      }),
+    const platform = inThread(() => {
+      const kernel = new Kernel(new WebAssembly.Module(bytes), 110)
+      const outcome = kernel.outcome.bind(kernel)
+      kernel.outcome = () => {
+        const result = outcome()
+        handedOver.push(...result.handedOver)
+        return result
+      }
+      return kernel
     })
+    const engine = await WasmEngine.open(platform, { workers: 1 })
     expect(await engine.verify(unit)).toEqual(await exact.verify(unit))
     expect(handedOver.length).toBeGreaterThan(100)
   })
 
   test('is refused before any work when it is a matter of size', async () => {
     const unit = { partition: partition(24, 1, 8), window: 0n, index: 0 }
-    const refused = (of: Partial<Partition>, window = 0n) =>
-      expect(wasm.verify({ ...unit, partition: { ...unit.partition, ...of }, window })).rejects
+    const refused = (change: Partial<Partition>, window = 0n) =>
+      expect(wasm.verify({ ...unit, partition: { ...unit.partition, ...change }, window })).rejects
     await refused({ bits: 19 }).toThrow('windows of 2^20 to 2^71 numbers, not 2^19')
     await refused({ hardSteps: 81 }).toThrow('82 to 4000 hard steps for windows of 2^24, not 81; use the exact engine')
     await refused({}, 2n ** 72n).toThrow('below 2^96')
     await refused({}, -1n).toThrow('below 2^96')
     await refused({ map: '5n+1' }).toThrow('not 5n+1; use the exact engine')
     await expect(wasm.verifyLeaf(unit, 1000)).rejects.toThrow('no leaf 1000')
-    await expect(openWasmEngine({ workers: 0 })).rejects.toThrow('workers')
+  })
+
+  test.each([-1, 0, 0.5, Number.NaN])('and %p workers are none', async (workers) => {
+    await expect(WasmEngine.open(bun, { workers })).rejects.toThrow('a whole number of workers from 1')
   })
 })
 
@@ -315,12 +320,12 @@ describe("a leaf that the kernel's words do not hold", () => {
 
   test('is refused before it reaches a worker, whose other leaves go on', async () => {
     const coarse: Unit = { partition: partition(71, 1, 8), window: 0n, index: 0 }
-    const says = 'leaves that fix at least 10 of the 71 bits of a number, and this cut has larger ones'
+    const reason = 'leaves that fix at least 10 of the 71 bits of a number, and this cut has larger ones'
     const small: Unit = { partition: partition(20, 1, 4), window: 5n, index: 0 }
     const running = wasm.verify(small)
     await expect(wasm.verify(coarse)).rejects.toThrow(RangeError)
-    await expect(wasm.verify(coarse)).rejects.toThrow(says)
-    await expect(wasm.verifyLeaf(coarse, 0)).rejects.toThrow(says)
+    await expect(wasm.verify(coarse)).rejects.toThrow(reason)
+    await expect(wasm.verifyLeaf(coarse, 0)).rejects.toThrow(reason)
     expect(await running).toEqual(await exact.verify(small))
   })
 })
@@ -335,21 +340,19 @@ describe('a fault', () => {
     const at = wrong.indexOf(Buffer.from(septets))
     expect(at).toBeGreaterThan(0)
     wrong[at]! ^= 1
-    const { spawnWorker } = await import('../../kernels/wasm/spawn.ts')
-    const platform = { spawn: spawnWorker, module: async () => new WebAssembly.Module(wrong) }
-    await expect(openWasmEngine({ workers: 1, platform })).rejects.toThrow(
+    const platform = { ...bun, module: async () => new WebAssembly.Module(wrong) }
+    await expect(WasmEngine.open(platform, { workers: 1 })).rejects.toThrow(
       'this machine, runtime or build miscalculates',
     )
   })
 
   test('of a worker fails what is under way and what follows', async () => {
-    const { loadKernel } = await import('../../kernels/wasm/spawn.ts')
     const spawn = () => new Worker('data:text/javascript,throw new Error("no luck")')
-    await expect(openWasmEngine({ workers: 1, platform: { spawn, module: loadKernel } })).rejects.toThrow('no luck')
+    await expect(WasmEngine.open({ ...bun, spawn }, { workers: 1 })).rejects.toThrow('no luck')
   })
 
   test('closing fails what is under way', async () => {
-    const engine = await openWasmEngine({ workers: 1 })
+    const engine = await WasmEngine.open(bun, { workers: 1 })
     const unit: Unit = { partition: partition(40, 1, 8, 320), window: 2n ** 31n, index: 0 }
     const running = engine.verify(unit)
     await engine.close()
@@ -374,4 +377,4 @@ test('the engine works inside a compiled binary', async () => {
   } finally {
     rmSync(directory, { recursive: true })
   }
-}, 300_000)
+})

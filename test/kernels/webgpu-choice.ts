@@ -1,6 +1,6 @@
 /**
- * What webgpu-choice.test.ts runs in a process of its own: which engine a command gets when the GPU is good, errs, has no room,
- * gives no device, is lost on the way, or is none; and what is said.
+ * What webgpu-choice.test.ts runs in a process of its own: which engine a command gets when the GPU
+ * is good, errs, has no room, gives no device, is lost on the way, or is none; and what is said.
  */
 import { runCommand } from 'citty'
 import { bench } from '../../cli/compute/bench.ts'
@@ -8,7 +8,7 @@ import { type EngineOptions, openEngine } from '../../cli/compute/engines.ts'
 import { rememberedSettings } from '../../cli/compute/gpu-settings.ts'
 import { sameSummary } from '../../kernels/result.ts'
 import type { Partition, Unit } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../kernels/wasm/open.ts'
 import { dawn } from '../../kernels/webgpu/dawn.ts'
 import { tuneWebgpu } from '../../kernels/webgpu/open.ts'
 import { SOFTWARE } from '../../kernels/webgpu/settings.ts'
@@ -63,7 +63,8 @@ async function hooked() {
   const noDevice = await both({
     request: (descriptor) => ({ ...descriptor, requiredLimits: { maxComputeWorkgroupSizeX: 2 ** 30 } }),
   })
-  // Buffers for survivors that are beyond the device's limit, but for one size that only a tuning tries.
+  // Buffers for survivors that are beyond the device's limit, but for one size that only a tuning
+  // tries.
   const room = 2 ** 21
   const refusedRooms = [SOFTWARE.survivorRoom, 2 ** 22, 2 ** 24]
   const noRoom: Hooks = { size: (bytes) => (refusedRooms.includes(bytes / 8) ? 2 ** 40 : bytes) }
@@ -88,7 +89,10 @@ async function hooked() {
   }
 }
 
-/** The device goes in the middle of two units, and says so only after it has failed what was under way. */
+/**
+ * The device goes in the middle of two units, and says so only after it has failed what was under
+ * way.
+ */
 async function lost(gpu: HookedGpu) {
   pin(gpu.with({ lostAfter: 300 }))
   const partition: Partition = { map: '3n+1', bits: 33, units: 16, leaves: 64, hardSteps: 128 }

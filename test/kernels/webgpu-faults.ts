@@ -1,6 +1,7 @@
 /**
- * Faults planted into a GPU from outside: its objects' calls are replaced, so that the engine under test is the real one.
- * Each is a mistake that a driver, a shader or a table could make without any error being reported.
+ * Faults planted into a GPU from outside: its objects' calls are replaced, so that the engine under
+ * test is the real one. Each is a mistake that a driver, a shader or a table could make without any
+ * error being reported.
  */
 import { SEED_ROOM, SEED_WORDS } from '../../kernels/webgpu/batch.ts'
 import { SCALE } from '../../kernels/webgpu/dip.ts'
@@ -27,8 +28,8 @@ export interface Hooks {
 }
 
 /**
- * One device for many engines, with their calls going through the hooks of each. Pipelines are kept by their source,
- * because software Vulkan takes seconds to compile one.
+ * One device for many engines, with their calls going through the hooks of each. Pipelines are kept
+ * by their source, because software Vulkan takes seconds to compile one.
  */
 export class HookedGpu {
   readonly #device: Promise<{ adapter: GPUAdapter; device: GPUDevice; destroy: () => void }>
@@ -141,7 +142,10 @@ const inJumps = (change: (words: Uint32Array<ArrayBuffer>) => void): Data => {
   }
 }
 
-/** The dip of ten steps from x if the step before had been odd: rule M then fires on evens that it has not seen begin. */
+/**
+ * The dip of ten steps from x if the step before had been odd: rule M then fires on evens that it
+ * has not seen begin.
+ */
 function dipWithOddBefore(x: number): number {
   let value = x
   let odds = 0

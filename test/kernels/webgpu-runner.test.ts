@@ -1,9 +1,12 @@
 /** How long batches are and how the GPU rests: no GPU needed. */
-import { expect, test } from 'bun:test'
-import { batchClasses, rest } from '../../kernels/webgpu/runner.ts'
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { batchClasses, pause } from '../../kernels/webgpu/runner.ts'
 import { checkSettings, DEFAULTS, SOFTWARE } from '../../kernels/webgpu/settings.ts'
 import { CHOICES } from '../../kernels/webgpu/tune.ts'
 import { Random } from './random.ts'
+
+// Seconds of arithmetic, and the machine may be busy with other things.
+setDefaultTimeout(300_000)
 
 /** More survivors than any batch has. */
 const ROOMY = 2 ** 40
@@ -36,11 +39,11 @@ test('the first batch is small, and a batch is at most sixteen times the last: t
   expect(batchClasses(80, 1e9, 4096, ROOMY)).toBe(65_536)
 })
 
-test('a rest ends when the work is taken back, or was before', async () => {
+test('a pause ends when the work is taken back, or was before', async () => {
   const abort = new AbortController()
-  const weeks = rest(2 ** 31 - 1, abort.signal)
+  const weeks = pause(2 ** 31 - 1, abort.signal)
   abort.abort()
   await weeks
-  await rest(2 ** 31 - 1, abort.signal)
-  await rest(1)
+  await pause(2 ** 31 - 1, abort.signal)
+  await pause(1)
 })

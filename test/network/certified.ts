@@ -1,11 +1,11 @@
 /** What the certificate files of a node say of each certified unit: by whom, and when, in beacon rounds. */
 import { certificateFiles, readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
-import { openCommit, openItem } from '../../orbit/rules/answer/commit-reveal.ts'
+import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
 import { open } from '../../orbit/rules/base/statement.ts'
 import { parseCertificate } from '../../orbit/rules/certificate/format.ts'
 import { readCertificate } from '../../orbit/rules/certificate/read.ts'
+import { openCommit, openItem } from '../../orbit/rules/message/answers.ts'
 import { type ResultBody, revealBody } from '../../orbit/rules/message/bodies.ts'
-import { cidOf, rawCid } from '../../orbit/rules/network/genesis.ts'
 import { until } from '../until.ts'
 
 export interface CertifiedUnit {

@@ -14,7 +14,7 @@ import type { Engine, HardSummary, Unit } from '../../kernels/unit.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { Service } from '../../orbit/node/service.ts'
 import { work } from '../../orbit/node/work/worker.ts'
-import { dealtUnitKey } from '../../orbit/rules/answer/commit-reveal.ts'
+import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'
 
 const [directory, how] = process.argv.slice(2) as [string, 'checksum' | 'skip' | 'copy' | 'silent']
 const home = openHome(directory)
@@ -45,8 +45,8 @@ const liar: Engine = {
 }
 
 if (how === 'silent') {
-  const { answers } = service as unknown as { answers: { reveal: () => Promise<void> } }
-  answers.reveal = async () => {}
+  const submissions = service.parts.submissions as unknown as { reveal: () => Promise<void> }
+  submissions.reveal = async () => {}
 }
 
 if (how !== 'copy') await work(service, how === 'silent' ? engine : liar, { signal })

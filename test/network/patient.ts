@@ -1,12 +1,12 @@
 /** Draws when a test wants one, with everybody on the roster: what is claimed of a deal then hangs on nobody's speed. */
+
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSource } from '../../cli/network/source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
-import { dealtUnitKey } from '../../orbit/rules/answer/commit-reveal.ts'
-import { seedRound } from '../../orbit/rules/deal/assignment.ts'
 import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
-import { lastRound } from '../../orbit/rules/deal/seats.ts'
+import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'
+import { lastRound, seedRound } from '../../orbit/rules/network/schedule.ts'
 import { until } from '../until.ts'
 import type { Machine, Status } from './processes.ts'
 

@@ -11,27 +11,22 @@
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  *   spoilt    the founder hands out the snapshot that lies in its folder, whatever is in it
  */
+
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startNode } from '../../cli/network/running.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
-import { merkleRoot } from '../../kernels/result.ts'
+import { merkleRoot } from '../../kernels/merkle.ts'
 import { SnapshotShelf } from '../../orbit/node/archive/snapshot-exchange.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { work } from '../../orbit/node/work/worker.ts'
 import { commitTo, itemsOf } from '../../orbit/rules/answer/commit-reveal.ts'
+import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
 import { sign } from '../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../orbit/rules/deal/assignment.ts'
 import { nextDraw } from '../../orbit/rules/draw/seal.ts'
-import {
-  type DrawBody,
-  databaseName,
-  documentKey,
-  MAX_REVEALED,
-  type ResultBody,
-  spanOf,
-} from '../../orbit/rules/message/bodies.ts'
-import { cidOf, rawCid } from '../../orbit/rules/network/genesis.ts'
+import { type DrawBody, MAX_REVEALED, type ResultBody } from '../../orbit/rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../orbit/rules/message/documents.ts'
+import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import { until } from '../until.ts'
 import { isAskedFor, isSealed } from './patient.ts'
 
@@ -40,12 +35,10 @@ const [directory, how, capacity = '64'] = process.argv.slice(2) as [string, How,
 if (how === 'spoilt') SnapshotShelf.prototype.update = async () => {}
 const home = openHome(directory)
 const { service } = await startNode({ home, capacity: Number(capacity) })
-const { ledger, beacon, coordinator } = service as unknown as {
-  ledger: import('../../orbit/node/replica/replica.ts').Ledger
-  beacon: import('../../orbit/node/beacon/choose.ts').BeaconSource
-  /** Of the founder's node. */
-  coordinator: { seal: (round: { round: number }) => Promise<void> }
-}
+const { beacon } = service
+const { replica } = service.parts
+/** Of the founder's node. */
+const coordinator = service.parts.coordinator as unknown as { seal: (round: { round: number }) => Promise<void> }
 const { genesis } = service
 const network = genesis.networkId
 const { rounds, perDatabase } = genesis.body.epoch
@@ -80,13 +73,13 @@ if (how === 'unasked') {
   const results_ = databaseName('results', spanOf(batch, perDatabase))
   const at = { network, batch, round, beacon: signature }
   const commit = sign({ type: 'commit', ...commitTo(service.nodeKey, results), ...at }, home.nodeKey).bytes
-  await ledger.put(results_, documentKey.commit(service.nodeKey, batch, commit), { statement: commit })
+  await replica.put(results_, documentKey.commit(service.nodeKey, batch, commit), { statement: commit })
   const items = itemsOf(cidOf(commit).toString(), service.nodeKey, results, new Map(results.map((_, i) => [i, []])))
   for (let part = 0; part * MAX_REVEALED < items.length; part++) {
     const some = items.slice(part * MAX_REVEALED, (part + 1) * MAX_REVEALED)
     const body = { type: 'reveal', ...at, part, size: some.length, root: merkleRoot(some) }
     const { bytes } = sign(body, home.nodeKey)
-    await ledger.put(results_, documentKey.reveal(service.nodeKey, batch, part, bytes), {
+    await replica.put(results_, documentKey.reveal(service.nodeKey, batch, part, bytes), {
       statement: bytes,
       items: some,
     })
@@ -113,7 +106,7 @@ if (how === 'unasked') {
   const epochs: number[] = []
   const seal = async (body: DrawBody) => {
     const { bytes } = sign(body, home.nodeKey)
-    await ledger.put(databaseName('draws'), documentKey.draw(service.nodeKey, body.epoch, bytes), { statement: bytes })
+    await replica.put(databaseName('draws'), documentKey.draw(service.nodeKey, body.epoch, bytes), { statement: bytes })
   }
   // Several times: right after its start its own heartbeat may not have reached the others, who then refuse it for that.
   for (let i = 0; i < 3000 && epochs.length < (how === 'omit' ? 8 : 1); i++) {
@@ -122,7 +115,7 @@ if (how === 'unasked') {
     const honest =
       there() < 4
         ? null
-        : nextDraw(service.state(), round, service.unitsPerWindow, await ledger.pool(service.nodeKey, round))
+        : nextDraw(service.state(), round, service.unitsPerWindow, await replica.citedPool(service.nodeKey, round))
     // What it sealed for the same epoch before it went astray would expose it as sealing two.
     const isSealedAlready = ({ epoch }: DrawBody) =>
       service.state().sealed.has(epoch) || service.state().draws.has(epoch)

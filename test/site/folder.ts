@@ -22,7 +22,7 @@ export function filesOf(root: string): Map<string, Buffer> {
   const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).map((name) => join(root, name))
   return new Map(
     paths
-      .filter((path) => statSync(path).isFile())
+      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
       .sort()
       .map((path) => [relative(root, path), readFileSync(path)]),
   )

@@ -3,7 +3,7 @@ import { symlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { renderSite } from '../../site/render.ts'
-import { NoSite, PortInUse, type SiteServer, serveSite } from '../../site/serve.ts'
+import { ServeError, type SiteServer, serveSite } from '../../site/serve.ts'
 import { folder, removeFolders } from './folder.ts'
 import { certificatesOf, sample } from './sample.ts'
 
@@ -123,12 +123,12 @@ test('only reading is answered', async () => {
 test('a port in use is said so', async () => {
   const port = Number(new URL(plain.url).port)
   const second = serveSite(dir, { ...local, port })
-  await expect(second).rejects.toThrow(PortInUse)
+  await expect(second).rejects.toThrow(ServeError)
   await expect(second).rejects.toThrow(`port ${port} on 127.0.0.1 is in use by another program`)
 })
 
 test('a folder without a site is said so', async () => {
-  await expect(serveSite(folder(), local)).rejects.toThrow(NoSite)
+  await expect(serveSite(folder(), local)).rejects.toThrow(ServeError)
   await expect(serveSite(join(dir, 'missing'), local)).rejects.toThrow('collatz leaderboard build')
 })
 

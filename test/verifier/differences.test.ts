@@ -6,10 +6,11 @@ import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
-import { inclusionProofs, merkleRoot } from '../../kernels/result.ts'
+import { inclusionProofs, merkleRoot } from '../../kernels/merkle.ts'
 import { RuleError, sign } from '../../orbit/rules/base/statement.ts'
 import { readCertificate } from '../../orbit/rules/certificate/read.ts'
-import { type Assignment, deadlineRound } from '../../orbit/rules/deal/assignment.ts'
+import type { Assignment } from '../../orbit/rules/message/unit.ts'
+import { deadlineRound } from '../../orbit/rules/network/schedule.ts'
 import { Party } from '../orbit/rules/party.ts'
 import {
   ACCEPTED,

@@ -2,11 +2,11 @@
 import { expect } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
+import { cidOf } from '../../orbit/rules/base/cid.ts'
 import { RuleError, sign } from '../../orbit/rules/base/statement.ts'
 import { readCertificate } from '../../orbit/rules/certificate/read.ts'
 import { writeCertificate } from '../../orbit/rules/certificate/write.ts'
 import type { ResultBody } from '../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../orbit/rules/network/genesis.ts'
 import type { Party } from '../orbit/rules/party.ts'
 import { verify } from './verify.mjs'
 
@@ -15,7 +15,7 @@ export const window = 1n << 43n
 /** What both say of a file. */
 export function verdict(file: object): string {
   const bytes = dagJson.encode(file)
-  const said = (read: () => string, refusal: new () => Error) => {
+  const said = (read: () => string, refusal: new (message: string) => Error) => {
     try {
       return `accepted${read()}`
     } catch (error) {
@@ -23,7 +23,7 @@ export function verdict(file: object): string {
     }
   }
   const contested = () => `, contested: ${readCertificate(bytes).contested.map(({ leaf }) => leaf)}`
-  const ours = said(contested, RuleError as new () => Error)
+  const ours = said(contested, RuleError)
   const theirs = said(() => {
     verify(bytes)
     return ''

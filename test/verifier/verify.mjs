@@ -205,7 +205,7 @@ function isAudited(genesis, draw, id, { node: one, reveal }, leaves, audits) {
   return auditors.length === genesis.audit.auditors && auditors.every(agrees)
 }
 
-// --- A unit (commit-reveal.ts, seats.ts, admissible.ts, settle.ts): N equal results, each of a node whose turn it was, committed
+// --- A unit (seats.ts, admissible.ts, settle.ts): N equal results, each of a node whose turn it was, committed
 // to before it was shown; or one and its audit.
 function readUnit(genesis, window, { unit, leaves, ...entry }, draw, { reveals, commits }) {
   const need = (holds, otherwise) => must(holds, `unit ${unit}: ${otherwise}`)

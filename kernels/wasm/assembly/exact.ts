@@ -1,19 +1,23 @@
 /**
- * The few numbers that the filter leaves, by true arithmetic on 192 bits: sigma, and with it whether n is hard, its
- * share of the checksum, and its greatest value. Rules D, M and O are decided here alone, by the exact table
- * LEAST_ODDS: everything before only had to drop by these rules and no others.
+ * The few numbers that the filter leaves, by true arithmetic on 192 bits: whether n is hard, its
+ * sigma, its share of the checksum, and its greatest value.
  *
- * Nothing overflows: a number whose value reaches 2^188, or that no rule drops within maxSteps, goes to the caller.
+ * Rules D, M and O (kernels/rules.ts) are decided here alone, by the exact table LEAST_ODDS.
+ * Everything before only has to drop by these rules and no others.
+ *
+ * Bounds: nothing overflows. A number whose value reaches 2^188, or that no rule drops within
+ * maxSteps, is handed over to the caller.
  */
+import { ask, asksHard, carriesFlag, step1, step2 } from './evidence'
 import { LEAST_ODDS, MAX_STEPS, OUT } from './layout'
 import { mix64 } from './words'
 
-/** Told to the caller: n, in two words, is for the exact engine. */
+/** Tells the caller that n, in two words, is for the exact engine. */
 // @ts-ignore: decorator
 @external('kernel', 'handOver')
 declare function handOver(lo: u64, hi: u64): void
 
-/** What sigma weighs at most in a checksum: part of the definition (kernels/result.ts). */
+/** The most that sigma weighs in a checksum: part of the definition (kernels/result.ts). */
 const SIGMA_CAP: i32 = 480
 
 let hardSteps: i32 = 0
@@ -22,11 +26,12 @@ let count: u64 = 0
 let checksum: u64 = 0
 let peakLo: u64 = 0
 let peakHi: u64 = 0
-// The greatest odd value m of the peak number: 3m+1 grows with m, so the caller need only compute it once.
+// The greatest odd value m of the peak number. 3m+1 grows with m, so the caller computes it once,
+// at the end.
 let peak0: u64 = 0
 let peak1: u64 = 0
 let peak2: u64 = 0
-/** How many numbers came here. */
+/** Counter: numbers that came here. */
 let calls: u64 = 0
 
 export function resetExact(s0: i32, limit: i32): void {
@@ -57,10 +62,17 @@ export function exact(lo: u64, hi: u64): void {
   calls++
   // the value is 2^128 x + 2^64 h + l; g, p, q the greatest odd value so far
   let l = lo, h = hi, x: u64 = 0, q: u64 = 0, p: u64 = 0, g: u64 = 0
-  // run: 0 none, 1 in an odd run that began where 3^c < 2^(k+1), 2 one even after it, 3 in another odd run
+  // run: 0 none, 1 in an odd run that began where 3^c < 2^(k+1), 2 one even after it, 3 in another
+  // odd run
   let k = 0, c = 0, evens = -1, run = 0
+  // stop: where to look up from the walk; flags: tiers of evidence whose flag was carried
+  let stop = step1 ? min(step1, maxSteps) : maxSteps, flags = 0
   for (;;) {
-    if (k == maxSteps) return handOver(lo, hi)
+    if (k == stop) {
+      if (k == maxSteps) return handOver(lo, hi)
+      if (carriesFlag(l)) flags |= k == step1 ? 1 : 2
+      stop = k == step1 && step2 ? min(step2, maxSteps) : maxSteps
+    }
     if (l & 1) {
       if (x > g || (x == g && (h > p || (h == p && l > q)))) {
         g = x
@@ -90,7 +102,10 @@ export function exact(lo: u64, hi: u64): void {
       if (evens >= 0 && !(++evens & 1) && c - 1 < leastOdds(k - 1)) break // M
     }
   }
+  if (flags & 1) ask(1, lo, hi)
+  if (flags & 2) ask(2, lo, hi)
   if (k <= hardSteps) return
+  if (asksHard) ask(3, lo, hi)
   count++
   checksum += mix64(lo ^ mix64(hi)) * <u64>min(k, SIGMA_CAP)
   const above = g > peak2 || (g == peak2 && (p > peak1 || (p == peak1 && q > peak0)))

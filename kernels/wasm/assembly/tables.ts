@@ -1,18 +1,22 @@
 /**
- * The tables: what depends on nothing, what depends on the window's size, what depends on the window.
+ * The tables: constants, what depends on the window's size, and what depends on the window.
  *
- * The jump table and the look-ahead bitvector are filled by walking the tree of low bits, so that each of the 2^W or
- * 2^B entries costs two steps instead of W or B, and branches that no row can survive are cut: 10 times faster than
- * entry by entry, all tables in some 40 ms.
+ * The jump table and the look-ahead bitvector are filled by walking the tree of low bits. Each of
+ * the 2^W or 2^B entries then costs two steps instead of W or B, and branches that no row can
+ * survive are cut. That is 10 times faster than entry by entry: all tables take some 40 ms.
  */
 import {
   A, B, B_MASK, BIT, HEADROOM, HIGH_PART_HI, HIGH_PART_LO, INVERSE3, JUMP, JUMPS, LEAST_ODDS, LIMB, LOOKAHEAD,
   MAX_STEPS, MOD9_MASK, POW3_HI, POW3_LIMB0, POW3_LIMB1, POW3_LO, POWERS, ROWS, ROW_WORDS, SCALE, SHARP_ROWS, SUM9, W,
 } from './layout'
+import { IMMORTAL } from './evidence'
 import { ODD, STEP, dipAfterEven } from './rules'
 import { mulHigh } from './words'
 
-/** log2(3). Used for LEAST_ODDS only: below 4096 steps |c log2(3) - k| > 6e-5, far above the rounding; tested. */
+/**
+ * log2(3), for LEAST_ODDS only: up to 4096 steps |c log2(3) - k| > 6e-5, far above the rounding.
+ * Tested.
+ */
 const LOG2_3: f64 = 1.5849625007211562
 /** 1/3 mod 2^64. */
 const THIRD: u64 = 0xaaaaaaaaaaaaaaab
@@ -36,7 +40,7 @@ function pow2mod9(k: i32): i32 {
   return p
 }
 
-/** What depends on nothing. Called once. */
+/** Makes the constant tables. Called once. */
 export function constants(): void {
   let lo: u64 = 1, hi: u64 = 0, inverse: u64 = 1
   for (let c: usize = 0; c < <usize>POWERS << 3; c += 8) {
@@ -58,6 +62,8 @@ export function constants(): void {
     store<u64>(<usize>f << 5, power << SCALE, JUMP)
     store<i64>(<usize>f << 5, <i64>(ODD * f - STEP * W) << HEADROOM, JUMP + 8)
     store<u64>(<usize>f << 5, power, JUMP + 16)
+    memory.copy(JUMP + (<usize>(f + 16) << 5), JUMP + (<usize>f << 5), 32)
+    store<i64>(<usize>(f + 16) << 5, <i64>(ODD * f - STEP * W + IMMORTAL) << HEADROOM, JUMP + 8)
   }
   jumps(0, 0, 0, 0, -1, 0, 0, 0)
 }
@@ -65,8 +71,10 @@ export function constants(): void {
 /**
  * Fills JUMPS below one node of the tree of the low W bits.
  *
- * @param j steps done; x the low j bits; v T^j(x); f odd steps; e evens since the last odd one, below 0 when unknown
- * @param r 0 no run of odd steps, 1 in one, 2 one even step after it; s headroom where it began; d the dip
+ * @param j steps done; x the low j bits; v T^j(x); f odd steps; e evens since the last odd one,
+ *   below 0 when unknown
+ * @param r 0 no run of odd steps, 1 in one, 2 one even step after it; s headroom where it began; d
+ *   the dip
  */
 function jumps(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i32): void {
   if (j == W) {
@@ -80,7 +88,7 @@ function jumps(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i32): 
   jumps(j + 1, select(x | bit, x, odd), select(sibling, v, odd) >> 1, f, n, r == 1 ? 2 : 0, s, d)
 }
 
-/** What depends on the window's size: 2^newBits numbers. */
+/** Makes what depends on the window's size, 2^newBits numbers. */
 export function size(newBits: i32): void {
   bits = newBits
   levels = bits - A
@@ -108,9 +116,9 @@ export function size(newBits: i32): void {
 }
 
 /**
- * Sets the bits of LOOKAHEAD below one node of the tree of the low B bits; parameters as of jumps(). Row i is for odd
- * count c = firstRow + i; the value x is at index x * 3^-c mod 2^B, so that the siblings, which differ by 3^c, are
- * neighbours.
+ * Sets the bits of LOOKAHEAD below one node of the tree of the low B bits; parameters as of
+ * jumps(). Row i is for odd count c = firstRow + i; the value x is at index x * 3^-c mod 2^B, so
+ * that the siblings, which differ by 3^c, are neighbours.
  */
 function lookahead(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i32): void {
   if (d > firstHeadroom + ODD * (SHARP_ROWS - 1)) return
@@ -133,13 +141,13 @@ function lookahead(j: i32, x: u32, v: u64, f: i32, e: i32, r: i32, s: i32, d: i3
   for (let h = firstHeadroom; h < dip; h += ODD) i++
   let p = x * <u32>load<u64>(<usize>(firstRow + i) << 3, INVERSE3)
   for (let row = <usize>(i * ROW_WORDS) << 3; row < <usize>(SHARP_ROWS * ROW_WORDS) << 3; row += ROW_WORDS << 3) {
-    const at = row + (<usize>((p & B_MASK) >> 6) << 3)
-    store<u64>(at, load<u64>(at, LOOKAHEAD) | (<u64>1 << (p & 63)), LOOKAHEAD)
+    const word = row + (<usize>((p & B_MASK) >> 6) << 3)
+    store<u64>(word, load<u64>(word, LOOKAHEAD) | (<u64>1 << (p & 63)), LOOKAHEAD)
     p *= <u32>THIRD
   }
 }
 
-/** What depends on the window [w*2^bits, (w+1)*2^bits), given as two words of w. */
+/** Makes what depends on the window [w*2^bits, (w+1)*2^bits), given as two words of w. */
 export function window(lo: u64, hi: u64): void {
   // bits is 20 to 71
   baseLo = bits < 64 ? lo << bits : 0
@@ -154,7 +162,10 @@ export function window(lo: u64, hi: u64): void {
   }
 }
 
-/** What depends on the class: from its depth up, bit k of the window adds 2^(k - depth), and 2^k mod 9 to the sum. */
+/**
+ * Makes what depends on the class: from its depth up, bit k adds 2^(k - depth), and 2^k mod 9 to
+ * the sum.
+ */
 export function root(depth: i32): void {
   for (let k = depth; k < levels; k++) {
     store<u64>(<usize>k << 3, (<u64>1 << (k - depth)) + (<u64>pow2mod9(k) << SUM9), BIT)

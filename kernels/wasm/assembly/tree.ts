@@ -1,25 +1,32 @@
 /**
- * The tree of residue classes, depth first: bits are added from the least significant end, and a class is dropped as
- * soon as rule D, M or O fires for all its members. For n = r + a*2^k, T^k(n) = T^k(r) + a*3^c, so one of the two
- * children r, r + 2^k has an even value and one an odd value, and only the even one can be dropped.
+ * The tree of residue classes, depth first: bits are added from the least significant end, and a
+ * class is dropped as soon as rule D, M or O fires for all its members.
  *
- * Iterative, with a stack of the even children that wait; the odd child goes on in registers, without a branch. What
- * makes it cheap (half the instructions a node than with c, k, evens, run and residue each in a variable, which do
- * not fit the registers):
- * - State in one word: headroom << 32 | 8 c << 16 | 8 k. A step is one addition, the table offsets are shifts of it.
- * - All three rules are one compare with a threshold. The even child of a node dies when the headroom h before its even
- *   step is below: 306 for D; 485 when the evens become even in number (M, as headroom(c-1, k) = h - 485); and always
- *   when it would be the second even step after a run of odd steps that began below 306 (O). After an odd step the
- *   threshold is 306; for its even child 485, or infinite after such a run; then 306 and 485 in turn.
- * - Bits in one word: those above the root's, and from bit SUM9 on the sum of their 2^k mod 9. Setting one is an
- *   addition.
+ * For n = r + a*2^k, T^k(n) = T^k(r) + a*3^c (Terras, Acta Arith. 30, 1976). So of the two children
+ * r and r + 2^k one has an even value and one an odd value, and only the even one can be dropped.
+ * The search is iterative: even children wait on a stack, the odd child goes on in registers,
+ * without a branch.
  *
- * The evens before the first odd step are unknown to rule M; then c = 0, and rule D drops the even child anyway.
- * Bounds: 54 levels below the root, so that the bits do not reach SUM9, and the sum is below 9 * 55 < 2^10.
- * T^k(r) < 3^c <= 3^64, two words.
+ * What makes it cheap: half the instructions a node than with c, k, evens, run and residue each in
+ * a variable, because those do not fit the registers.
+ * - State in one word: headroom << 32 | 8 c << 16 | 8 k. A step is one addition, the table offsets
+ *   are shifts of it.
+ * - All three rules are one compare with a threshold. The even child of a node dies when the
+ *   headroom h before its even step is below: 306 for D; 485 when the evens become even in number
+ *   (M, as headroom(c-1, k) = h - 485); and always when it would be the second even step after a
+ *   run of odd steps that began below 306 (O). After an odd step the threshold is 306. For the even
+ *   child of that node it is 485, or infinite after such a run, then 306 and 485 in turn.
+ * - Bits in one word: those above the root's, and from bit SUM9 on the sum of their 2^k mod 9.
+ *   Setting one is an addition.
+ *
+ * The evens before the first odd step are unknown to rule M. Then c = 0, and rule D drops the even
+ * child anyway.
+ *
+ * Bounds: 54 levels below the root, so that the bits do not reach SUM9; the sum is below 9 * 55 <
+ * 2^10. T^k(r) < 3^c <= 3^64, two words.
  */
-import { BIT, LEAVES, POW3_HI, POW3_LO, STACK, SUM9 } from './layout'
-import { leaf, waiting } from './leaf'
+import { BIT, BOTTOM_ROOM, POW3_HI, POW3_LO, STACK, SUM9 } from './layout'
+import { queueBottom, waiting } from './bottom'
 import { ODD, STEP } from './rules'
 import { levels, root } from './tables'
 
@@ -33,10 +40,12 @@ const IN_LOW_RUN: u64 = 1
 const IN_RUN: u64 = 2
 
 let top: usize = STACK
-/** Counter. */
+/** Counter: nodes above the bottom nodes. */
 export let nodes: u64 = 0
 
-/** Starts at a class: its depth k, value d = T^k(r), odd count, evens, run (unit.ts), and r mod 9. */
+/**
+ * Starts at a class: its depth k, value d = T^k(r), odd count, evens, run (unit.ts), and r mod 9.
+ */
 export function plant(k: i32, dl: u64, dh: u64, c: i32, evens: i32, run: i32, residue9: i32): void {
   root(k)
   let threshold = BY_D
@@ -51,15 +60,15 @@ export function plant(k: i32, dl: u64, dh: u64, c: i32, evens: i32, run: i32, re
 }
 
 // @ts-ignore: decorator
-@inline function push(at: usize, b: u64, dl: u64, dh: u64, state: u64, threshold: u64): void {
-  store<u64>(at, b)
-  store<u64>(at, dl, 8)
-  store<u64>(at, dh, 16)
-  store<u64>(at, state, 24)
-  store<u64>(at, threshold, 32)
+@inline function push(p: usize, b: u64, dl: u64, dh: u64, state: u64, threshold: u64): void {
+  store<u64>(p, b)
+  store<u64>(p, dl, 8)
+  store<u64>(p, dh, 16)
+  store<u64>(p, state, 24)
+  store<u64>(p, threshold, 32)
 }
 
-/** Goes on until the leaf queue is full, then true; false when the tree is done. */
+/** Goes on until the queue of bottom nodes is full. @returns false when the tree is done */
 export function grow(): bool {
   const last = <u64>levels << 3
   let p = top, n: u64 = 0
@@ -67,7 +76,8 @@ export function grow(): bool {
     p -= 40
     let b = load<u64>(p), dl = load<u64>(p, 8), dh = load<u64>(p, 16)
     let state = load<u64>(p, 24), threshold = load<u64>(p, 32)
-    // next: the threshold of the even child; afterRun: that of the even children within the run that begins here
+    // next: the threshold of the even child; afterRun: that of the even children within the run
+    // that begins here
     let next = BY_D + BY_M - threshold, afterRun = select(BY_O, BY_M, state < BY_D)
     if (threshold & (IN_LOW_RUN | IN_RUN)) next = afterRun = threshold & IN_LOW_RUN ? BY_O : BY_M
     n += last - (state & 0xffff)
@@ -89,8 +99,8 @@ export function grow(): bool {
       threshold = BY_D
       next = afterRun
     }
-    leaf(b, dl, dh, state)
-    if (waiting == LEAVES << 5) break
+    queueBottom(b, dl, dh, state)
+    if (waiting == BOTTOM_ROOM << 5) break
   }
   top = p
   nodes += n >> 3

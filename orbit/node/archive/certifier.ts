@@ -1,18 +1,23 @@
-/** Writes the certificate of each window that is certified, beside everything else a node does. */
+/**
+ * Writes the certificate of each window that is certified, beside everything else that a node does.
+ */
 import { CID } from 'multiformats/cid'
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
+import type { CertificateSources } from '../../rules/certificate/format.ts'
 import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
-import { type CertificateSources, leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
+import { leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
 import { resultKey } from '../../rules/message/bodies.ts'
 import { encodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
-import { type State, summaryOf, type WindowState } from '../../rules/state/state.ts'
+import type { State } from '../../rules/state/state.ts'
+import { summaryOf, type WindowState } from '../../rules/state/windows.ts'
 import {
   certificatePath,
   readCertificateFile,
   removeCertificateFile,
   writeCertificateFile,
 } from '../home/certificate-files.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { OrbitNode } from '../orbit-node.ts'
 
 const BLOCK_TIMEOUT = 20_000
 
@@ -28,10 +33,10 @@ export interface CertifierOptions {
 
 export class Certifier {
   private readonly options: CertifierOptions
-  /** Windows whose certificate is on disk, with what it was written of. */
+  /** Windows whose certificate is on disk, with the certifiedKey that it was written for. */
+  private readonly written = new Map<bigint, string>()
   /** Why certificates could not be written, since one was. */
   private readonly failed = new Set<string>()
-  private readonly written = new Map<bigint, string>()
   private running: Promise<void> | null = null
   private again = false
 
@@ -53,31 +58,31 @@ export class Certifier {
     return this.running
   }
 
-  /** Resolves when it is at rest. */
-  async settled(): Promise<void> {
+  /** Resolves when it does not run. */
+  async idle(): Promise<void> {
     await this.running
   }
 
-  /** What can't be had for one window holds no other up. */
+  /** A window whose leaves can't be had holds no other up. */
   private async writeAll(): Promise<void> {
     const { directory, state, signal, onError } = this.options
     for (const window of state().windows.values()) {
       if (signal.aborted) return
       if (window.settled) continue
       if (!window.complete) {
-        // What was certified has been taken back: somebody was convicted.
+        // An account was convicted, and what it certified is taken back.
         if (this.written.delete(window.window)) removeCertificateFile(directory, window.window)
         continue
       }
-      const says = certifiedKey(window)
-      if (this.written.get(window.window) === says) continue
+      const key = certifiedKey(window)
+      if (this.written.get(window.window) === key) continue
       try {
         if (!isCertificateOf(state(), window, readCertificateFile(directory, window.window))) await this.write(window)
-        this.written.set(window.window, says)
+        this.written.set(window.window, key)
         this.failed.clear()
       } catch (error) {
         const { message } = error as Error
-        // It is tried again and again: what is said once is enough, until one is written.
+        // It is tried again and again, and told once until a certificate is written.
         if (!signal.aborted && !this.failed.has(message)) {
           onError(new Error(`cannot write the certificate of window ${window.window}: ${message}`))
         }
@@ -103,14 +108,16 @@ export class Certifier {
   }
 }
 
-/** By which results its units are certified. */
+/** Changes with the results that certify its units. */
 const certifiedKey = ({ certified }: WindowState): string =>
   [...certified]
     .sort(([a], [b]) => a - b)
     .map(([unit, { assignment, results }]) => `${unit}:${assignment.epoch}:${resultKey(results[0]!.item.result)}`)
     .join()
 
-/** Whether a file certifies what the state does: one from before may hold what has been taken back since. */
+/**
+ * Whether a file certifies what the state does: an old one may hold what has been taken back since.
+ */
 export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null): boolean {
   if (!file) return false
   try {
@@ -121,10 +128,12 @@ export function isCertificateOf(state: State, window: WindowState, file: Uint8Ar
   }
 }
 
-/** What is certified and who did it. Who was wrong about it besides is no part of a certificate. */
-const essence = (settled: SettledWindow): Uint8Array =>
+/**
+ * What is certified and by whom. The convictions of other accounts are no part of a certificate.
+ */
+const essence = (summary: SettledWindow): Uint8Array =>
   encodeSettled({
-    ...settled,
+    ...summary,
     convictions: [],
-    credits: new Map([...settled.credits].sort(([a], [b]) => (a < b ? -1 : 1))),
+    credits: new Map([...summary.credits].sort(([a], [b]) => (a < b ? -1 : 1))),
   })

@@ -1,7 +1,8 @@
 /**
- * Handing the newest snapshot to whoever asks, and asking for it: protocol /collatz/snapshot/1. One message with the size of
- * the CAR file, u64 big endian, then its bytes in messages of up to 64 KiB; none at all if there is nothing yet. It is
- * checked by whoever gets it (snapshot.ts); the node that hands it out is believed nothing.
+ * Hands out the newest snapshot, and asks for one: protocol /collatz/snapshot/1. The answer is one
+ * message with the size of the CAR file, u64 big endian, then its bytes in messages of up to 64
+ * KiB; no message at all if there is no snapshot yet. The asker believes nothing and checks it
+ * (snapshot.ts).
  */
 import { createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
@@ -12,9 +13,9 @@ import type { BlockIndex } from '@ipld/car/indexer'
 import type { Stream } from '@libp2p/interface'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { readCertificateFile } from '../home/certificate-files.ts'
+import type { OrbitNode } from '../orbit-node.ts'
 import { ask } from '../p2p/ask.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
-import type { OrbitNode } from '../plumbing.ts'
 import { blocksIn, bytesAt, writeSnapshot } from './snapshot.ts'
 
 const PROTOCOL = '/collatz/snapshot/1'
@@ -22,11 +23,11 @@ const CHUNK = 1 << 16
 /** A snapshot of a million windows would be larger. */
 const LARGEST = 4 * 2 ** 30
 const SERVING_MS = 600_000
-/** Handed out at a time; others are told that there is none, and get the documents as ever. */
+/** Handed out at a time. Other askers are told that there is none, and get the documents. */
 const SERVED_AT_ONCE = 3
-/** A peer that sends nothing for so long has gone. */
+/** A peer that sends nothing for so many milliseconds has gone. */
 const STALL_MS = 20_000
-/** A snapshot is written anew when there is a tenth more to say, or after this time. */
+/** A snapshot is written anew when there are a tenth more windows, or after this time. */
 const REWRITE = { growth: 1.1, milliseconds: 600_000 }
 
 export const snapshotPath = (directory: string): string => join(directory, 'snapshot.car')
@@ -46,16 +47,16 @@ export class SnapshotShelf {
     this.genesis = genesis
   }
 
-  /** Writes it anew if it is worth it. @param settled windows, in any order */
-  async update(settled: Iterable<bigint>): Promise<void> {
-    const windows = [...settled].sort((a, b) => (a < b ? -1 : 1))
+  /** Writes it anew if it is worth it. @param archived windows, in any order */
+  async update(archived: Iterable<bigint>): Promise<void> {
+    const windows = [...archived].sort((a, b) => (a < b ? -1 : 1))
     const isNews =
       windows.length >= this.windows * REWRITE.growth || performance.now() - this.written > REWRITE.milliseconds
     if (windows.length === this.windows || !isNews) return
     const certificate = (window: bigint) => readCertificateFile(this.directory, window)
     const known = windows.filter((window) => certificate(window) !== null)
     if (known.length === 0) return
-    // What it says of the old file is not true of the new one.
+    // It is not true of the new file.
     this.index = []
     await writeSnapshot(snapshotPath(this.directory), this.genesis, known, (window) => certificate(window)!)
     const blocks = await blocksIn(snapshotPath(this.directory), this.genesis)
@@ -69,17 +70,19 @@ export class SnapshotShelf {
     return new Set(this.index.map(([window]) => window))
   }
 
-  /** The certificates in the snapshot of those windows that are wanted, without leaves, ascending. */
+  /**
+   * The certificates in the snapshot of those windows that are wanted, without leaves, ascending.
+   */
   async *certificates(
     isWanted: (window: bigint) => boolean,
   ): AsyncGenerator<{ window: bigint; size: number; bytes: AsyncIterable<Uint8Array> }> {
     const { index } = this
     const wanted = index.filter(([window]) => isWanted(window))
     if (wanted.length === 0) return
-    // One file all the way, also if a newer one takes its place meanwhile.
+    // The same file to the end, also if a newer one takes its place meanwhile.
     const file = await open(snapshotPath(this.directory))
     try {
-      // It may be the newer one already, of which this index says nothing.
+      // It may be the newer one already, which this index does not describe.
       if (this.index !== index) return
       for (const [window, { blockOffset, blockLength: size }] of wanted) {
         yield { window, size, bytes: pieces(file, blockOffset, size) }
@@ -126,12 +129,13 @@ async function* pieces(file: FileHandle, offset: number, size: number): AsyncGen
  *
  * @param onBytes hears how many have come so far, and how many there are
  * @returns whether there was one
- * @throws {Error} when the node can't be reached, breaks off, or sends without end; there is no file then
+ * @throws {Error} when the node can't be reached, breaks off, or sends without end; no file is left
+ * then
  */
 export async function fetchSnapshot(
   address: string,
   path: string,
-  { signal, onBytes }: { signal: AbortSignal; onBytes: (bytes: number, of: number) => void },
+  { signal, onBytes }: { signal: AbortSignal; onBytes: (bytes: number, total: number) => void },
 ): Promise<boolean> {
   const stalled = new AbortController()
   let timer = setTimeout(() => stalled.abort(), STALL_MS)
@@ -154,7 +158,7 @@ export async function fetchSnapshot(
   }
   try {
     await ask(address, PROTOCOL, AbortSignal.any([signal, stalled.signal]), (stream) =>
-      pipeline(Readable.from(received(stream)), createWriteStream(path)),
+      pipeline(Readable.from(received(stream)), createWriteStream(path, { mode: 0o600 })),
     )
   } catch (error) {
     await rm(path, { force: true })

@@ -1,11 +1,12 @@
 /**
- * Snapshots: what is settled, in one CAR file (https://ipld.io/specs/transport/car/carv1/), so that a newcomer need not
- * get the documents of years. The root is a dag-cbor block
+ * Snapshots: all archived windows in one CAR file (https://ipld.io/specs/transport/car/carv1/), so
+ * that a newcomer need not get the documents of years. The root is a dag-cbor block
  *
  *     { format: "collatz-snapshot", version: 1, network, windows: [[w as a decimal string, CID of its certificate]] }
  *
- * and each certificate a dag-cbor block, without the leaves (write.ts). The newcomer checks each of them as any
- * other certificate, computes the leaves that are contested, and believes nothing else that the file says.
+ * and each certificate is a dag-cbor block, without the leaves (write.ts). The newcomer checks each
+ * of them like any other certificate, computes the leaves that are contested, and believes nothing
+ * else in the file.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
@@ -16,12 +17,14 @@ import type { BlockIndex } from '@ipld/car/indexer'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { CID } from 'multiformats/cid'
 import { z } from 'zod'
-import { encodeLeaf } from '../../../kernels/result.ts'
-import type { Engine } from '../../../kernels/unit.ts'
-import { equalBytes, field, RuleError } from '../../rules/base/statement.ts'
-import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { cidOf } from '../../rules/base/cid.ts'
+import { field } from '../../rules/base/fields.ts'
+import { RuleError } from '../../rules/base/statement.ts'
+import { settledBy } from '../../rules/certificate/read.ts'
+import { judgeCertificate, type LeafEngine } from '../../rules/certificate/recompute.ts'
 import { withoutLeaves } from '../../rules/certificate/write.ts'
-import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
 
 const manifest = z.strictObject({
@@ -31,7 +34,10 @@ const manifest = z.strictObject({
   windows: z.array(z.tuple([field.natural, z.unknown()])).max(1_000_000),
 })
 
-/** Where the certificates lie in a snapshot of one's own, by window; what is not as it should be is not in it. */
+/**
+ * Where the certificates lie in this node's snapshot, by window; empty when the file is not as it
+ * should be.
+ */
 export async function blocksIn(path: string, genesis: Genesis): Promise<Map<string, BlockIndex>> {
   const found = new Map<string, BlockIndex>()
   if (!existsSync(path)) return found
@@ -70,14 +76,17 @@ export async function bytesAt(
 /**
  * Writes a snapshot of these windows, in order. The file is there when it is whole.
  *
- * A certificate without its leaves takes a quarter of a second to make for a thousand units: those that are in the file that
- * is there already are taken from it.
+ * A certificate without its leaves takes a quarter of a second to make for a thousand units, so
+ * those in the file that is replaced are taken over.
+ *
+ * @param mode of the file, less what the process withholds; by default its owner alone may read it
  */
 export async function writeSnapshot(
   path: string,
   genesis: Genesis,
   windows: readonly bigint[],
   certificate: (window: bigint) => Uint8Array,
+  mode = 0o600,
 ): Promise<{ root: CID; windows: number }> {
   const known = await blocksIn(path, genesis)
   const old = known.size > 0 ? await open(path) : null
@@ -87,7 +96,7 @@ export async function writeSnapshot(
     return bytes && cidOf(bytes).equals(at!.cid) ? bytes : withoutLeaves(certificate(window))
   }
   try {
-    return await write(path, genesis, windows, blockOf)
+    return await write(path, genesis, windows, blockOf, mode)
   } finally {
     await old?.close()
   }
@@ -98,6 +107,7 @@ async function write(
   genesis: Genesis,
   windows: readonly bigint[],
   blockOf: (window: bigint) => Promise<Uint8Array>,
+  mode: number,
 ): Promise<{ root: CID; windows: number }> {
   // Made twice rather than kept: a snapshot may be larger than the memory.
   const blocks: (readonly [string, CID])[] = []
@@ -118,7 +128,7 @@ async function write(
   }
   try {
     // Both at once: where the disk is full, nobody takes what is put any more.
-    await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished))])
+    await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished, { mode }))])
     await rename(unfinished, path)
   } catch (error) {
     await rm(unfinished, { force: true })
@@ -127,10 +137,12 @@ async function write(
   return { root, windows: windows.length }
 }
 
-/** What a certificate that holds says of a window that is settled. */
+/** An archived window, by a certificate that holds. */
 export interface CheckedWindow {
   readonly settled: SettledWindow
-  /** CIDs of the draws that dealt its units. Whether those were published it can't prove. */
+  /**
+   * CIDs of the draws that dealt its units. The certificate can't prove that they were published.
+   */
   readonly draws: readonly string[]
 }
 
@@ -138,7 +150,7 @@ export interface SnapshotWindow extends CheckedWindow {
   /** The certificate, as it came. */
   readonly certificate: Uint8Array
   /** How many windows the snapshot has. */
-  readonly of: number
+  readonly total: number
 }
 
 /**
@@ -147,7 +159,11 @@ export interface SnapshotWindow extends CheckedWindow {
  * @param engine computes what is contested
  * @throws {RuleError} when anything in it does not hold
  */
-export async function* readSnapshot(path: string, genesis: Genesis, engine: Engine): AsyncGenerator<SnapshotWindow> {
+export async function* readSnapshot(
+  path: string,
+  genesis: Genesis,
+  engine: LeafEngine,
+): AsyncGenerator<SnapshotWindow> {
   const iterator = await openCar(path)
   const [root] = await iterator.getRoots()
   let wanted: readonly (readonly [string, unknown])[] | null = null
@@ -163,7 +179,7 @@ export async function* readSnapshot(path: string, genesis: Genesis, engine: Engi
     if (!next || String(next[1]) !== cid.toString())
       throw new RuleError('the snapshot has blocks that its root does not list')
     const checked = await readCertifiedWindow(next[0], bytes, genesis, engine)
-    yield { ...checked, certificate: bytes, of: wanted.length }
+    yield { ...checked, certificate: bytes, total: wanted.length }
   }
   if (at !== (wanted?.length ?? -1)) throw new RuleError('the snapshot ends too early')
 }
@@ -186,7 +202,8 @@ function readManifest(bytes: Uint8Array, genesis: Genesis): readonly (readonly [
 }
 
 /**
- * Checks the certificate of a window that came from somewhere, and computes the leaves that are contested in it.
+ * Checks the certificate of a window that came from somewhere, and computes the leaves that are
+ * contested in it.
  *
  * @param window as a decimal string
  * @throws {RuleError}
@@ -195,18 +212,17 @@ export async function readCertifiedWindow(
   window: string,
   bytes: Uint8Array,
   genesis: Genesis,
-  engine: Engine,
+  engine: LeafEngine,
 ): Promise<CheckedWindow> {
-  const certified = readCertificate(bytes)
-  if (!equalBytes(certified.genesis.bytes, genesis.bytes) || certified.window.toString() !== window) {
-    throw new RuleError(`what should be the certificate of window ${window} is about something else`)
-  }
-  for (const { unit, leaf } of certified.contested) {
-    const signed = certified.units.get(unit)!.leaves![leaf]!
-    const own = await engine.verifyLeaf({ partition: genesis.partition, window: certified.window, index: unit }, leaf)
-    if (!equalBytes(encodeLeaf(own), encodeLeaf(signed))) {
-      throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
-    }
+  const { certified, wrong } = await judgeCertificate(bytes, () => engine, {
+    leavesOf: (read) => {
+      if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return read.contested
+      throw new RuleError(`what should be the certificate of window ${window} is about something else`)
+    },
+  })
+  if (wrong) {
+    const { leaf, unit } = wrong
+    throw new RuleError(`leaf ${leaf} of unit ${unit} of window ${window} was signed wrong by those who certify it`)
   }
   return { settled: settledBy(certified), draws: certified.draws.map(({ cid }) => cid) }
 }

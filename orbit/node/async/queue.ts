@@ -1,13 +1,16 @@
 /** Order among things that run at once on one thread. */
 
-/** Lets timers and sockets have their turn: what awaits nothing but SQLite keeps them from it. */
-export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
+/**
+ * Gives timers and sockets their turn: code that awaits nothing but SQLite would keep them waiting.
+ */
+export const yieldToLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** One thing after the other, in the order of the calls. */
 export class Serial {
   private tail: Promise<unknown> = Promise.resolve()
   private closed = false
 
+  /** @throws what `action` throws; an Error once it is closed */
   run<T>(action: () => Promise<T>): Promise<T> {
     if (this.closed) return Promise.reject(new Error('closed: the node or its database has been stopped'))
     const next = this.tail.then(action)
@@ -15,15 +18,20 @@ export class Serial {
     return next
   }
 
-  /** Takes nothing more. Resolves when what was begun is done. */
+  /** Resolves when all that was asked for so far is done. */
+  async idle(): Promise<void> {
+    await this.tail
+  }
+
+  /** Takes nothing more. Resolves when what was asked for is done. */
   async close(): Promise<void> {
     this.closed = true
     await this.tail
   }
 }
 
-/** Something that takes long and is never done twice at once: who asks for it while it runs gets the run under way. */
-export class Single {
+/** A long task that never runs twice at once: a call while it runs gets the run under way. */
+export class SingleFlight {
   private readonly action: () => Promise<void>
   private readonly onError: (error: Error) => void
   private running: Promise<void> | null = null
@@ -47,8 +55,8 @@ export class Single {
     return this.running
   }
 
-  /** Resolves when it is at rest. */
-  async settled(): Promise<void> {
+  /** Resolves when it does not run. */
+  async idle(): Promise<void> {
     await this.running
   }
 }

@@ -1,15 +1,17 @@
 /**
- * drand over HTTP: GET {url}/public/{round} (https://docs.drand.love/dev-guide/API%20Documentation%20v1).
- * drand-client checks an answer against the chain of the genesis, never against what the relay says of its chain, and
- * FetchingSource checks the signature once more with our own verifier. An answer is under 400 bytes; more is refused.
+ * drand over HTTP: GET {url}/public/{round}
+ * (https://docs.drand.love/dev-guide/API%20Documentation%20v1). drand-client checks an answer
+ * against the chain of the genesis, never against a chain that the relay names, and FetchingSource
+ * checks the signature once more with our own verifier. An answer has under 400 bytes; one of over
+ * 4 KiB is refused.
  */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { type ChainClient, fetchBeacon } from 'drand-client'
 import { z } from 'zod'
 import { type ChainInfo, QUICKNET_RELAYS, randomnessOf } from '../../rules/network/beacon.ts'
 import { AddressError } from '../p2p/addresses.ts'
-import type { BeaconSource } from './choose.ts'
 import { FetchingSource, type Supplier } from './fetch.ts'
+import type { BeaconSource } from './source.ts'
 
 const MAX_ANSWER = 4096
 
@@ -20,7 +22,8 @@ const answer = z.object({
 })
 
 /**
- * What somebody gives as a relay: https://HOST, or http, with a path if the relay has one. The chain's hash need not be named.
+ * Parses a relay's URL: https://HOST, or http, with a path if the relay has one. The chain's hash
+ * need not be in it.
  *
  * @throws {AddressError}
  */
@@ -34,13 +37,14 @@ export function relayUrl(text: string): string {
 }
 
 /**
- * Where a chain's rounds are asked for: at the relays that a node's owner names, else at quicknet's usual ones.
+ * The relays to ask for a chain's rounds: those that the node's owner names, else quicknet's usual
+ * ones.
  *
  * @throws {AddressError}
  */
-export function relaysOf({ hash }: ChainInfo, own: readonly string[] | undefined): readonly string[] {
-  if (!own) return QUICKNET_RELAYS
-  const urls = own.map(relayUrl).map((url) => (url.endsWith(`/${hash}`) ? url : `${url}/${hash}`))
+export function relaysOf({ hash }: ChainInfo, named: readonly string[] | undefined): readonly string[] {
+  if (!named) return QUICKNET_RELAYS
+  const urls = named.map(relayUrl).map((url) => (url.endsWith(`/${hash}`) ? url : `${url}/${hash}`))
   return [...new Set(urls)]
 }
 
@@ -76,16 +80,19 @@ function supplierAt(baseUrl: string, chain: ChainInfo): Supplier {
     try {
       return hexToBytes((await fetchBeacon(client, round)).signature)
     } catch (error) {
-      throw new Error(`${host}: ${said(error as Error)}`, { cause: error })
+      throw new Error(`${host}: ${reasonOf(error as Error)}`, { cause: error })
     }
   }
 }
 
-/** The system's code says as much as the sentences around it. */
-const said = ({ code, message }: NodeJS.ErrnoException): string =>
+/** The system's code alone where there is one: the sentences around it add nothing. */
+const reasonOf = ({ code, message }: NodeJS.ErrnoException): string =>
   typeof code === 'string' ? code : message.replace(/\.$/, '')
 
-/** What is plainly wrong is told apart here, because drand-client prints to the console when it finds it. */
+/**
+ * Refuses plainly wrong answers itself, because drand-client would print to the console when it
+ * finds them.
+ */
 async function getRound(url: string, round: number, signal: AbortSignal) {
   const response = await fetch(url, { signal, headers: { accept: 'application/json' } })
   if (!response.ok) {

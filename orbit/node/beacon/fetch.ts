@@ -1,23 +1,28 @@
 /**
- * A source that gets rounds from suppliers (HTTP relays, peers) and believes none of them: a supplier that is dead,
- * slow or lies costs time and nothing else. One is asked first; the next is asked as well when the answer is wrong or
- * takes longer than a second and a half; the first valid answer wins, and whoever gave it is asked first next time.
- * When nobody answers, it tries again after 0.5 s, 1 s, 2 s ... at most 30 s.
+ * A source that gets rounds from suppliers (HTTP relays, peers) and believes none of them: a
+ * supplier that is dead, slow or lies costs time and nothing else. One is asked first. The next is
+ * asked as well when the answer is wrong or takes longer than a second and a half. The first valid
+ * answer wins, and its supplier is asked first the next time. When all fail, it tries again after
+ * 0.5 s, 1 s, 2 s ... at most 30 s.
  */
 import { type BeaconRound, type ChainInfo, roundAt, timeOf } from '../../rules/network/beacon.ts'
+import { Backoff } from '../async/backoff.ts'
 import { sleep, sleepUntil } from '../async/sleep.ts'
-import type { BeaconSource } from './choose.ts'
 import { VerifiedRounds } from './rounds.ts'
+import type { BeaconSource } from './source.ts'
 
 /** Gets the 48-byte signature of a round. Rejects when it can't. */
 export type Supplier = (round: number, signal: AbortSignal) => Promise<Uint8Array>
 
-/** How long to wait for one supplier before another is asked too, and before it is given up. Milliseconds. */
+/** Milliseconds until another supplier is asked too, and until one is given up. */
 const STAGGER = 1500
 const PATIENCE = 10_000
-const FIRST_RETRY = 500
-const LAST_RETRY = 30_000
-/** Seconds between the rounds that are followed: time is read from rounds to within this, at 30 ms of work each. */
+/** Half to all of 0.5 s, 1 s, 2 s ... 30 s, so that nodes do not ask in step. */
+const RETRY = { first: 500, most: 30_000, spread: [0.5, 1] } as const
+/**
+ * Seconds between the rounds that are followed: a node knows the time from rounds to within this,
+ * at 30 ms of work each.
+ */
 const FOLLOW = 10
 
 export interface FetchOptions {
@@ -94,25 +99,30 @@ export class FetchingSource implements BeaconSource {
     await this.following
   }
 
-  /** Keeps the newest round within FOLLOW seconds of the clock. All nodes follow the same rounds, so peers can help. */
+  /**
+   * Keeps the newest round within FOLLOW seconds of the clock. All nodes follow the same rounds, so
+   * peers can help.
+   */
   private async follow(): Promise<void> {
     const { signal } = this.stopping
     const stride = Math.max(1, Math.round(FOLLOW / this.chain.period))
-    for (let failures = 0, target = 0; ; ) {
+    const backoff = new Backoff(RETRY)
+    for (let target = 0; ; ) {
       target = Math.max(1, target, roundAt(this.chain, this.now() / 1000))
       await this.untilOut(target, signal)
       if (await this.obtain(target, signal)) {
-        failures = 0
+        backoff.reset()
         target = (Math.floor(target / stride) + 1) * stride
       } else {
-        await sleep(backoff(failures++), signal)
+        await sleep(backoff.next(), signal)
       }
     }
   }
 
   private async seek(round: number, signal: AbortSignal): Promise<void> {
     await this.untilOut(round, signal)
-    for (let failures = 0; !(await this.obtain(round, signal)); failures++) await sleep(backoff(failures), signal)
+    const backoff = new Backoff(RETRY)
+    while (!(await this.obtain(round, signal))) await sleep(backoff.next(), signal)
   }
 
   private untilOut(round: number, signal: AbortSignal): Promise<void> {
@@ -123,10 +133,10 @@ export class FetchingSource implements BeaconSource {
   private async obtain(round: number, signal: AbortSignal): Promise<boolean> {
     if (this.rounds.get(round)) return true
     const won = new AbortController()
-    const over = AbortSignal.any([signal, won.signal])
+    const ended = AbortSignal.any([signal, won.signal])
     const tries: Promise<Supplier>[] = []
     for (const supplier of this.suppliers) {
-      tries.push(this.ask(supplier, round, won, over, Promise.allSettled([...tries]), tries.length * STAGGER))
+      tries.push(this.ask(supplier, round, won, ended, Promise.allSettled([...tries]), tries.length * STAGGER))
     }
     try {
       const winner = await Promise.any(tries)
@@ -135,7 +145,7 @@ export class FetchingSource implements BeaconSource {
     } catch (error) {
       signal.throwIfAborted()
       const reasons = (error as AggregateError).errors.map((e: Error) => e.message)
-      this.problem = `beacon round ${round} can't be had: ${reasons.join('; ') || 'there is nobody to ask'}`
+      this.problem = `beacon round ${round} can't be had: ${reasons.join('; ') || 'there is no relay to ask'}`
       return this.rounds.get(round) !== null
     } finally {
       won.abort()
@@ -146,13 +156,13 @@ export class FetchingSource implements BeaconSource {
     supplier: Supplier,
     round: number,
     won: AbortController,
-    over: AbortSignal,
+    ended: AbortSignal,
     earlier: Promise<unknown>,
     delay: number,
   ): Promise<Supplier> {
-    await Promise.race([earlier, sleep(delay, over)])
-    over.throwIfAborted()
-    const signature = await supplier(round, AbortSignal.any([over, AbortSignal.timeout(PATIENCE)]))
+    await Promise.race([earlier, sleep(delay, ended)])
+    ended.throwIfAborted()
+    const signature = await supplier(round, AbortSignal.any([ended, AbortSignal.timeout(PATIENCE)]))
     if (!this.accept(round, signature)) throw new Error(`a wrong signature for round ${round}`)
     won.abort()
     return supplier
@@ -160,15 +170,11 @@ export class FetchingSource implements BeaconSource {
 }
 
 /**
- * Rounds from peers alone: those they hand in through accept(), and, if there is a way to ask them, those that
- * round() is called for. Without one, round() waits until somebody hands the round in.
+ * Rounds from peers alone: those that they hand in through accept(), and those that round() asks
+ * for if there is a way to ask. Without one, round() waits until a peer hands the round in.
  */
 export const relaySource = (options: { chain: ChainInfo; ask?: Supplier; now?: () => number }): BeaconSource =>
   new FetchingSource({ ...options, suppliers: options.ask ? [options.ask] : [] })
-
-/** Half to all of 0.5 s, 1 s, 2 s ... 30 s, so that nodes do not ask in step. */
-const backoff = (failures: number): number =>
-  Math.min(FIRST_RETRY * 2 ** Math.min(failures, 10), LAST_RETRY) * (0.5 + Math.random() / 2)
 
 /** Lets a task end quietly when it was called off. */
 async function unlessAborted(task: Promise<void>, signal: AbortSignal): Promise<void> {

@@ -1,33 +1,35 @@
 /**
- * Beacon rounds by gossip. Who has them from their source passes each on; who only hears them need not, gossip does.
- * A round proves itself, so it does not matter who sent it. Checking one takes a pairing: what can't be news is
- * not checked, and who sends a wrong one has done so before long for the last time (bans.ts).
+ * Beacon rounds by gossip. A node that has rounds from their source publishes each; gossip carries
+ * it to the others. A round proves itself, so it does not matter which peer sent it. Checking one
+ * takes a pairing, so an old round is dropped unchecked, and a peer that sends wrong ones is banned
+ * before long (bans.ts).
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
-import { field } from '../../rules/base/statement.ts'
-import type { Topic } from '../plumbing.ts'
-import type { BeaconRound, BeaconSource } from './choose.ts'
+import { UserError } from '../../rules/base/errors.ts'
+import { field } from '../../rules/base/fields.ts'
+import type { Topic } from '../p2p/topic.ts'
+import type { BeaconRound, BeaconSource } from './source.ts'
 
 const FIRST_TIMEOUT = 60_000
 
-export class BeaconSilent extends Error {
+export class BeaconSilent extends UserError {
   override readonly name = 'BeaconSilent'
 }
 
-/** Hands the source what peers pass on. */
+/** Hands the rounds that peers pass on to the source. */
 export const hearRounds = (topic: Topic, beacon: BeaconSource): Promise<void> =>
   topic.subscribe((bytes) => {
-    const said = message.safeParse(decoded(bytes))
-    if (!said.success) return 'wrong'
-    const [round, signature] = said.data
+    const parsed = message.safeParse(decode(bytes))
+    if (!parsed.success) return 'wrong'
+    const [round, signature] = parsed.data
     if (round < (beacon.current()?.round ?? 0)) return 'drop'
     return beacon.accept(round, signature) ? 'pass on' : 'wrong'
   })
 
 const message = z.tuple([field.count, field.bytes(48)])
 
-function decoded(bytes: Uint8Array): unknown {
+function decode(bytes: Uint8Array): unknown {
   try {
     return dagCbor.decode(bytes)
   } catch {
@@ -36,11 +38,15 @@ function decoded(bytes: Uint8Array): unknown {
 }
 
 export async function passOn(topic: Topic, { round, signature }: BeaconRound): Promise<void> {
-  // Nobody there to hear it is no fault.
+  // That no peer is there to hear it is no fault.
   await topic.publish(dagCbor.encode([round, signature])).catch(() => {})
 }
 
-/** Resolves with the newest round, when there is one. @throws {BeaconSilent} when none comes in a minute */
+/**
+ * Resolves with the newest round, when there is one.
+ *
+ * @throws {BeaconSilent} when none comes in a minute
+ */
 export function firstRound(beacon: BeaconSource): Promise<BeaconRound> {
   const known = beacon.current()
   if (known) return Promise.resolve(known)

@@ -1,13 +1,13 @@
 /**
- * A local chain's source: this node holds the key and signs a round a period while it runs. Rounds do not hang on one
- * another, so one that was missed while it was off is signed when it is asked for. It signs none before its time.
+ * A local chain's source: this node has the key and signs a round each period while it runs. Rounds
+ * do not depend on one another, so a round that was missed while it was off is signed when it is
+ * asked for. It signs none before its time.
  */
-
-import { equalBytes } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
 import { type BeaconRound, type ChainInfo, localChain, roundAt, signRound, timeOf } from '../../rules/network/beacon.ts'
 import { sleepUntil } from '../async/sleep.ts'
-import type { BeaconSource } from './choose.ts'
 import { VerifiedRounds } from './rounds.ts'
+import type { BeaconSource } from './source.ts'
 
 /**
  * @param options.secret 32 bytes: the chain's BLS secret

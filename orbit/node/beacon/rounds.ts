@@ -1,14 +1,14 @@
 /**
- * The rounds that a node has checked: each is verified once (15 ms) and kept among the last few thousand, whoever
- * hands it in and however often. A chain has one signature a round, so what differs from a kept one is wrong and is
- * refused without another check.
+ * The rounds that a node has checked. Each is verified once (15 ms), however often it is handed in,
+ * and stored among the last few thousand. A chain has one signature a round, so a round that
+ * differs from the stored one is refused unchecked.
  */
-
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
 import { type BeaconRound, type ChainInfo, randomnessOf, verifyRound } from '../../rules/network/beacon.ts'
 
-/** About 200 bytes each. */
-const KEPT = 4096
+/** Rounds that are stored, at most, of about 200 bytes each. */
+const MOST = 4096
 
 interface Waiter {
   resolve(round: BeaconRound): void
@@ -17,7 +17,7 @@ interface Waiter {
 
 export class VerifiedRounds {
   readonly chain: ChainInfo
-  private readonly kept = new Map<number, BeaconRound>()
+  private readonly stored = new Map<number, BeaconRound>()
   private readonly waiting = new Map<number, Set<Waiter>>()
   private readonly listeners = new Set<(round: BeaconRound) => void>()
   private newest: BeaconRound | null = null
@@ -31,24 +31,27 @@ export class VerifiedRounds {
   }
 
   get(round: number): BeaconRound | null {
-    return this.kept.get(round) ?? null
+    return this.stored.get(round) ?? null
   }
 
-  /** Checks a round and keeps it; null when it is not one of the chain. */
+  /** Checks a round and stores it; null when it is not one of the chain. */
   accept(round: number, signature: Uint8Array): BeaconRound | null {
-    const known = this.kept.get(round)
+    const known = this.stored.get(round)
     if (known) return equalBytes(known.signature, signature) ? known : null
     try {
-      return this.keep({ round, signature: signature.slice(), randomness: verifyRound(this.chain, round, signature) })
+      return this.store({ round, signature: signature.slice(), randomness: verifyRound(this.chain, round, signature) })
     } catch (error) {
       if (error instanceof RuleError) return null
       throw error
     }
   }
 
-  /** Keeps a round that this node signed with the chain's own key, so that there is nothing to check. */
+  /**
+   * Stores a round that this node signed with the chain's own key, so that there is nothing to
+   * check.
+   */
   acceptOwn(round: number, signature: Uint8Array): BeaconRound {
-    return this.kept.get(round) ?? this.keep({ round, signature, randomness: randomnessOf(signature) })
+    return this.stored.get(round) ?? this.store({ round, signature, randomness: randomnessOf(signature) })
   }
 
   onRound(listener: (round: BeaconRound) => void): () => void {
@@ -56,9 +59,13 @@ export class VerifiedRounds {
     return () => this.listeners.delete(listener)
   }
 
-  /** Settles when the round is kept. @throws the signal's reason, or the reason given to rejectAll() */
+  /**
+   * Resolves when the round is stored.
+   *
+   * @throws the signal's reason, or the reason given to rejectAll()
+   */
   wait(round: number, signal?: AbortSignal): Promise<BeaconRound> {
-    const known = this.kept.get(round)
+    const known = this.stored.get(round)
     if (known) return Promise.resolve(known)
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
@@ -89,9 +96,9 @@ export class VerifiedRounds {
     for (const waiters of [...this.waiting.values()]) for (const waiter of [...waiters]) waiter.reject(reason)
   }
 
-  private keep(beacon: BeaconRound): BeaconRound {
-    this.kept.set(beacon.round, beacon)
-    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value!)
+  private store(beacon: BeaconRound): BeaconRound {
+    this.stored.set(beacon.round, beacon)
+    if (this.stored.size > MOST) this.stored.delete(this.stored.keys().next().value!)
     for (const waiter of [...(this.waiting.get(beacon.round) ?? [])]) waiter.resolve(beacon)
     if (beacon.round > (this.newest?.round ?? 0)) {
       this.newest = beacon

@@ -1,84 +1,75 @@
 /**
- * The beacon rounds that deal the draws, as this node has seen them. A coordinator writes R(e) down for everybody
- * (admit.ts lets nobody else); if it vanishes between sealing and that, the draw would wait for its return. But a round
- * proves itself, so each node keeps the rounds of the draws it holds, on disk, until a coordinator has written them.
- * One a draw, 48 bytes.
+ * The beacon rounds that deal the draws, as this node has seen them. A coordinator writes R(e) down
+ * for all nodes, and admit.ts lets no other node do so; if it vanishes between sealing and that,
+ * the draw would wait for its return. But a round proves itself, so each node keeps the rounds of
+ * the draws it has, on disk, until a coordinator has written them. One a draw, 48 bytes.
  */
-import { seedRound } from '../../rules/deal/assignment.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { seedRound } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound, BeaconSource } from '../beacon/choose.ts'
-import type { OrbitNode } from '../plumbing.ts'
-import type { Ledger } from '../replica/replica.ts'
+import { MissedRounds } from '../beacon/missed.ts'
+import type { BeaconRound, BeaconSource } from '../beacon/source.ts'
+import type { Replica } from '../replica/replica.ts'
+import { type KeyValues, PRIVATE, type PrivateRow } from '../storage/private.ts'
 
-export const KEPT_ROUND = 'round/'
-
-export interface KeptRoundsOptions {
+export interface DrawRoundsOptions {
   readonly genesis: Genesis
-  readonly kv: OrbitNode['kv']
-  readonly ledger: Pick<Ledger, 'state' | 'rounds' | 'invalidate' | 'hasRound'>
+  readonly kv: KeyValues
+  readonly replica: Pick<Replica, 'state' | 'rounds' | 'invalidate' | 'hasRound'>
   readonly beacon: Pick<BeaconSource, 'round'>
+  readonly signal: AbortSignal
 }
 
-/** From the rows of the node's private table. */
-export const keptRoundsOf = (rows: Iterable<readonly [key: string, value: Uint8Array]>): Map<number, Uint8Array> =>
-  new Map([...rows].map(([key, signature]) => [Number(key.slice(KEPT_ROUND.length)), signature]))
+/** Signatures by round, from the rows of the node's private table. */
+export const drawRoundsIn = (rows: Iterable<PrivateRow>): Map<number, Uint8Array> =>
+  new Map([...rows].map(([key, signature]) => [Number(key.slice(PRIVATE.drawRound.length)), signature]))
 
-export class KeptRounds {
-  private readonly options: KeptRoundsOptions
-  private readonly asked = new Map<number, Promise<void>>()
-  private readonly stopping = new AbortController()
+export class DrawRounds {
+  private readonly options: DrawRoundsOptions
+  private readonly missed: MissedRounds
 
-  constructor(options: KeptRoundsOptions) {
+  constructor(options: DrawRoundsOptions) {
     this.options = options
+    this.missed = new MissedRounds(options.beacon, (round) => this.store(round), options.signal)
   }
 
-  async start(): Promise<void> {
-    const { kv, ledger } = this.options
-    for (const [round, signature] of keptRoundsOf(await kv.entries(KEPT_ROUND))) ledger.rounds.set(round, signature)
+  async load(): Promise<void> {
+    const { kv, replica } = this.options
+    const stored = drawRoundsIn(await kv.entries(PRIVATE.drawRound))
+    for (const [round, signature] of stored) replica.rounds.set(round, signature)
   }
 
-  /** A round is out. Those that had been missed are asked for, and not waited for. */
-  async update(newest: BeaconRound): Promise<void> {
-    const { genesis, ledger, beacon } = this.options
-    for (const epoch of ledger.state().sealed.keys()) {
+  async onRound(newest: BeaconRound): Promise<void> {
+    const { genesis, replica } = this.options
+    for (const epoch of replica.state().sealed.keys()) {
       const seed = seedRound(genesis, epoch)
-      if (seed > newest.round || this.asked.has(seed)) continue
-      if (seed === newest.round) await this.keep(newest)
-      else this.ask(seed, beacon.round(seed, { signal: this.stopping.signal }))
+      if (seed > newest.round || this.missed.has(seed)) continue
+      if (seed === newest.round) await this.store(newest)
+      else this.missed.ask(seed)
     }
-    await this.prune(ledger.state())
+    await this.prune(replica.state())
   }
 
-  private ask(seed: number, answer: Promise<BeaconRound>): void {
-    const asked = answer
-      .then((round) => this.keep(round))
-      // It is asked for again with the next round.
-      .catch(() => {})
-      .finally(() => this.asked.delete(seed))
-    this.asked.set(seed, asked)
+  private async store({ round, signature }: BeaconRound): Promise<void> {
+    const { kv, replica } = this.options
+    await kv.put(`${PRIVATE.drawRound}${round}`, signature)
+    replica.rounds.set(round, signature)
+    replica.invalidate()
   }
 
-  private async keep({ round, signature }: BeaconRound): Promise<void> {
-    const { kv, ledger } = this.options
-    await kv.put(`${KEPT_ROUND}${round}`, signature)
-    ledger.rounds.set(round, signature)
-    ledger.invalidate()
-  }
-
-  /** What a coordinator has written is kept no longer, nor what deals no draw. */
+  /** Deletes the rounds that a coordinator has written, and those that deal no draw. */
   private async prune({ draws, sealed }: State): Promise<void> {
-    const { genesis, kv, ledger } = this.options
+    const { genesis, kv, replica } = this.options
     const wanted = new Set([...draws.keys(), ...sealed.keys()].map((epoch) => seedRound(genesis, epoch)))
-    for (const round of [...ledger.rounds.keys()]) {
-      if (wanted.has(round) && !ledger.hasRound(round)) continue
-      ledger.rounds.delete(round)
-      await kv.delete(`${KEPT_ROUND}${round}`)
+    for (const round of [...replica.rounds.keys()]) {
+      if (wanted.has(round) && !replica.hasRound(round)) continue
+      replica.rounds.delete(round)
+      await kv.delete(`${PRIVATE.drawRound}${round}`)
     }
   }
 
+  /** The signal has to fire before. */
   async stop(): Promise<void> {
-    this.stopping.abort()
-    await Promise.all(this.asked.values())
+    await this.missed.idle()
   }
 }

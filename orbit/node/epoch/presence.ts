@@ -1,23 +1,16 @@
 /**
- * What a node says of itself: once that its account takes it for its own, with the puzzle that this costs; and again and
- * again that it is there, how much room for work it has, and which draws it had in time.
+ * What a node publishes about itself: once, that its account owns it, at the price of a puzzle; and
+ * again and again a heartbeat, with its room for work and the draws that it had in time.
  */
-
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
-import { beatRounds } from '../../rules/deal/coordinators.ts'
 import { seatsSince } from '../../rules/draw/roster.ts'
-import {
-  type ConsentBody,
-  databaseName,
-  documentKey,
-  type HeartbeatBody,
-  type RegistrationBody,
-  spanOf,
-} from '../../rules/message/bodies.ts'
+import type { ConsentBody, HeartbeatBody, RegistrationBody } from '../../rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
 import { coreSecondsOf } from '../../rules/network/puzzle.ts'
-import { missBalance } from '../../rules/state/duties.ts'
+import { beatRounds, epochAt } from '../../rules/network/schedule.ts'
+import { missBalance } from '../../rules/state/misses.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 import type { Home } from '../home/home.ts'
 import { solvePuzzle } from './puzzle-solver.ts'
 
@@ -31,7 +24,10 @@ export interface PresenceOptions {
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
   readonly signal: AbortSignal
   readonly notice: (text: string) => void
-  /** For so long the puzzle of one beacon round is tried. 30 s unless told, which is within a grace (coordinators.ts). */
+  /**
+   * How long the puzzle of one beacon round is tried: 30 s unless told, which is within a grace
+   * (rules: coordinators.ts).
+   */
   readonly puzzleMs?: number
 }
 
@@ -41,7 +37,9 @@ export class Presence {
   /** Units this node is ready to owe at a time; 0: it takes no work. */
   capacity: number
   private last: HeartbeatBody | null = null
-  /** The newest round that it has looked at. */
+  /** The newest round that is out. */
+  private newest: BeaconRound | null = null
+  /** The newest round in which it looked whether a heartbeat was due. */
   private seen: number | null = null
   private registering: Promise<void> | null = null
   /** The epoch in which misses were last counted. */
@@ -53,10 +51,14 @@ export class Presence {
     this.node = publicKeyOf(options.home.nodeKey)
   }
 
-  /** The newest round that it has heard of. */
-  private newest: BeaconRound | null = null
+  async onRound(round: BeaconRound): Promise<void> {
+    // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this
+    // node's account.
+    void this.register(round)
+    await this.beatIfDue(round)
+  }
 
-  /** Registers the node if that is due. Not to be awaited by what others wait for: the puzzle may take minutes. */
+  /** Registers the node if that is due. The puzzle may take minutes. */
   register(round: BeaconRound): Promise<void> {
     this.newest = round
     if (!this.registering && !this.isDue(round.round)) return Promise.resolve()
@@ -70,12 +72,15 @@ export class Presence {
     return this.registering
   }
 
-  /** It is not registered, or its account has missed so much that it is dealt nothing until it registers again. */
+  /**
+   * Whether it is not registered, or its account has missed so much that it is dealt nothing until
+   * it registers again.
+   */
   private isDue(round: number): boolean {
     const { home, state, notice } = this.options
-    const { epoch, missLimit } = home.genesis.body
+    const { missLimit } = home.genesis.body
     if (!state().nodes.has(this.node)) return true
-    const current = Math.floor(round / epoch.rounds)
+    const current = epochAt(home.genesis, round)
     if (this.capacity === 0 || this.lookedIn === current) return false
     this.lookedIn = current
     const account = publicKeyOf(home.accountKey)
@@ -105,13 +110,14 @@ export class Presence {
     })
   }
 
-  /** Pays the price of an account, on all cores but for no longer than the node runs. */
+  /** Solves the puzzle that an account costs, on all cores, for no longer than the node runs. */
   private async solve(account: string, first: BeaconRound): Promise<{ round: BeaconRound; nonce: number }> {
     const { home, signal, notice, puzzleMs = 30_000 } = this.options
     const { networkId, body } = home.genesis
     const seconds = coreSecondsOf(body.registration)
     if (seconds > 5) notice(`Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`)
-    // Each try is as likely to succeed as any other, so nothing is lost by going over to a newer round now and then.
+    // Each try is as likely to succeed as any other, so changing to a newer round now and then
+    // loses nothing.
     for (let round = first; ; round = this.newest ?? round) {
       const isOver = AbortSignal.timeout(puzzleMs)
       const input = { networkId, account, round: round.round, randomness: round.randomness }
@@ -125,20 +131,21 @@ export class Presence {
   }
 
   /**
-   * Says that the node is there: before its last word grows stale, and once an epoch when there is something new to say,
-   * which is other room for work than the deals leave it, or a draw to witness.
+   * Writes a heartbeat before the last one grows stale, and once an epoch when it has news: other
+   * room for work than the deals leave it, or a draw to witness.
    */
-  async beat(round: BeaconRound): Promise<void> {
+  async beatIfDue(round: BeaconRound): Promise<void> {
     const { last, node } = this
-    // Before it is registered nobody takes its word in (quota.ts).
+    // Before it is registered no node takes its entries in (quota.ts).
     if ((!last && this.capacity === 0) || !this.options.state().nodes.has(node)) return
     const { home, state, owed } = this.options
     const { genesis } = home
-    const epochOf = (r: number) => Math.floor(r / genesis.body.epoch.rounds)
+    const epochOf = (r: number) => epochAt(genesis, r)
     const epoch = epochOf(round.round)
     const capacity = Math.max(0, this.capacity - owed(round.round))
     const witnessed = this.options.witnessed()
-    // Rounds may come by twos and threes (fetch.ts): it is due if it would be overdue with the next.
+    // Rounds may come by twos and threes (fetch.ts): a heartbeat is due if it would be overdue with
+    // the next round.
     const stride = this.seen === null ? 0 : round.round - this.seen
     this.seen = round.round
     const isStale = !last || round.round - last.round + stride > beatRounds(genesis)
@@ -147,16 +154,16 @@ export class Presence {
       last.capacity - seatsSince(state(), node, last.round, epoch + 1) !== capacity ||
       last.witnessed.at(-1)?.draw !== witnessed.at(-1)?.draw
     const leaves = this.capacity === 0 && last?.capacity !== 0
-    const saysNews = isNews && last !== null && epochOf(last.round) < epoch
-    if ((isStale && this.capacity > 0) || leaves || saysNews) await this.say(round)
+    const tellsNews = isNews && last !== null && epochOf(last.round) < epoch
+    if ((isStale && this.capacity > 0) || leaves || tellsNews) await this.beat(round)
   }
 
-  /** A heartbeat, due or not. */
-  async say(round: BeaconRound): Promise<void> {
+  /** Writes a heartbeat, due or not. */
+  async beat(round: BeaconRound): Promise<void> {
     const { home, owed, engines, put } = this.options
     const { genesis } = home
-    const { rounds, perDatabase } = genesis.body.epoch
-    const epoch = Math.floor(round.round / rounds)
+    const { perDatabase } = genesis.body.epoch
+    const epoch = epochAt(genesis, round.round)
     const body: HeartbeatBody = {
       ...{
         type: 'heartbeat',
@@ -175,11 +182,15 @@ export class Presence {
     this.last = body
   }
 
-  /** A last word, so that the next draw does not count on a node that is gone. @param round the newest, if any */
+  /**
+   * Writes a last heartbeat, so that the next draw does not count on this node.
+   *
+   * @param round the newest, if any
+   */
   async leave(round: BeaconRound | null): Promise<void> {
     await this.registering
     if (!this.last?.capacity || !round) return
     this.capacity = 0
-    await this.beat(round).catch(() => {})
+    await this.beatIfDue(round).catch(() => {})
   }
 }

@@ -1,22 +1,14 @@
 /**
- * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter for a draw to come, and on
- * disk for whoever looks at one again (review.ts). What comes within the first grace after a start may have come while
- * the node was away.
+ * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter
+ * for a draw to come, and on disk for whoever looks at one again (review.ts). What comes within the
+ * first grace after a start may have come while the node was away.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { graceRounds } from '../../rules/deal/coordinators.ts'
-import {
-  type Arrival,
-  type Arrivals,
-  heardLate,
-  heardLive,
-  remembersArrivals,
-} from '../../rules/draw/registration-age.ts'
-import { openRegistration } from '../../rules/message/admit.ts'
+import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'
+import { openRegistration } from '../../rules/message/registration.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import type { OrbitNode } from '../plumbing.ts'
-
-export const PREFIX = 'arrival/'
+import { graceRounds, remembersArrivals } from '../../rules/network/schedule.ts'
+import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 /** As they lie in the node's private table. */
 export type ArrivalRows = readonly (readonly [key: string, value: Uint8Array])[]
@@ -26,7 +18,7 @@ const keyOf = (node: string, account: string): string => `${node}/${account}`
 function* arrivalsIn(rows: ArrivalRows): Iterable<[key: string, arrival: Arrival]> {
   for (const [key, bytes] of rows) {
     const [earliest, likely, latest] = dagCbor.decode<[number, number, number]>(bytes)
-    yield [key.slice(PREFIX.length), { earliest, likely, latest }]
+    yield [key.slice(PRIVATE.arrival.length), { earliest, likely, latest }]
   }
 }
 
@@ -37,7 +29,7 @@ export function arrivalsFrom(rows: ArrivalRows): Arrivals {
 
 export interface ArrivalLogOptions {
   readonly genesis: Genesis
-  readonly kv: OrbitNode['kv']
+  readonly kv: KeyValues
   /** The newest round that is out, by the beacon and by the clock. */
   readonly round: () => number
 }
@@ -56,12 +48,16 @@ export class ArrivalLog {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     this.listen()
-    for (const [key, arrival] of arrivalsIn(await this.options.kv.entries(PREFIX))) this.known.set(key, arrival)
+    for (const [key, arrival] of arrivalsIn(await this.options.kv.entries(PRIVATE.arrival)))
+      this.known.set(key, arrival)
   }
 
-  /** A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile from what comes now. */
+  /**
+   * A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile
+   * from what comes now.
+   */
   private listen(): number {
     const { genesis, round } = this.options
     const now = round()
@@ -89,7 +85,7 @@ export class ArrivalLog {
     const now = this.listen()
     for (const [key, { earliest, likely, latest }] of this.pending) {
       this.pending.delete(key)
-      await kv.put(PREFIX + key, dagCbor.encode([earliest, likely, latest]))
+      await kv.put(PRIVATE.arrival + key, dagCbor.encode([earliest, likely, latest]))
     }
     const forgotten = now - remembersArrivals(genesis)
     for (const [key, { latest }] of this.known) {
@@ -97,5 +93,5 @@ export class ArrivalLog {
     }
   }
 
-  readonly of: Arrivals = (node, account) => this.known.get(keyOf(node, account)) ?? null
+  readonly lookUp: Arrivals = (node, account) => this.known.get(keyOf(node, account)) ?? null
 }

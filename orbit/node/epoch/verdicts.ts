@@ -1,20 +1,23 @@
 /**
- * What this node makes of each draw (rules: check.ts): whether it reached the node in time, whether it holds, and what
- * it therefore witnesses. A verdict stands once it is given; it is on disk, so that a node that starts again says the same.
+ * Verdicts of this node on draws (rules: check.ts): whether a draw came in time, whether it holds,
+ * and therefore whether the node witnesses it. A verdict is final, and on disk, so that a node that
+ * starts again gives the same.
  *
- * Of draws for epochs that are long over or far ahead there is none, nor of a third one of a coordinator for an epoch: two
- * expose it. So nobody can crowd out the others' verdicts, and their witnesses with them.
+ * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator
+ * for an epoch, since two expose it. So no coordinator can crowd out verdicts on others, and with
+ * them their witnesses.
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { cidOf } from '../../rules/base/cid.ts'
 import type { Statement } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
-import { graceRounds, stepRounds, turnRound } from '../../rules/deal/coordinators.ts'
+import { turnRound } from '../../rules/deal/coordinators.ts'
 import { type DrawFault, drawFault, mayMend } from '../../rules/draw/check.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
 import { type DrawBody, type HeartbeatBody, MAX_WITNESSED } from '../../rules/message/bodies.ts'
-import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt, graceRounds, seedRound, stepRounds } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 export interface Verdict {
   readonly epoch: number
@@ -28,7 +31,7 @@ export interface Verdict {
 
 export interface VerdictsOptions {
   readonly genesis: Genesis
-  readonly kv: OrbitNode['kv']
+  readonly kv: KeyValues
   readonly state: () => State
   readonly known: () => Iterable<HeartbeatBody>
   readonly cited: (pool: DrawBody['pool']) => Promise<HeartbeatBody[] | null>
@@ -37,9 +40,8 @@ export interface VerdictsOptions {
   readonly round: () => number
 }
 
-export const PREFIX = 'verdict/'
-/** Verdicts that are kept. */
-const KEPT = 256
+/** Most verdicts that are stored. */
+const MOST = 256
 /** Draws of one coordinator for one epoch that are looked at. */
 const LOOKED_AT = 2
 /** How many epochs before the present one, and after it, draws are looked at. */
@@ -59,23 +61,23 @@ export class Verdicts {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     this.since = this.options.round()
-    for (const [key, bytes] of await this.options.kv.entries(PREFIX)) {
+    for (const [key, bytes] of await this.options.kv.entries(PRIVATE.verdict)) {
       const [epoch, fault, signer = ''] = dagCbor.decode<[number, DrawFault | null, string?]>(bytes)
-      const draw = key.slice(PREFIX.length)
+      const draw = key.slice(PRIVATE.verdict.length)
       this.given.set(draw, { epoch, draw, signer, fault })
     }
   }
 
-  /** A draw came in, now. */
+  /** A draw came in just now. */
   hear(draw: Statement<DrawBody>): void {
     const { genesis } = this.options
     const { epoch } = draw.body
     const cid = cidOf(draw.bytes).toString()
     if (this.given.has(cid) || this.open.has(cid)) return
     const now = this.options.round()
-    const present = Math.floor(now / genesis.body.epoch.rounds)
+    const present = epochAt(genesis, now)
     if (epoch < present - EPOCHS.before || epoch > present + EPOCHS.after) return
     if (seedRound(genesis, epoch) <= this.since + genesis.body.epoch.rounds) {
       // Unless it is still to come, it is history to a node that has just started.
@@ -92,14 +94,17 @@ export class Verdicts {
     return given.length + open.length
   }
 
-  /** The state of now, and of when news that others may not have had yet were not here: of a grace ago, and of two. */
+  /**
+   * The state of now, and of when news that others may not have had yet were not here: of a grace
+   * ago, and of two.
+   */
   private states(): [State, ...State[]] {
     const now = this.options.round()
     const state = this.options.state()
     if (this.isToRemember()) {
       this.recent = [{ round: now, state }, ...this.recent.slice(0, 1)]
     }
-    return [state, ...this.recent.map((of) => of.state).filter((of) => of !== state)]
+    return [state, ...this.recent.map((remembered) => remembered.state).filter((remembered) => remembered !== state)]
   }
 
   /** Whether the state of now is to be kept, for when it is a grace ago. */
@@ -124,12 +129,12 @@ export class Verdicts {
       if (mayMend(fault) && now < seedRound(genesis, epoch)) continue
       this.open.delete(cid)
       this.given.set(cid, { epoch, draw: cid, signer: draw.signer, fault })
-      await kv.put(PREFIX + cid, dagCbor.encode([epoch, fault, draw.signer]))
+      await kv.put(PRIVATE.verdict + cid, dagCbor.encode([epoch, fault, draw.signer]))
       any = true
     }
-    for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - KEPT))) {
+    for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - MOST))) {
       this.given.delete(cid)
-      await kv.delete(PREFIX + cid)
+      await kv.delete(PRIVATE.verdict + cid)
     }
     return any
   }
@@ -139,8 +144,9 @@ export class Verdicts {
   }
 
   /**
-   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or it waits, in its turn, for what may
-   * be on its way, and has not waited for as long as a turn lasts.
+   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or, in its
+   * turn, it waits for documents that may be on their way, and has not waited for as long as a turn
+   * lasts.
    */
   hasDraw(epoch: number): boolean {
     const { genesis, round } = this.options

@@ -1,7 +1,10 @@
-/** The certificate files of a data directory: certificates/window-<w>.json, one a certified window. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+/**
+ * The certificate files of a data directory: certificates/window-<w>.json, one for each certified
+ * window.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
 const fileName = (window: bigint): string => `window-${window}.json`
 
@@ -14,10 +17,10 @@ export function readCertificateFile(directory: string, window: bigint): Uint8Arr
   return existsSync(path) ? new Uint8Array(readFileSync(path)) : null
 }
 
-/** The file is there when it is whole. */
+/** The file is either whole or not there. */
 export function writeCertificateFile(directory: string, window: bigint, bytes: Uint8Array): void {
   const file = certificatePath(directory, window)
-  mkdirSync(dirname(file), { recursive: true })
+  privateFolder(dirname(file))
   writeAtomically(file, bytes)
 }
 

@@ -1,6 +1,7 @@
 /**
- * One process owns the data directory; the others ask it. A running node answers on loopback, to whoever can read
- * control.json (mode 0600) in its data directory. Requests and answers are dag-cbor.
+ * One process owns a data directory, and the others ask it. A running node answers on loopback, to
+ * any process that can read control.json (mode 0600) in its data directory. Requests and answers
+ * are dag-cbor.
  */
 import { timingSafeEqual } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
@@ -8,10 +9,11 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
+import { UserError } from '../../rules/base/errors.ts'
 import { writeAtomically } from '../storage/atomic-file.ts'
 
-/** The running node could not be asked, or said no. */
-export class ControlError extends Error {
+/** The running node could not be asked, or refused. */
+export class ControlError extends UserError {
   override readonly name = 'ControlError'
 }
 
@@ -45,7 +47,7 @@ export function serveControl(directory: string, handlers: ControlHandlers): Cont
       }
     },
   })
-  writeAtomically(path(directory), JSON.stringify({ port: server.port, token, pid: process.pid }), 0o600)
+  writeAtomically(path(directory), JSON.stringify({ port: server.port, token, pid: process.pid }))
   return {
     async stop() {
       rmSync(path(directory), { force: true })

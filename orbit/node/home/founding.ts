@@ -1,4 +1,4 @@
-/** Founding a network: the only place where a genesis is made. */
+/** Founds a network, or makes a home in one that exists. The only place where a genesis is made. */
 import { cutOf } from '../../../kernels/cut.ts'
 import { publicKeyOf, RuleError, sign } from '../../rules/base/statement.ts'
 import { localChain, localSecret, QUICKNET } from '../../rules/network/beacon.ts'
@@ -6,7 +6,7 @@ import { type Genesis, type GenesisBody, readGenesis } from '../../rules/network
 import { priceOf } from '../../rules/network/puzzle.ts'
 import { createHome, type Home, type NewHome, prepareKeys } from './home.ts'
 
-/** Barina's limit. Above it everything is ours to show. */
+/** Barina's limit: this project shows what is above it. */
 const BASELINE = {
   below: (1n << 71n).toString(),
   citation:
@@ -16,11 +16,13 @@ const BASELINE = {
 
 export interface Founding {
   readonly directory: string
-  /** local: one node, N = 1, its own beacon, small windows. production: N = 3, drand quicknet, large windows. */
+  /**
+   * local: N = 1, its own beacon, small windows. production: N = 3, drand quicknet, large windows.
+   */
   readonly kind: 'local' | 'production'
   readonly network: string
   readonly account: string
-  /** W; a smaller window is done sooner. */
+  /** W: a window has 2^W numbers, 20 to 71. */
   readonly bits?: number
   /** N. */
   readonly replication?: number
@@ -30,7 +32,7 @@ export interface Founding {
   readonly deadlineRounds?: number
   /** Units of an epoch that an account is dealt before it has shown any work. */
   readonly newcomer?: number
-  /** One result of a trusted account and an audit certify a unit. */
+  /** Whether one result of a trusted account and an audit certify a unit. */
   readonly adaptive?: boolean
   /** Accepted units from which an account is TRUSTED. */
   readonly trusted?: number
@@ -41,7 +43,7 @@ export interface Founding {
   readonly relays?: readonly string[] | undefined
 }
 
-/** Seconds. Pools and results lie in a database for each hour. */
+/** Seconds. Each hour has its own databases of pools and results. */
 const HOUR = 3600
 
 /**
@@ -74,7 +76,7 @@ export function found(founding: Founding): Home {
     epoch: { rounds, perDatabase: Math.max(1, Math.floor(HOUR / (chain.period * rounds))) },
     freshRounds: Math.ceil(300 / chain.period),
     deadlineRounds: founding.deadlineRounds ?? (local ? 900 : 24 * rounds),
-    // A local network's accounts are its founder's own: they need not show first what they can do.
+    // A local network's accounts belong to its founder: they need not show first what they can do.
     allowance: {
       newcomer: founding.newcomer ?? (local ? 4096 : 32),
       rounds: Math.ceil((7 * 24 * HOUR) / chain.period),
@@ -83,7 +85,8 @@ export function found(founding: Founding): Home {
     beacon: { source: local ? 'local' : 'drand', ...chain },
     coordinators: [...new Set([node, ...(founding.coordinators ?? [])])],
     founders: [{ account, node }],
-    // A local network's accounts are its founder's own; among strangers an account costs ten minutes of a core.
+    // A local network's accounts belong to its founder; among strangers an account costs ten
+    // minutes of a core.
     registration: priceOf(local ? 0 : 600),
     audit: { leaves: 2, auditors: 2, adaptive: founding.adaptive ?? false },
     // A level lost for each 90 days without a unit.

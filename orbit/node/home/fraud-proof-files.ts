@@ -1,21 +1,21 @@
 /**
- * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one a conviction (rules:
- * fraud.ts). A file that is there stays as it is: what it says of an account remains true.
+ * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json,
+ * one for each conviction (rules: fraud-proof.ts). A file is never changed: its proof stays true.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { encodeLeaf } from '../../../kernels/result.ts'
-import type { Engine } from '../../../kernels/unit.ts'
-import { equalBytes, RuleError } from '../../rules/base/statement.ts'
-import { readFraudProof, writeFraudProof } from '../../rules/certificate/fraud-proof.ts'
-import type { CertificateSources } from '../../rules/certificate/write.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { RuleError } from '../../rules/base/statement.ts'
+import type { CertificateSources } from '../../rules/certificate/format.ts'
+import { writeFraudProof } from '../../rules/certificate/fraud-proof.ts'
+import { judgeFraudProof, type LeafEngine } from '../../rules/certificate/recompute.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Conviction } from '../../rules/quorum/convictions.ts'
 import type { SettledConviction } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
-/** Changes come in bursts; one look is enough for all of a burst. */
+/** Changes come in bursts: the state is looked at once a burst. */
 const BURST_MS = 500
 
 export const fraudProofPath = (directory: string, { account, kind }: Pick<Conviction, 'account' | 'kind'>): string =>
@@ -25,11 +25,11 @@ export interface FraudProofOptions {
   readonly directory: string
   readonly state: () => State
   readonly sources: CertificateSources
-  /** Hears once why files can't be written. */
+  /** Called once, with the reason why files can't be written. */
   readonly onError: (error: Error) => void
 }
 
-export class FraudProofs {
+export class FraudProofWriter {
   private readonly options: FraudProofOptions
   private timer: ReturnType<typeof setTimeout> | null = null
   private failed = false
@@ -38,12 +38,12 @@ export class FraudProofs {
     this.options = options
   }
 
-  /** Something changed: writes what is missing, soon. */
+  /** Something changed: writes missing files, soon. */
   update(): void {
     this.timer ??= setTimeout(() => this.write(), BURST_MS)
   }
 
-  /** Writes what is due now, and nothing after that. */
+  /** Writes what is due at once, and nothing after that. */
   stop(): void {
     if (this.timer !== null) this.write()
   }
@@ -61,8 +61,8 @@ export class FraudProofs {
 }
 
 /**
- * Writes the file of each conviction that has none. What a proof takes and is not here (leaves that a peer has) is waited
- * for: the next time may have it.
+ * Writes the file of each conviction that has none. A proof may need leaves that only a peer has:
+ * it is left out, and written when a later call finds them here.
  *
  * @returns the files written
  */
@@ -77,7 +77,7 @@ export function writeFraudProofs(directory: string, state: State, sources: Certi
   })
 }
 
-/** The proofs that lie here of these convictions. */
+/** The fraud proofs of these convictions, those that are here. */
 export function* fraudProofFiles(
   directory: string,
   convictions: Iterable<Pick<Conviction, 'account' | 'kind'>>,
@@ -89,25 +89,31 @@ export function* fraudProofFiles(
 }
 
 /**
- * Checks a fraud proof of this network that came from somewhere, and computes the leaf that decides, if one does.
+ * Checks a fraud proof from wherever, and computes the leaf that decides, if one does.
  *
- * @throws {RuleError} when it proves nothing
+ * @throws {RuleError} when it proves nothing about an account of this network
  */
-export async function checkFraudProof(bytes: Uint8Array, genesis: Genesis, engine: Engine): Promise<SettledConviction> {
-  const { genesis: of, record, name: _, ...conviction } = readFraudProof(bytes)
-  if (!equalBytes(of.bytes, genesis.bytes)) throw new RuleError('a fraud proof of another network')
-  const { window, unit, leaf } = conviction
-  if (leaf !== null) {
-    const own = await engine.verifyLeaf({ partition: genesis.partition, window, index: unit }, leaf)
-    if (equalBytes(encodeLeaf(own), record!)) throw new RuleError('a fraud proof of a leaf that was signed as it is')
-  }
+export async function checkFraudProof(
+  bytes: Uint8Array,
+  genesis: Genesis,
+  engine: LeafEngine,
+): Promise<SettledConviction> {
+  const { proof, holds } = await judgeFraudProof(
+    bytes,
+    () => engine,
+    (read) => {
+      if (!equalBytes(read.genesis.bytes, genesis.bytes)) throw new RuleError('a fraud proof of another network')
+    },
+  )
+  if (!holds) throw new RuleError('a fraud proof of a leaf that was signed as it is')
+  const { genesis: _genesis, record: _record, name: _name, ...conviction } = proof
   return conviction
 }
 
 export function writeFraudProofFile(directory: string, conviction: SettledConviction, bytes: Uint8Array): void {
   const path = fraudProofPath(directory, conviction)
   if (existsSync(path)) return
-  mkdirSync(dirname(path), { recursive: true })
+  privateFolder(dirname(path))
   writeAtomically(path, bytes)
 }
 

@@ -1,36 +1,38 @@
 /**
- * The data directory: what a node keeps besides its database.
+ * The data directory of a node:
  *
  *   genesis.cbor     the signed genesis block, as adopted
  *   account.key      the account's Ed25519 seed, 64 hex digits: who you are; back it up
  *   node.key         the node's Ed25519 seed: this machine
- *   last-sealed      only of a coordinator: the newest epoch that it has sealed a draw for; keep it with the key
+ *   last-sealed      only on a coordinator's node: the newest epoch that it has sealed a draw for; keep it with the key
  *   beacon.key       only on a founder's node with a local beacon: its BLS secret
- *   config.json      name, addresses to listen on, peers to dial, drand relays to ask (if its owner names any)
+ *   config.json      name, addresses to listen on, peers to dial, drand relays to ask (if the owner names any)
  *   node.sqlite      blocks, databases, checkpoints
- *   certificates/    one file a certified window
- *   fraud/           one file a convicted account
+ *   certificates/    one file for each certified window
+ *   fraud/           one file for each convicted account
  *
  * A directory belongs to one network for good: its id is written down when the genesis is adopted.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { z } from 'zod'
+import { UserError } from '../../rules/base/errors.ts'
+import { accountName } from '../../rules/message/account-name.ts'
 import { type Genesis, readGenesis } from '../../rules/network/genesis.ts'
-import { writeAtomically } from '../storage/atomic-file.ts'
+import { closeToOthers, isSharedByAll, privateFolder, writeAtomically } from '../storage/atomic-file.ts'
 
-/** Something about the data directory that its owner can mend. */
-export class HomeError extends Error {
+/** Something is wrong with the data directory that its owner can mend. */
+export class HomeError extends UserError {
   override readonly name = 'HomeError'
 }
 
 const configFile = z.strictObject({
   network: z.string(),
   /** How the account is shown to readers. */
-  name: z.string().min(1).max(40),
+  name: accountName,
   listen: z.array(z.string()),
   peers: z.array(z.string()),
   /** URLs of the drand relays that are asked instead of the chain's usual ones (drand.ts). */
@@ -44,17 +46,45 @@ export interface Home {
   readonly config: HomeConfig
   readonly accountKey: Uint8Array
   readonly nodeKey: Uint8Array
-  /** The local beacon's BLS secret: the founder's node alone has it. */
+  /** The local beacon's BLS secret, only on the founder's node. */
   readonly beaconKey: Uint8Array | null
 }
 
-/** --data, else COLLATZ_HOME, else ~/.collatz. @throws {HomeError} when --data is empty: a shell's unset variable */
+/**
+ * --data, else COLLATZ_HOME, else ~/.collatz.
+ *
+ * @throws {HomeError} when --data is empty: a shell's unset variable
+ */
 export function homeDirectory(flag?: string): string {
   if (flag === '') throw new HomeError('--data is empty: name a directory, or leave it out')
   return resolve(flag ?? (process.env.COLLATZ_HOME || join(homedir(), '.collatz')))
 }
 
 const file = (directory: string, name: string) => join(directory, name)
+
+/**
+ * Files and folders of ours in a data directory; in one that its owner uses for more, the rest is
+ * none of our business.
+ */
+const OUR_FILES =
+  /^(genesis\.cbor|(account|node|beacon)\.key|last-sealed|(config|control|gpu)\.json|snapshot\.car|node\.sqlite)/
+const OUR_FOLDERS = ['certificates', 'fraud', 'checkpoints']
+
+/**
+ * Closes a data directory that is there to other users: earlier versions left files open to them.
+ */
+function closeDirectory(directory: string): void {
+  privateFolder(directory)
+  for (const name of readdirSync(directory)) if (OUR_FILES.test(name)) closeToOthers(file(directory, name))
+  for (const name of OUR_FOLDERS) {
+    const folder = file(directory, name)
+    if (!existsSync(folder) || (statSync(folder).mode & 0o077) === 0) continue
+    for (const entry of readdirSync(folder)) closeToOthers(file(folder, entry))
+    // Last: a closed folder says that all in it is closed, so that thousands of files are looked at
+    // once.
+    privateFolder(folder)
+  }
+}
 
 export const isHome = (directory: string): boolean => existsSync(file(directory, 'config.json'))
 
@@ -89,9 +119,8 @@ export function createHome(home: NewHome): Home {
   const { directory, genesis } = home
   assertFree(directory)
   return guarded(directory, () => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const secret = (name: string, key: Uint8Array) =>
-      writeAtomically(file(directory, name), `${bytesToHex(key)}\n`, 0o600)
+    privateFolder(directory)
+    const secret = (name: string, key: Uint8Array) => writeAtomically(file(directory, name), `${bytesToHex(key)}\n`)
     writeAtomically(file(directory, 'genesis.cbor'), genesis.bytes)
     secret('account.key', home.accountKey)
     secret('node.key', home.nodeKey)
@@ -110,18 +139,21 @@ export function createHome(home: NewHome): Home {
 }
 
 /**
- * Makes the keys of a node that has no network yet, or reads those that were made before: a coordinator's key has to be known
- * to whoever founds the network.
+ * Makes the keys of a node that has no network yet, or reads those that were made before: a
+ * coordinator's key has to be known to the founder of the network.
  *
  * @throws {HomeError} when the directory belongs to a network, or a key in it is damaged
  */
 export function prepareKeys(directory: string): Pick<Home, 'accountKey' | 'nodeKey'> {
   assertFree(directory)
   return guarded(directory, () => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (isSharedByAll(directory)) {
+      throw new HomeError(`every user may write to ${directory}, and keys are to lie there: name a folder in it`)
+    }
+    privateFolder(directory)
     const key = (name: string): Uint8Array => {
       const path = file(directory, name)
-      if (!existsSync(path)) writeAtomically(path, `${bytesToHex(ed25519.utils.randomSecretKey())}\n`, 0o600)
+      if (!existsSync(path)) writeAtomically(path, `${bytesToHex(ed25519.utils.randomSecretKey())}\n`)
       return secretIn(path)
     }
     return { accountKey: key('account.key'), nodeKey: key('node.key') }
@@ -154,6 +186,7 @@ export function openHome(directory: string): Home {
     )
   }
   return guarded(directory, () => {
+    closeDirectory(directory)
     const read = (name: string): Buffer => {
       try {
         return readFileSync(file(directory, name))

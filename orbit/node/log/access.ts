@@ -1,13 +1,14 @@
 /**
- * Who may write what: the owner of a document is the key that signed its entry, and its key begins with that key.
- * A pure function of the entry, with no network call: every replica lets in the same entries, and none can be made to
- * wait. Cheap checks come first; what the rules make of a document, which may cost milliseconds, is asked once an entry.
+ * Access rules of a log: the key that signed an entry owns its document, and the document's key
+ * begins with it. The check is a pure function of the entry, with no network call: every replica
+ * lets in the same entries, and none can be made to wait. Cheap checks come first. The rules' own
+ * check of the document, which may cost milliseconds, runs once an entry.
  */
 import { RuleError } from '../../rules/base/statement.ts'
 import { envelopeFault, type LogEntry, signedBytes } from './entry.ts'
 import { verifyWriter } from './identity.ts'
 
-/** null: let it in; else why not. */
+/** The rules' check of a document. null: it is let in; else the reason why not. */
 export type Admit = (database: string, writer: string, key: string, value: unknown) => string | null
 
 export const ACCESS_TYPE = 'collatz-owned'
@@ -23,19 +24,23 @@ export function checkEntry(database: string, entry: LogEntry, admit: Admit): str
     return admit(database, writer, payload.key, payload.value)
   } catch (error) {
     if (error instanceof RuleError) return error.message
-    // Whatever a peer's entry makes our check throw (nested deep enough, it can't be encoded again), the answer is no.
+    // A peer's entry may make our own check throw: one that is nested deep enough can't be encoded
+    // again. Then the answer is no.
     return `a document that could not be checked: ${(error as Error).message}`
   }
 }
 
-/** The access rules of one database, with a memory: `hash` is always computed from the bytes, so one answer will do. */
+/**
+ * The access rules of one database, with a memory: `hash` is always computed from the bytes, so one
+ * check is enough.
+ */
 export class Judge {
   private readonly database: string
   private readonly admit: Admit
   private readonly refuse: (reason: string) => void
   private verdicts = new Map<string, string | null>()
 
-  /** @param refuse is told of each entry that is refused, once */
+  /** @param refuse gets the reason of each refused entry, once an entry */
   constructor(database: string, admit: Admit, refuse: (reason: string) => void) {
     this.database = database
     this.admit = admit

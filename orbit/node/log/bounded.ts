@@ -1,20 +1,23 @@
-/** What waits, in memory, for something else to come first: so many things of so many bytes, and the oldest make room. */
+/**
+ * A buffer in memory for things that wait for something else to come first. It is bounded in number
+ * and in bytes: the oldest things make room.
+ */
 
-export class Aside<T> {
+export class BoundedBuffer<T> {
   private readonly items = new Map<string, { item: T; bytes: number }>()
   private readonly most: { readonly items: number; readonly bytes: number }
-  private held = 0
+  private bytes = 0
 
-  constructor(most: Aside<T>['most']) {
+  constructor(most: BoundedBuffer<T>['most']) {
     this.most = most
   }
 
-  /** Puts something by, as the newest. @param bytes that it takes, about */
+  /** Puts something in, as the newest. @param bytes about how many it takes */
   put(key: string, item: T, bytes: number): void {
     this.delete(key)
     this.items.set(key, { item, bytes })
-    this.held += bytes
-    while (this.items.size > this.most.items || this.held > this.most.bytes) {
+    this.bytes += bytes
+    while (this.items.size > this.most.items || this.bytes > this.most.bytes) {
       this.delete(this.items.keys().next().value!)
     }
   }
@@ -25,17 +28,17 @@ export class Aside<T> {
 
   /** @returns whether it was there */
   delete(key: string): boolean {
-    this.held -= this.items.get(key)?.bytes ?? 0
+    this.bytes -= this.items.get(key)?.bytes ?? 0
     return this.items.delete(key)
   }
 
-  /** As of now, oldest first. */
+  /** Oldest first. */
   entries(): [string, T][] {
     return [...this.items].map(([key, { item }]) => [key, item])
   }
 
   clear(): void {
     this.items.clear()
-    this.held = 0
+    this.bytes = 0
   }
 }

@@ -1,19 +1,24 @@
 /**
- * Catching up: a node asks a peer for the heads of a database, and for the entries it lacks in one stream, instead of
- * one round trip for each level of the log's DAG (80 s for 5,000 entries; so it is a few seconds). Gossip spreads what is
- * new; this is for what gossip did not bring: at first contact, when an entry's parents are missing, and once a minute.
+ * Catching up: a node asks a peer for the heads of a database, and for the entries that it lacks in
+ * one stream. With one round trip for each level of the log's DAG, 5,000 entries would take 80 s;
+ * so they take a few. Gossip spreads what is new. This brings what gossip did not: at first
+ * contact, when an entry's parents are missing, and once a minute.
  *
- * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after, upTo]. The answer is one
- * message, dag-cbor of the heads' hashes, newest first, and then one message an entry, the entry's block, of all entries
- * with after < Lamport time <= upTo, parents before children. Who lacks little lacks the newest, so the asker begins
- * near the top of what it has and goes down in steps that grow fourfold, until all heads hang together.
+ * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after,
+ * upTo]. The answer is one message with the heads' hashes, dag-cbor, newest first, and then one
+ * message with the block of each entry with after < Lamport time <= upTo, parents before children.
+ * A node that lacks little lacks the newest, so the asker begins near the top of what it has and
+ * goes down in steps that grow fourfold, until all heads are connected.
  *
- * Nothing a peer sends is stored before it is judged as an entry (access.ts), or stays unless it was joined; nothing is
- * served but joined entries of open databases. A peer that is slow, silent or lies costs seconds of waiting, and nobody waits for it but its own turn.
+ * An entry from a peer is stored only after it was judged (access.ts), and stays only if it is
+ * joined. Served are joined entries of open databases alone. A peer that is slow, silent or lies
+ * costs seconds of waiting, in its own turn.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { breathe, Serial } from '../async/queue.ts'
+import { Backoff } from '../async/backoff.ts'
+import { Patience } from '../async/patience.ts'
+import { Serial, yieldToLoop } from '../async/queue.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
 import { decodeEntry, isHash, type LogEntry, MAX_ENTRY } from './entry.ts'
@@ -21,31 +26,38 @@ import { entryBlock, storeEntries } from './entry-store.ts'
 import type { GuardedLog } from './guarded-log.ts'
 
 const MAX_REQUEST = 1024
-/** Heads named in an answer, and the bytes that they take at the most. */
+/** Heads named in an answer, and the most bytes that they take. */
 const MAX_HEADS = 4096
 const MAX_HEADER = 1 << 18
 const EVERYTHING = Number.MAX_SAFE_INTEGER
 /** Sorts after every hash of one time. */
 const LAST_HASH = '~'
-/** How far below its own newest entry an asker begins. */
+/** How far below its own newest entry an asker begins, in Lamport time. */
 const FIRST_STEP = 32
 /** Rows read at a time while serving; entries or bytes taken at a time while asking. */
 const PAGE = 256
 const BATCH_BYTES = 4 << 20
-/** Entries that a peer may send at one turn and that can't be joined. */
+/** Entries that a peer may send in one turn and that can't be joined. */
 const MAX_LOOSE = 20_000
-/** A peer may keep us waiting so long, and for each entry it has sent a little longer: 50 entries a second. */
-const PATIENCE_MS = 10_000
-const PATIENCE_PER_ENTRY_MS = 20
-/** Who asks nothing, or takes nothing of an answer, for so long is dropped. */
+/**
+ * A peer may keep us waiting so long, and a little longer for each entry that it has sent: 50
+ * entries a second.
+ */
+const PATIENCE = { most: 10_000, perAnswer: 20 }
+/** A peer that asks nothing, or takes nothing of an answer, for so long is dropped. */
 const SERVING_MS = 30_000
 /** Streams served at a time, to all and to one peer. */
 const MAX_SERVED = 64
 const MAX_SERVED_TO_ONE = 8
 const AGAIN_MS = 60_000
-/** Parents are often on their way by gossip: they are asked for after this long, and then not again for a second. */
+/**
+ * Parents are often on their way by gossip: they are asked for after this long, and then not again
+ * for a second.
+ */
 const WANT_MS = 200
 const WANT_AGAIN_MS = 1_000
+/** After a turn that failed. */
+const AGAIN = { first: WANT_AGAIN_MS, most: AGAIN_MS }
 const ASKED_PEERS = 3
 
 interface Database {
@@ -58,8 +70,7 @@ interface Database {
   timer: { readonly handle: Timer; readonly due: number } | null
   /** When parents were last asked for, by performance.now(). */
   wanted: number
-  /** Turns that failed, since one did not. */
-  failures: number
+  readonly backoff: Backoff
 }
 
 export class CatchUp {
@@ -91,18 +102,18 @@ export class CatchUp {
     }, AGAIN_MS)
   }
 
-  /** From now on this database is served, and asked for. */
+  /** Serves this database from now on, and asks for it. */
   add(log: GuardedLog, judge: (entry: LogEntry) => string | null): void {
     const database: Database = {
       ...{ log, judge, turns: new Serial(), queued: new Set<string>(), closing: new AbortController() },
-      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY, failures: 0 },
+      ...{ timer: null, wanted: Number.NEGATIVE_INFINITY, backoff: new Backoff(AGAIN) },
     }
     this.databases.set(log.address, database)
     log.onWanting(() => this.want(database))
     void this.ask(database, Number.POSITIVE_INFINITY)
   }
 
-  /** A peer has the database: it may know what we don't. */
+  /** A peer has the database: it may have entries that this node lacks. */
   meet(address: string, peer: PeerId): void {
     const database = this.databases.get(address)
     if (database) this.turn(database, peer)
@@ -113,7 +124,7 @@ export class CatchUp {
     this.askLater(database, Math.max(WANT_MS, WANT_AGAIN_MS - sinceLast), ASKED_PEERS)
   }
 
-  /** Unless it is asked sooner anyway. */
+  /** Asks after a wait in milliseconds, unless it asks sooner anyway. */
   private askLater(database: Database, wait: number, peers: number): void {
     const due = performance.now() + wait
     if (database.closing.signal.aborted || (database.timer && database.timer.due <= due)) return
@@ -165,12 +176,12 @@ export class CatchUp {
     const turn = async () => {
       database.queued.delete(id)
       await this.catchUp(database, peer)
-      database.failures = 0
+      database.backoff.reset()
     }
     turns
       .run(() => database.turns.run(turn))
-      // A peer that fails here costs the time it took: it or another one is asked again, later each time.
-      .catch(() => this.askLater(database, Math.min(AGAIN_MS, WANT_AGAIN_MS * 2 ** database.failures++), 1))
+      // It or another peer is asked again, later each time.
+      .catch(() => this.askLater(database, database.backoff.next(), 1))
   }
 
   private async catchUp(database: Database, peer: PeerId): Promise<void> {
@@ -212,11 +223,11 @@ export class CatchUp {
   ): Promise<{ heads: string[] }> {
     const stalled = new AbortController()
     const signal = AbortSignal.any([stalled.signal, database.closing.signal])
-    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), database.closing.signal])
+    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE.most), database.closing.signal])
     const stream = await this.libp2p.dialProtocol(peer, this.protocol, { signal: dialling })
     const broken = () => stream.abort(signal.reason)
     signal.addEventListener('abort', broken)
-    const patience = new Patience(() => stalled.abort(new Error('the peer keeps us waiting')))
+    const patience = new Patience(PATIENCE, () => stalled.abort(new Error('the peer keeps us waiting')))
     try {
       await sendMessage(stream, dagCbor.encode([database.log.address, after, upTo]))
       const answer = messages(stream, Math.max(MAX_ENTRY, MAX_HEADER))[Symbol.asyncIterator]()
@@ -236,7 +247,8 @@ export class CatchUp {
       for (let next = await patience.wait(answer.next()); !next.done; next = await patience.wait(answer.next())) {
         const entry = decodeEntry(next.value)
         const { time } = entry.clock ?? {}
-        // In strict order no entry comes twice: a stream is as long as the history that the peer has, and no longer.
+        // In strict order no entry comes twice: a stream is as long as the history that the peer
+        // has, and no longer.
         if (!(time > last.time || (time === last.time && entry.hash > last.hash)) || time > upTo) {
           throw new Error('a peer sent entries out of order')
         }
@@ -260,7 +272,10 @@ export class CatchUp {
     }
   }
 
-  /** Stores judged entries, and joins those that no other of them builds on: they bring the others along. */
+  /**
+   * Stores judged entries, and joins those that are no parents of others: they bring their parents
+   * along.
+   */
   private async take(
     { log }: Database,
     batch: readonly LogEntry[],
@@ -270,15 +285,15 @@ export class CatchUp {
     if (batch.length === 0) return
     storeEntries(this.sql, blocks)
     const parents = new Set(batch.flatMap(({ next }) => next))
-    let guests = 0
+    let unpaid = 0
     for (const entry of batch) {
-      if (!parents.has(entry.hash) && (await log.offer(entry)) === 'guest') guests++
+      if (!parents.has(entry.hash) && (await log.offer(entry)) === 'unpaid') unpaid++
     }
-    // What nobody pays for may lie on top of what somebody has paid for.
-    if (guests > 0) for (const entry of batch) if (log.isPaid(entry)) await log.offer(entry)
+    // An unpaid entry may be a child of a paid one.
+    if (unpaid > 0) for (const entry of batch) if (log.isPaid(entry)) await log.offer(entry)
     for (const { hash } of batch) if (!log.has(hash)) loose.add(hash)
-    if (loose.size > MAX_LOOSE) throw new Error('a peer sent what hangs together with nothing')
-    await breathe()
+    if (loose.size > MAX_LOOSE) throw new Error('a peer sent entries that are connected to nothing')
+    await yieldToLoop()
   }
 
   private async serve(stream: Stream, connection: Connection): Promise<void> {
@@ -318,7 +333,10 @@ export class CatchUp {
     }
   }
 
-  /** Hashes of joined entries by Lamport time; a page at a time, so that neither memory nor SQLite holds them all. */
+  /**
+   * Hashes of joined entries by Lamport time, read a page at a time, so that they are never all in
+   * memory.
+   */
   private *between(address: string, after: number, upTo: number): Generator<string> {
     let [time, hash] = [after, LAST_HASH]
     while (true) {
@@ -331,32 +349,6 @@ export class CatchUp {
       if (rows.length < PAGE) return
       ;({ time, hash } = rows.at(-1)!)
     }
-  }
-}
-
-/** Counts only the time that we wait for a peer, not what our own checks take. */
-class Patience {
-  private left = PATIENCE_MS
-  private readonly exhausted: () => void
-  private timer: Timer | undefined
-
-  constructor(exhausted: () => void) {
-    this.exhausted = exhausted
-  }
-
-  async wait<T>(answer: Promise<T>): Promise<T> {
-    const since = performance.now()
-    this.timer = setTimeout(this.exhausted, this.left)
-    try {
-      return await answer
-    } finally {
-      clearTimeout(this.timer)
-      this.left = Math.min(PATIENCE_MS, this.left - (performance.now() - since) + PATIENCE_PER_ENTRY_MS)
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.timer)
   }
 }
 

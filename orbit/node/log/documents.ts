@@ -1,18 +1,20 @@
 /**
- * A database of documents: an OrbitDB log whose entries are projected into SQL as they are joined, so that reading never
- * walks the log. Of several entries for one key, the one with the highest (clock, hash) stands: the same on every
- * replica, whatever came first. Values are kept as dag-cbor, so that bytes and CIDs come back as what they were.
+ * A database of documents: an OrbitDB log whose entries are projected into SQL as they are joined,
+ * so that reading never walks the log. Of several entries for one key, the one with the highest
+ * (clock, hash) counts, which is the same on every replica, in whatever order they came. Values lie
+ * as dag-cbor, so that bytes and CIDs come back as such.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { PeerId } from '@libp2p/interface'
 import { Database as OrbitDatabase } from '@orbitdb/core'
-import { breathe } from '../async/queue.ts'
+import { yieldToLoop } from '../async/queue.ts'
+import type { PubSub } from '../p2p/pubsub.ts'
 import { sqliteStorage } from '../storage/log-heads.ts'
-import type { SqliteFile } from '../storage/sqlite.ts'
+import { prefixRange, type SqliteFile } from '../storage/sqlite.ts'
 import type { Judge } from './access.ts'
 import type { LogEntry } from './entry.ts'
 import { deleteEntries, entryBlock, entryStorage, indexStorage } from './entry-store.ts'
-import { gossipEntries, type PubSub } from './gossip.ts'
+import { gossipEntries } from './gossip.ts'
 import { GuardedLog, type HeadOrder, type OrbitLog, type Payments } from './guarded-log.ts'
 import type { Identity } from './identity.ts'
 import type { Quota } from './quota.ts'
@@ -28,7 +30,7 @@ export interface DocumentStore {
   /**
    * Resolves when the document is on disk.
    *
-   * @param order which heads of the log it ties up; without it, by chance
+   * @param order which heads of the log become its parents; without it, by chance
    * @throws {DocumentRefused} when this node's own access rules refuse it
    */
   put(key: string, value: unknown, order?: HeadOrder): Promise<void>
@@ -38,15 +40,22 @@ export interface DocumentStore {
   count(): number
   /** Hashes of the log's heads; without an order, newest first. */
   heads(order?: HeadOrder): Promise<string[]>
-  /** The values of all entries under these heads, also of those since replaced; null when a head is not here yet. */
+  /**
+   * The values of all entries under these heads, replaced ones included; null when a head is not
+   * here yet.
+   */
   under(heads: readonly string[]): Promise<unknown[] | null>
-  /** Hears of documents that are new or changed, once they are on disk. @returns a function that stops it */
+  /**
+   * Calls back with documents that are new or changed, once they are on disk.
+   *
+   * @returns a function that stops it
+   */
   on(event: 'update', handler: (documents: readonly Document[]) => void): () => void
-  /** Deletes documents that are not needed here any more. Their entries stay in the log, and they do not come back. */
+  /** Deletes documents. Their entries stay in the log, so the documents do not come back. */
   forget(keys: readonly string[]): void
-  /** More may be paid for than before (quota.ts): takes in what waited for that. */
+  /** More entries may be paid for than before (quota.ts): takes in those that waited for that. */
   reconsider(): Promise<void>
-  /** What was begun is done, and nothing more comes in. Opening it again gives what it held. */
+  /** Finishes what was begun, and takes nothing more in. Opened again, it has what it had. */
   close(): Promise<void>
   /** Closes it and deletes its documents and its entries' blocks. */
   drop(): Promise<void>
@@ -83,9 +92,11 @@ export function documentsDatabase(options: DocumentsOptions) {
       headsStorage: sqliteStorage(sql, `${name}/heads`),
       indexStorage: indexStorage(sql, address),
       entryStorage: entryStorage(sql),
-      // What has been joined was judged then. In OrbitDB's hands an entry's parents come by again and again.
+      // A joined entry was judged when it was joined, and OrbitDB asks about an entry's parents
+      // again and again.
       access: { canAppend: async (entry: LogEntry) => log.has(entry.hash) || judge.judge(entry) === null },
-      // OrbitDB's exchange of heads takes in whatever is sent, and trips over two messages in one piece.
+      // OrbitDB's own exchange of heads takes in whatever is sent, and fails on two messages in one
+      // chunk.
       syncAutomatically: false,
     })
     const log: GuardedLog = new GuardedLog({
@@ -111,7 +122,7 @@ export function documentsDatabase(options: DocumentsOptions) {
       put: async (key, value, order) => {
         const { hash } = await log.append(key, value, order)
         await gossip.publish(entryBlock(sql, hash)!)
-        await breathe()
+        await yieldToLoop()
       },
       get: (key) => projection.get(key),
       all: (prefix) => projection.all(prefix),
@@ -131,7 +142,7 @@ export function documentsDatabase(options: DocumentsOptions) {
   }
 }
 
-/** The documents that a log's entries come to, in SQL. */
+/** The documents of a log's entries, in SQL. */
 class Projection {
   private readonly sql: SqliteFile
   private readonly address: string
@@ -142,7 +153,8 @@ class Projection {
     this.sql = sql
     this.address = address
     this.name = name
-    // accounts, results-12 ...: which kind of documents an address holds, for readers that start no node (knowledge.ts).
+    // The kind of documents at an address (accounts, results ...), for readers that start no node
+    // (offline/).
     sql.run('INSERT OR IGNORE INTO databases VALUES(?, ?)', address, name.split('/').at(-1)!.split('-')[0]!)
   }
 
@@ -181,7 +193,7 @@ class Projection {
     return this.sql
       .all<{ key: string; value: Uint8Array }>(
         'SELECT key, value FROM documents WHERE db = ? AND key >= ? AND key < ? ORDER BY key',
-        ...[this.address, prefix, `${prefix}\u{10ffff}`],
+        ...[this.address, ...prefixRange(prefix)],
       )
       .map(({ key, value }) => ({ key, value: dagCbor.decode(new Uint8Array(value)) }))
   }

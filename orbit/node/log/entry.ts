@@ -1,16 +1,17 @@
 /**
- * An entry of a log: OrbitDB's version 2 block, in the one form that this network lets travel. Anything that could make
- * two readers see two things in the same block, or one reader store it under another name, is refused: fields beyond
- * the nine, bytes that are not canonical dag-cbor, an identity that is not the key itself.
+ * An entry of a log: OrbitDB's version 2 block, in the one form that this network accepts. Refused
+ * is whatever could make two readers see two things in the same block, or one reader store it under
+ * another name: fields beyond the nine, bytes that are not canonical dag-cbor, an identity that is
+ * not the key itself.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
-import { cidOf } from '../../rules/network/genesis.ts'
+import { cidOf } from '../../rules/base/cid.ts'
 
-/** Bytes of an entry's block. Larger things are blocks of their own, named by a document. */
+/** Most bytes of an entry's block. Larger things are blocks of their own, named by a document. */
 export const MAX_ENTRY = 1 << 18
-/** Heads that one entry takes as its parents. */
+/** Most heads that one entry takes as its parents. */
 export const MAX_PARENTS = 32
 const MAX_KEY = 200
 
@@ -34,7 +35,7 @@ export interface LogEntry {
   readonly sig: string
 }
 
-/** What a CIDv1 of dag-cbor and sha2-256 looks like in base58btc. */
+/** The form of a CIDv1 of dag-cbor and sha2-256 in base58btc. */
 const HASH = /^zdpu[1-9A-HJ-NP-Za-km-z]{45}$/
 const KEY = /^[0-9a-f]{64}$/
 const SIGNATURE = /^[0-9a-f]{128}$/
@@ -85,6 +86,7 @@ export function envelopeFault(entry: LogEntry): string | null {
   if (!payload.key.startsWith(`${key}/`)) return "a document under another's key"
   const bytes = dagCbor.encode(block)
   if (bytes.length > MAX_ENTRY) return 'an entry that is too large'
-  // OrbitDB stores what it encodes, not what it received: another encoding would be a head whose block nobody has.
+  // OrbitDB stores the entry as it encodes it: another encoding would give a head whose block no
+  // node has.
   return hashOf(bytes) === hash ? null : 'an entry that is not canonical'
 }

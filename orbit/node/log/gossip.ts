@@ -1,29 +1,15 @@
 /**
- * New entries spread by gossip, on the topic that is their database's address. A message is judged before it is passed
- * on, so that junk goes one hop; and what gossip loses, catch-up.ts brings.
+ * Gossip of new entries, on the topic that is their database's address. A message is judged before
+ * it is passed on, so that junk goes one hop. catch-up.ts brings what gossip loses.
  */
 import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
+import type { Message, PubSub } from '../p2p/pubsub.ts'
 import { decodeEntry, envelopeFault, type LogEntry, MAX_ENTRY } from './entry.ts'
 import type { GuardedLog } from './guarded-log.ts'
 
-interface Message {
-  readonly topic: string
-  readonly data: Uint8Array
-}
-
-/** What we use of @libp2p/gossipsub. */
-export interface PubSub {
-  readonly topicValidators: Map<string, (peer: PeerId, message: Message) => TopicValidatorResult>
-  addEventListener(type: string, listener: (event: { detail: any }) => void): void
-  removeEventListener(type: string, listener: (event: { detail: any }) => void): void
-  subscribe(topic: string): void
-  unsubscribe(topic: string): void
-  publish(topic: string, bytes: Uint8Array): Promise<unknown>
-}
-
 export interface Gossip {
-  /** Resolves when it is sent. Who is not there hears of it by catching up. */
+  /** Resolves when it is sent. Nodes that miss it get it by catching up. */
   publish(block: Uint8Array): Promise<void>
   stop(): void
 }
@@ -48,9 +34,9 @@ export function gossipEntries(pubsub: PubSub, { log, judge, blame, meet }: Optio
     try {
       if (data.length > MAX_ENTRY) return reject(peer)
       const entry = decodeEntry(data)
-      // What nobody pays for goes no further, and costs nobody the check of a signature.
+      // An unpaid entry goes no further, and its signature is not even checked.
       if (entry.id === topic && envelopeFault(entry) === null && !log.isPaid(entry)) {
-        log.invite(entry)
+        log.putUnpaid(entry)
         return TopicValidatorResult.Ignore
       }
       return entry.id === topic && judge(entry) === null ? TopicValidatorResult.Accept : reject(peer)
@@ -75,7 +61,7 @@ export function gossipEntries(pubsub: PubSub, { log, judge, blame, meet }: Optio
   pubsub.subscribe(topic)
   return {
     async publish(block) {
-      // Stored it is; a message that could not be sent is no reason to say otherwise.
+      // The entry is stored, whether or not the message could be sent.
       await pubsub.publish(topic, block).catch(() => {})
     },
     stop() {

@@ -1,22 +1,24 @@
 /**
- * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): one door for entries of our
- * own and of others. What comes through it is admitted (access.ts), connected, since its parents are here, and has the
- * Lamport clock that its parents give it, one more than their greatest; otherwise one entry could push everybody's clock
- * to where no number follows. Nobody is waited for: an entry whose parents are not here yet is put aside, and
- * catch-up.ts is told that something is missing. Nor is one joined by itself that nobody pays for (quota.ts): it is a
- * guest, which somebody else may bring along.
+ * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): the one
+ * door for this node's entries and for those of others. An entry that is joined is admitted
+ * (access.ts), its parents are joined, and its Lamport clock is one more than the greatest of its
+ * parents: otherwise one entry could push every node's clock to where no number follows. An entry
+ * whose parents are not here waits among the orphans, and catch-up.ts is told. An entry that nobody
+ * pays for (quota.ts) waits among the unpaid, until it is paid for or a paid entry builds on it.
  */
 import { Entry } from '@orbitdb/core'
-import { breathe, Serial } from '../async/queue.ts'
+import { UserError } from '../../rules/base/errors.ts'
+import { Serial, yieldToLoop } from '../async/queue.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
-import { Aside } from './bounded.ts'
+import { BoundedBuffer } from './bounded.ts'
 import { blockOf, decodeEntry, envelopeFault, type LogEntry, MAX_PARENTS } from './entry.ts'
 import { deleteEntries, entryBlock, joinedTime, storeEntries } from './entry-store.ts'
 import type { Identity } from './identity.ts'
+import { BURST, Past } from './past.ts'
 import type { Quota } from './quota.ts'
 
 /** This node's own rules refuse what it was asked to store. */
-export class DocumentRefused extends Error {
+export class DocumentRefused extends UserError {
   override readonly name = 'DocumentRefused'
 }
 
@@ -26,12 +28,12 @@ export interface OrbitLog {
   joinEntry(entry: LogEntry): Promise<boolean>
 }
 
-/** Of heads, newest first: those that matter most first. */
+/** Sorts heads, which come newest first, so that those that matter most are first. */
 export type HeadOrder = (heads: readonly LogEntry[]) => readonly LogEntry[]
 
-export type Outcome = 'joined' | 'known' | 'refused' | 'incomplete' | 'guest'
+export type Outcome = 'joined' | 'known' | 'refused' | 'orphan' | 'unpaid'
 
-/** By who pays: for how many entries, and for how many bytes. */
+/** By payer: for how many entries, and for how many bytes. */
 export type Payments = ReadonlyMap<string, { readonly entries: number; readonly bytes: number }>
 
 export interface LogOptions {
@@ -41,18 +43,22 @@ export interface LogOptions {
   readonly identity: Identity
   /** null to let an entry in, else the reason. */
   readonly judge: (entry: LogEntry) => string | null
-  /** Takes in entries that have just been joined, children before parents, and who pays for them, in one transaction. */
+  /**
+   * Takes in entries that have just been joined, children before parents, and who pays for them, in
+   * one transaction.
+   */
   readonly project: (entries: readonly LogEntry[], payments: Payments) => void
   readonly refuse: (reason: string) => void
   readonly quota: Quota
 }
 
-/** Entries put aside because a parent is missing. A later exchange of heads brings those that were pushed out. */
-const MOST_ASIDE = { items: 1024, bytes: 32 << 20 }
-/** Likewise entries that nobody pays for: they are of the unknown. */
-const MOST_GUESTS = { items: 128, bytes: 8 << 20 }
-/** Entries looked at between two rests, so that the rest of the node keeps breathing. */
-const BREATH = 64
+/**
+ * Entries that wait for a parent, at most. A later exchange of heads brings those that were pushed
+ * out.
+ */
+const MOST_ORPHANS = { items: 1024, bytes: 32 << 20 }
+/** Likewise unpaid entries: unknown writers write them. */
+const MOST_UNPAID = { items: 128, bytes: 8 << 20 }
 
 type Walk = { readonly missing: string[] } | { readonly fresh: Map<string, LogEntry> } | { readonly refused: string }
 
@@ -61,26 +67,32 @@ export class GuardedLog {
   private readonly options: LogOptions
   private readonly sql: SqliteFile
   private readonly join: (entry: LogEntry) => Promise<boolean>
-  /** OrbitDB's own queues let an append run into a join and lose a head: here both stand in one. */
+  /**
+   * With OrbitDB's own queues an append can run into a join and lose a head: here one queue has
+   * both.
+   */
   private readonly serial = new Serial()
-  private readonly aside = new Aside<{ entry: LogEntry; missing: readonly string[] }>(MOST_ASIDE)
+  private readonly orphans = new BoundedBuffer<{ entry: LogEntry; missing: readonly string[] }>(MOST_ORPHANS)
+  private readonly history: Past
   private readonly wanting = new Set<() => void>()
-  private readonly guests = new Aside<LogEntry>(MOST_GUESTS)
+  private readonly unpaid = new BoundedBuffer<LogEntry>(MOST_UNPAID)
 
   constructor(options: LogOptions) {
     this.options = options
     this.address = options.address
     this.sql = options.sql
+    this.history = new Past(this.sql, (hash) => this.has(hash))
     const { log } = options
     this.join = log.joinEntry
-    // OrbitDB's exchange of heads and its gossip end here. `false`: there is nothing left for it to do.
+    // OrbitDB's exchange of heads and its gossip end here. `false` tells it that nothing is left to
+    // do.
     log.joinEntry = async (entry) => {
-      if ((await this.offer(entry)) === 'incomplete') for (const want of this.wanting) want()
+      if ((await this.offer(entry)) === 'orphan') for (const want of this.wanting) want()
       return false
     }
   }
 
-  /** Hears when entries arrive whose parents are not here. */
+  /** Calls back when entries arrive whose parents are not here. */
   onWanting(handler: () => void): void {
     this.wanting.add(handler)
   }
@@ -99,45 +111,9 @@ export class GuardedLog {
     return row?.t ?? 0
   }
 
-  /** The heads that were asked for last, and all that lies under them: the next ones are mostly these and a little. */
-  private closure: { heads: readonly string[]; entries: Map<string, LogEntry> } = { heads: [], entries: new Map() }
-
-  /** All entries that are under these heads, the heads included; null when one of the heads is not here yet. */
-  async past(heads: readonly string[]): Promise<LogEntry[] | null> {
-    if (!heads.every((hash) => this.has(hash))) return null
-    const { closure } = this
-    // What was under the old heads is under the new ones if those are.
-    const reached = await this.walkBack(heads, new Map(), closure.entries)
-    const all = closure.heads.every((hash) => reached.stops.has(hash) || reached.found.has(hash))
-      ? new Map([...closure.entries, ...reached.found])
-      : (await this.walkBack(heads, new Map(), new Map())).found
-    this.closure = { heads: [...heads], entries: all }
-    return [...all.values()]
-  }
-
-  /** Entries under `heads` that are not in `known`, and which of those it stopped at. What is joined has its parents. */
-  private async walkBack(
-    heads: readonly string[],
-    found: Map<string, LogEntry>,
-    known: ReadonlyMap<string, LogEntry>,
-  ): Promise<{ found: Map<string, LogEntry>; stops: Set<string> }> {
-    const stops = new Set<string>()
-    const wave = [...heads]
-    for (let seen = 1; wave.length > 0; seen++) {
-      const hash = wave.pop()!
-      if (found.has(hash)) continue
-      if (known.has(hash)) {
-        stops.add(hash)
-        continue
-      }
-      if (seen % BREATH === 0) await breathe()
-      const block = entryBlock(this.sql, hash)
-      if (!block) continue
-      const entry = decodeEntry(block, hash)
-      found.set(hash, entry)
-      wave.push(...entry.next)
-    }
-    return { found, stops }
+  /** All entries under these heads, the heads included; null when one of the heads is not here. */
+  past(heads: readonly string[]): Promise<LogEntry[] | null> {
+    return this.history.under(heads)
   }
 
   /** Newest first. */
@@ -152,7 +128,7 @@ export class GuardedLog {
    * @param order which heads become its parents: the first MAX_PARENTS
    * @throws {DocumentRefused}
    */
-  async append(key: string, value: unknown, order: HeadOrder = chosen): Promise<LogEntry> {
+  async append(key: string, value: unknown, order: HeadOrder = drawn): Promise<LogEntry> {
     return this.serial.run(async () => {
       const { identity, judge, address } = this.options
       const parents = order(await this.heads()).slice(0, MAX_PARENTS)
@@ -170,7 +146,10 @@ export class GuardedLog {
     })
   }
 
-  /** Joins an entry that came from somewhere, and all before it that is here, or says why not. Never throws. */
+  /**
+   * Joins an entry from wherever, with all its ancestors that are here, or returns why not. Never
+   * throws.
+   */
   async offer(entry: LogEntry): Promise<Outcome> {
     try {
       return await this.serial.run(() => this.take(entry))
@@ -180,13 +159,13 @@ export class GuardedLog {
     }
   }
 
-  /** Whether somebody pays for one more entry of this writer. Of an entry whose form is right. */
+  /** Whether one more entry of this writer is paid for. @param entry of the right form */
   isPaid(entry: LogEntry): boolean {
-    const by = this.options.quota.payer(entry)
-    return by !== null && this.hasRoom(by, { entries: 1, bytes: blockOf(entry).length })
+    const payer = this.options.quota.payer(entry)
+    return payer !== null && this.hasRoom(payer, { entries: 1, bytes: blockOf(entry).length })
   }
 
-  /** Whether there is room for more of somebody's. */
+  /** Whether a payer has room for more. */
   private hasRoom(payer: string, more: { entries: number; bytes: number }): boolean {
     const { quota } = this.options
     const limit = quota.limit(payer)
@@ -197,27 +176,29 @@ export class GuardedLog {
     return paid.entries + more.entries <= limit && paid.bytes + more.bytes <= limit * quota.entryBytes
   }
 
-  /** Puts an entry by that nobody pays for yet. */
-  invite(entry: LogEntry): void {
-    this.guests.put(entry.hash, entry, blockOf(entry).length)
+  /** Puts an entry that is not paid for yet among the unpaid. */
+  putUnpaid(entry: LogEntry): void {
+    this.unpaid.put(entry.hash, entry, blockOf(entry).length)
   }
 
-  /** Somebody has registered, or time has passed: takes the guests that are paid for by now. */
+  /**
+   * A node has registered, or time has passed: takes the unpaid entries that are paid for by now.
+   */
   async reconsider(): Promise<void> {
-    for (const [, entry] of this.guests.entries()) if (this.isPaid(entry)) await this.offer(entry)
+    for (const [, entry] of this.unpaid.entries()) if (this.isPaid(entry)) await this.offer(entry)
   }
 
   private async take(entry: LogEntry): Promise<Outcome> {
     if (this.has(entry.hash)) return 'known'
     if (envelopeFault(entry) === null && !this.isPaid(entry)) {
-      this.invite(entry)
-      return 'guest'
+      this.putUnpaid(entry)
+      return 'unpaid'
     }
     const walk = await this.walk(entry)
     if ('refused' in walk) return 'refused'
     if ('missing' in walk) {
-      this.putAside(entry, walk.missing)
-      return 'incomplete'
+      this.putOrphan(entry, walk.missing)
+      return 'orphan'
     }
     const reason = this.clockFault(walk.fresh)
     if (reason !== null) {
@@ -225,19 +206,19 @@ export class GuardedLog {
       return 'refused'
     }
     const payments = this.paymentsFor(walk.fresh)
-    const by = this.options.quota.payer(entry)!
-    if (!this.hasRoom(by, payments.get(by)!)) {
-      this.invite(entry)
-      return 'guest'
+    const payer = this.options.quota.payer(entry)!
+    if (!this.hasRoom(payer, payments.get(payer)!)) {
+      this.putUnpaid(entry)
+      return 'unpaid'
     }
-    this.admitGuests(walk.fresh)
+    this.storeUnpaid(walk.fresh)
     await this.join(entry)
     this.options.project([...walk.fresh.values()], payments)
-    await this.takeUp(walk.fresh)
+    await this.takeOrphans(walk.fresh)
     return 'joined'
   }
 
-  /** The entry and all that is behind it and not joined yet, judged. */
+  /** The entry and all its ancestors that are not joined yet, judged. */
   private async walk(entry: LogEntry): Promise<Walk> {
     const { address, judge } = this.options
     const fresh = new Map<string, LogEntry>()
@@ -246,7 +227,7 @@ export class GuardedLog {
     for (let seen = 1; wave.length > 0; seen++) {
       const child = wave.shift()!
       if (fresh.has(child.hash)) continue
-      if (seen % BREATH === 0) await breathe()
+      if (seen % BURST === 0) await yieldToLoop()
       if (child.id !== address) return { refused: 'an entry of another database' }
       const reason = judge(child)
       if (reason !== null) return { refused: reason }
@@ -254,7 +235,7 @@ export class GuardedLog {
       for (const hash of child.next) {
         if (fresh.has(hash) || this.has(hash)) continue
         const block = entryBlock(this.sql, hash)
-        const parent = block ? decodeEntry(block, hash) : this.guests.get(hash)
+        const parent = block ? decodeEntry(block, hash) : this.unpaid.get(hash)
         if (parent) wave.push(parent)
         else missing.push(hash)
       }
@@ -263,30 +244,30 @@ export class GuardedLog {
   }
 
   /**
-   * Who pays for so many of these entries, the first of which builds on all others: each writer for its own, and for those
-   * of nobody whoever built on them.
+   * For how many of these entries each payer pays: each writer for its own, and for an unpaid one
+   * the payer of the entry that builds on it. The first entry builds on all others.
    */
   private paymentsFor(fresh: ReadonlyMap<string, LogEntry>): Payments {
     const { payer } = this.options.quota
     const payments = new Map<string, { entries: number; bytes: number }>()
     const hosts = new Map<string, string>()
     for (const [hash, entry] of fresh) {
-      const by = payer(entry) ?? hosts.get(hash)!
-      const { entries, bytes } = payments.get(by) ?? { entries: 0, bytes: 0 }
-      payments.set(by, { entries: entries + 1, bytes: bytes + blockOf(entry).length })
-      for (const parent of entry.next) if (!hosts.has(parent)) hosts.set(parent, by)
+      const host = payer(entry) ?? hosts.get(hash)!
+      const { entries, bytes } = payments.get(host) ?? { entries: 0, bytes: 0 }
+      payments.set(host, { entries: entries + 1, bytes: bytes + blockOf(entry).length })
+      for (const parent of entry.next) if (!hosts.has(parent)) hosts.set(parent, host)
     }
     return payments
   }
 
   /** OrbitDB reads an entry's parents from the disk. */
-  private admitGuests(fresh: ReadonlyMap<string, LogEntry>): void {
-    const guests = [...fresh.keys()].flatMap((hash) => this.guests.get(hash) ?? [])
+  private storeUnpaid(fresh: ReadonlyMap<string, LogEntry>): void {
+    const unpaid = [...fresh.keys()].flatMap((hash) => this.unpaid.get(hash) ?? [])
     storeEntries(
       this.sql,
-      guests.map((guest) => [guest.hash, blockOf(guest)] as const),
+      unpaid.map((entry) => [entry.hash, blockOf(entry)] as const),
     )
-    for (const { hash } of guests) this.guests.delete(hash)
+    for (const { hash } of unpaid) this.unpaid.delete(hash)
   }
 
   private clockFault(fresh: ReadonlyMap<string, LogEntry>): string | null {
@@ -295,20 +276,23 @@ export class GuardedLog {
     return [...fresh.values()].some(jumps) ? 'an entry whose clock jumps' : null
   }
 
-  private putAside(entry: LogEntry, missing: readonly string[]): void {
-    this.aside.put(entry.hash, { entry, missing }, blockOf(entry).length)
+  private putOrphan(entry: LogEntry, missing: readonly string[]): void {
+    this.orphans.put(entry.hash, { entry, missing }, blockOf(entry).length)
   }
 
-  /** Gossip knows no order: what waited for the entries just joined is taken now. */
-  private async takeUp(joined: ReadonlyMap<string, LogEntry>): Promise<void> {
-    for (const hash of joined.keys()) this.aside.delete(hash)
-    for (const [hash, { entry, missing }] of this.aside.entries()) {
-      if (!missing.some((parent) => joined.has(parent)) || !this.aside.delete(hash)) continue
+  /** Gossip has no order: takes the orphans whose parents have just been joined. */
+  private async takeOrphans(joined: ReadonlyMap<string, LogEntry>): Promise<void> {
+    for (const hash of joined.keys()) this.orphans.delete(hash)
+    for (const [hash, { entry, missing }] of this.orphans.entries()) {
+      if (!missing.some((parent) => joined.has(parent)) || !this.orphans.delete(hash)) continue
       await this.take(entry)
     }
   }
 
-  /** Deletes the blocks of those that have not been joined: not while something is being joined that may build on them. */
+  /**
+   * Deletes the blocks of those that are not joined, but not while an entry is being joined that
+   * may build on them.
+   */
   async discard(hashes: Iterable<string>): Promise<void> {
     await this.serial.run(async () =>
       deleteEntries(
@@ -318,14 +302,14 @@ export class GuardedLog {
     )
   }
 
-  /** After a crash between the log and its projection: takes in what is joined and not projected. */
+  /** Projects what is joined and not projected, as after a crash between the two. */
   async mend(): Promise<void> {
     const fresh = new Map<string, LogEntry>()
     const wave = await this.heads()
     for (let seen = 1; wave.length > 0; seen++) {
       const entry = wave.shift()!
       if (fresh.has(entry.hash) || this.has(entry.hash)) continue
-      if (seen % BREATH === 0) await breathe()
+      if (seen % BURST === 0) await yieldToLoop()
       fresh.set(entry.hash, entry)
       for (const hash of entry.next) {
         const block = entryBlock(this.sql, hash)
@@ -335,20 +319,21 @@ export class GuardedLog {
     if (fresh.size > 0) this.options.project([...fresh.values()], new Map())
   }
 
-  /** Nothing is under way when it resolves, and nothing is taken afterwards. */
+  /** Takes nothing more. Resolves when nothing is under way. */
   async close(): Promise<void> {
-    this.aside.clear()
-    this.guests.clear()
+    this.orphans.clear()
+    this.unpaid.clear()
     this.wanting.clear()
     await this.serial.close()
   }
 }
 
 /**
- * The parents of a new entry: the newest head, whose clock counts, and so many of the others. Which ones is chance, so
- * that a thousand nodes writing at once tie up all loose ends together, and not the same thirty-two.
+ * The parents of a new entry: the newest head, whose clock counts, and some of the others, drawn by
+ * chance. So a thousand nodes that write at once tie all heads together, and not the same
+ * thirty-two.
  */
-function chosen(heads: readonly LogEntry[]): LogEntry[] {
+function drawn(heads: readonly LogEntry[]): LogEntry[] {
   if (heads.length <= MAX_PARENTS) return [...heads]
   const [newest, ...others] = heads
   for (let i = 0; i < MAX_PARENTS - 1; i++) {

@@ -1,34 +1,43 @@
 /**
- * What lies on disk about the draw of an epoch, read past everything that a running node has made of it: who checks a draw
- * takes nobody's word for it, not even his own node's. The log of draws and that of registrations are kept for good, so
- * this is there when the documents of an epoch are gone; the pools are not.
+ * The files about the draw of an epoch, read from the logs themselves and past everything that a
+ * running node has derived from them: a check of a draw believes nothing, not even this machine's
+ * own node. The logs of draws and registrations are stored for good, so they are there when the
+ * documents of an epoch are deleted; the pools are not.
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { cidOf } from '../../rules/base/cid.ts'
 import { open } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
 import type { DrawFault } from '../../rules/draw/check.ts'
 import { admit } from '../../rules/message/admit.ts'
-import { type DrawBody, drawBody, statementDocument } from '../../rules/message/bodies.ts'
-import { cidOf, type Genesis } from '../../rules/network/genesis.ts'
-import { PREFIX as ARRIVAL, type ArrivalRows } from '../epoch/registration-log.ts'
-import { PREFIX as VERDICT } from '../epoch/verdicts.ts'
+import { type DrawBody, drawBody } from '../../rules/message/bodies.ts'
+import { statementDocument } from '../../rules/message/documents.ts'
+import type { Genesis } from '../../rules/network/genesis.ts'
+import { seedRound } from '../../rules/network/schedule.ts'
+import type { ArrivalRows } from '../epoch/registration-log.ts'
 import { decodeEntry, hashOf, isHash } from '../log/entry.ts'
 import { entryBlock } from '../log/entry-store.ts'
+import { PRIVATE, privateRows } from '../storage/private.ts'
 import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
 
 /** In a form that goes through dag-cbor. */
 export interface DrawFiles {
-  /** Documents of draws and of beacon rounds: of the epoch, and of those before it that its roster may hang on. */
+  /**
+   * Documents of draws and beacon rounds: of the epoch, and of earlier ones that its roster may
+   * depend on.
+   */
   readonly draws: readonly unknown[]
   /** All registrations ever made. */
   readonly accounts: readonly unknown[]
-  /** By draw of the epoch: the heartbeats under the pool heads that it cites, as documents; null if a head is not here. */
+  /**
+   * By draw of the epoch: the heartbeats under the pool heads that it cites; null if a head is not
+   * here.
+   */
   readonly cited: readonly { readonly draw: string; readonly heartbeats: readonly CitedHeartbeat[] | null }[]
-  /** What this node said of draws of the epoch, when they came. */
+  /** This node's verdicts on draws of the epoch, from when they came. */
   readonly verdicts: readonly { readonly draw: string; readonly fault: DrawFault | null }[]
   /** When registrations reached this node. */
   readonly arrivals: ArrivalRows
-  /** What is not what it was when it was taken in, one sentence each. */
+  /** What was changed on disk since it was taken in, one sentence each. */
   readonly damage: readonly string[]
 }
 
@@ -39,7 +48,11 @@ export interface CitedHeartbeat {
   readonly document: unknown
 }
 
-/** Without starting a node. @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
+/**
+ * Without starting a node.
+ *
+ * @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts)
+ */
 export function readDrawFiles(directory: string, genesis: Genesis, epoch: number): DrawFiles {
   if (!hasDatabase(directory)) return { draws: [], accounts: [], cited: [], verdicts: [], arrivals: [], damage: [] }
   const sql = new SqliteFile(directory)
@@ -50,7 +63,7 @@ export function readDrawFiles(directory: string, genesis: Genesis, epoch: number
   }
 }
 
-/** Rounds before R(e) from which a roster of epoch e may hang on other draws, and then some. */
+/** Rounds before R(e) in which draws lie that a roster of epoch e may depend on, and then some. */
 const lookBack = ({ body }: Genesis): number => Math.max(body.deadlineRounds, body.freshRounds) + 2 * body.epoch.rounds
 
 export function drawFiles(sql: SqliteFile, genesis: Genesis, epoch: number): DrawFiles {
@@ -82,11 +95,13 @@ export function drawFiles(sql: SqliteFile, genesis: Genesis, epoch: number): Dra
     .map(({ body, bytes }) => ({ draw: cidOf(bytes).toString(), heartbeats: heartbeatsUnder(sql, body.pool, damage) }))
   return {
     ...{ draws: [...draws.values()], accounts: [...registrations.values()], cited },
-    ...{ verdicts: verdictsOn(sql, epoch), arrivals: rowsUnder(sql, ARRIVAL), damage: [...damage] },
+    ...{ verdicts: verdictsOn(sql, epoch), arrivals: privateRows(sql, PRIVATE.arrival), damage: [...damage] },
   }
 }
 
-/** The log's entries and the documents that they came to: whichever was changed, the other shows it. */
+/**
+ * The log's entries and the projected documents: if one of the two was changed, the other shows it.
+ */
 function* stored(
   sql: SqliteFile,
   kind: 'accounts' | 'draws',
@@ -116,13 +131,13 @@ function* stored(
   }
 }
 
-/** null when it is not here, or not what its name says. */
+/** null when it is not here, or does not match its hash. */
 function entryAt(sql: SqliteFile, hash: string) {
   const block = isHash(hash) ? entryBlock(sql, hash) : undefined
   return block && hashOf(block) === hash ? decodeEntry(block, hash) : null
 }
 
-/** As replica.ts has it: all that lies under the heads, however old, of one database each. */
+/** As cited-pools.ts has it: all entries under the heads, however old, of one database each. */
 function heartbeatsUnder(sql: SqliteFile, pool: DrawBody['pool'], damage: Set<string>): CitedHeartbeat[] | null {
   const found: CitedHeartbeat[] = []
   for (const { span, heads } of pool) {
@@ -146,25 +161,16 @@ function heartbeatsUnder(sql: SqliteFile, pool: DrawBody['pool'], damage: Set<st
 }
 
 function verdictsOn(sql: SqliteFile, epoch: number): DrawFiles['verdicts'] {
-  return rowsUnder(sql, VERDICT).flatMap(([key, value]) => {
-    const [of, fault] = dagCbor.decode<[number, DrawFault | null]>(value)
-    return of === epoch ? [{ draw: key.slice(VERDICT.length), fault }] : []
+  return privateRows(sql, PRIVATE.verdict).flatMap(([key, value]) => {
+    const [sealedFor, fault] = dagCbor.decode<[number, DrawFault | null]>(value)
+    return sealedFor === epoch ? [{ draw: key.slice(PRIVATE.verdict.length), fault }] : []
   })
-}
-
-/** Of the node's private table. */
-function rowsUnder(sql: SqliteFile, prefix: string): [key: string, value: Uint8Array][] {
-  const rows = sql.all<{ k: string; v: Uint8Array }>(
-    'SELECT k, v FROM private WHERE k >= ? AND k < ?',
-    ...[prefix, `${prefix}\u{7f}`],
-  )
-  return rows.map(({ k, v }) => [k, new Uint8Array(v)])
 }
 
 /** "HEX/draw/7/CID" -> "the draw of epoch 7" */
 function nameOf(key: string): string {
-  const [writer = '', what, of] = key.split('/')
-  if (what === 'draw') return `the draw of epoch ${of}`
-  if (what === 'beacon') return `beacon round ${of}`
+  const [writer = '', kind, number] = key.split('/')
+  if (kind === 'draw') return `the draw of epoch ${number}`
+  if (kind === 'beacon') return `beacon round ${number}`
   return `the registration of node ${writer.slice(0, 12)}`
 }

@@ -1,11 +1,14 @@
-/** The stored documents without starting a node: no network, nothing written. */
+/**
+ * Documents and knowledge of a stopped node, read from its database: no network, nothing written.
+ */
 import * as dagCbor from '@ipld/dag-cbor'
-import type { DatabaseKind } from '../../rules/message/bodies.ts'
+import type { DatabaseKind } from '../../rules/message/documents.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
-import { historyOf, SETTLED } from '../archive/settled.ts'
-import { KEPT_ROUND, keptRoundsOf } from '../epoch/draw-rounds.ts'
+import { archivedIn } from '../archive/archived-windows.ts'
+import { drawRoundsIn } from '../epoch/draw-rounds.ts'
 import type { Home } from '../home/home.ts'
 import { type KnowledgeDump, storedKnowledge, type Wants } from '../replica/knowledge.ts'
+import { PRIVATE, privateRows } from '../storage/private.ts'
 import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
 
 /** @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
@@ -16,28 +19,25 @@ export function readDocuments(home: Home): Record<DatabaseKind, unknown[]> {
       'SELECT databases.kind AS kind, value FROM documents JOIN databases ON documents.db = databases.address',
     )
     for (const { kind, value } of rows) documents[kind as DatabaseKind].push(dagCbor.decode(new Uint8Array(value)))
-    for (const [round, signature] of keptRoundsOf(privateRows(sql, KEPT_ROUND))) {
+    for (const [round, signature] of drawRoundsIn(privateRows(sql, PRIVATE.drawRound))) {
       documents.draws.push({ round, signature })
     }
     return documents
   })
 }
 
-/** Settled windows. @throws {DataDirectoryInUse} */
+/** Archived windows. @throws {DataDirectoryInUse} */
 export const readHistory = (home: Home): History =>
-  reading(home, NO_HISTORY, (sql) => historyOf(privateRows(sql, SETTLED)))
+  reading(home, NO_HISTORY, (sql) => archivedIn(privateRows(sql, PRIVATE.archived)))
 
-/** Rows of the node's private table. @param prefix of ASCII */
-const privateRows = (sql: SqliteFile, prefix: string) =>
-  sql
-    .all<{ k: string; v: Uint8Array }>('SELECT k, v FROM private WHERE k >= ? AND k < ?', prefix, `${prefix}\u{7f}`)
-    .map(({ k, v }) => [k, new Uint8Array(v)] as const)
-
-/** What of that which is wanted lies here. @throws {DataDirectoryInUse} */
+/** Those of the wanted facts that are here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>
   reading(home, { leaves: [], truths: [], convictions: [] }, (sql) => storedKnowledge(sql, wants))
 
-/** For as short a time as can be: a node that starts meanwhile finds the directory in use. */
+/**
+ * Opens the database for a short time only: a node that starts meanwhile finds the directory in
+ * use.
+ */
 function reading<T>(home: Home, nothing: T, read: (sql: SqliteFile) => T): T {
   if (!hasDatabase(home.directory)) return nothing
   const sql = new SqliteFile(home.directory)

@@ -1,15 +1,22 @@
-/** Addresses that a node is told to listen on: read, and tried before libp2p gets them. */
+/**
+ * Addresses that a node is told to listen on, which are parsed and tried before libp2p gets them.
+ */
 import { createServer } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { UserError } from '../../rules/base/errors.ts'
 
-/** A command line or configuration that names an address that is none. */
-export class AddressError extends Error {
+/** A command line or a configuration names an address that is none. */
+export class AddressError extends UserError {
   override readonly name = 'AddressError'
 }
 
 /** Something else listens on the address. */
-export class PortInUse extends Error {
+export class PortInUse extends UserError {
   override readonly name = 'PortInUse'
+  /** @param address what was to be listened on */
+  constructor(address: string) {
+    super(`cannot listen on ${address}: the port is in use. Stop what uses it, or choose another with --listen`)
+  }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -27,7 +34,8 @@ export function parseAddress(address: string): Multiaddr {
 }
 
 /**
- * libp2p goes on when one of several addresses is taken; its user would wonder why nobody can connect.
+ * libp2p goes on when one of several addresses is taken, and its user would wonder why no peer can
+ * connect.
  *
  * @throws {PortInUse | AddressError}
  */
@@ -42,10 +50,6 @@ export async function assertFreePort(address: Multiaddr): Promise<void> {
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)))
   })
   if (code === undefined) return
-  if (code === 'EADDRINUSE') {
-    throw new PortInUse(
-      `cannot listen on ${address}: the port is in use. Stop what uses it, or choose another with --listen`,
-    )
-  }
+  if (code === 'EADDRINUSE') throw new PortInUse(address.toString())
   throw new AddressError(`cannot listen on ${address}: ${REASONS[code] ?? code}. Choose another with --listen`)
 }

@@ -1,4 +1,7 @@
-/** Asking a node for one thing before there is a node of one's own: a connection with a key made for the occasion. */
+/**
+ * Asks a node for one thing before this machine has a node: a connection with a key made for the
+ * occasion.
+ */
 import type { Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
@@ -10,7 +13,7 @@ import { bunNoise } from './libp2p.ts'
 /**
  * Opens a stream to the node at a multiaddr, for as long as `use` takes.
  *
- * @throws whatever dialling, the signal or `use` throws
+ * @throws what dialling or `use` throws, or the signal's reason
  */
 export async function ask<T>(
   address: string,

@@ -1,22 +1,26 @@
 /**
- * Peers that hand on what no node of this program would. Each such message has cost a check, a signature or fifteen
- * milliseconds of a pairing, and whoever goes on sending them is left alone for a while. What a node hands on it has checked,
- * so this never meets one for what another sent.
+ * Bans of peers that pass on messages that no node of this program would. Each such message costs a
+ * check, of a signature or a pairing of fifteen milliseconds, so a peer that goes on sending them
+ * is cut off for a while. A node checks what it passes on, so it is never banned for what another
+ * sent.
  */
 import type { PeerId } from '@libp2p/interface'
 
-/** Wrong messages of a peer within FORGIVEN_MS that are taken for an accident. */
+/** A peer is banned at so many wrong messages, until FORGIVEN_MS after the last of them. */
 const PATIENCE = 16
 const FORGIVEN_MS = 600_000
-/** Peers that are remembered; whoever comes with a new key each time pays for a new connection each time. */
+/**
+ * Peers that are remembered, at most: a peer with a new key each time pays for a new connection
+ * each time.
+ */
 const REMEMBERED = 1024
 
-export class Shunned {
+export class Bans {
   private readonly faults = new Map<string, { count: number; until: number }>()
   /** Breaks off the connection to a peer. Set once there are connections. */
   hangUp: (peer: PeerId) => void = () => {}
 
-  /** A peer has sent what is wrong, whoever made it. */
+  /** A peer has sent a wrong message. */
   blame(peer: PeerId): void {
     const id = peer.toString()
     const count = 1 + (this.fault(id)?.count ?? 0)

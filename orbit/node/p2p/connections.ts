@@ -1,13 +1,14 @@
 /**
- * Keeps a node connected to the peers it was told of: dials them, and again whenever they are gone, restarted or late; and
- * keeps the streams open on which it is heard.
+ * Keeps a node connected to the peers that it was told of: dials them, again and again when they
+ * are gone, restarted or late, and keeps the streams open on which they hear it.
  */
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { Backoff } from '../async/backoff.ts'
 
-const FIRST_MS = 1_000
-const LAST_MS = 30_000
-/** How often a standing connection is looked after. */
+/** With some chance in it, so that not all peers dial a restarted founder at once. */
+const REDIAL = { first: 1_000, most: 30_000, spread: [0.75, 1.25] } as const
+/** How often an open connection is checked. */
 const WATCH_MS = 2_000
 const DIAL_MS = 10_000
 
@@ -17,9 +18,9 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
   const timers = new Set<Timer>()
 
   const keep = (peer: Multiaddr) => {
-    // An address without a peer id is told apart by who answered there.
+    // Of an address without a peer id, the id of the peer that answered there.
     let id = peer.getComponents().findLast(({ name }) => name === 'p2p')?.value
-    let wait = FIRST_MS
+    const backoff = new Backoff(REDIAL)
     const after = (ms: number) => {
       const timer = setTimeout(() => {
         timers.delete(timer)
@@ -35,13 +36,11 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
           const connection = await libp2p.dial(peer, { signal })
           id = connection.remotePeer.toString()
         } catch {
-          // Some chance in it, so that a restarted founder is not called by everybody at once.
-          if (!stopping.signal.aborted) after(wait * (0.75 + Math.random() / 2))
-          wait = Math.min(LAST_MS, wait * 2)
+          if (!stopping.signal.aborted) after(backoff.next())
           return
         }
       }
-      wait = FIRST_MS
+      backoff.reset()
       if (!stopping.signal.aborted) after(WATCH_MS)
     }
     void look()
@@ -54,12 +53,12 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
   }
 }
 
-/** How often a node looks whether it is alone. */
+/** How often a node checks whether it is alone. */
 const ALONE_MS = 3_000
 
 /**
- * A node that is alone dials whom it knew, also from before it was restarted: a founder was told of nobody, and where its port
- * has changed nobody finds it either.
+ * A node that is alone dials the peers that it once knew, also those from before a restart: a
+ * founder was told of no peer, and if its port has changed, no peer finds it either.
  *
  * @returns a function that stops it
  */
@@ -88,19 +87,20 @@ export function keepCompany(libp2p: Libp2p): () => void {
   }
 }
 
-/** How often a node looks whether it can be heard. */
+/** How often a node checks whether its peers can hear it. */
 const TALK_MS = 3_000
 
-/** What gossipsub keeps to itself. */
+/** Private members of gossipsub. */
 interface Talking {
   readonly streamsOutbound: ReadonlyMap<string, unknown>
   onPeerConnected(peer: PeerId, connection: Connection): void
 }
 
 /**
- * gossipsub opens its stream to a peer when that connects, and never again: if a busy machine is too late for it, or the
- * connection that carried it closes while a second one stays, the peer hears nothing more of this node for as long as they
- * are connected, neither beacon nor documents. So whoever is connected and has none is met again.
+ * gossipsub opens its stream to a peer when the peer connects, and never again. If a busy machine
+ * is too late for that, or the connection that carried the stream closes while a second one stays,
+ * the peer hears nothing more of this node, neither beacon nor documents, for as long as they are
+ * connected. So a connected peer without a stream gets a new one.
  *
  * @returns a function that stops it
  */
@@ -110,7 +110,8 @@ export function keepTalking(libp2p: Libp2p): () => void {
   const timer = setInterval(() => {
     const connections = libp2p.getConnections().filter(({ status, limits }) => status === 'open' && !limits)
     const missing = connections.filter(({ remotePeer }) => !pubsub.streamsOutbound.has(remotePeer.toString()))
-    // Whoever has just connected is being met.
+    // A peer without a stream may just have connected: it is given one if it still has none at the
+    // next check.
     for (const connection of missing) {
       if (silent.has(connection.id)) pubsub.onPeerConnected(connection.remotePeer, connection)
     }

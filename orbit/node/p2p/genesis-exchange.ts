@@ -1,6 +1,9 @@
-/** Handing the genesis block to whoever asks, and asking for it: protocol /collatz/genesis/1, one message. */
+/**
+ * Hands out the genesis block, and asks a node for it: protocol /collatz/genesis/1, one message.
+ */
 import type { Libp2p, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
+import { UserError } from '../../rules/base/errors.ts'
 import { ask } from './ask.ts'
 import { messages, sendMessage } from './streams.ts'
 
@@ -8,7 +11,7 @@ const PROTOCOL = '/collatz/genesis/1'
 const LARGEST = 1 << 20
 const SERVING_MS = 10_000
 
-export class GenesisUnavailable extends Error {
+export class GenesisUnavailable extends UserError {
   override readonly name = 'GenesisUnavailable'
 }
 

@@ -1,12 +1,16 @@
-/** Folders as UnixFS, and names for them: IPNS over the network's own DHT. */
+/**
+ * Folders as UnixFS, and names for them: IPNS over the network's own DHT. The public page is
+ * published so.
+ */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { ipns } from '@helia/ipns'
 import { unixfs } from '@helia/unixfs'
 import { base36 } from 'multiformats/bases/base36'
 import { CID } from 'multiformats/cid'
+import { UserError } from '../../rules/base/errors.ts'
 
-export class NameError extends Error {
+export class NameError extends UserError {
   override readonly name = 'NameError'
 }
 
@@ -15,16 +19,18 @@ const RETRY_MS = 250
 const FETCH_MS = 60_000
 const MAX_FILES = 100_000
 const MAX_BYTES = 1 << 30
-/** Names that are one file on every system. */
+/** File names that every system can write. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
 const SAFE_NAME = /^[^/\\:*?"<>|\x00-\x1f]{1,255}$/
 
 type Helia = Parameters<typeof unixfs>[0] & Parameters<typeof ipns>[0]
 
+/** Without hidden ones: those are notes of a program or of the user, and no part of a page. */
 function filesUnder(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !`/${relative(directory, path).split(sep).join('/')}`.includes('/.'))
     .sort()
 }
 
@@ -35,7 +41,8 @@ export class Publishing {
   constructor(helia: Helia) {
     this.fs = unixfs(helia)
     this.names = ipns(helia)
-    // It would start with Helia, but Helia has started already; without this nothing is published again in time.
+    // Helia would start it, but has started already. Without this no record is published again
+    // before it expires.
     ;(this.names as unknown as { start(): void }).start()
   }
 
@@ -61,7 +68,7 @@ export class Publishing {
     return publicKey.toCID().toString(base36)
   }
 
-  /** @throws {NameError} when it is no name, or nobody knows in time what it points at */
+  /** @throws {NameError} when it is no name, or no peer tells in time what it points at */
   async resolveName(name: string, timeoutMs = RESOLVE_MS): Promise<CID> {
     let key: CID
     try {
@@ -87,16 +94,18 @@ export class Publishing {
         if (!newest || sequence > newest.sequence) newest = { value, sequence }
       }
     } catch {
-      // What came before the time was up still counts.
+      // A record that came before the time was up still counts.
     }
     const cid = newest && /^\/ipfs\/([^/]+)/.exec(newest.value)?.[1]
     return cid === undefined ? undefined : CID.parse(cid)
   }
 
   /**
-   * Writes a published folder to disk.
+   * Writes a published folder to disk, without hidden files.
    *
-   * @throws {NameError} when it is no folder, or holds what no page holds: odd names, too many files or bytes
+   * @param directory new or empty: nothing that is there is written over, and no link is followed
+   * @throws {NameError} when it is no folder, or has odd names, too many files or too many bytes
+   * for a page
    */
   async exportDirectory(cid: CID, directory: string): Promise<void> {
     const root = resolve(directory)
@@ -106,15 +115,16 @@ export class Publishing {
       throw new NameError(`the folder ${cid} ${why}: refused`)
     }
     const walk = async (folder: CID, path: string): Promise<void> => {
-      mkdirSync(path, { recursive: true })
       for await (const { name, cid: entry } of this.fs.ls(folder, { signal: AbortSignal.timeout(FETCH_MS) })) {
-        if (!SAFE_NAME.test(name) || name === '.' || name === '../..') {
+        if (!SAFE_NAME.test(name) || name === '.' || name === '..') {
           fail(`holds a file with the name ${JSON.stringify(name)}`)
         }
+        if (name.startsWith('.')) continue
         if (++files > MAX_FILES) fail(`holds more than ${MAX_FILES} files`)
         const target = join(path, name)
         const { type } = await this.fs.stat(entry, { signal: AbortSignal.timeout(FETCH_MS) })
         if (type === 'directory') {
+          mkdirSync(target)
           await walk(entry, target)
           continue
         }
@@ -124,11 +134,12 @@ export class Publishing {
           if (bytes > MAX_BYTES) fail('holds more than 1 GiB')
           parts.push(part)
         }
-        writeFileSync(target, Buffer.concat(parts))
+        writeFileSync(target, Buffer.concat(parts), { flag: 'wx' })
       }
     }
     const { type } = await this.fs.stat(cid, { signal: AbortSignal.timeout(FETCH_MS) }).catch(() => fail('is nowhere'))
     if (type !== 'directory') fail('is a file')
+    mkdirSync(root, { recursive: true })
     await walk(cid, root)
   }
 }

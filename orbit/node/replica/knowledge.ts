@@ -1,29 +1,26 @@
 /**
- * What this machine knows besides the documents (rules: settle.ts): the leaves of results that are in dispute, got from peers,
- * and the leaves that it has computed itself to see who is wrong. Both are facts: a block is what its CID says, and a leaf
- * is mathematics. What was computed is kept, as it may have taken seconds.
+ * Knowledge besides the documents (rules: settle.ts): the leaves of results in dispute, which peers
+ * hand out, and the leaves that this node has computed to find out which result is wrong. Both are
+ * facts: a block is checked by its CID, and a leaf is mathematics. Computed leaves are stored, as
+ * each may have taken seconds.
  */
-
 import { CID } from 'multiformats/cid'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
-import type { LeafId } from '../../rules/answer/commit-reveal.ts'
+import { leafRecord } from '../../rules/certificate/recompute.ts'
+import { type LeafId, leafKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import { type Knowledge, leafKey } from '../../rules/quorum/settle.ts'
 import { decodeConviction, encodeConviction, type SettledConviction } from '../../rules/state/settled-window.ts'
-import type { State } from '../../rules/state/state.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { Knowledge, State } from '../../rules/state/state.ts'
+import { Retries } from '../async/backoff.ts'
+import type { OrbitNode } from '../orbit-node.ts'
+import { PRIVATE, privateRows, privateValue } from '../storage/private.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
-
-export const TRUTHS = 'truth/'
-/** By account. */
-export const CONVICTIONS = 'convicted/'
 
 /** In a form that goes through dag-cbor. */
 export interface KnowledgeDump {
   readonly leaves: readonly (readonly [string, Uint8Array])[]
   readonly truths: readonly (readonly [string, Uint8Array])[]
-  /** What fraud proofs of peers prove, encoded. */
+  /** Convictions that fraud proofs from peers have shown, encoded. */
   readonly convictions: readonly Uint8Array[]
 }
 
@@ -39,33 +36,27 @@ export const knowledgeOf = ({ leaves, truths, convictions }: KnowledgeDump): Kno
 
 export type Wants = State['wants']
 
-/** From the database of a node that does not run. */
+/** From the database of a stopped node. */
 export function storedKnowledge(sql: SqliteFile, { leaves, truths }: Wants): KnowledgeDump {
   const found = (key: string, value: Uint8Array | undefined) => (value ? [[key, value] as const] : [])
   return {
     leaves: leaves.flatMap((cid) =>
       found(cid, sql.bytes('SELECT v FROM blocks WHERE k = ?', CID.parse(cid).multihash.bytes)),
     ),
-    truths: truths.flatMap((leaf) =>
-      found(leafKey(leaf), sql.bytes('SELECT v FROM private WHERE k = ?', TRUTHS + leafKey(leaf))),
-    ),
-    convictions: sql
-      .all<{ v: Uint8Array }>('SELECT v FROM private WHERE k >= ? AND k < ?', CONVICTIONS, `${CONVICTIONS}\u{7f}`)
-      .map(({ v }) => new Uint8Array(v)),
+    truths: truths.flatMap((leaf) => found(leafKey(leaf), privateValue(sql, PRIVATE.truth + leafKey(leaf)))),
+    convictions: privateRows(sql, PRIVATE.conviction).map(([, bytes]) => bytes),
   }
 }
 
 const BLOCK_TIMEOUT = 5_000
-/** How long after a block could not be had it is asked for again: twice as long each time. */
-const ASK_AGAIN_MS = { first: 1_000, most: 60_000 }
+/** Until a block that no peer had, or a leaf that could not be computed, is tried again. */
+const AGAIN = { first: 1_000, most: 60_000 }
 
-export class Learning implements Knowledge {
+export class LeafLookup implements Knowledge {
   private readonly blocks = new Map<string, Uint8Array>()
   private readonly facts = new Map<string, Uint8Array>()
-  /** By CID: when to ask again, on performance.now()'s clock, and how long that was. */
-  private readonly asked = new Map<string, { at: number; wait: number }>()
-  /** Likewise, by leafKey, of leaves that could not be computed. */
-  private readonly failed = new Map<string, { at: number; wait: number }>()
+  /** By CID of a block, and by leafKey. */
+  private readonly retries = new Retries(AGAIN)
   convictions: readonly SettledConviction[] = []
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
@@ -77,9 +68,10 @@ export class Learning implements Knowledge {
     this.openEngine = openEngine
   }
 
-  async start(): Promise<void> {
-    for (const [key, record] of await this.node.kv.entries(TRUTHS)) this.facts.set(key.slice(TRUTHS.length), record)
-    this.convictions = (await this.node.kv.entries(CONVICTIONS)).map(([, bytes]) => decodeConviction(bytes))
+  async load(): Promise<void> {
+    for (const [key, record] of await this.node.kv.entries(PRIVATE.truth))
+      this.facts.set(key.slice(PRIVATE.truth.length), record)
+    this.convictions = (await this.node.kv.entries(PRIVATE.conviction)).map(([, bytes]) => decodeConviction(bytes))
   }
 
   leaves(cid: string): Uint8Array | undefined {
@@ -103,13 +95,13 @@ export class Learning implements Knowledge {
     return this.facts.get(leafKey(leaf))
   }
 
-  /** A fraud proof holds. On disk when it resolves. */
+  /** Remembers a conviction that a fraud proof has shown. On disk when it resolves. */
   async convict(conviction: SettledConviction): Promise<void> {
-    await this.node.kv.put(CONVICTIONS + conviction.account, encodeConviction(conviction))
+    await this.node.kv.put(PRIVATE.conviction + conviction.account, encodeConviction(conviction))
     this.convictions = [...this.convictions, conviction]
   }
 
-  /** Forgets the leaves of results that nobody speaks of any more. @param live CIDs of the others' */
+  /** Forgets leaves. @param live CIDs of the leaves that documents still name */
   forget(live: ReadonlySet<string>): void {
     for (const cid of this.blocks.keys()) if (!live.has(cid)) this.blocks.delete(cid)
   }
@@ -123,40 +115,36 @@ export class Learning implements Knowledge {
   }
 
   /**
-   * Learns what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed now is
-   * tried again later, and keeps nobody from the rest.
+   * Looks up what the state wants to know: blocks first, then leaves, each computed once. What
+   * can't be had or computed now is tried again later, and does not hold up the rest.
    *
-   * @returns whether something is known now that was not
+   * @returns whether anything is known now that was not
    */
   async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
     const now = performance.now()
-    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && now >= (this.asked.get(cid)?.at ?? 0))
+    const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && this.retries.isDue(cid, now))
     const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
     const unknown = wants.truths.filter((leaf) => {
       const key = leafKey(leaf)
-      return !this.facts.has(key) && now >= (this.failed.get(key)?.at ?? 0)
+      return !this.facts.has(key) && this.retries.isDue(key, now)
     })
-    const parted = unknown.filter(({ claimants }) => claimants === null)
-    // Of what is merely claimed one at a time: if it is false, nothing more of that account's is looked into. And nothing
-    // while blocks come in: a claim may turn out to say what they do.
-    const next = parted.length > 0 ? parted : got.some(Boolean) ? [] : unknown.slice(0, 1)
+    const contested = unknown.filter(({ claimants }) => claimants === null)
+    // Mere claims are checked one at a time: after a false one, no other of that account is
+    // checked. And none while blocks come in, since they may turn out to say the same.
+    const next = contested.length > 0 ? contested : got.some(Boolean) ? [] : unknown.slice(0, 1)
     const isLearned = next.length > 0 && (await this.compute(next, signal))
     return got.some(Boolean) || isLearned
-  }
-
-  private later(of: Map<string, { at: number; wait: number }>, key: string): void {
-    const wait = Math.min(ASK_AGAIN_MS.most, 2 * (of.get(key)?.wait ?? ASK_AGAIN_MS.first / 2))
-    of.set(key, { at: performance.now() + wait, wait })
   }
 
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
     try {
       this.blocks.set(cid, await this.node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
-      this.asked.delete(cid)
+      this.retries.succeeded(cid)
       return true
     } catch {
-      // Nobody has it now; leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
-      this.later(this.asked, cid)
+      // No peer has it now. Leaves that wait for an audit are handed out soon after it
+      // (withheld-leaves.ts).
+      this.retries.failed(cid)
       return false
     }
   }
@@ -167,19 +155,19 @@ export class Learning implements Knowledge {
     let isLearned = false
     try {
       for (const leaf of leaves) {
-        const unit = { partition: this.genesis.partition, window: leaf.window, index: leaf.unit }
         const key = leafKey(leaf)
-        const record = await engine.verifyLeaf(unit, leaf.leaf, { signal }).then(encodeLeaf, (error: unknown) => {
+        const computing = leafRecord(engine, this.genesis.partition, leaf, { signal })
+        const record = await computing.catch((error: unknown) => {
           if (signal.aborted) throw error
           return null
         })
         if (!record) {
-          this.later(this.failed, key)
+          this.retries.failed(key)
           continue
         }
         this.facts.set(key, record)
-        this.failed.delete(key)
-        await this.node.kv.put(TRUTHS + key, record)
+        this.retries.succeeded(key)
+        await this.node.kv.put(PRIVATE.truth + key, record)
         isLearned = true
       }
     } finally {

@@ -1,9 +1,10 @@
 /**
- * Which of a pool's heads count, when there are more than a draw can cite; and what was said in a pool before the newest word.
+ * A pool of heartbeats: which of its heads count when a draw can't cite all, and the heartbeats
+ * that were replaced of late.
  */
-
 import { open } from '../../rules/base/statement.ts'
-import { type HeartbeatBody, heartbeatBody, statementDocument } from '../../rules/message/bodies.ts'
+import { type HeartbeatBody, heartbeatBody } from '../../rules/message/bodies.ts'
+import { statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
 
@@ -11,17 +12,19 @@ export const heartbeatIn = (document: unknown): HeartbeatBody =>
   open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat').body
 
 /**
- * A node's own heads first, as it ties up others by them; then the newest of each account, then a second of each, and so on.
- * Accounts have a price, and entries have not: one that writes thousands crowds out nobody.
+ * This node's heads first, since its entries tie the others; then the newest of each account, then
+ * a second of each, and so on. Accounts have a price, and entries have none: an account that writes
+ * thousands crowds out no other.
  *
- * @param accountOf undefined: of nobody who is registered
+ * @param self      this node's key
+ * @param accountOf undefined: the node is not registered
  */
 export const headsInTurn =
-  (own: string, accountOf: (node: string) => string | undefined): HeadOrder =>
+  (self: string, accountOf: (node: string) => string | undefined): HeadOrder =>
   (heads) => {
     const counts = new Map<string | undefined, number>()
     const placed = heads.map((head) => {
-      if (head.key === own) return { head, place: -1 }
+      if (head.key === self) return { head, place: -1 }
       const account = accountOf(head.key)
       const place = counts.get(account) ?? 0
       counts.set(account, place + 1)
@@ -32,8 +35,9 @@ export const headsInTurn =
   }
 
 /**
- * A pool holds one heartbeat of a node for each epoch and what it witnesses. Whoever was there a while ago, and has said something since, is known by
- * what that replaced (check.ts), for as long as it is fresh. Of what came before the node was started nothing is known.
+ * A pool has one heartbeat of a node for each epoch and what it witnesses. That a node was there a
+ * while ago is known by the heartbeats that newer ones replaced (rules: check.ts), for as long as
+ * they are fresh, and since this node started.
  */
 export class ReplacedHeartbeats {
   private readonly genesis: Genesis
@@ -60,7 +64,7 @@ export class ReplacedHeartbeats {
   }
 
   private freshOf(node: string, round: number): HeartbeatBody[] {
-    return (this.byNode.get(node) ?? []).filter((said) => round - said.round <= this.genesis.body.freshRounds)
+    return (this.byNode.get(node) ?? []).filter((heartbeat) => round - heartbeat.round <= this.genesis.body.freshRounds)
   }
 
   all(): HeartbeatBody[] {

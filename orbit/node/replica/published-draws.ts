@@ -1,15 +1,12 @@
 /**
- * Which draws were published, as far as this node knows: those whose documents are here, and those that it has forgotten
- * since. Certificates rest on them long after they are over.
+ * Which draws were published, as far as this node knows: those whose documents are here, and those
+ * that it has forgotten since. Certificates rest on them long after they are over.
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { cidOf } from '../../rules/base/cid.ts'
 import type { Statement } from '../../rules/base/statement.ts'
 import { accountsOn } from '../../rules/deal/witness.ts'
 import type { DrawBody } from '../../rules/message/bodies.ts'
-import { cidOf } from '../../rules/network/genesis.ts'
-
-/** In the node's private table: draws that were forgotten together in one row, by the CID of one of them. */
-export const PUBLISHED = 'published/'
 
 export interface PublishedDraw {
   readonly cid: string
@@ -26,7 +23,7 @@ export const publishedDraw = ({ signer, body, bytes }: Statement<DrawBody>): Pub
 export const encodePublished = (draws: readonly PublishedDraw[]): Uint8Array =>
   dagCbor.encode(draws.map(({ cid, coordinator, epoch, accounts }) => [cid, coordinator, epoch, accounts]))
 
-/** From the rows of the node's private table. */
+/** From the rows of the node's private table: draws that were forgotten together lie in one row. */
 export const publishedIn = (rows: Iterable<readonly [key: string, value: Uint8Array]>): PublishedDraw[] =>
   [...rows].flatMap(([, value]) =>
     dagCbor
@@ -34,7 +31,10 @@ export const publishedIn = (rows: Iterable<readonly [key: string, value: Uint8Ar
       .map(([cid, coordinator, epoch, accounts]) => ({ cid, coordinator, epoch, accounts })),
   )
 
-/** CIDs of those than which none of their coordinator for their epoch has more accounts on its roster. */
+/**
+ * CIDs of those than which none of their coordinator for their epoch has more accounts on its
+ * roster.
+ */
 export function largestOf(draws: Iterable<PublishedDraw>): ReadonlySet<string> {
   const largest = new Map<string, { accounts: number; cids: string[] }>()
   for (const { cid, coordinator, epoch, accounts } of draws) {

@@ -1,4 +1,6 @@
-/** Helia's blocks in the SQLite file, by multihash: a block is the same whatever codec names it. */
+/**
+ * Helia's blocks in the SQLite file, by multihash: the codec in a CID does not change the block.
+ */
 import { BaseBlockstore } from 'blockstore-core'
 import { NotFoundError } from 'interface-store'
 import { CID } from 'multiformats/cid'
@@ -8,7 +10,7 @@ import type { SqliteFile } from './sqlite.ts'
 
 type BlockInput = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
-async function collected(input: BlockInput): Promise<Uint8Array> {
+async function bytesOf(input: BlockInput): Promise<Uint8Array> {
   if (input instanceof Uint8Array) return input
   const parts: Uint8Array[] = []
   for await (const part of input) parts.push(part)
@@ -23,7 +25,7 @@ export class SqliteBlockstore extends BaseBlockstore {
   }
 
   override async put(cid: CID, block: BlockInput): Promise<CID> {
-    this.db.run('INSERT OR IGNORE INTO blocks VALUES(?, ?)', cid.multihash.bytes, await collected(block))
+    this.db.run('INSERT OR IGNORE INTO blocks VALUES(?, ?)', cid.multihash.bytes, await bytesOf(block))
     return cid
   }
 

@@ -1,8 +1,11 @@
-/** Helia's and libp2p's small values in the SQLite file: known peers, the DHT's records, the keys of IPNS names. */
+/**
+ * Helia's and libp2p's small values in the SQLite file: known peers, the DHT's records, the keys of
+ * IPNS names.
+ */
 import { BaseDatastore } from 'datastore-core'
 import { Key, type KeyQuery, type Pair, type Query } from 'interface-datastore'
 import { NotFoundError } from 'interface-store'
-import type { SqliteFile } from './sqlite.ts'
+import { prefixRange, type SqliteFile } from './sqlite.ts'
 
 export class SqliteDatastore extends BaseDatastore {
   private readonly db: SqliteFile
@@ -33,7 +36,7 @@ export class SqliteDatastore extends BaseDatastore {
   private rows(prefix = '') {
     return this.db.all<{ k: string; v: Uint8Array }>(
       'SELECT k, v FROM datastore WHERE k >= ? AND k < ?',
-      ...[prefix, `${prefix}\u{10ffff}`],
+      ...prefixRange(prefix),
     )
   }
 

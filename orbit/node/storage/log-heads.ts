@@ -1,4 +1,4 @@
-/** OrbitDB's storage interface in the SQLite file: the heads of a log. */
+/** The heads of a log in the SQLite file, by OrbitDB's storage interface. */
 import type { SqliteFile } from './sqlite.ts'
 
 export const sqliteStorage = (db: SqliteFile, name: string) => ({

@@ -1,16 +1,18 @@
 /**
- * The node's one database file: blocks, datastore, OrbitDB's heads and the projected documents in one bun:sqlite file,
- * one transaction domain, one owner. Write-ahead log with full sync: what was acknowledged survives kill -9 and a power
- * cut. Every statement goes through SqliteFile, so that damage met years later is named as clearly as damage met at the
- * start.
+ * The node's one database file (bun:sqlite): blocks, datastore, OrbitDB's heads, the projected
+ * documents and the private table, with one process as its owner. Write-ahead log with full sync:
+ * what was acknowledged survives kill -9 and a power cut. Every statement goes through SqliteFile,
+ * so that damage met years later is named as clearly as damage met at the start.
  */
 import { Database, type SQLQueryBindings } from 'bun:sqlite'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { UserError } from '../../rules/base/errors.ts'
+import { closeToOthers, privateFile, privateFolder } from './atomic-file.ts'
 
 export const DATABASE_FILE = 'node.sqlite'
 
-export class DataDirectoryInUse extends Error {
+export class DataDirectoryInUse extends UserError {
   override readonly name = 'DataDirectoryInUse'
   constructor(directory: string) {
     super(
@@ -19,7 +21,7 @@ export class DataDirectoryInUse extends Error {
   }
 }
 
-export class DataDirectoryUnreadable extends Error {
+export class DataDirectoryUnreadable extends UserError {
   override readonly name = 'DataDirectoryUnreadable'
   constructor(directory: string, reason: string) {
     super(
@@ -28,7 +30,7 @@ export class DataDirectoryUnreadable extends Error {
   }
 }
 
-export class DatabaseDamaged extends Error {
+export class DatabaseDamaged extends UserError {
   override readonly name = 'DatabaseDamaged'
   constructor(file: string, reason: string) {
     super(
@@ -39,7 +41,7 @@ export class DatabaseDamaged extends Error {
 }
 
 /** The node was stopped while something still wanted to read or write. */
-export class DatabaseClosed extends Error {
+export class DatabaseClosed extends UserError {
   override readonly name = 'DatabaseClosed'
   constructor() {
     super('the node is stopped: its database is closed')
@@ -47,8 +49,9 @@ export class DatabaseClosed extends Error {
 }
 
 /**
- * `entries` is the log's index (which entries have been joined) in the order in which peers ask for them; `payments` says who
- * pays for how many of them, and for how many bytes (quota.ts).
+ * `entries` is the log's index: the entries that have been joined, in the order in which peers ask
+ * for them. `payments` has who pays for how many of them, and for how many bytes (quota.ts).
+ * `private` is described in private.ts.
  */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS blocks(k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
@@ -63,10 +66,12 @@ const SCHEMA = `
     PRIMARY KEY(db, payer)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS entries_by_time ON entries(db, time, hash);`
 
-/** Small, and without them nothing works: checked whole at every start, however large the rest is. */
+/** Small, and needed for everything: checked whole at every start, however large the rest is. */
 const SMALL_TABLES = ['private', 'databases', 'storage', 'datastore']
 
-/** quick_check reads every page, some 2 ms a MiB: what is smaller than this is checked whole. */
+/**
+ * quick_check reads every page, some 2 ms a MiB: a file of up to this many bytes is checked whole.
+ */
 const CHECKED_WHOLE = 64 << 20
 
 export class SqliteFile {
@@ -80,8 +85,12 @@ export class SqliteFile {
     this.directory = directory
     let db: Database | undefined
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
-      db = new Database(join(directory, DATABASE_FILE), { create: true })
+      const path = join(directory, DATABASE_FILE)
+      privateFolder(directory)
+      // Before it is opened: SQLite gives -wal and -shm the mode that the database has.
+      privateFile(path)
+      for (const suffix of ['-wal', '-shm']) closeToOthers(`${path}${suffix}`)
+      db = new Database(path)
       db.run('PRAGMA busy_timeout = 200')
       // With exclusive locking a second process gets SQLITE_BUSY instead of a half-shared state.
       db.run('PRAGMA locking_mode = EXCLUSIVE')
@@ -103,7 +112,8 @@ export class SqliteFile {
     const small = pages * size <= CHECKED_WHOLE
     const existing = this.db.query("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[]
     const names = existing.map(({ name }) => name).filter((name) => SMALL_TABLES.includes(name))
-    // The rest of a large file is checked by the reads that meet it: every one of them goes through `explained`.
+    // The rest of a large file is checked by the reads that meet it: each of them goes through
+    // `explained`.
     for (const check of small ? ['quick_check(1)'] : names.map((name) => `quick_check('${name}')`)) {
       const [first] = this.db.query(`PRAGMA ${check}`).all() as { quick_check: string }[]
       if (first?.quick_check !== 'ok') {
@@ -164,5 +174,8 @@ function explained(error: unknown, directory: string): unknown {
   }
   return error
 }
+
+/** The bounds of all texts that begin with a prefix: k >= the first AND k < the second. */
+export const prefixRange = (prefix: string): [from: string, before: string] => [prefix, `${prefix}\u{10ffff}`]
 
 export const hasDatabase = (directory: string): boolean => existsSync(join(directory, DATABASE_FILE))

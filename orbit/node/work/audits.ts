@@ -1,36 +1,37 @@
 /**
- * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the
- * work.
+ * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves,
+ * on one core, beside the work.
  *
- * Of units that N agree on it tells everybody where it finds another record than was certified. If their leaves can't be had, it
- * asks again every epoch, and a deadline after the audit was drawn it says what it found, so that they must be shown
- * (settle.ts). Of units that one result and
- * an audit certify it says what it found, whatever that is, and without having seen the leaves; but only if the result
- * was here before the beacon round that drew them.
+ * Of units that N results certify, it publishes each record that is not as certified. If the leaves
+ * can't be had, it asks again every epoch, and a deadline after the audit was drawn it publishes
+ * what it found, so that the leaves must be shown (rules: settle.ts). Of units that one result and
+ * an audit certify, it publishes what it found in any case, without having seen the leaves; but
+ * only if the result was here before the beacon round that drew them.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine } from '../../../kernels/unit.ts'
-import { dealtUnitKey } from '../../rules/answer/commit-reveal.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
-import { equalBytes } from '../../rules/base/statement.ts'
-import { type Assignment, deadlineRound, seedRound } from '../../rules/deal/assignment.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { leafRecord } from '../../rules/certificate/recompute.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
-import { auditOf, certifyingEpoch } from '../../rules/quorum/audit.ts'
+import { type Assignment, dealtUnitKey } from '../../rules/message/unit.ts'
+import { certifyingEpoch, deadlineRound, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
+import { auditOf } from '../../rules/quorum/audit.ts'
 import { certifyingAudit } from '../../rules/quorum/certifying-audit.ts'
-import type { CertifiedUnit, State } from '../../rules/state/state.ts'
+import type { State } from '../../rules/state/state.ts'
 import { levelAmong } from '../../rules/state/tally.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
+import type { CertifiedUnit } from '../../rules/state/windows.ts'
+import type { BeaconRound } from '../beacon/source.ts'
 
 type Claims = AuditBody['claims']
 
 export interface AuditsOptions {
   readonly node: string
   readonly openEngine: () => Engine
-  /** A beacon round that is out, or null when it can't be had now. */
+  /** A beacon round that is out; null when it can't be had now. */
   readonly beacon: (round: number) => Promise<BeaconRound | null>
-  /** The leaf records that a CID names, or null when nobody hands them out now. */
+  /** The leaf records that a CID names; null when no peer hands them out now. */
   readonly leaves: (cid: string) => Promise<Uint8Array | null>
   /** @param drawnBy the round that drew the leaves */
   readonly publish: (claims: Claims, drawnBy: BeaconRound) => Promise<void>
@@ -38,7 +39,7 @@ export interface AuditsOptions {
 
 /** An audit that names this node. */
 interface Due {
-  /** What is done when it is. */
+  /** What is noted as done when it is. */
   readonly key: string
   readonly assignment: Assignment
   readonly leaves: readonly number[]
@@ -49,18 +50,21 @@ interface Due {
 
 export class Audits {
   private readonly options: AuditsOptions
-  /** The epoch that draws the audit, by dealtUnitKey and number of results: the first to begin after they were here. */
+  /**
+   * By dealtUnitKey and number of results, the epoch that draws the audit: the first that begins
+   * after they were here.
+   */
   private readonly drawnIn = new Map<string, number>()
-  /** Audits that are done, or that name others, by the same. */
+  /** By the same, audits that are done, or that name other nodes. */
   private readonly seen = new Set<string>()
 
   constructor(options: AuditsOptions) {
     this.options = options
   }
 
-  /** Looks at what has come. @param round the newest beacon round */
+  /** Notes the results that have come. @param round the newest beacon round */
   hear(state: State, round: number): void {
-    const next = Math.floor(round / state.genesis.body.epoch.rounds) + 1
+    const next = nextEpoch(state.genesis, round)
     for (const { certified } of state.windows.values()) {
       for (const unit of certified.values()) this.note(timesOf(unit), next)
     }
@@ -72,10 +76,10 @@ export class Audits {
   }
 
   /**
-   * Does what is due: what can't be done now is due the next time.
+   * Does the audits that are due. Those that can't be done now are due the next time.
    *
    * @param round the newest beacon round
-   * @throws what kept an engine from computing a leaf, when all else is done
+   * @throws why an engine could not compute a leaf, when all else is done
    */
   async run(state: State, round: number, signal: AbortSignal): Promise<void> {
     const due: Due[] = []
@@ -117,7 +121,10 @@ export class Audits {
     if (failure) throw failure
   }
 
-  /** What this node says of the leaves: those that are not as in `records`, or all of them. */
+  /**
+   * This node's claims: the leaves that are not as in `records`, or all of them where there are no
+   * records.
+   */
   private async compute(
     { genesis: { partition } }: State,
     { assignment: { epoch, window, unit }, leaves }: Due,
@@ -127,19 +134,19 @@ export class Audits {
   ): Promise<Claims> {
     const claims: Claims = []
     for (const leaf of leaves) {
-      const record = encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, { signal }))
+      const record = await leafRecord(engine, partition, { window, unit, leaf }, { signal })
       if (records && equalBytes(record, recordAt(records, leaf))) continue
       claims.push([epoch, window.toString(), unit, leaf, record])
     }
     return claims
   }
 
-  /** Units that one result certifies once this node has said what it finds, each once. */
+  /** Units that one result certifies once this node has published its findings, each once. */
   private async certifying(state: State, assignment: Assignment, round: number): Promise<Due[]> {
     const { genesis } = state
     const epoch = certifyingEpoch(genesis, assignment.epoch)
     const key = dealtUnitKey(assignment)
-    // What came when the round was out could have been cut to it.
+    // A result that came when the round was out could have been made for it.
     const inTime = (this.drawnIn.get(key) ?? Number.POSITIVE_INFINITY) <= epoch
     if (!inTime || seedRound(genesis, epoch) > round || this.isDone(state, key, key)) return []
     if (round >= deadlineRound(genesis, assignment.epoch)) return []
@@ -157,7 +164,7 @@ export class Audits {
   private async doubting(state: State, unit: CertifiedUnit, round: number): Promise<Due[]> {
     const { genesis } = state
     const { assignment, results, settlement } = unit
-    // What an audit certified has had it.
+    // A unit that an audit certified has been audited.
     if (settlement.auditors.length > 0) return []
     const key = timesOf(unit)
     const epoch = this.drawnIn.get(key)
@@ -181,11 +188,11 @@ export class Audits {
   }
 
   private isDone(state: State, unit: string, key: string): boolean {
-    const said = state.evidence.units.get(unit)?.claims.some(({ node }) => node === this.options.node)
-    return this.seen.has(key) || said === true
+    const hasClaimed = state.evidence.units.get(unit)?.claims.some(({ node }) => node === this.options.node)
+    return this.seen.has(key) || hasClaimed === true
   }
 
-  /** What is settled is not looked at again. */
+  /** Forgets units of archived windows. */
   private forget({ evidence }: State): void {
     for (const key of this.drawnIn.keys()) {
       if (evidence.units.has(key.split(' ')[0]!)) continue
@@ -195,11 +202,11 @@ export class Audits {
   }
 }
 
-/** A unit certified by other results is another thing to audit. */
+/** Changes with the number of results: a unit certified by more results is audited again. */
 const timesOf = ({ assignment, settlement }: CertifiedUnit): string =>
   `${dealtUnitKey(assignment)} ${settlement.counted.length}`
 
-/** Units of which the one result is here that an audit would certify. */
+/** Units whose one result is here and that an audit would certify. */
 function* awaiting(state: State): Iterable<{ assignment: Assignment }> {
   for (const { assignments } of state.draws.values()) {
     for (const assignment of assignments) {

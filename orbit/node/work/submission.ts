@@ -1,114 +1,103 @@
 /**
- * A node's own answers, from a finished unit to a result that is shown: kept on disk with its salt, committed to in a batch,
- * revealed in a batch once the others' commits are there (rules: commit-reveal.ts, seats.ts). One commit and one reveal an
- * epoch, as documents are what costs every node.
+ * A node's own answers, from a finished unit to a result that is shown: kept on disk with its salt,
+ * committed to in a batch, revealed in a batch once the others' commits are there (rules:
+ * commit-reveal.ts, seats.ts). One commit and one reveal an epoch, as documents are what costs
+ * every node.
  *
- * A batch goes out when the node has nothing left to compute, or when something in it is from an earlier epoch. Nothing is
- * ever committed to twice: what a commit names is looked up among the documents, and those are on disk when put()
- * resolves.
+ * A batch goes out when the node has nothing left to compute, or when something in it is from an
+ * earlier epoch. Nothing is ever committed to twice: what a commit names is looked up among the
+ * documents, and those are on disk when put() resolves.
  *
- * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What came when is known to
- * this node alone, so it is kept on disk: a restart makes no copy look honest.
+ * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What
+ * came when is known to this node alone, so it is kept on disk: a restart makes no copy look
+ * honest.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/result.ts'
-import {
-  type Commit,
-  commitTo,
-  type DealtUnit,
-  dealtUnitKey,
-  itemsOf,
-  openAnswer,
-  partsOf,
-  recordOf,
-  type SaltedResult,
-} from '../../rules/answer/commit-reveal.ts'
-import { equalBytes, sign } from '../../rules/base/statement.ts'
-import { seedRound } from '../../rules/deal/assignment.ts'
-import { commitDeadline, lastRound } from '../../rules/deal/seats.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
+import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
+import { equalBytes } from '../../rules/base/bytes.ts'
+import { sign } from '../../rules/base/statement.ts'
+import { type Commit, openAnswer, recordOf, type SaltedResult } from '../../rules/message/answers.ts'
 import {
   type AuditBody,
   type CommitBody,
-  databaseName,
-  documentKey,
   MAX_CITES,
   MAX_COMMITTED,
   MAX_PARTS,
   type ResultBody,
   type RevealBody,
   resultBody,
-  spanOf,
 } from '../../rules/message/bodies.ts'
+import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
+import { type DealtUnit, dealtUnitKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { commitDeadline, epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
 import { type Revealable, revealable } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
-import type { BeaconRound } from '../beacon/choose.ts'
-import type { OrbitNode } from '../plumbing.ts'
+import type { BeaconRound } from '../beacon/source.ts'
+import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
-export interface AnswersOptions {
+export interface SubmissionsOptions {
   readonly genesis: Genesis
   readonly node: string
   readonly secret: Uint8Array
-  readonly kv: OrbitNode['kv']
+  readonly kv: KeyValues
   readonly state: () => State
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
 }
 
-interface Kept extends SaltedResult {
+interface Pending extends SaltedResult {
   /** The epoch in which it was finished. */
   readonly since: number
 }
 
-const PREFIX = 'answer/'
-const LATE = 'late/'
-const LAST_COMMIT = 'last-commit'
-const LAST_REVEAL = 'last-reveal'
-
-export class Answers {
-  private readonly options: AnswersOptions
+export class Submissions {
+  private readonly options: SubmissionsOptions
   /** By dealtUnitKey. */
-  private readonly kept = new Map<string, Kept>()
-  private readonly last: Record<string, number> = { [LAST_COMMIT]: -1, [LAST_REVEAL]: -1 }
+  private readonly results = new Map<string, Pending>()
+  private readonly last: Record<string, number> = { [PRIVATE.lastCommit]: -1, [PRIVATE.lastReveal]: -1 }
   /** By dealtUnitKey, the epoch in which it could first be revealed. */
   private readonly readySince = new Map<string, number>()
   /** By dealtUnitKey, CIDs of the reveals that have come. */
   private readonly shown = new Map<string, Set<string>>()
-  /** By dealtUnitKey and CID, of commits that came after reveals of that unit: the CIDs of those. */
+  /**
+   * By dealtUnitKey and CID, of commits that came after reveals of that unit: the CIDs of those.
+   */
   private readonly late = new Map<string, readonly string[]>()
   /** The newest round that it has heard of. */
   private now = 0
   /** Resolves when all of `late` is on disk. */
   private written: Promise<unknown> = Promise.resolve()
 
-  constructor(options: AnswersOptions) {
+  constructor(options: SubmissionsOptions) {
     this.options = options
   }
 
-  async start(): Promise<void> {
+  async load(): Promise<void> {
     const { kv } = this.options
-    for (const [, bytes] of await kv.entries(PREFIX)) {
+    for (const [, bytes] of await kv.entries(PRIVATE.answer)) {
       const [result, salt, since] = dagCbor.decode<[unknown, Uint8Array, number]>(bytes)
       this.remember({ result: resultBody.parse(result), salt, since })
     }
-    for (const [key, bytes] of await kv.entries(LATE)) {
-      this.late.set(key.slice(LATE.length), dagCbor.decode<string[]>(bytes))
+    for (const [key, bytes] of await kv.entries(PRIVATE.late)) {
+      this.late.set(key.slice(PRIVATE.late.length), dagCbor.decode<string[]>(bytes))
     }
-    for (const name of [LAST_COMMIT, LAST_REVEAL]) {
+    for (const name of [PRIVATE.lastCommit, PRIVATE.lastReveal]) {
       const bytes = await kv.get(name)
       if (bytes) this.last[name] = dagCbor.decode<number>(bytes)
     }
   }
 
-  private remember(kept: Kept): void {
-    this.kept.set(dealtUnitKey(kept.result), kept)
+  private remember(pending: Pending): void {
+    this.results.set(dealtUnitKey(pending.result), pending)
   }
 
   /** Keeps a result until it can be committed to: acknowledged means it survives a kill. */
   async keep(result: ResultBody, round: number): Promise<void> {
     const salt = crypto.getRandomValues(new Uint8Array(16))
-    const kept = { result, salt, since: this.epochOf(round) }
-    await this.options.kv.put(PREFIX + dealtUnitKey(result), dagCbor.encode([result, salt, kept.since]))
-    this.remember(kept)
+    const pending = { result, salt, since: this.epochOf(round) }
+    await this.options.kv.put(PRIVATE.answer + dealtUnitKey(result), dagCbor.encode([result, salt, pending.since]))
+    this.remember(pending)
   }
 
   /**
@@ -116,7 +105,7 @@ export class Answers {
    *
    * @param isOld it was on disk when the node started: what came before it is known since then
    */
-  saw(document: unknown, isOld: boolean): void {
+  hear(document: unknown, isOld: boolean): void {
     const answer = openAnswer(document)
     if (answer.type === 'reveal') {
       for (const { cid, item } of answer.reveals) {
@@ -131,16 +120,18 @@ export class Answers {
       const before = this.shown.get(key)
       if (!before || this.late.has(`${key} ${cid}`)) continue
       this.late.set(`${key} ${cid}`, [...before])
-      // A disk that refuses says so of what matters more; until a restart this is known all the same.
-      const written = this.options.kv.put(`${LATE}${key} ${cid}`, dagCbor.encode([...before])).catch(() => {})
+      // A disk that refuses says so of what matters more; until a restart this is known all the
+      // same.
+      const written = this.options.kv.put(`${PRIVATE.late}${key} ${cid}`, dagCbor.encode([...before])).catch(() => {})
       this.written = Promise.all([this.written, written])
     }
   }
 
   /**
-   * The commits that a reveal of a unit cites: none that came when a result had been shown, but for the first of a node of the
-   * reserve, which may have been called only then. A node's only one that such a result cites itself was there before it: news
-   * came to this node in another order. Of each node one before any of a second, so that nobody crowds others out.
+   * The commits that a reveal of a unit cites: none that came when a result had been shown, but for
+   * the first of a node of the reserve, which may have been called only then. A node's only one
+   * that such a result cites itself was there before it: news came to this node in another order.
+   * Of each node one before any of a second, so that nobody crowds others out.
    */
   private citesOf({ assignment, others, shown, cited }: Revealable): Commit[] {
     const key = dealtUnitKey(assignment)
@@ -153,33 +144,33 @@ export class Answers {
       assignment.reserve.includes(node) && !inTime.some((commit) => commit.node === node)
     const byNode = Map.groupBy([...inTime, ...others.filter((c) => isLate(c) && isCalled(c))], ({ node }) => node)
     const most = Math.max(0, ...[...byNode.values()].map(({ length }) => length))
-    const turns = Array.from({ length: most }, (_, i) => [...byNode.values()].flatMap((own) => own[i] ?? []))
+    const turns = Array.from({ length: most }, (_, i) => [...byNode.values()].flatMap((commits) => commits[i] ?? []))
     return turns.flat().slice(0, MAX_CITES)
   }
 
   /** Whether a result of this unit is here, committed to or not. */
   has(unit: DealtUnit): boolean {
-    return this.kept.has(dealtUnitKey(unit))
+    return this.results.has(dealtUnitKey(unit))
   }
 
   /** Whether a result is kept whose leaves a CID names, and whose time is not over. */
   isKept(cid: string): boolean {
     const { genesis } = this.options
     const isOver = (epoch: number) => lastRound(genesis, epoch) + seedRound(genesis, 1) < this.now
-    return [...this.kept.values()].some(({ result }) => result.leaves === cid && !isOver(result.epoch))
+    return [...this.results.values()].some(({ result }) => result.leaves === cid && !isOver(result.epoch))
   }
 
   /** Results that are not shown yet, and may be. */
   pending(): number {
     const { genesis, node, state } = this.options
     const { units } = state().evidence
-    return [...this.kept].filter(
+    return [...this.results].filter(
       ([key, { result }]) => lastRound(genesis, result.epoch) >= this.now && !units.get(key)?.reveals.has(node),
     ).length
   }
 
   private epochOf(round: number): number {
-    return Math.floor(round / this.options.genesis.body.epoch.rounds)
+    return epochAt(this.options.genesis, round)
   }
 
   /**
@@ -197,11 +188,11 @@ export class Answers {
   private async commit(round: BeaconRound, idle: boolean): Promise<void> {
     const { genesis, node, state } = this.options
     const batch = this.epochOf(round.round)
-    if (this.last[LAST_COMMIT]! >= batch) return
+    if (this.last[PRIVATE.lastCommit]! >= batch) return
     const { units } = state().evidence
-    const due = [...this.kept]
+    const due = [...this.results]
       .filter(([key]) => !units.get(key)?.commits.has(node))
-      .map(([, kept]) => kept)
+      .map(([, pending]) => pending)
       .slice(0, MAX_COMMITTED)
     if (due.length === 0 || !(idle || due.some(({ since }) => since < batch))) return
     const body: CommitBody = {
@@ -209,7 +200,7 @@ export class Answers {
       ...commitTo(node, due),
       ...{ round: round.round, beacon: round.signature },
     }
-    await this.mark(LAST_COMMIT, batch)
+    await this.mark(PRIVATE.lastCommit, batch)
     const { bytes } = sign(body, this.options.secret)
     await this.put(batch, documentKey.commit(node, batch, bytes), { statement: bytes })
   }
@@ -217,7 +208,7 @@ export class Answers {
   private async reveal(round: BeaconRound, idle: boolean): Promise<void> {
     const { node, state } = this.options
     const batch = this.epochOf(round.round)
-    if (this.last[LAST_REVEAL]! >= batch) return
+    if (this.last[PRIVATE.lastReveal]! >= batch) return
     const ready = revealable(state(), node, round.round)
       .filter(({ assignment }) => this.has(assignment))
       .map((unit) => ({ ...unit, cites: this.citesOf(unit) }))
@@ -237,11 +228,13 @@ export class Answers {
       }
     }
     const items = [...byCommit].flatMap(([cid, cites]) => this.items(cid, cites))
-    await this.mark(LAST_REVEAL, batch)
-    for (const [part, some] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, some)
+    await this.mark(PRIVATE.lastReveal, batch)
+    for (const [part, shown] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, shown)
   }
 
-  /** Whether a reveal that cites these commits would count (admissible.ts): if not yet, it waits. */
+  /**
+   * Whether a reveal that cites these commits would count (admissible.ts): if not yet, it waits.
+   */
   private isSound({ assignment }: Revealable, cites: readonly Commit[], round: number): boolean {
     const { genesis, node } = this.options
     if (assignment.audited && assignment.quorum[0] === node) return true
@@ -264,24 +257,28 @@ export class Answers {
     const commit = this.commitNamed(cid)
     if (!commit) return []
     const keys = commit.body.units.map(([epoch, window, unit]) => dealtUnitKey({ epoch, window, unit }))
-    const results = keys.map((key) => this.kept.get(key))
+    const results = keys.map((key) => this.results.get(key))
     // A result that is gone from this disk can't be shown any more, nor can those bound to it.
     if (results.some((result) => !result)) return []
-    const records = (results as Kept[]).map((result) => recordOf(this.options.node, result))
+    const records = (results as Pending[]).map((result) => recordOf(this.options.node, result))
     if (!equalBytes(merkleRoot(records), commit.body.root)) return []
     const which = new Map(keys.flatMap((key, index) => (cites.has(key) ? [[index, cites.get(key)!] as const] : [])))
-    return itemsOf(cid, this.options.node, results as Kept[], which)
+    return itemsOf(cid, this.options.node, results as Pending[], which)
   }
 
   private commitNamed(cid: string): Commit | null {
     for (const { commits } of this.options.state().evidence.units.values()) {
-      const commit = commits.get(this.options.node)?.find((own) => own.cid === cid)
+      const commit = commits.get(this.options.node)?.find((candidate) => candidate.cid === cid)
       if (commit) return commit
     }
     return null
   }
 
-  /** Says what records this node has computed for leaves of others' results. @param drawnBy which of them */
+  /**
+   * Says what records this node has computed for leaves of others' results.
+   *
+   * @param drawnBy which of them
+   */
   async audit(claims: AuditBody['claims'], drawnBy: BeaconRound, now: number): Promise<void> {
     const { genesis, node, secret } = this.options
     const batch = this.epochOf(now)
@@ -304,14 +301,14 @@ export class Answers {
   /** What nobody waits for any more is deleted: the documents hold it, or its time is over. */
   private async forget(round: number): Promise<void> {
     const { genesis, kv } = this.options
-    for (const [key, { result }] of this.kept) {
-      // Only when all is over that was committed to beside it, since proofs are made of it: that may have been dealt as late
-      // as this one's time ended.
+    for (const [key, { result }] of this.results) {
+      // Only when all is over that was committed to beside it, since proofs are made of it: that
+      // may have been dealt as late as this one's time ended.
       const over = lastRound(genesis, result.epoch) + lastRound(genesis, 0) + 2 * seedRound(genesis, 1)
       if (over >= round) continue
-      this.kept.delete(key)
+      this.results.delete(key)
       this.readySince.delete(key)
-      await kv.delete(PREFIX + key)
+      await kv.delete(PRIVATE.answer + key)
     }
     const isOver = (key: string) => lastRound(genesis, Number(key.split('/')[0])) < round
     for (const key of this.shown.keys()) if (isOver(key)) this.shown.delete(key)
@@ -319,7 +316,7 @@ export class Answers {
     for (const known of this.late.keys()) {
       if (!isOver(known)) continue
       this.late.delete(known)
-      await kv.delete(LATE + known)
+      await kv.delete(PRIVATE.late + known)
     }
   }
 }

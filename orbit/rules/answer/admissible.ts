@@ -12,11 +12,14 @@
  * All of this asks whether something has been said, never whether nothing else has: more documents can make more results
  * count, and none less. Equal results of one node are one result; different ones of one node are a difference as any.
  */
-import type { Assignment } from '../deal/assignment.ts'
-import { type Calls, commitDeadline, mayAnswer } from '../deal/seats.ts'
+
+import { type Calls, mayAnswer } from '../deal/seats.ts'
+import type { Reveal } from '../message/answers.ts'
 import { resultKey } from '../message/bodies.ts'
+import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import type { Reveal, UnitEvidence } from './commit-reveal.ts'
+import { commitDeadline } from '../network/schedule.ts'
+import type { UnitEvidence } from './evidence.ts'
 
 export type Refusal = 'not-assigned' | 'not-cited' | 'revealed-early'
 

@@ -9,22 +9,33 @@
  * kept, and only units of which something has come or gone are looked at again: the others' evidence is the same object.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { compareBytes, equalBytes, type Statement } from '../base/statement.ts'
-import type { DeclineBody } from '../message/bodies.ts'
-import { cidOf, type Genesis } from '../network/genesis.ts'
-import { settledAfter } from '../state/settled-window.ts'
+import { compareBytes, equalBytes } from '../base/bytes.ts'
+import { cidOf } from '../base/cid.ts'
+import type { Statement } from '../base/statement.ts'
 import {
   type Answer,
   byReveal,
   type Commit,
-  type DealtUnit,
-  dealtUnitKey,
   isCommitted,
   type LeafClaim,
   openAnswer,
   type Reveal,
-  type UnitEvidence,
-} from './commit-reveal.ts'
+} from '../message/answers.ts'
+import type { DeclineBody } from '../message/bodies.ts'
+import { type DealtUnit, dealtUnitKey } from '../message/unit.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { settledAfter } from '../network/schedule.ts'
+
+/** All that is said of one unit of a deal. */
+export interface UnitEvidence {
+  /** By node: one or more, by CID. */
+  readonly commits: Map<string, readonly Commit[]>
+  /** By node: one or more items that show what their node committed to, in the order of a certificate (message/answers.ts). */
+  readonly reveals: Map<string, readonly Reveal[]>
+  readonly declines: Map<string, Statement<DeclineBody>>
+  /** What auditors say of its leaves, sorted. */
+  readonly claims: LeafClaim[]
+}
 
 /** One node showed two different results for one unit: both are signed, and together they convict it. */
 export interface Contradiction {

@@ -8,7 +8,8 @@
 import { leavesOf } from '../../../kernels/partition.ts'
 import { decodeLeaf, LEAF_BYTES, summarize } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import { equalBytes, RuleError } from '../base/statement.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { RuleError } from '../base/statement.ts'
 import { checksumHex, type ResultBody } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
 

@@ -41,8 +41,10 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
-import { equalBytes, field, RuleError } from '../base/statement.ts'
-import { registrationDocument } from '../message/bodies.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { field } from '../base/fields.ts'
+import { RuleError } from '../base/statement.ts'
+import { registrationDocument } from '../message/documents.ts'
 
 /** Of the file's format: what it holds, and by what rules it holds. */
 export const FORMAT_VERSION = 6
@@ -76,6 +78,13 @@ export const certificateFile = z.strictObject({
     .min(1),
 })
 export type CertificateFile = z.infer<typeof certificateFile>
+
+/** What writing a certificate takes besides the state: blocks and documents that are kept elsewhere. */
+export interface CertificateSources {
+  /** The leaf records that a CID names, or undefined. */
+  leaves(cid: string): Uint8Array | undefined
+  registration(node: string, account: string): z.infer<typeof registrationDocument>
+}
 
 /** The codec of a file: a dag-json map begins with a brace, a dag-cbor map never does. */
 export const codecOf = (fileBytes: Uint8Array) => (fileBytes[0] === 0x7b ? dagJson : dagCbor)

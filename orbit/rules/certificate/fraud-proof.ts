@@ -21,25 +21,23 @@
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
+import { inclusionProof, verifyInclusion } from '../../../kernels/merkle.ts'
 import { leavesOf } from '../../../kernels/partition.ts'
-import { inclusionProof, LEAF_BYTES, verifyInclusion } from '../../../kernels/result.ts'
-import { dealtUnitKey, openItem, type Reveal } from '../answer/commit-reveal.ts'
+import { LEAF_BYTES } from '../../../kernels/result.ts'
 import { readLeaves, recordAt } from '../answer/leaves.ts'
-import { compareBytes, equalBytes, field, open, RuleError, type Statement } from '../base/statement.ts'
-import { openRegistration } from '../message/admit.ts'
-import {
-  auditBody,
-  MAX_AUDITED,
-  MAX_REVEALED,
-  type RevealedItem,
-  registrationDocument,
-  resultKey,
-  revealBody,
-} from '../message/bodies.ts'
-import { cidOf, type Genesis, rawCid, readGenesis } from '../network/genesis.ts'
+import { compareBytes, equalBytes } from '../base/bytes.ts'
+import { cidOf, rawCid } from '../base/cid.ts'
+import { field } from '../base/fields.ts'
+import { open, RuleError, type Statement } from '../base/statement.ts'
+import { openItem, type Reveal } from '../message/answers.ts'
+import { auditBody, MAX_AUDITED, MAX_REVEALED, type RevealedItem, resultKey, revealBody } from '../message/bodies.ts'
+import { registrationDocument } from '../message/documents.ts'
+import { openRegistration } from '../message/registration.ts'
+import { dealtUnitKey } from '../message/unit.ts'
+import { type Genesis, readGenesis } from '../network/genesis.ts'
 import type { Conviction } from '../quorum/convictions.ts'
 import type { State } from '../state/state.ts'
-import type { CertificateSources } from './write.ts'
+import type { CertificateSources } from './format.ts'
 
 const shown = z.strictObject({
   reveal: field.blob,

@@ -1,26 +1,16 @@
 /** Reading a certificate (format.ts): whether it holds, from its bytes alone, and what it says. */
+
+import { verifyInclusion } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
-import { verifyInclusion } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import {
-  byReveal,
-  type Commit,
-  claimsOf,
-  type DealtUnit,
-  dealtUnitKey,
-  isCommitted,
-  type LeafId,
-  openCommit,
-  openItem,
-  type Reveal,
-  type UnitEvidence,
-} from '../answer/commit-reveal.ts'
+import type { UnitEvidence } from '../answer/evidence.ts'
 import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'
+import { cidOf, rawCid } from '../base/cid.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
-import { type Assignment, assign, offeredUnits } from '../deal/assignment.ts'
+import { assign, offeredUnits } from '../deal/assignment.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
 import { accountsOn, isWitnessed, witnessesIn } from '../deal/witness.ts'
-import { openRegistration, type Registration } from '../message/admit.ts'
+import { byReveal, type Commit, claimsOf, isCommitted, openCommit, openItem, type Reveal } from '../message/answers.ts'
 import {
   type AuditBody,
   auditBody,
@@ -34,10 +24,14 @@ import {
   resultKey,
   revealBody,
 } from '../message/bodies.ts'
+import { openRegistration, type Registration } from '../message/registration.ts'
+import { type Assignment, type DealtUnit, dealtUnitKey, type LeafId } from '../message/unit.ts'
 import { verifyRound } from '../network/beacon.ts'
-import { cidOf, type Genesis, rawCid, readGenesis } from '../network/genesis.ts'
+import { type Genesis, readGenesis } from '../network/genesis.ts'
 import { auditorsOf } from '../quorum/certifying-audit.ts'
-import { type Knowledge, settle, type Wrong } from '../quorum/settle.ts'
+import type { Wrong } from '../quorum/dispute.ts'
+import type { Facts } from '../quorum/facts.ts'
+import { settle } from '../quorum/settle.ts'
 import { type SettledConviction, type SettledWindow, settledWindow } from '../state/settled-window.ts'
 import { type CertificateFile, parseCertificate } from './format.ts'
 /** What a certificate that holds up says. */
@@ -344,14 +338,13 @@ function checkUnit(
   const blocks = new Map(
     [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
   )
-  const knowledge: Knowledge = {
+  const facts: Facts = {
     leaves: (cid) => blocks.get(cid),
     // Taken for true here; the caller is told which leaves that concerns.
     truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
     certified: records,
-    convictions: [],
   }
-  const settlement = settle(genesis, assignment, evidence, knowledge, () => true)
+  const settlement = settle(genesis, assignment, evidence, facts, () => true)
   if (settlement.status !== 'certified') {
     const reasons = [...new Set(settlement.refused.values())].join(', ')
     throw new RuleError(

@@ -7,7 +7,7 @@
  * What a schema can't say, the prose of those files does: what is sorted, and what has to fit together.
  */
 import { z } from 'zod'
-import { envelope } from '../base/statement.ts'
+import { envelope } from '../base/fields.ts'
 import {
   auditBody,
   commitBody,

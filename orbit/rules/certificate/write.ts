@@ -1,22 +1,20 @@
 /** Writing a certificate (format.ts) of what is certified, with all that it rests on and nothing else. */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
-import type { z } from 'zod'
-import { dealtUnitKey, type LeafClaim, openItem, type UnitEvidence } from '../answer/commit-reveal.ts'
+import type { UnitEvidence } from '../answer/evidence.ts'
+import { cidOf } from '../base/cid.ts'
 import { RuleError } from '../base/statement.ts'
 import { accountAt } from '../deal/canonical-draws.ts'
 import { witnessesNeeded, witnessesOf } from '../deal/witness.ts'
-import { type registrationDocument, resultKey } from '../message/bodies.ts'
-import { cidOf, type Genesis } from '../network/genesis.ts'
+import { type LeafClaim, openItem } from '../message/answers.ts'
+import { resultKey } from '../message/bodies.ts'
+import { dealtUnitKey } from '../message/unit.ts'
+import type { Genesis } from '../network/genesis.ts'
 import { certifies } from '../quorum/certifying-audit.ts'
-import type { CertifiedUnit, State } from '../state/state.ts'
-import { type CertificateFile, codecOf, FORMAT_VERSION } from './format.ts'
-export interface CertificateSources {
-  /** The leaf records that a CID names, or undefined. */
-  leaves(cid: string): Uint8Array | undefined
-  registration(node: string, account: string): z.infer<typeof registrationDocument>
-}
-
+import type { State } from '../state/state.ts'
+import type { CertifiedUnit } from '../state/windows.ts'
+import { type CertificateFile, type CertificateSources, codecOf, FORMAT_VERSION } from './format.ts'
 /** The CIDs of the leaves that a certificate of these units needs. */
 export const leavesNeeded = (units: Iterable<CertifiedUnit>): string[] => [
   ...new Set([...units].map(({ results }) => results[0]!.item.result.leaves)),

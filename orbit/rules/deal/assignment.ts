@@ -2,38 +2,17 @@
  * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute each unit. Everyone
  * computes this alone and gets the same.
  */
+
 import { classes } from '../../../kernels/partition.ts'
 import { RuleError } from '../base/statement.ts'
 import { limitFor, ticketsOf } from '../membership/allowance.ts'
 import type { DrawBody } from '../message/bodies.ts'
+import { type Assignment, type UnitId, unitKey } from '../message/unit.ts'
 import { verifyRound } from '../network/beacon.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { seedRound } from '../network/schedule.ts'
 import { deal } from './deal.ts'
 import { reserveLength } from './seats.ts'
-
-export interface UnitId {
-  readonly window: bigint
-  readonly unit: number
-}
-
-export const unitKey = (id: UnitId): string => `${id.window}/${id.unit}`
-
-export interface Assignment extends UnitId {
-  readonly epoch: number
-  /** Node keys, N of them, of distinct accounts; one if replication is adaptive and one of the N is trusted. */
-  readonly quorum: readonly string[]
-  /** Who takes over, in order (seats.ts). */
-  readonly reserve: readonly string[]
-  /** Set if one result and its audit certify the unit (audit.ts): the roster that its auditors are drawn from. */
-  readonly audited: DrawBody['roster'] | null
-}
-
-/** R(e): the round whose randomness deals the draw of epoch e. */
-export const seedRound = (genesis: Genesis, epoch: number): number => epoch * genesis.body.epoch.rounds
-
-/** The last round at which a unit of epoch e may still be awaited. */
-export const deadlineRound = (genesis: Genesis, epoch: number): number =>
-  seedRound(genesis, epoch) + genesis.body.deadlineRounds
 
 /**
  * What a draw must be, whoever sealed it: such that it can be dealt, with sorted lists, and with no more tickets for an

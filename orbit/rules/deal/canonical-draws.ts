@@ -3,12 +3,16 @@
  * round is out.
  */
 
-import { compareBytes, equalBytes, open, RuleError, type Statement } from '../base/statement.ts'
+import { compareBytes, equalBytes } from '../base/bytes.ts'
+import { cidOf } from '../base/cid.ts'
+import { open, RuleError, type Statement } from '../base/statement.ts'
 import { isRegistered, type Registered } from '../membership/owners.ts'
-import { beaconDocument, type DrawBody, drawBody, statementDocument } from '../message/bodies.ts'
-import { cidOf, type Genesis } from '../network/genesis.ts'
-import type { State } from '../state/state.ts'
-import { type Assignment, assign, checkDraw, seedRound } from './assignment.ts'
+import { type DrawBody, drawBody } from '../message/bodies.ts'
+import { beaconDocument, statementDocument } from '../message/documents.ts'
+import type { Assignment } from '../message/unit.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { seedRound, witnessedBy } from '../network/schedule.ts'
+import { assign, checkDraw } from './assignment.ts'
 import { equivocationsIn, turnOf } from './coordinators.ts'
 import { accountsOn, isWitnessed, type Witnesses } from './witness.ts'
 
@@ -83,10 +87,10 @@ export function readDraws(
  * that too few had then comes to nothing: its units are free again, and its seats are nobody's.
  */
 export const mayStand = (
-  { genesis, witnessed }: Pick<State, 'genesis' | 'witnessed'>,
+  { genesis, witnessed }: { readonly genesis: Genesis; readonly witnessed: ReadonlySet<string> },
   { draw, cid }: DealtDraw,
   round: number,
-): boolean => witnessed.has(cid) || round <= seedRound(genesis, draw.body.epoch) + genesis.body.freshRounds
+): boolean => witnessed.has(cid) || round <= witnessedBy(genesis, draw.body.epoch)
 
 /** By draw, how many seats in quorums it gave each node. */
 const seatsGiven = new WeakMap<readonly Assignment[], ReadonlyMap<string, number>>()
@@ -122,11 +126,17 @@ function dealtDraw(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8
 /** By draw, whose the nodes on its roster were. */
 const rosters = new WeakMap<DrawBody, ReadonlyMap<string, string>>()
 
+/** What tells whose a node is: the draws that count, by epoch, and whom each node is dealt to next. */
+export interface Owners {
+  readonly draws: ReadonlyMap<number, DealtDraw>
+  readonly nodes: ReadonlyMap<string, { readonly account: string }>
+}
+
 /**
  * Whose a node was when the units of an epoch were dealt: as the roster says, which pairs only whom both have agreed to. If
  * another account takes it for its own later, what it did then is still the first one's.
  */
-export function accountAt({ draws, nodes }: Pick<State, 'draws' | 'nodes'>, epoch: number, node: string) {
+export function accountAt({ draws, nodes }: Owners, epoch: number, node: string): string | undefined {
   const body = draws.get(epoch)?.draw.body
   if (body && !rosters.has(body)) {
     rosters.set(body, new Map(body.roster.map((entry) => [entry.node, entry.account])))

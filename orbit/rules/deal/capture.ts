@@ -14,7 +14,9 @@
  *
  * All of it is computed in whole numbers; only toNumber() rounds.
  */
+
 import { RuleError } from '../base/statement.ts'
+import type { GenesisBody } from '../network/genesis.ts'
 
 /** A fraction in lowest terms, denominator 1 or more. */
 export interface Rational {
@@ -145,6 +147,34 @@ export function costOfCapture(options: {
     else low = middle
   }
   return costOfAccounts({ ...rest, accounts: high })
+}
+
+/**
+ * The chance that a lie of one trusted account passes the audit that would certify it, if of the other accounts on the roster
+ * `colluders` are in on it: all auditors are, or the leaves drawn are not among the wrong ones.
+ *
+ * @param others accounts on the roster besides the signer's
+ * @returns 0 to 1, rounded as floating point rounds
+ */
+export function passChance(
+  { auditors, leaves }: GenesisBody['audit'],
+  [others, colluders]: readonly [number, number],
+  [total, wrong]: readonly [number, number],
+): number {
+  let allIn = 1
+  for (let i = 0; i < auditors; i++) allIn *= Math.max(0, colluders - i) / Math.max(1, others - i)
+  return allIn + (1 - allIn) * (1 - detectionChance(total, wrong, leaves))
+}
+
+/**
+ * The chance that an audit of `leaves` of L leaves meets one of `wrong` wrong ones, if at least one auditor is honest.
+ *
+ * @returns 0 to 1, rounded as floating point rounds
+ */
+export function detectionChance(total: number, wrong: number, leaves: number): number {
+  let missed = 1
+  for (let i = 0; i < Math.min(leaves, total); i++) missed *= Math.max(0, total - wrong - i) / (total - i)
+  return 1 - missed
 }
 
 export function rational(numerator: bigint, denominator: bigint): Rational {

@@ -19,9 +19,11 @@
  * has done nothing wrong.
  */
 
-import { compareBytes, equalBytes, open, RuleError, type Statement } from '../base/statement.ts'
+import { compareBytes, equalBytes } from '../base/bytes.ts'
+import { open, RuleError, type Statement } from '../base/statement.ts'
 import { type DrawBody, drawBody } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { sealingLead, seedRound, stepRounds } from '../network/schedule.ts'
 
 export interface Equivocation {
   readonly coordinator: string
@@ -37,31 +39,9 @@ export function turnOf(coordinators: readonly string[], draw: { signer: string; 
   return (coordinators.indexOf(draw.signer) - (draw.body.epoch % n) + n) % n
 }
 
-/** Rounds before R(e) at which the first coordinator seals the draw of epoch e. 1 or more, at most an epoch. */
-export const sealingLead = ({ body: { epoch, freshRounds } }: Genesis): number =>
-  Math.max(1, Math.min(Math.floor(freshRounds / 3), epoch.rounds))
-
-/** Coordinators that can have a turn in one epoch, if its rounds suffice for so many steps. */
-const MOST_TURNS = 8
-
-/** Rounds between the turns of two coordinators. 1 or more. */
-export const stepRounds = (genesis: Genesis): number =>
-  Math.max(1, Math.floor(sealingLead(genesis) / Math.min(genesis.body.coordinators.length, MOST_TURNS)))
-
-/** Rounds that news may take: what had been said so long before a draw was sealed, its coordinator had heard. */
-export const graceRounds = ({ body: { epoch, freshRounds } }: Genesis): number =>
-  Math.max(1, Math.min(epoch.rounds, Math.floor(freshRounds / 6)))
-
-/** Rounds from one heartbeat of a node to its next, at most (presence.ts): two minutes of the five for which one is fresh. */
-export const beatRounds = ({ body }: Genesis): number => Math.floor((2 * body.freshRounds) / 5)
-
-/** Rounds after R(e) by which whoever had the draw of epoch e in time has said so: news are told once an epoch, or sooner. */
-export const spokenRounds = (genesis: Genesis): number =>
-  Math.min(genesis.body.epoch.rounds, beatRounds(genesis)) + graceRounds(genesis)
-
 /** The first round at which a coordinator may seal the draw of an epoch; R(e) or later if it has no turn in it. */
 export const turnRound = (genesis: Genesis, draw: { signer: string; body: { epoch: number } }): number =>
-  draw.body.epoch * genesis.body.epoch.rounds -
+  seedRound(genesis, draw.body.epoch) -
   sealingLead(genesis) +
   turnOf(genesis.body.coordinators, draw) * stepRounds(genesis)
 
@@ -69,7 +49,7 @@ export const turnRound = (genesis: Genesis, draw: { signer: string; body: { epoc
 export const mayStepIn = (genesis: Genesis, coordinator: string, epoch: number, round: number): boolean =>
   genesis.body.coordinators.includes(coordinator) &&
   round >= turnRound(genesis, { signer: coordinator, body: { epoch } }) &&
-  round < epoch * genesis.body.epoch.rounds
+  round < seedRound(genesis, epoch)
 
 /** By coordinator, the first epoch that it sealed twice. */
 export function equivocationsIn(draws: readonly Statement<DrawBody>[]): Map<string, Equivocation> {

@@ -34,6 +34,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
+import { u64 } from '../base/bytes.ts'
 import { RuleError } from '../base/statement.ts'
 
 /** Tickets and units a deal takes at most: products of the two stay far below 2^53. */
@@ -169,12 +170,6 @@ function uniform(seed: Uint8Array): (n: number) => number {
       if (word < limit) return word % n
     }
   }
-}
-
-function u64(value: number): Uint8Array {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value))
-  return bytes
 }
 
 /** Numbers the accounts in the order in which the roster first names them. */

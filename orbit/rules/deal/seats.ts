@@ -20,12 +20,9 @@
  * accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which leaves a period to the reserve.
  */
 
+import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import type { Assignment } from './assignment.ts'
-import { seedRound } from './assignment.ts'
-
-/** Deadlines that may pass after the first before a unit is offered again. */
-export const OVERTIMES = 2
+import { lastRound, OVERTIMES, reserveRound } from '../network/schedule.ts'
 
 /** How often results that differ may call two more. */
 export const MAX_ESCALATIONS = 4
@@ -34,14 +31,6 @@ export const SEATS_AN_ESCALATION = 2
 /** How many of the reserve are named at all: those whose turn can come. */
 export const reserveLength = (replication: number): number =>
   replication * OVERTIMES + MAX_ESCALATIONS * SEATS_AN_ESCALATION
-
-/** From this round on a result may be revealed though commits of others are missing. */
-export const commitDeadline = (genesis: Genesis, epoch: number): number =>
-  seedRound(genesis, epoch) + 2 * genesis.body.deadlineRounds
-
-/** The last round at which anything is still awaited from a deal. */
-export const lastRound = (genesis: Genesis, epoch: number): number =>
-  seedRound(genesis, epoch) + genesis.body.deadlineRounds * (1 + OVERTIMES)
 
 /** What has called the reserve so far. */
 export interface Calls {
@@ -64,8 +53,8 @@ export function mayAnswer(
   if (assignment.quorum.includes(node)) return true
   const place = assignment.reserve.indexOf(node)
   if (place === -1) return false
-  const { deadlineRounds, replication } = genesis.body
+  const { replication } = genesis.body
   const others = assignment.audited && declines + escalations > 0 ? replication - 1 : 0
   if (place < declines + escalations * SEATS_AN_ESCALATION + others) return true
-  return round >= seedRound(genesis, assignment.epoch) + deadlineRounds * (1 + Math.floor(place / replication))
+  return round >= reserveRound(genesis, assignment.epoch, place)
 }

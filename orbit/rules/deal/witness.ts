@@ -7,7 +7,8 @@
  * what is false, and those have signed it.
  */
 
-import { compareBytes, type Statement } from '../base/statement.ts'
+import { compareBytes } from '../base/bytes.ts'
+import type { Statement } from '../base/statement.ts'
 import type { DrawBody, HeartbeatBody } from '../message/bodies.ts'
 
 /** By CID of the draw, by node: the heartbeat that says so. Of several, the earliest by (round, bytes). */

@@ -20,10 +20,11 @@
  */
 
 import { RuleError, type Statement } from '../base/statement.ts'
-import { checkDraw, seedRound } from '../deal/assignment.ts'
-import { graceRounds, sealingLead, turnRound } from '../deal/coordinators.ts'
+import { checkDraw } from '../deal/assignment.ts'
+import { turnRound } from '../deal/coordinators.ts'
 import { allowancesAt } from '../membership/allowance.ts'
 import type { DrawBody, HeartbeatBody } from '../message/bodies.ts'
+import { graceRounds, sealingLead, seedRound } from '../network/schedule.ts'
 import type { State } from '../state/state.ts'
 import { type Arrivals, isTooYoung, LONG_AGO, withoutYoung } from './registration-age.ts'
 import { eligibleAt, rosterAt } from './roster.ts'

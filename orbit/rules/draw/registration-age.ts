@@ -1,13 +1,5 @@
-/**
- * How old a registration is. The beacon round in it says that it is no older; that it is no younger, only who was there can
- * tell: a key made today can name a round of last year. So each node remembers at which round a registration reached it, and
- * for a draw it counts from then on. Nodes hear of it at different rounds, a grace apart if they are connected (coordinators.ts):
- * by so much a draw may have it earlier than this node would, and by an epoch later, since its coordinator may have been cut
- * off. Who was not listening when it came knows that it is no younger than that, and no more.
- */
-import { seedRound } from '../deal/assignment.ts'
-import { graceRounds } from '../deal/coordinators.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { graceRounds, registeredBy } from '../network/schedule.ts'
 import type { State } from '../state/state.ts'
 
 /** The rounds between which a registration reached the nodes of a network, as far as one of them can tell. */
@@ -31,13 +23,6 @@ export function heardLive(genesis: Genesis, round: number, at: number): Arrival 
 export const heardLate = (genesis: Genesis, round: number, at: number): Arrival => ({
   ...{ earliest: round, likely: Math.max(round, at), latest: Math.max(round, at) + graceRounds(genesis) },
 })
-
-/** For how many rounds an arrival can matter: then it is old enough for any draw to come. */
-export const remembersArrivals = (genesis: Genesis): number => 3 * genesis.body.epoch.rounds + 2 * graceRounds(genesis)
-
-/** The latest round at which a node may have registered to be dealt to in an epoch. Founders need not have. */
-export const registeredBy = (genesis: Genesis, epoch: number): number =>
-  seedRound(genesis, epoch) - genesis.body.epoch.rounds
 
 /** Whether a node registered to an account too late for the draw of an epoch, whatever the registration says. */
 export function isTooYoung(

@@ -7,30 +7,28 @@
  * Documents are dropped when their windows are settled (settled-window.ts). What they would be needed for is `unknown`, and said
  * to be; the draw itself, its beacon round and with them the deal stay.
  */
+
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import { openAnswer } from '../answer/commit-reveal.ts'
+import { cidOf } from '../base/cid.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
-import { type Assignment, assign, checkDraw, seedRound } from '../deal/assignment.ts'
+import { assign, checkDraw } from '../deal/assignment.ts'
 import { mayStepIn, turnOf } from '../deal/coordinators.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../deal/witness.ts'
-import { admit, openRegistration } from '../message/admit.ts'
-import {
-  beaconDocument,
-  type DrawBody,
-  databaseName,
-  drawBody,
-  type HeartbeatBody,
-  heartbeatBody,
-  statementDocument,
-} from '../message/bodies.ts'
+import { newestHeartbeats } from '../membership/heartbeats.ts'
+import { admit } from '../message/admit.ts'
+import { openAnswer } from '../message/answers.ts'
+import { type DrawBody, drawBody, type HeartbeatBody, heartbeatBody } from '../message/bodies.ts'
+import { beaconDocument, databaseName, statementDocument } from '../message/documents.ts'
+import { openRegistration } from '../message/registration.ts'
+import type { Assignment } from '../message/unit.ts'
 import { verifyRound } from '../network/beacon.ts'
-import { cidOf, type Genesis } from '../network/genesis.ts'
-import { type History, settledAfter } from '../state/settled-window.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { seedRound, settledAfter, witnessedBy } from '../network/schedule.ts'
+import type { History } from '../state/settled-window.ts'
 import type { State } from '../state/state.ts'
 import { type DrawFault, drawFault } from './check.ts'
 import { type Arrivals, LONG_AGO } from './registration-age.ts'
-import { newestHeartbeats } from './roster.ts'
 
 export type Check =
   | 'sealed'
@@ -384,7 +382,7 @@ function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
     return line(found.length, 'unknown', 'the heartbeats of that time are dropped, and no certificate here rests on it')
   }
   // By then all who had it in time have said so.
-  if (round <= seedRound(genesis, body.epoch) + genesis.body.freshRounds) {
+  if (round <= witnessedBy(genesis, body.epoch)) {
     return line(found.length, 'unknown', `so far ${said(found.length)}: it does not stand yet`)
   }
   const refused = verdict ? `; this node refused it: ${verdict}` : ''

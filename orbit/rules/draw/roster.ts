@@ -1,57 +1,17 @@
-/**
- * Who may be dealt units: a pure function of registrations, of the heartbeats under the pool heads that a draw cites, and
- * of the draws before it. So whoever has those can tell whether a coordinator left anybody out.
- *
- * Eligible for the draw of R(e) is a node that registered at least an epoch before, or is a founder's; whose newest heartbeat
- * is at most `freshRounds` old at R(e); whose account is not excluded; and that has room: what that heartbeat offers, less the
- * seats that deals have given it since the heartbeat's round. Seats of a draw count if it is witnessed, or if who had it in
- * time may still say so, which is until R(e) + freshRounds.
- *
- * On the roster are the eligible nodes of accounts that may have tickets at all. If there are more than a draw can name, then
- * one node of each account first, then a second one of each, and so on; of equals in that those first whose accounts the draw
- * allows more, and then by turn(account). The nodes of one account come by turn(node).
- *
- *     turn(key) = SHA-256( utf8("collatz/roster/2") || 0x00 || utf8(networkId) || 0x00 || utf8(epoch) || 0x00
- *                          || utf8(key) || 0x00 || signature )
- *
- * with the beacon signature in the newest of the heartbeats: so others come first each epoch, and nobody can make keys that
- * do in an epoch of his choice.
- *
- * A node's tickets are its room, cut to its share of what its account may have (allowance.ts).
- */
-import * as dagCbor from '@ipld/dag-cbor'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { compareBytes } from '../base/statement.ts'
-import { seedRound } from '../deal/assignment.ts'
 import { accountAt, type DealtDraw, mayStand, seatsIn } from '../deal/canonical-draws.ts'
-import { spokenRounds } from '../deal/coordinators.ts'
 import { allotted, limitFor } from '../membership/allowance.ts'
-import type { Registration } from '../message/admit.ts'
+import { isFresh, newestHeartbeats } from '../membership/heartbeats.ts'
 import { type DrawBody, type HeartbeatBody, MAX_ROSTER, type RosterEntry } from '../message/bodies.ts'
+import type { Registration } from '../message/registration.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { registeredBy, seedRound, spokenRounds } from '../network/schedule.ts'
 import type { State } from '../state/state.ts'
 
-export const isFresh = (genesis: Genesis, heartbeat: { round: number }, round: number): boolean =>
-  round - heartbeat.round <= genesis.body.freshRounds
-
-/** Of two that a node signed for one round, the same stands everywhere. */
-const isLower = (a: HeartbeatBody, b: HeartbeatBody): boolean => compareBytes(dagCbor.encode(a), dagCbor.encode(b)) < 0
-
-/** The newest heartbeat of each node. */
-export function newestHeartbeats(heartbeats: Iterable<HeartbeatBody>): Map<string, HeartbeatBody> {
-  const newest = new Map<string, HeartbeatBody>()
-  for (const heartbeat of heartbeats) {
-    const known = newest.get(heartbeat.node)
-    if (!known || known.round < heartbeat.round || (known.round === heartbeat.round && isLower(heartbeat, known)))
-      newest.set(heartbeat.node, heartbeat)
-  }
-  return newest
-}
-
-/** Whether a node of this registration is old enough for the draw of R(e) = round. */
-export const isOldEnough = (genesis: Genesis, { node, round }: Pick<Registration, 'node' | 'round'>, at: number) =>
-  round <= at - genesis.body.epoch.rounds || genesis.body.founders.some((founder) => founder.node === node)
+/** Whether a node of this registration is old enough for the draw of an epoch. */
+export const isOldEnough = (genesis: Genesis, { node, round }: Pick<Registration, 'node' | 'round'>, epoch: number) =>
+  round <= registeredBy(genesis, epoch) || genesis.body.founders.some((founder) => founder.node === node)
 
 /** What was dealt in epochs before `before` at rounds after `since`, of the draws that count. */
 function* dealtBetween(state: State, since: number, before: number): Iterable<readonly [number, DealtDraw]> {
@@ -148,11 +108,10 @@ export function eligibleAt(
   at = seedRound(state.genesis, epoch),
 ): RosterEntry[] {
   const { genesis, nodes } = state
-  const round = seedRound(genesis, epoch)
   const eligible: RosterEntry[] = []
   for (const heartbeat of newestHeartbeats(heartbeats).values()) {
     const registration = nodes.get(heartbeat.node)
-    if (!registration || !isFresh(genesis, heartbeat, at) || !isOldEnough(genesis, registration, round)) continue
+    if (!registration || !isFresh(genesis, heartbeat, at) || !isOldEnough(genesis, registration, epoch)) continue
     if (excluded.has(registration.account)) continue
     const capacity = heartbeat.capacity - seatsSince(state, heartbeat.node, heartbeat.round, epoch)
     if (capacity >= 1) eligible.push({ node: heartbeat.node, account: registration.account, capacity })

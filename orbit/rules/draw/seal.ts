@@ -3,16 +3,19 @@
  * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
  */
 
-import { checkDraw, unitKey } from '../deal/assignment.ts'
-import { lastRound } from '../deal/seats.ts'
+import { checkDraw } from '../deal/assignment.ts'
 import { allowancesAt } from '../membership/allowance.ts'
+import { isFresh, newestHeartbeats } from '../membership/heartbeats.ts'
 import { isTrusted } from '../membership/levels.ts'
 import { type DrawBody, type HeartbeatBody, MAX_OFFERS, MAX_ROSTER } from '../message/bodies.ts'
-import type { Genesis } from '../network/genesis.ts'
-import { contradicted, missBalance, outstanding } from '../state/duties.ts'
-import { isUnitCertified, type State } from '../state/state.ts'
+import { unitKey } from '../message/unit.ts'
+import { lastRound, nextEpoch } from '../network/schedule.ts'
+import { outstanding } from '../state/duties.ts'
+import { contradicted, missBalance } from '../state/misses.ts'
+import type { State } from '../state/state.ts'
+import { isUnitCertified } from '../state/windows.ts'
 import { type Arrivals, LONG_AGO, withoutYoung } from './registration-age.ts'
-import { isFresh, newestHeartbeats, rosterAt } from './roster.ts'
+import { rosterAt } from './roster.ts'
 
 /** What a roster follows from. */
 export interface CitedPool {
@@ -51,9 +54,6 @@ function excludedNow(state: State, round: number, heartbeats: Iterable<Heartbeat
     .filter((account) => there.has(account))
     .slice(0, MAX_ROSTER)
 }
-
-/** The epoch whose R(e) is the next to come after `round`. */
-export const nextEpoch = ({ body }: Genesis, round: number): number => Math.floor(round / body.epoch.rounds) + 1
 
 /** Units on which somebody is at work, or will be: those of draws too whose round is not known here yet. */
 function busyAt(state: State, round: number, epoch: number): Set<string> {

@@ -17,7 +17,6 @@
  */
 import type { DrawBody, RosterEntry } from '../message/bodies.ts'
 import { type Genesis, MAX_ALLOWANCE } from '../network/genesis.ts'
-import type { State } from '../state/state.ts'
 
 /** @param best units of one epoch's deal that were certified with a result of the account's. @returns 0 for none */
 export const allowanceFor = (best: number): number =>
@@ -32,15 +31,27 @@ export const allowanceFor = (best: number): number =>
 export const limitFor = ({ body }: Genesis, allowance: number, dealt: number): number =>
   Math.max(allowance, body.allowance.newcomer - dealt)
 
+/** The work that an account has shown (state/tally.ts). */
+export interface ShownWork {
+  readonly account: string
+  /** The most of its certified units that one epoch dealt, in the rounds that the genesis remembers. */
+  readonly best: number
+  /** Likewise, of epochs whose deadline is over, and not about to be forgotten: what everybody knows. */
+  readonly bestOfOld: number
+}
+
 /**
  * Of every account that has shown work. Ascending.
  *
- * @param by bestOfOld: at least, by what everybody knows
+ * @param measure bestOfOld: at least, by what everybody knows
  */
-export const allowancesAt = ({ accounts }: State, by: 'best' | 'bestOfOld' = 'best'): DrawBody['allowances'] =>
+export const allowancesAt = (
+  { accounts }: { readonly accounts: readonly ShownWork[] },
+  measure: 'best' | 'bestOfOld' = 'best',
+): DrawBody['allowances'] =>
   accounts
-    .filter((account) => account[by] > 0)
-    .map(({ account, [by]: best }) => ({ account, units: allowanceFor(best) }))
+    .filter((account) => account[measure] > 0)
+    .map(({ account, [measure]: best }) => ({ account, units: allowanceFor(best) }))
     .sort((a, b) => (a.account < b.account ? -1 : 1))
 
 /**

@@ -3,8 +3,9 @@
  * account that did not agree to it; but a node may agree to several. All pairs are known: what a draw deals to a node is
  * dealt to the account that its roster pairs the node with, and a roster may pair none that are not registered.
  */
-import { openRegistration, type Registration } from '../message/admit.ts'
+
 import type { DrawBody } from '../message/bodies.ts'
+import { openRegistration, type Registration } from '../message/registration.ts'
 import type { Genesis } from '../network/genesis.ts'
 
 /** By node, by account: the newest registration of each pair. */

@@ -3,76 +3,18 @@
  * every replica lets in the same. What needs other documents to judge (was this node named by the deal?) is judged
  * when the state is computed (state.ts).
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
-import type { z } from 'zod'
-import { openAnswer } from '../answer/commit-reveal.ts'
 import { open, RuleError } from '../base/statement.ts'
 import { verifyRound } from '../network/beacon.ts'
-import { cidOf, type Genesis } from '../network/genesis.ts'
-import { verifyPuzzle } from '../network/puzzle.ts'
-import {
-  answerBody,
-  beaconDocument,
-  consentBody,
-  documentKey,
-  drawBody,
-  heartbeatBody,
-  MAX_ANSWER_BYTES,
-  registrationBody,
-  registrationDocument,
-  spanOf,
-  statementDocument,
-} from './bodies.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { epochAt } from '../network/schedule.ts'
+import { openAnswer } from './answers.ts'
+import { answerBody, drawBody, heartbeatBody, MAX_ANSWER_BYTES } from './bodies.ts'
+import { beaconDocument, documentKey, spanOf, statementDocument } from './documents.ts'
+import { openRegistration } from './registration.ts'
 
 const MAX_BYTES = { accounts: 2048, pool: 8192, draws: 262_144, results: MAX_ANSWER_BYTES } as const
-
-export interface Registration {
-  readonly account: string
-  readonly node: string
-  readonly name: string
-  readonly round: number
-}
-
-/** A puzzle takes 33 ms to check: what was found right is not checked again. By network and the very bytes. */
-const registrations = new Map<string, Registration>()
-const REMEMBERED = 65_536
-/** And by the document itself, which nobody changes. */
-const seen = new WeakMap<object, { genesis: Genesis; registration: Registration }>()
-
-/** @throws {RuleError} */
-export function openRegistration(genesis: Genesis, document: unknown): Registration {
-  const same = seen.get(document as object)
-  if (same?.genesis === genesis) return same.registration
-  const parsed = registrationDocument.safeParse(document)
-  if (!parsed.success) throw new RuleError('a registration document of the wrong shape')
-  const { registration, consent } = parsed.data
-  const identity = `${genesis.networkId} ${cidOf(registration)} ${cidOf(consent)}`
-  const checked = registrations.get(identity) ?? checkRegistration(genesis, parsed.data)
-  if (registrations.size >= REMEMBERED) registrations.clear()
-  registrations.set(identity, checked)
-  seen.set(document as object, { genesis, registration: checked })
-  return checked
-}
-
-function checkRegistration(genesis: Genesis, document: z.infer<typeof registrationDocument>): Registration {
-  const { body, signer } = open(document.registration, registrationBody, 'the registration')
-  const consent = open(document.consent, consentBody, "the node's consent")
-  if (body.network !== genesis.networkId || consent.body.network !== genesis.networkId) {
-    throw new RuleError('a registration for another network')
-  }
-  if (signer !== body.account) throw new RuleError('a registration that its account did not sign')
-  if (consent.signer !== body.node || consent.body.node !== body.node || consent.body.account !== body.account) {
-    throw new RuleError('a registration without the consent of its node')
-  }
-  const randomness = verifyRound(genesis.chain, body.round, body.beacon)
-  const { networkId } = genesis
-  verifyPuzzle(
-    genesis.body.registration,
-    { networkId, account: body.account, round: body.round, randomness },
-    body.nonce,
-  )
-  return { account: body.account, node: body.node, name: body.name, round: body.round }
-}
 
 /**
  * @param database e.g. 'accounts' or 'results-12'
@@ -124,7 +66,7 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       const { body, signer } = open(statement(), heartbeatBody, 'the heartbeat')
       ours(body, signer)
       if (body.node !== writer) throw new RuleError("a heartbeat in another node's name")
-      const epoch = Math.floor(body.round / genesis.body.epoch.rounds)
+      const epoch = epochAt(genesis, body.round)
       if (spanOf(epoch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('a heartbeat of other epochs than this database holds')
       }

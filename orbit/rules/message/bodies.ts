@@ -1,13 +1,14 @@
 /**
- * What nodes say: one schema a message, and the documents that carry them. No message carries a total, a level, a
- * rank or a frontier: whoever receives these computes those (state.ts).
+ * What nodes say: one schema a message; what carries them is in documents.ts. No message carries a total, a level, a rank
+ * or a frontier: a node that receives these computes those (state/state.ts).
  */
-import * as dagCbor from '@ipld/dag-cbor'
+
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import { field } from '../base/statement.ts'
-import { cidOf, MAX_ALLOWANCE } from '../network/genesis.ts'
+import { field } from '../base/fields.ts'
+import { MAX_ALLOWANCE } from '../network/genesis.ts'
+import { accountName } from './account-name.ts'
 
 const network = field.network
 
@@ -18,7 +19,7 @@ export const registrationBody = z.strictObject({
   account: field.key,
   node: field.key,
   /** Shown to readers; chosen by the account, unique to nobody. */
-  name: field.text(1, 40),
+  name: accountName,
   /** A beacon round that was out when the puzzle was solved, and its BLS signature: accounts can't be stockpiled. */
   round: field.count,
   beacon: field.bytes(48),
@@ -229,44 +230,3 @@ export const resultKey = (r: ResultBody): string =>
 export const checksumHex = (checksum: bigint): string => checksum.toString(16).padStart(16, '0')
 export const peakText = (p: HardSummary['peak']): z.infer<typeof peak> =>
   p && { n: p.n.toString(), value: p.value.toString() }
-
-/** The databases of a network. A document's key begins with its writer's node key; only that key can write it. */
-export type DatabaseKind = 'accounts' | 'pool' | 'draws' | 'results'
-
-/** `pool` and `results` are cut by epoch, so that old ones can be dropped whole. */
-export const databaseName = (kind: DatabaseKind, span?: number): string =>
-  span === undefined ? kind : `${kind}-${span}`
-export const spanOf = (epoch: number, perDatabase: number): number => Math.floor(epoch / perDatabase)
-
-export const documentKey = {
-  /** By account as well: a node that another account takes for its own does not undo what it was. */
-  registration: (node: string, account: string) => `${node}/registration/${account}`,
-  /**
-   * By what it witnesses as well: of those that witness the same one an epoch stands, and none takes back what another said.
-   */
-  heartbeat: (node: string, epoch: number, { witnessed }: Pick<HeartbeatBody, 'witnessed'>) =>
-    `${node}/heartbeat/${epoch}/${cidOf(dagCbor.encode(witnessed))}`,
-  /** By content, so that a coordinator that seals two draws for an epoch leaves both behind. */
-  draw: (coordinator: string, epoch: number, statement: Uint8Array) =>
-    `${documentKey.drawsOf(coordinator, epoch)}${cidOf(statement)}`,
-  /** What the keys of all draws of a coordinator for an epoch begin with. */
-  drawsOf: (coordinator: string, epoch: number): string => `${coordinator}/draw/${epoch}/`,
-  beacon: (writer: string, round: number) => `${writer}/beacon/${round}`,
-  /** By content as well: nothing that a node has said takes the place of what it said before. */
-  commit: (node: string, batch: number, statement: Uint8Array) => `${node}/commit/${batch}/${cidOf(statement)}`,
-  reveal: (node: string, batch: number, part: number, statement: Uint8Array) =>
-    `${node}/reveal/${batch}/${part}/${cidOf(statement)}`,
-  audit: (node: string, batch: number, statement: Uint8Array) => `${node}/audit/${batch}/${cidOf(statement)}`,
-  decline: (node: string, epoch: number, window: string, unit: number) => `${node}/decline/${epoch}/${window}/${unit}`,
-}
-
-/** The documents, as they lie in OrbitDB. */
-export const registrationDocument = z.strictObject({
-  registration: field.blob,
-  consent: field.blob,
-})
-export const statementDocument = z.strictObject({ statement: field.blob })
-/** `items` are dag-cbor of revealedItem. */
-export const revealDocument = z.strictObject({ statement: field.blob, items: z.array(field.blob).max(MAX_REVEALED) })
-/** A beacon round proves itself. */
-export const beaconDocument = z.strictObject({ round: field.count, signature: field.bytes(48) })

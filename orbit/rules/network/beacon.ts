@@ -16,7 +16,8 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { equalBytes, RuleError } from '../base/statement.ts'
+import { equalBytes, u64 } from '../base/bytes.ts'
+import { RuleError } from '../base/statement.ts'
 
 export const SCHEME = 'bls-unchained-g1-rfc9380'
 const TAG = 'BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_'
@@ -172,11 +173,7 @@ export function localChain(secret: Uint8Array, genesisTime: number, period: numb
 /** Makes a local chain's secret of 48 random bytes. */
 export const localSecret = (seed: Uint8Array): Uint8Array => bls12_381.shortSignatures.keygen(seed).secretKey
 
-function messageOf(round: number) {
-  const bytes = new DataView(new ArrayBuffer(8))
-  bytes.setBigUint64(0, BigInt(round))
-  return bls12_381.shortSignatures.hash(sha256(new Uint8Array(bytes.buffer)), TAG)
-}
+const messageOf = (round: number) => bls12_381.shortSignatures.hash(sha256(u64(round)), TAG)
 
 const isIntegerIn = (value: number, low: number, high: number): boolean =>
   Number.isSafeInteger(value) && value >= low && value <= high

@@ -3,14 +3,11 @@
  * sha2-256) is the network id and is part of every signature. The first node makes it; everyone else adopts it and
  * refuses another.
  */
-import * as dagCbor from '@ipld/dag-cbor'
-import { sha256 } from '@noble/hashes/sha2.js'
-import { CID } from 'multiformats/cid'
-import * as raw from 'multiformats/codecs/raw'
-import * as Digest from 'multiformats/hashes/digest'
 import { z } from 'zod'
 import type { Partition } from '../../../kernels/unit.ts'
-import { field, open, RuleError, type Statement } from '../base/statement.ts'
+import { cidOf } from '../base/cid.ts'
+import { field } from '../base/fields.ts'
+import { open, RuleError, type Statement } from '../base/statement.ts'
 import type { ChainInfo } from './beacon.ts'
 import { checkChain } from './beacon.ts'
 import { checkPrice } from './puzzle.ts'
@@ -111,12 +108,6 @@ export interface Genesis extends Statement<GenesisBody> {
   /** The first window above the baseline. */
   readonly firstWindow: bigint
 }
-
-export const cidOf = (dagCborBytes: Uint8Array): CID =>
-  CID.createV1(dagCbor.code, Digest.create(0x12, sha256(dagCborBytes)))
-
-/** CID of a raw block: how leaves and certificates are named. */
-export const rawCid = (bytes: Uint8Array): CID => CID.createV1(raw.code, Digest.create(0x12, sha256(bytes)))
 
 /**
  * Reads a genesis block.

@@ -16,6 +16,7 @@
 import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
+import { u64 } from '../base/bytes.ts'
 import { RuleError } from '../base/statement.ts'
 
 /** The greatest N * r * p. */
@@ -68,12 +69,10 @@ export function checkPrice({ N, r, p, tries }: PuzzlePrice): void {
 
 /** The 32 bytes that scrypt takes as its salt. */
 export const challengeOf = ({ networkId, account, round, randomness }: PuzzleInput): Uint8Array =>
-  sha256(
-    concatBytes(utf8ToBytes(`collatz/puzzle/1\0${networkId}\0`), hexToBytes(account), u64(BigInt(round)), randomness),
-  )
+  sha256(concatBytes(utf8ToBytes(`collatz/puzzle/1\0${networkId}\0`), hexToBytes(account), u64(round), randomness))
 
 /** The 8 bytes that scrypt takes as its password. */
-export const nonceBytes = (nonce: number): Uint8Array => u64(BigInt(nonce))
+export const nonceBytes = (nonce: number): Uint8Array => u64(nonce)
 
 /** Whether the 8 bytes that scrypt gave are those of a solution. */
 export const isSolution = (price: PuzzlePrice, value: Uint8Array): boolean =>
@@ -97,10 +96,4 @@ export function verifyPuzzle(price: PuzzlePrice, input: PuzzleInput, nonce: numb
   if (!isSolution(price, scrypt(nonceBytes(nonce), challengeOf(input), { N, r, p, dkLen: 8 }))) {
     throw new RuleError(`the registration of account ${input.account} does not solve its puzzle`)
   }
-}
-
-function u64(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, value)
-  return bytes
 }

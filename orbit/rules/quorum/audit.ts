@@ -31,7 +31,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { compareBytes } from '../base/statement.ts'
+import { compareBytes } from '../base/bytes.ts'
 import type { Level } from '../membership/levels.ts'
 import type { DrawBody } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -57,10 +57,6 @@ export interface Audit {
   /** Node keys. */
   readonly auditors: readonly string[]
 }
-
-/** The epoch whose R(a) draws the audit that certifies a unit of the deal of `epoch`, with its one result. */
-export const certifyingEpoch = ({ body }: Genesis, epoch: number): number =>
-  Math.ceil((2 * epoch * body.epoch.rounds + body.deadlineRounds) / (2 * body.epoch.rounds))
 
 /**
  * @param randomness 32 bytes: that of R(auditEpoch)
@@ -105,32 +101,4 @@ export function auditOf(
     leaves: lowest(indices, (i) => `leaf ${i}`, leaves).sort((a, b) => a - b),
     auditors: lowest([...nodeOf.keys()], (account) => account, auditors).map((account) => nodeOf.get(account)!),
   }
-}
-
-/**
- * The chance that a lie of one trusted account passes the audit that would certify it, if of the other accounts on the roster
- * `colluders` are in on it: all auditors are, or the leaves drawn are not among the wrong ones.
- *
- * @param others accounts on the roster besides the signer's
- * @returns 0 to 1, rounded as floating point rounds
- */
-export function passChance(
-  { auditors, leaves }: Genesis['body']['audit'],
-  [others, colluders]: readonly [number, number],
-  [total, wrong]: readonly [number, number],
-): number {
-  let allIn = 1
-  for (let i = 0; i < auditors; i++) allIn *= Math.max(0, colluders - i) / Math.max(1, others - i)
-  return allIn + (1 - allIn) * (1 - detectionChance(total, wrong, leaves))
-}
-
-/**
- * The chance that an audit of `leaves` of L leaves meets one of `wrong` wrong ones, if at least one auditor is honest.
- *
- * @returns 0 to 1, rounded as floating point rounds
- */
-export function detectionChance(total: number, wrong: number, leaves: number): number {
-  let missed = 1
-  for (let i = 0; i < Math.min(leaves, total); i++) missed *= Math.max(0, total - wrong - i) / (total - i)
-  return 1 - missed
 }

@@ -1,13 +1,15 @@
 /** The audit that certifies a unit with one result (audit.ts): who has to say what, and whether they have. */
 import { leavesOf } from '../../../kernels/partition.ts'
-import type { LeafClaim, Reveal } from '../answer/commit-reveal.ts'
 import { recordAt } from '../answer/leaves.ts'
-import { equalBytes, type Statement } from '../base/statement.ts'
-import { type Assignment, seedRound } from '../deal/assignment.ts'
+import { equalBytes } from '../base/bytes.ts'
+import type { Statement } from '../base/statement.ts'
+import type { LeafClaim, Reveal } from '../message/answers.ts'
 import type { AuditBody } from '../message/bodies.ts'
+import type { Assignment } from '../message/unit.ts'
 import { randomnessOf } from '../network/beacon.ts'
 import type { Genesis } from '../network/genesis.ts'
-import { type Audit, auditOf, certifyingEpoch } from './audit.ts'
+import { certifyingEpoch, seedRound } from '../network/schedule.ts'
+import { type Audit, auditOf } from './audit.ts'
 
 /** An assignment has one audit: its epoch's R(a) is one. */
 const audits = new WeakMap<Assignment, Audit | null>()

@@ -8,9 +8,10 @@
  *   claim          as an auditor it signed a leaf's record that is not the one that computing that leaf gives
  * The first needs the computation of one leaf, the others none. A proof of any of them is a file (fraud.ts).
  */
-import type { LeafClaim, Reveal } from '../answer/commit-reveal.ts'
+
 import type { Evidence } from '../answer/evidence.ts'
-import { cidOf } from '../network/genesis.ts'
+import { cidOf } from '../base/cid.ts'
+import type { LeafClaim, Reveal } from '../message/answers.ts'
 import type { Settlement } from './settle.ts'
 
 export interface Conviction {

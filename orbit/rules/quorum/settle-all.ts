@@ -3,13 +3,13 @@
  * is complete: one is settled anew only when something has been said of it, or something that it hangs on is known.
  */
 
-import { dealtUnitKey, type LeafId, type UnitEvidence } from '../answer/commit-reveal.ts'
-import type { Evidence } from '../answer/evidence.ts'
-import type { Assignment } from '../deal/assignment.ts'
+import type { Evidence, UnitEvidence } from '../answer/evidence.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
+import type { Assignment } from '../message/unit.ts'
+import { dealtUnitKey, type LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import type { History } from '../state/settled-window.ts'
-import { type Knowledge, type Settlement, settle } from './settle.ts'
+import type { Facts } from './facts.ts'
+import { type Settlement, settle } from './settle.ts'
 
 /** By the assignments of a draw: their keys. */
 const keys = new WeakMap<readonly Assignment[], readonly string[]>()
@@ -25,7 +25,7 @@ export function keysOf({ assignments }: DealtDraw): readonly string[] {
 
 /** What was asked besides the evidence when a unit was settled, and the answer. */
 type Asked = readonly [ask: (of: Asking) => unknown, answer: unknown]
-type Asking = Pick<Knowledge, 'leaves' | 'truth'> & { readonly isAuditor: (node: string) => boolean }
+type Asking = Pick<Facts, 'leaves' | 'truth'> & { readonly isAuditor: (node: string) => boolean }
 
 interface Settled {
   readonly genesis: Genesis
@@ -47,12 +47,11 @@ function settleOnce(genesis: Genesis, assignment: Assignment, evidence: UnitEvid
     asked.push([ask, answer])
     return answer
   }
-  const knowledge: Knowledge = {
+  const facts: Facts = {
     leaves: (cid) => answerTo((of) => of.leaves(cid)),
     truth: (leaf: LeafId) => answerTo((of) => of.truth(leaf)),
-    convictions: [],
   }
-  const settlement = settle(genesis, assignment, evidence, knowledge, (node) => answerTo((of) => of.isAuditor(node)))
+  const settlement = settle(genesis, assignment, evidence, facts, (node) => answerTo((of) => of.isAuditor(node)))
   settled.set(evidence, { genesis, assignment, asked, settlement })
   return settlement
 }
@@ -63,13 +62,13 @@ export function settleAll(
   nodes: ReadonlyMap<string, unknown>,
   dealt: readonly DealtDraw[],
   evidence: Evidence,
-  knowledge: Knowledge,
-  history: History,
+  facts: Facts,
+  history: Pick<ReadonlyMap<bigint, unknown>, 'has'>,
 ): Map<string, Settlement> {
   const settlements = new Map<string, Settlement>()
   const asking: Asking = {
-    leaves: (cid) => knowledge.leaves(cid),
-    truth: (leaf) => knowledge.truth(leaf),
+    leaves: (cid) => facts.leaves(cid),
+    truth: (leaf) => facts.truth(leaf),
     isAuditor: (node) => nodes.has(node),
   }
   for (const draw of dealt) {

@@ -5,20 +5,20 @@
  */
 
 import { hear } from '../answer/admissible.ts'
-import { type Commit, dealtUnitKey, type Reveal, type UnitEvidence } from '../answer/commit-reveal.ts'
-import { type Assignment, deadlineRound, seedRound, unitKey } from '../deal/assignment.ts'
-import { accountAt, mayStand } from '../deal/canonical-draws.ts'
-import { type Calls, commitDeadline, lastRound, mayAnswer, SEATS_AN_ESCALATION } from '../deal/seats.ts'
-import { registrationsByAccount } from '../membership/owners.ts'
-import { resultKey } from '../message/bodies.ts'
+import type { UnitEvidence } from '../answer/evidence.ts'
+import { mayStand } from '../deal/canonical-draws.ts'
+import { type Calls, mayAnswer, SEATS_AN_ESCALATION } from '../deal/seats.ts'
+import type { Commit, Reveal } from '../message/answers.ts'
+import { type Assignment, dealtUnitKey, unitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { commitDeadline, deadlineRound, lastRound, seedRound } from '../network/schedule.ts'
 import { declinesOf } from '../quorum/settle.ts'
-import { settledAfter } from './settled-window.ts'
-import { isUnitCertified, type State } from './state.ts'
+import type { State } from './state.ts'
+import { isUnitCertified } from './windows.ts'
 
 const NOTHING_SAID: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
 
-const evidenceFor = (state: State, assignment: Assignment): UnitEvidence =>
+export const evidenceFor = (state: State, assignment: Assignment): UnitEvidence =>
   state.evidence.units.get(dealtUnitKey(assignment)) ?? NOTHING_SAID
 
 function callsOf(state: State, assignment: Assignment): Calls {
@@ -164,80 +164,4 @@ export function outstanding(state: State, round: number): { owed: Map<string, nu
     }
   }
   return { owed, units }
-}
-
-/**
- * What each account is behind with: a miss or a decline of a unit that a witnessed draw dealt it adds one, a result shown
- * takes one off, down to none, in the order of the deals. At the genesis' missLimit it stays, whatever is shown then, until
- * the account registers anew, with any of its nodes: that begins at none. No commit by the deadline is a miss, and no
- * reveal by the last round, nor a reveal of something else than what was certified. What is not due does not count, nor
- * what is long over (settled-window.ts). An account that is convicted has missed all that it may: it is on no roster.
- *
- * So whoever does less than half of what he is dealt is out before long, also if he shows a result now and then.
- */
-export function missBalance(state: State, round: number): Map<string, number> {
-  const balance = new Map<string, number>()
-  const { genesis } = state
-  const { missLimit } = genesis.body
-  const registered = new Map<string, number>()
-  for (const [account, registrations] of registrationsByAccount(state.registered)) {
-    registered.set(account, Math.max(...registrations.map((registration) => registration.round)))
-  }
-  for (const [epoch, { cid, assignments }] of [...state.draws].sort(([a], [b]) => a - b)) {
-    if (!state.witnessed.has(cid) || settledAfter(genesis, epoch) < round) continue
-    const over = deadlineRound(genesis, epoch) < round
-    const allOver = lastRound(genesis, epoch) < round
-    for (const assignment of assignments) {
-      const { commits, reveals, declines } = evidenceFor(state, assignment)
-      for (const node of assignment.quorum) {
-        const account = accountAt(state, epoch, node)
-        if (account === undefined || (registered.get(account) ?? 0) > seedRound(genesis, epoch)) continue
-        const behind = balance.get(account) ?? 0
-        if (behind >= missLimit) continue
-        const missed = declines.has(node) || (commits.has(node) ? allOver : over)
-        // Nor has a copy, whose commit nobody cites, done anything.
-        const isRefused = state.settlements.get(dealtUnitKey(assignment))?.refused.has(node) ?? false
-        if (reveals.has(node) && !isRefused && !isContradicted(state, assignment, node)) {
-          balance.set(account, Math.max(0, behind - 1))
-        } else if ((missed || reveals.has(node)) && !isCertifiedElsewhere(state, assignment)) {
-          balance.set(account, behind + 1)
-        }
-      }
-    }
-  }
-  for (const { account } of state.convictions) balance.set(account, Math.max(missLimit, balance.get(account) ?? 0))
-  return balance
-}
-
-/** What it showed is not what was certified: whoever hides the leaves of a lie can't be convicted of it, but has done nothing. */
-function isContradicted(state: State, assignment: Assignment, node: string): boolean {
-  const settlement = state.settlements.get(dealtUnitKey(assignment))
-  const [certified] = settlement?.status === 'certified' ? settlement.results : []
-  const own = evidenceFor(state, assignment).reveals.get(node)
-  if (!certified || !own) return false
-  return own.every(({ item }) => resultKey(item.result) !== resultKey(certified.item.result))
-}
-
-/** Accounts that have shown something else than what was certified, in deals that are not settled. */
-export function contradicted(state: State): Set<string> {
-  const accounts = new Set<string>()
-  for (const { assignments } of state.draws.values()) {
-    for (const assignment of assignments) {
-      if (state.settlements.get(dealtUnitKey(assignment))?.status !== 'certified') continue
-      for (const node of evidenceFor(state, assignment).reveals.keys()) {
-        const account = accountAt(state, assignment.epoch, node)
-        if (account !== undefined && isContradicted(state, assignment, node)) accounts.add(account)
-      }
-    }
-  }
-  return accounts
-}
-
-/** A unit that another epoch's deal got certified is no miss: its nodes were spared the work (duties). */
-const isCertifiedElsewhere = (state: State, { window, unit, epoch }: Assignment): boolean => {
-  const certified = state.windows.get(window)?.certified.get(unit)
-  return (
-    (state.windows.get(window)?.settled ?? null) !== null ||
-    (certified !== undefined && certified.assignment.epoch !== epoch)
-  )
 }

@@ -5,11 +5,11 @@
  * Of a settled window (settled-window.ts) the documents are gone: there the evidence is the window's certificate.
  */
 
-import { dealtUnitKey } from '../answer/commit-reveal.ts'
+import { cidOf } from '../base/cid.ts'
 import { accountAt, asOf } from '../deal/canonical-draws.ts'
 import { type Level, type Standing, standingOf } from '../membership/levels.ts'
-import type { Registration } from '../message/admit.ts'
-import { cidOf } from '../network/genesis.ts'
+import type { Registration } from '../message/registration.ts'
+import { dealtUnitKey } from '../message/unit.ts'
 import type { Conviction } from '../quorum/convictions.ts'
 import type { Credit } from './settled-window.ts'
 import type { State } from './state.ts'

@@ -9,14 +9,14 @@
  * A settled window stands until all the accounts behind one of its units are convicted. Then that unit is not certified
  * (levels.ts), and as the documents of the others are gone, the window is to be done again.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { EMPTY, merge } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import { seedRound } from '../deal/assignment.ts'
-import { lastRound } from '../deal/seats.ts'
 import { checksumHex, peakText, type ResultBody } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
+import { epochAt, seedRound, settledAfter } from '../network/schedule.ts'
 import type { Conviction } from '../quorum/convictions.ts'
 
 /** What an account did in a window. */
@@ -54,13 +54,9 @@ export type SettledConviction = Omit<Conviction, 'reveals' | 'claim'>
 export type History = ReadonlyMap<bigint, SettledWindow>
 export const NO_HISTORY: History = new Map()
 
-/** After this round nothing more counts of a deal: neither an answer nor an audit nor a miss. */
-export const settledAfter = (genesis: Genesis, epoch: number): number =>
-  lastRound(genesis, epoch) + 3 * genesis.body.deadlineRounds
-
 /** Whether nothing more counts of any deal that a window was certified in. */
 export const isOver = (genesis: Genesis, { dealtAt: last }: SettledWindow, round: number): boolean =>
-  settledAfter(genesis, last / genesis.body.epoch.rounds) < round
+  settledAfter(genesis, epochAt(genesis, last)) < round
 
 /** One certified unit, as a settled window counts it. */
 export interface CountedUnit {

@@ -4,31 +4,34 @@
  */
 
 import type { Refusal } from '../answer/admissible.ts'
-import type { Reveal } from '../answer/commit-reveal.ts'
 import { type Evidence, evidenceOf } from '../answer/evidence.ts'
 import { open, type Statement } from '../base/statement.ts'
-import type { Assignment } from '../deal/assignment.ts'
 import { accountAt, asOf, type DealtDraw, readDraws } from '../deal/canonical-draws.ts'
 import type { Equivocation } from '../deal/coordinators.ts'
 import { type Witnesses, witnessesIn } from '../deal/witness.ts'
-import { newestHeartbeats } from '../draw/roster.ts'
+import { newestHeartbeats } from '../membership/heartbeats.ts'
 import { ownersIn, type Registered, registeredIn } from '../membership/owners.ts'
-import type { Registration } from '../message/admit.ts'
-import { type DrawBody, type HeartbeatBody, heartbeatBody, statementDocument } from '../message/bodies.ts'
+import type { Reveal } from '../message/answers.ts'
+import { type DrawBody, type HeartbeatBody, heartbeatBody } from '../message/bodies.ts'
+import { statementDocument } from '../message/documents.ts'
+import type { Registration } from '../message/registration.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { type Conviction, convictionsOf } from '../quorum/convictions.ts'
-import { type Knowledge, NO_KNOWLEDGE, type Settlement, type WantedLeaf } from '../quorum/settle.ts'
+import { type Facts, NO_FACTS, type WantedLeaf } from '../quorum/facts.ts'
+import type { Settlement } from '../quorum/settle.ts'
 import { keysOf, settleAll } from '../quorum/settle-all.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
-import {
-  falls,
-  type History,
-  NO_HISTORY,
-  type SettledWindow,
-  settledConviction,
-  settledWindow,
-} from './settled-window.ts'
+import { falls, type History, NO_HISTORY, type SettledConviction, type SettledWindow } from './settled-window.ts'
 import { type AccountState, accountsOf } from './tally.ts'
+import type { CertifiedUnit, WindowState } from './windows.ts'
+
+/** What a machine knows besides the documents: facts, and fraud proofs that hold. */
+export interface Knowledge extends Facts {
+  /** What fraud proofs prove whose documents may be gone (certificate/fraud-proof.ts). */
+  readonly convictions: readonly SettledConviction[]
+}
+
+export const NO_KNOWLEDGE: Knowledge = { ...NO_FACTS, convictions: [] }
 
 /** Documents that admit.ts has let in. */
 export interface Documents {
@@ -36,41 +39,6 @@ export interface Documents {
   readonly pool: Iterable<unknown>
   readonly draws: Iterable<unknown>
   readonly results: Iterable<unknown>
-}
-
-export interface CertifiedUnit {
-  readonly assignment: Assignment
-  /** All that agree, N or more, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
-  readonly results: readonly Reveal[]
-  readonly settlement: Settlement
-}
-
-export interface WindowState {
-  readonly window: bigint
-  /** By unit index, with the evidence. Empty for a settled window. */
-  readonly certified: ReadonlyMap<number, CertifiedUnit>
-  /** What is remembered of a window that is over, or null. */
-  readonly settled: SettledWindow | null
-  readonly disputed: ReadonlySet<number>
-  readonly complete: boolean
-}
-
-export const isUnitCertified = (window: WindowState | undefined, unit: number): boolean =>
-  window !== undefined && (window.settled !== null || window.certified.has(unit))
-
-export const unitsCertified = ({ settled, certified }: WindowState): number => settled?.units ?? certified.size
-
-/** What a complete window comes to, whether it is settled or not. */
-export function summaryOf(state: State, { window, settled, certified }: WindowState): SettledWindow {
-  if (settled) return settled
-  const units = [...certified.values()].map(({ assignment, results, settlement }) => ({
-    epoch: assignment.epoch,
-    result: results[0]!.item.result,
-    accounts: results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? []),
-    auditors: settlement.auditors.flatMap((node) => accountAt(state, assignment.epoch, node) ?? []),
-  }))
-  const convictions = state.convictions.filter((c) => c.window === window).map(settledConviction)
-  return settledWindow(state.genesis, window, units, convictions)
 }
 
 export interface State {

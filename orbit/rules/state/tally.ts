@@ -1,13 +1,14 @@
 /** What each account has done, added up from certified units alone (levels.ts, allowance.ts). */
-import { deadlineRound, seedRound } from '../deal/assignment.ts'
-import { accountAt } from '../deal/canonical-draws.ts'
-import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
-import { registrationsByAccount } from '../membership/owners.ts'
-import type { Genesis } from '../network/genesis.ts'
-import type { CertifiedUnit, State, WindowState } from './state.ts'
 
-export interface AccountState {
-  readonly account: string
+import { accountAt, type Owners } from '../deal/canonical-draws.ts'
+import type { ShownWork } from '../membership/allowance.ts'
+import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
+import { type Registered, registrationsByAccount } from '../membership/owners.ts'
+import type { Genesis } from '../network/genesis.ts'
+import { deadlineRound, seedRound } from '../network/schedule.ts'
+import type { CertifiedUnit, WindowState } from './windows.ts'
+
+export interface AccountState extends ShownWork {
   readonly name: string
   /** All that it has registered, also those that rosters name for another that was first. */
   readonly nodes: readonly string[]
@@ -16,17 +17,13 @@ export interface AccountState {
   readonly hardNumbers: number
   /** R(e) of its newest certified unit. */
   readonly dealtAt: number | null
-  /** The most of its certified units that one epoch dealt, in the rounds that the genesis remembers (allowance.ts). */
-  readonly best: number
-  /** Likewise, of epochs whose deadline is over, and not about to be forgotten: what everybody knows. */
-  readonly bestOfOld: number
   readonly level: Level
 }
 
 /** Whose the results of a unit are, one each: a deal, and with it the roster that says so, does not change. */
 const signers = new WeakMap<CertifiedUnit['results'], readonly string[]>()
 
-function signersOf(state: Pick<State, 'draws' | 'nodes'>, { assignment, results }: CertifiedUnit): readonly string[] {
+function signersOf(state: Owners, { assignment, results }: CertifiedUnit): readonly string[] {
   const known = signers.get(results)
   if (known) return known
   const accounts = results.map(({ node }) => accountAt(state, assignment.epoch, node)!)
@@ -42,7 +39,7 @@ function signersOf(state: Pick<State, 'draws' | 'nodes'>, { assignment, results 
  */
 export function accountsOf(
   genesis: Genesis,
-  state: Pick<State, 'draws' | 'nodes' | 'registered'>,
+  state: Owners & { readonly registered: Registered },
   windows: Iterable<WindowState>,
   convicted: ReadonlySet<string>,
   now: number,
@@ -106,7 +103,10 @@ export function accountsOf(
 }
 
 /** The lowest level among accounts. */
-export function levelAmong({ accounts }: State, keys: readonly string[]): Level {
+export function levelAmong(
+  { accounts }: { readonly accounts: readonly AccountState[] },
+  keys: readonly string[],
+): Level {
   const found = accounts.filter(({ account }) => keys.includes(account)).map(({ level }) => level)
   return LEVELS[Math.min(...found.map((level) => LEVELS.indexOf(level)))] ?? 'UNTRUSTED'
 }

@@ -11,15 +11,16 @@ import { CID } from 'multiformats/cid'
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
+import { bunPlatform } from '../../../kernels/wasm/open.ts'
 import { writeFraudProofs } from '../../../orbit/node/home/fraud-proof-files.ts'
 import { createHome } from '../../../orbit/node/home/home.ts'
-import { TRUTHS } from '../../../orbit/node/replica/knowledge.ts'
+import { PRIVATE } from '../../../orbit/node/storage/private.ts'
 import { SqliteFile } from '../../../orbit/node/storage/sqlite.ts'
+import { rawCid } from '../../../orbit/rules/base/cid.ts'
 import { sign } from '../../../orbit/rules/base/statement.ts'
 import { writeFraudProof } from '../../../orbit/rules/certificate/fraud-proof.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate/write.ts'
-import type { Assignment } from '../../../orbit/rules/deal/assignment.ts'
-import { rawCid } from '../../../orbit/rules/network/genesis.ts'
+import type { Assignment } from '../../../orbit/rules/message/unit.ts'
 import type { State } from '../../../orbit/rules/state/state.ts'
 import { beaconAt, type Claim, Party } from '../../orbit/rules/party.ts'
 import { verify as verifyAgain } from '../../verifier/verify.mjs'
@@ -32,7 +33,7 @@ class RealParty extends Party {
   private readonly leaves = new Map<string, readonly HardSummary[]>()
 
   async compute(window: bigint, unit: number): Promise<void> {
-    const engine = new WasmEngine({ workers: 1 })
+    const engine = new WasmEngine(bunPlatform, { workers: 1 })
     try {
       const { leaves } = await engine.verify({ partition: this.genesis.partition, window, index: unit })
       this.leaves.set(`${window}/${unit}`, leaves)
@@ -70,7 +71,7 @@ function keep(directory: string): void {
   for (const [cid, block] of party.blocks) {
     sql.run('INSERT OR IGNORE INTO blocks VALUES (?, ?)', CID.parse(cid).multihash.bytes, block)
   }
-  for (const [leaf, record] of party.truths) sql.run('INSERT INTO private VALUES (?, ?)', TRUTHS + leaf, record)
+  for (const [leaf, record] of party.truths) sql.run('INSERT INTO private VALUES (?, ?)', PRIVATE.truth + leaf, record)
   sql.close()
 }
 

@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { engineOptions, Replaceable } from '../../../cli/compute/engines.ts'
 import { cpuEngine } from '../../../kernels/cpu.ts'
 import type { Engine, Partition, Unit, VerifyOptions } from '../../../kernels/unit.ts'
-import { openWasmEngine } from '../../../kernels/wasm/engine.ts'
+import { openWasmEngine } from '../../../kernels/wasm/open.ts'
 import { DeviceLost } from '../../../kernels/webgpu/errors.ts'
 
 setDefaultTimeout(1_200_000)

@@ -49,11 +49,39 @@ describe('verify a number', () => {
   })
 
   test('no number, negative, or too long', async () => {
-    for (const bad of ['0', '-5', '3-5', '9'.repeat(20_001), '2^99999999999', '9^99999', '2^40000*2^40000']) {
+    for (const bad of ['0', '-5', '-17', '−5', '3-5', '2^131072', '9'.repeat(39_458), '2^99999999999', '9^99999']) {
       const { code, stderr } = await desk.run('verify', bad)
-      expect(code).toBe(64)
-      expect(stderr).toStartWith('collatz: ')
+      expect({ bad, code }).toEqual({ bad, code: 64 })
+      expect(stderr).toMatch(/^collatz: .*(is negative|n >= 1|numbers here are below 2\^131072)/)
     }
+  })
+
+  test('what looks like a number is never a missing file, and a file that looks like a number is one', async () => {
+    for (const bad of ['27.0', '1e21', '0x1B', '(2^71)+1', '2.361.183', '']) {
+      const { code, stderr } = await desk.run('verify', bad)
+      expect({ bad, code }).toEqual({ bad, code: 64 })
+      expect(stderr).toMatch(/a whole number in decimal digits, such as 27|is empty/)
+    }
+    const missing = await desk.run('verify', 'abc')
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no file abc') })
+    writeFileSync(desk.path('27.0'), '')
+    expect((await desk.run('verify', desk.path('27.0'))).stderr).toContain('NOT VALID')
+  })
+
+  test('2^100000 - 1, the standard example of forums, and the largest size', async () => {
+    const report = await json('verify', '2^100000-1')
+    expect(report).toMatchObject({
+      ...{ bits: 100_000, converges: true, candidate: false },
+      trajectory: { steps: 863_323, oddSteps: 481_603, glide: 384_048, max: (2n * 3n ** 100_000n - 2n).toString() },
+    })
+    expect(await json('verify', '2^131071')).toMatchObject({ bits: 131_072, trajectory: { steps: 131_071 } })
+  })
+
+  test('Ctrl-C ends a long trajectory', async () => {
+    const child = desk.start('verify', '2^131072-1')
+    const { stderr } = await desk.interrupt(child)
+    expect(stderr).toContain('trajectory |')
+    expect(child.signalCode ?? child.exitCode).toBe('SIGINT')
   })
 })
 

@@ -1,6 +1,6 @@
 /** The page of a real network: built, shown, published under a name, and the same bytes on another node. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Machine } from '../../network/processes.ts'
 import { until } from '../../until.ts'
@@ -95,8 +95,17 @@ test('publish through the running node; another node resolves the name and gets 
   // And the name moves when it is published again.
   const again = JSON.parse(await founder.run('leaderboard', 'publish', '--json'))
   expect(again.name).toBe(name)
-  const second = join(reader.home, 'second')
-  expect(JSON.parse(await reader.run('leaderboard', 'fetch', name, '--out', second, '--json')).cid).toBe(again.cid)
+  const fetchInto = (folder: string) => reader.run('leaderboard', 'fetch', name, '--out', folder, '--json')
+  expect(JSON.parse(await fetchInto(out)).cid).toBe(again.cid)
+  // What was fetched or rendered may be written over, by either; what is the user's may not.
+  await reader.run('leaderboard', 'build', '--out', out)
+  expect(JSON.parse(await fetchInto(out)).cid).toBe(again.cid)
+  writeFileSync(join(out, '.profile'), 'mine')
+  await expect(fetchInto(out)).rejects.toThrow(/\.profile was not written by collatz; choose an empty or a new folder/)
+  expect(readFileSync(join(out, '.profile'), 'utf8')).toBe('mine')
+  symlinkSync(out, join(reader.home, 'link'))
+  await expect(fetchInto(join(reader.home, 'link'))).rejects.toThrow(/is not a folder/)
+  expect(readdirSync(reader.home).filter((name) => name.includes('fetching'))).toEqual([])
 })
 
 test('fetching what is no name, or nobody’s', async () => {

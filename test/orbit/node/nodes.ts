@@ -1,4 +1,6 @@
-/** Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule. */
+/**
+ * Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,10 +10,11 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 import { base58btc } from 'multiformats/bases/base58'
 import type { Admit } from '../../../orbit/node/log/access.ts'
 import { nodeIdentity } from '../../../orbit/node/log/identity.ts'
+import type { OrbitNode } from '../../../orbit/node/orbit-node.ts'
 import { libp2pOptions } from '../../../orbit/node/p2p/libp2p.ts'
-import { type OrbitNode, openNode } from '../../../orbit/node/plumbing.ts'
+import { openNode } from '../../../orbit/node/plumbing.ts'
+import { cidOf } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf } from '../../../orbit/rules/base/statement.ts'
-import { cidOf } from '../../../orbit/rules/network/genesis.ts'
 import { until } from '../../until.ts'
 
 export { until }
@@ -86,7 +89,7 @@ export class Stranger {
     return this.libp2p.services.pubsub
   }
 
-  /** Gossips bytes to whoever has the database open. */
+  /** Gossips bytes to the nodes that have the database open. */
   async gossip(address: string, bytes: Uint8Array): Promise<void> {
     if (!this.pubsub.getTopics().includes(address)) await this.pubsub.subscribe(address)
     await until(() => this.pubsub.getSubscribers(address).length > 0, 'a subscriber')

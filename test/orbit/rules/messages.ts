@@ -2,22 +2,22 @@
  * One message of each kind that a replica lets in, with all that lies around it: what tests take apart field by field.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/result.ts'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { sign } from '../../../orbit/rules/base/statement.ts'
-import type { Assignment } from '../../../orbit/rules/deal/assignment.ts'
 import { admit } from '../../../orbit/rules/message/admit.ts'
 import {
   auditBody,
   commitBody,
   consentBody,
   declineBody,
-  documentKey,
   drawBody,
   heartbeatBody,
   type RevealBody,
   registrationBody,
   revealBody,
 } from '../../../orbit/rules/message/bodies.ts'
+import { documentKey } from '../../../orbit/rules/message/documents.ts'
+import type { Assignment } from '../../../orbit/rules/message/unit.ts'
 import { beaconAt, Party } from './party.ts'
 
 export type Fields = Record<string, unknown>

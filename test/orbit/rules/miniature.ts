@@ -1,12 +1,16 @@
 /** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
+
 import { hexToBytes } from '@noble/hashes/utils.js'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
-import { encodeLeaf, merkleRoot } from '../../../kernels/result.ts'
+import { encodeLeaf } from '../../../kernels/result.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
-import { commitTo, itemsOf, type SaltedResult } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { bunPlatform } from '../../../kernels/wasm/open.ts'
+import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../../orbit/rules/deal/assignment.ts'
 import { nextDraw } from '../../../orbit/rules/draw/seal.ts'
+import type { SaltedResult } from '../../../orbit/rules/message/answers.ts'
 import {
   checksumHex,
   type DrawBody,
@@ -15,7 +19,8 @@ import {
   type ResultBody,
 } from '../../../orbit/rules/message/bodies.ts'
 import { localChain, localSecret, signRound } from '../../../orbit/rules/network/beacon.ts'
-import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/network/genesis.ts'
+import { type Genesis, type GenesisBody, readGenesis } from '../../../orbit/rules/network/genesis.ts'
+import { seedRound } from '../../../orbit/rules/network/schedule.ts'
 import { type Documents, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const seed = (n: number) => hexToBytes(n.toString(16).padStart(64, '0'))
@@ -112,7 +117,7 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
       return draw
     },
     async work(epoch) {
-      const engine = new WasmEngine({ workers: 1 })
+      const engine = new WasmEngine(bunPlatform, { workers: 1 })
       const results: SaltedResult[] = []
       try {
         for (const { window, unit } of state().draws.get(epoch)!.assignments) {

@@ -5,12 +5,15 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { merkleRoot } from '../../../kernels/merkle.ts'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
-import { encodeLeaf, merkleRoot, summarize } from '../../../kernels/result.ts'
+import { encodeLeaf, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
-import { commitTo, dealtUnitKey, itemsOf, type SaltedResult } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
-import { type Assignment, assign, seedRound } from '../../../orbit/rules/deal/assignment.ts'
+import { assign } from '../../../orbit/rules/deal/assignment.ts'
+import type { SaltedResult } from '../../../orbit/rules/message/answers.ts'
 import {
   type AuditBody,
   type CommitBody,
@@ -22,13 +25,14 @@ import {
   type ResultBody,
   type RevealBody,
 } from '../../../orbit/rules/message/bodies.ts'
+import { type Assignment, dealtUnitKey, leafKey } from '../../../orbit/rules/message/unit.ts'
 import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/network/beacon.ts'
-import { cidOf, type Genesis, type GenesisBody, rawCid, readGenesis } from '../../../orbit/rules/network/genesis.ts'
+import { type Genesis, type GenesisBody, readGenesis } from '../../../orbit/rules/network/genesis.ts'
 import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/network/puzzle.ts'
-import { type Audit, certifyingEpoch } from '../../../orbit/rules/quorum/audit.ts'
+import { certifyingEpoch, seedRound } from '../../../orbit/rules/network/schedule.ts'
+import type { Audit } from '../../../orbit/rules/quorum/audit.ts'
 import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
-import { type Knowledge, leafKey, NO_KNOWLEDGE } from '../../../orbit/rules/quorum/settle.ts'
-import { type Documents, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { type Documents, type Knowledge, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))

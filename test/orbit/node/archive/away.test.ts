@@ -1,6 +1,7 @@
 /**
- * A node was away while windows were settled and their documents dropped: it gets the certificates from a peer, checks
- * them, and has the same frontier. What is settled leaves no log and no leaves behind.
+ * A node was away while windows were archived and their documents deleted: it gets the certificates
+ * from a peer, checks them, and has the same frontier. An archived window leaves no log and no
+ * leaves behind.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -10,12 +11,12 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
-import { leavesNamed } from '../../../../orbit/node/archive/settled.ts'
-import { LEAVING } from '../../../../orbit/node/archive/settling.ts'
+import { leavesNamed } from '../../../../orbit/node/archive/archived-windows.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
 import { adopt, found } from '../../../../orbit/node/home/founding.ts'
 import { createHome, type Home } from '../../../../orbit/node/home/home.ts'
 import { Service } from '../../../../orbit/node/service.ts'
+import { PRIVATE, privateValue } from '../../../../orbit/node/storage/private.ts'
 import { SqliteFile } from '../../../../orbit/node/storage/sqlite.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
@@ -70,7 +71,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('who was away gets what was settled meanwhile as certificates, and works on above them', async () => {
+test('a node that was away gets what was archived meanwhile as certificates, and works on above them', async () => {
   let ada = await Service.start({ home: adaHome, capacity: 0, peers: founder.node.addresses() })
   await until(() => ada.round() !== null && ada.state().draws.size > 0, 'the first draw')
   await ada.stop()
@@ -98,7 +99,7 @@ test('who was away gets what was settled meanwhile as certificates, and works on
   }
 })
 
-test('what is settled leaves neither a log nor leaves behind', async () => {
+test('what is archived leaves neither a log nor leaves behind', async () => {
   const overIn = (service: Service) =>
     settledBy(service).flatMap((window) => {
       const { units } = readCertificate(readCertificateFile(founderHome.directory, window)!)
@@ -111,7 +112,7 @@ test('what is settled leaves neither a log nor leaves behind', async () => {
   }, 'windows settled, and draws of them forgotten')
   stopping.abort()
   await working
-  await founder.settled()
+  await founder.idle()
   const live = leavesNamed(founder.state())
   const first = firstDrawOf(founder)
   const over = overIn(founder)
@@ -121,7 +122,7 @@ test('what is settled leaves neither a log nor leaves behind', async () => {
     const stored = sql.all<{ s: string }>('SELECT DISTINCT s FROM storage').map(({ s }) => s)
     const held = (epoch: number) => stored.some((name) => name.endsWith(`/results-${epoch}/heads`))
     // What it was about to delete when it stopped it deletes when it starts again.
-    const left = sql.bytes('SELECT v FROM private WHERE k = ?', LEAVING)
+    const left = privateValue(sql, PRIVATE.leaving)
     const leaving = new Set(left ? dagCbor.decode<string[]>(left) : [])
     const early = over.filter(({ epoch }) => epoch < first)
     expect(early.length).toBeGreaterThan(0)

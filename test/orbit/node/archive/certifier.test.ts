@@ -1,15 +1,18 @@
-/** The certificate file of a window says what the documents say now, also when what they said before has been taken back. */
+/**
+ * The certificate file of a window says what the documents say now, also when what they said before
+ * has been taken back.
+ */
 import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
+import { archivable } from '../../../../orbit/node/archive/archived-windows.ts'
 import { Certifier } from '../../../../orbit/node/archive/certifier.ts'
-import { settleable } from '../../../../orbit/node/archive/settled.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
-import type { OrbitNode } from '../../../../orbit/node/plumbing.ts'
+import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
-import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-certifier-'))
@@ -33,8 +36,8 @@ test('a lie that was certified and exposed is taken out of the file, and the tru
     const file = readCertificateFile(directory, window)
     return file && readCertificate(file).units.get(lied!.unit)!.result.checksum
   }
-  const isSettleable = (epoch: number) =>
-    settleable(party.state(), settledAfter(party.genesis, epoch) + 1, directory).length === 1
+  const isArchivable = (epoch: number) =>
+    archivable(party.state(), settledAfter(party.genesis, epoch) + 1, directory).length === 1
   const [truth, lie] = [0, 1].map((variant) => party.result(lied!, party.claim(lied!, variant)))
   await certifier.update()
   expect(checksumIn()).toBe(lie!.checksum)
@@ -58,7 +61,7 @@ test('a lie that was certified and exposed is taken out of the file, and the tru
   )
   await certifier.update()
   expect({ checksum: checksumIn(), errors }).toEqual({ checksum: truth!.checksum, errors: [] })
-  expect(isSettleable(4)).toBe(true)
+  expect(isArchivable(4)).toBe(true)
 })
 
 test('a file from before a restart that says something else is written anew, and nothing is settled by it', async () => {
@@ -66,7 +69,7 @@ test('a file from before a restart that says something else is written anew, and
   const party = new Party({ accounts: 20 })
   const window = 1n << 43n
   party.answerAll(party.deal(2, 4))
-  expect(settleable(party.state(), settledAfter(party.genesis, 2) + 1, directory)).toEqual([])
+  expect(archivable(party.state(), settledAfter(party.genesis, 2) + 1, directory)).toEqual([])
   const certifier = new Certifier({
     ...{ directory, state: () => party.state(), signal: new AbortController().signal, onWritten: () => {} },
     node: { blocks: { get: async (cid: CID) => party.blocks.get(cid.toString())! } as unknown as OrbitNode['blocks'] },
@@ -78,5 +81,5 @@ test('a file from before a restart that says something else is written anew, and
   await certifier.update()
   const [epoch] = [...readCertificate(readCertificateFile(directory, window)!).units.values()].map((unit) => unit.epoch)
   expect(epoch).toBe(2)
-  expect(settleable(party.state(), settledAfter(party.genesis, 2) + 1, directory)).toHaveLength(1)
+  expect(archivable(party.state(), settledAfter(party.genesis, 2) + 1, directory)).toHaveLength(1)
 })

@@ -1,5 +1,9 @@
-/** What the test of the compiled beacon compiles: fetches round 1000 of quicknet from a relay, and signs a round. */
-import { drandSource, localSource } from '../../../../orbit/node/beacon/choose.ts'
+/**
+ * What the test of the compiled beacon compiles: fetches round 1000 of quicknet from a relay, and
+ * signs a round.
+ */
+import { drandSource } from '../../../../orbit/node/beacon/drand.ts'
+import { localSource } from '../../../../orbit/node/beacon/local.ts'
 import { localChain, localSecret, QUICKNET } from '../../../../orbit/rules/network/beacon.ts'
 
 const drand = drandSource({ chain: QUICKNET, urls: [process.argv[2]!] })

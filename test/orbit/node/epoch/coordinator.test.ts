@@ -1,6 +1,7 @@
 /**
- * A coordinator on a real node: it seals what the pool has and not what an attacker would have it cite, steps in for one that
- * seals what does not hold, waits for nothing for ever, and does not expose itself when its database is lost.
+ * A coordinator on a real node: an attacker can't crowd its pool, it steps in for a coordinator
+ * whose draw does not hold, it waits for nothing for ever, and it does not expose itself when its
+ * database is lost.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,11 +11,14 @@ import { ArrivalLog } from '../../../../orbit/node/epoch/registration-log.ts'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { HomeError } from '../../../../orbit/node/home/home.ts'
 import { LastSealed } from '../../../../orbit/node/home/last-sealed.ts'
+import type { Admit } from '../../../../orbit/node/log/access.ts'
 import type { DocumentStore } from '../../../../orbit/node/log/documents.ts'
-import { Ledger } from '../../../../orbit/node/replica/replica.ts'
+import { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
-import { type DrawBody, databaseName, documentKey } from '../../../../orbit/rules/message/bodies.ts'
+import { admit } from '../../../../orbit/rules/message/admit.ts'
+import type { DrawBody } from '../../../../orbit/rules/message/bodies.ts'
+import { databaseName, documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
 import { PATIENCE } from '../../../until.ts'
@@ -27,7 +31,8 @@ const lab = new Lab()
 afterAll(() => lab.dispose())
 
 /**
- * A coordinator's node, of a network of two coordinators, and all that its members put into its databases.
+ * A coordinator's node, of a network of two coordinators, and all that its members put into its
+ * databases.
  *
  * @param late so many are members besides those eight, and not registered yet
  */
@@ -36,25 +41,22 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
   const coordinators = members.slice(0, 2).map(({ node }) => node)
   const party = new Party({ accounts: 8 + late, changes: { coordinators, ...changes } })
   const self = party.members[1]!
-  const ledger: Ledger = new Ledger(
-    party.genesis,
-    (name) => node.open(name),
-    () => {},
-  )
-  const { networkId } = party.genesis
-  const node = await lab.node({ nodeKey: self.nodeSecret, networkId, admit: ledger.admit })
+  const { genesis } = party
+  const { networkId } = genesis
+  const admitted: Admit = (...document) => admit(genesis, ...document)
+  const node = await lab.node({ nodeKey: self.nodeSecret, networkId, admit: admitted })
   const now = { round: 3 }
-  const arrivals = new ArrivalLog({ genesis: party.genesis, kv: node.kv, round: () => now.round })
-  ledger.arrivals = arrivals.of
-  ledger.onRegistration = (document, isNew) => arrivals.hear(document, isNew)
-  await arrivals.start()
+  const arrivals = new ArrivalLog({ genesis, kv: node.kv, round: () => now.round })
+  const replica = new Replica({ genesis, arrivals: arrivals.lookUp, openStore: (name) => node.open(name) })
+  replica.events.on('registration', ({ document, isNew }) => arrivals.hear(document, isNew))
+  await arrivals.load()
   const verdicts = new Verdicts({
-    ...{ genesis: party.genesis, kv: node.kv, state: () => ledger.state(), known: () => ledger.heartbeats() },
-    ...{ cited: (pool) => ledger.heartbeatsUnder(pool), round: () => now.round },
+    ...{ genesis: party.genesis, kv: node.kv, state: () => replica.state(), known: () => replica.heartbeats() },
+    ...{ cited: (pool) => replica.pools.heartbeatsUnder(pool), round: () => now.round },
   })
-  await ledger.start(3)
-  ledger.onDraw = (draw) => verdicts.hear(draw)
-  await verdicts.start()
+  await replica.start(3)
+  replica.events.on('draw', (draw) => verdicts.hear(draw))
+  await verdicts.load()
   const stopping = new AbortController()
   const asked: number[] = []
   const sealed: number[] = []
@@ -67,11 +69,11 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
   }
   const sayOwn = async (round: number) => {
     const { key, document } = say(round, self, 0)
-    await ledger.put(pool, key, document)
+    await replica.put(pool, key, document)
   }
   const begin = () =>
     new Coordinator({
-      ...{ genesis: party.genesis, directory, secret: self.nodeSecret, ledger, signal: stopping.signal },
+      ...{ genesis: party.genesis, directory, secret: self.nodeSecret, replica, signal: stopping.signal },
       beacon: {
         // A round that nobody can be asked for.
         round: (round, options) =>
@@ -82,7 +84,7 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
       },
       wallRound: () => now.round,
       hasDraw: (epoch) => verdicts.hasDraw(epoch),
-      say: ({ round }) => sayOwn(round),
+      beat: ({ round }) => sayOwn(round),
       onSealed: ({ epoch }) => sealed.push(epoch),
     })
   let coordinator = begin()
@@ -90,7 +92,10 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     coordinator = begin()
   }
   let stranger = await lab.stranger(node)
-  /** What somebody writes who has heard nothing: an entry without parents. One by one: gossip drops what comes too fast. */
+  /**
+   * An entry without parents, as a node writes it that has heard nothing. One by one: gossip drops
+   * what comes too fast.
+   */
   const write = async (to: DocumentStore, { nodeSecret }: Member, key: string, document: unknown) => {
     const { bytes, hash } = await entry(nodeSecret, to.address, key, document)
     for (const timeout of [10, PATIENCE]) {
@@ -108,7 +113,7 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     return write(accounts, member, key, party.registration(member.node))
   }
   for (const member of party.members.slice(0, 8)) await register(member)
-  await until(() => ledger.state().nodes.size === 8, 'the registrations')
+  await until(() => replica.state().nodes.size === 8, 'the registrations')
   const pool = databaseName('pool', 0)
   const store = await node.open(pool)
   const gossip = async (member: Member, round: number, capacity = 4) => {
@@ -121,22 +126,22 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     await coordinator.onRound({ round, signature: beaconAt(round), randomness: randomnessOf(beaconAt(round)) })
     await verdicts.judge()
   }
-  const draws = () => [...ledger.state().sealed.values()].filter(({ signer }) => signer === self.node)
+  const draws = () => [...replica.state().sealed.values()].filter(({ signer }) => signer === self.node)
   return {
-    ...{ party, self, ledger, node, store, now, verdicts, restart, stopping, asked, sealed },
+    ...{ party, self, replica, node, store, now, verdicts, restart, stopping, asked, sealed },
     say: sayOwn,
     write,
     register,
     gossip,
     at,
     draws,
-    settled: () => coordinator.settled(),
+    idle: () => coordinator.idle(),
   }
 }
 
 describe('the pool', () => {
   test('hundreds of entries that nobody built on do not crowd out the others', async () => {
-    const { party, store, ledger, verdicts, gossip, at, draws } = await coordinating()
+    const { party, store, replica, verdicts, gossip, at, draws } = await coordinating()
     const [attacker, ...others] = party.members.slice(2) as [Member, ...Member[]]
     for (const member of others) await gossip(member, 9)
     for (let i = 0; i < 80; i++) await gossip(attacker, 9, 1 + i)
@@ -148,20 +153,20 @@ describe('the pool', () => {
     )
     // The first head is the coordinator's own, over those of everybody.
     const [{ heads }] = draw!.body.pool as [DrawBody['pool'][0]]
-    expect((await ledger.heartbeatsUnder([{ span: 0, heads: heads.slice(0, 1) }]))!.length).toBeGreaterThan(
+    expect((await replica.pools.heartbeatsUnder([{ span: 0, heads: heads.slice(0, 1) }]))!.length).toBeGreaterThan(
       others.length,
     )
     expect(verdicts.all()).toMatchObject([{ epoch: 5, fault: null }])
   })
 
-  test('whoever comes with a registration of long ago is not on the roster before he has been there for an epoch', async () => {
-    const { party, ledger, now, register, gossip, at, draws } = await coordinating(undefined, {}, 1)
+  test('a node with a registration of long ago is not on the roster before it has been there for an epoch', async () => {
+    const { party, replica, now, register, gossip, at, draws } = await coordinating(undefined, {}, 1)
     const newcomer = party.members[8]!
     for (const member of party.members.slice(2, 8)) await gossip(member, 9)
     now.round = 13
     await register(newcomer)
-    await until(() => ledger.state().nodes.has(newcomer.node), 'the registration')
-    expect(ledger.state().nodes.get(newcomer.node)!.round).toBe(1)
+    await until(() => replica.state().nodes.has(newcomer.node), 'the registration')
+    expect(replica.state().nodes.get(newcomer.node)!.round).toBe(1)
     await gossip(newcomer, 13)
     await at(13)
     await at(19)
@@ -171,12 +176,12 @@ describe('the pool', () => {
     expect(next).toContain(newcomer.node)
   })
 
-  test('what somebody said before his newest word is known still: he was there', async () => {
-    const { ledger, say, store } = await coordinating()
+  test('heartbeats that a newer one has replaced are still known: the node was there', async () => {
+    const { replica, say, store } = await coordinating()
     for (const round of [9, 10, 11]) await say(round)
     expect(store.count()).toBe(1)
     expect(
-      ledger
+      replica
         .heartbeats()
         .map(({ round }) => round)
         .sort((a, b) => a - b),
@@ -184,12 +189,12 @@ describe('the pool', () => {
   })
 
   test('with one head, or with nothing to seal, nothing is written', async () => {
-    const { party, store, ledger, gossip, at, draws } = await coordinating()
+    const { party, store, replica, gossip, at, draws } = await coordinating()
     for (const member of party.members.slice(2, 4)) await gossip(member, 9)
     for (const round of [12, 13, 14]) await at(round)
     expect(draws()).toEqual([])
     expect(await store.heads()).toHaveLength(2)
-    expect(ledger.heartbeats()).toHaveLength(2)
+    expect(replica.heartbeats()).toHaveLength(2)
   })
 })
 
@@ -205,14 +210,19 @@ describe('another coordinator', () => {
   /** Epoch 6, R = 18, is the other's turn first: from round 15 on, and from 16 on this one's. */
   async function other() {
     const all = await peopled()
-    const { party, ledger, now } = all
+    const { party, replica, now } = all
     const publish = async (body: DrawBody) => {
       const { bytes } = sign(body, party.members[0]!.nodeSecret)
       const key = documentKey.draw(party.members[0]!.node, body.epoch, bytes)
       await all.write(await all.node.open('draws'), party.members[0]!, key, { statement: bytes })
     }
     now.round = 15
-    const body = nextDraw(ledger.state(), 15, ledger.unitsPerWindow, await ledger.pool(party.members[0]!.node, 15))!
+    const body = nextDraw(
+      replica.state(),
+      15,
+      replica.unitsPerWindow,
+      await replica.citedPool(party.members[0]!.node, 15),
+    )!
     return { ...all, publish, body }
   }
 
@@ -260,13 +270,13 @@ describe('what it has sealed', () => {
 
   test('without the file, its own draws tell', async () => {
     const directory = lab.directory()
-    const { at, sealed, ledger, self, restart } = await peopled(directory)
+    const { at, sealed, replica, self, restart } = await peopled(directory)
     await at(12)
     rmSync(join(directory, 'last-sealed'))
     restart()
     for (const round of [13, 14]) await at(round)
-    expect(ledger.hasDrawBy(self.node, 5)).toBe(true)
-    expect(ledger.hasDrawBy(self.node, 50)).toBe(false)
+    expect(replica.hasDrawBy(self.node, 5)).toBe(true)
+    expect(replica.hasDrawBy(self.node, 50)).toBe(false)
     expect(sealed).toEqual([5])
   })
 
@@ -279,17 +289,17 @@ describe('what it has sealed', () => {
 })
 
 test('a round that it has missed and nobody can give is not waited for: others go on, and it can be stopped', async () => {
-  const { at, sealed, asked, ledger, stopping, settled } = await peopled()
+  const { at, sealed, asked, replica, stopping, idle } = await peopled()
   await at(12)
   // R(5) = 15 is missed.
   await at(16)
   await at(17)
   expect(asked).toEqual([15])
   expect(sealed).toEqual([5, 6])
-  expect(ledger.hasRound(15)).toBe(false)
-  const units = [...ledger.state().sealed.values()].map(({ body }) => body.offers[0]!)
+  expect(replica.hasRound(15)).toBe(false)
+  const units = [...replica.state().sealed.values()].map(({ body }) => body.offers[0]!)
   // What the first is to deal is not on offer in the second.
   expect(units[1]).not.toEqual(units[0]!)
   stopping.abort(new Error('stopped'))
-  await settled()
+  await idle()
 })

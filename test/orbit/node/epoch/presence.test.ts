@@ -1,4 +1,4 @@
-/** A node that missed too much registers again by itself, once; who is banned does not. */
+/** A node that missed too much registers again by itself, once; a banned one does not. */
 import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,12 +7,12 @@ import { Presence } from '../../../../orbit/node/epoch/presence.ts'
 import { found } from '../../../../orbit/node/home/founding.ts'
 import type { Home } from '../../../../orbit/node/home/home.ts'
 import { heartbeatIn } from '../../../../orbit/node/replica/pool.ts'
-import { deadlineRound } from '../../../../orbit/rules/deal/assignment.ts'
 import { excludedAt } from '../../../../orbit/rules/draw/seal.ts'
 import type { HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
 import { verifyPuzzle } from '../../../../orbit/rules/network/puzzle.ts'
+import { deadlineRound } from '../../../../orbit/rules/network/schedule.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
@@ -80,7 +80,8 @@ test('a puzzle that takes long is one of a recent round, not of the one that it 
       return false
     }
   }
-  // One that no machine solves in the 5 ms that a round gets, and a later one that the first try solves.
+  // One that no machine solves in the 5 ms that a round gets, and a later one that the first try
+  // solves.
   let hard = round
   while (Array.from({ length: 40 }, (_, nonce) => nonce).some((nonce) => solves(hard, nonce))) hard++
   let easy = hard + 1
@@ -101,7 +102,7 @@ test('in a production network it says that it is there every two minutes or less
   for (const stride of [1, 2, 3]) {
     const { party, presence, beats } = absent({ epoch, freshRounds })
     expect(party.genesis.body.freshRounds * beacon.period).toBe(300)
-    for (let round = 2400; round < 3700; round += stride) await presence.beat({ round, ...random })
+    for (let round = 2400; round < 3700; round += stride) await presence.beatIfDue({ round, ...random })
     const rounds = beats.map(({ round }) => round)
     const gaps = rounds.slice(1).map((round, i) => (round - rounds[i]!) * beacon.period)
     expect(Math.max(...gaps)).toBeLessThanOrEqual(120)

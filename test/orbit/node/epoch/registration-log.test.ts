@@ -1,8 +1,12 @@
-/** When registrations reach a node: told apart from what it missed, and not forgotten when it starts again. */
+/**
+ * When registrations reach a node: told apart from what it missed, and not forgotten when it starts
+ * again.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { ArrivalLog, arrivalsFrom, PREFIX } from '../../../../orbit/node/epoch/registration-log.ts'
-import { graceRounds } from '../../../../orbit/rules/deal/coordinators.ts'
-import { heardLate, heardLive, remembersArrivals } from '../../../../orbit/rules/draw/registration-age.ts'
+import { ArrivalLog, arrivalsFrom } from '../../../../orbit/node/epoch/registration-log.ts'
+import { PRIVATE } from '../../../../orbit/node/storage/private.ts'
+import { heardLate, heardLive } from '../../../../orbit/rules/draw/registration-age.ts'
+import { graceRounds, remembersArrivals } from '../../../../orbit/rules/network/schedule.ts'
 import { type Member, Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
@@ -19,7 +23,7 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   const now = { round: 5000 }
   const start = async () => {
     const log = new ArrivalLog({ genesis, kv, round: () => now.round })
-    await log.start()
+    await log.load()
     return log
   }
   const [away, here, again, awake] = members as [Member, Member, Member, Member]
@@ -36,8 +40,8 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   expect(missed).toMatchObject({ earliest: 1, likely: 5000 })
   expect(heard.earliest).toBe(5000)
   now.round += 50
-  const kept = arrivalsFrom(await kv.entries(PREFIX))
-  for (const arrivals of [log.of, (await start()).of, kept]) {
+  const kept = arrivalsFrom(await kv.entries(PRIVATE.arrival))
+  for (const arrivals of [log.lookUp, (await start()).lookUp, kept]) {
     expect(arrivals(away.node, away.account)).toEqual(missed)
     expect(arrivals(here.node, here.account)).toEqual(heard)
     expect(arrivals(again.node, again.account)).toBeNull()
@@ -46,10 +50,10 @@ test('what comes while it listens is dated; what comes at its start may be as ol
   // Asleep for a while: what comes at once on waking may have come long before.
   now.round += graceRounds(genesis) + 1
   log.hear(documents.accounts[3], true)
-  expect(log.of(awake.node, awake.account)).toEqual(heardLate(genesis, 1, now.round))
+  expect(log.lookUp(awake.node, awake.account)).toEqual(heardLate(genesis, 1, now.round))
   // No draw to come asks for it any more; who looks at an old one again does.
   now.round = heard.latest + remembersArrivals(genesis) + 1
   await log.update()
-  expect(log.of(here.node, here.account)).toBeNull()
-  expect(arrivalsFrom(await kv.entries(PREFIX))(here.node, here.account)).toEqual(heard)
+  expect(log.lookUp(here.node, here.account)).toBeNull()
+  expect(arrivalsFrom(await kv.entries(PRIVATE.arrival))(here.node, here.account)).toEqual(heard)
 })

@@ -1,7 +1,10 @@
-/** The state of a large network takes seconds to compute: verdicts ask for it when there is something to judge. */
+/**
+ * The state of a large network takes seconds to compute: verdicts ask for it when there is
+ * something to judge.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
-import { graceRounds } from '../../../../orbit/rules/deal/coordinators.ts'
+import { graceRounds } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
@@ -25,7 +28,7 @@ test('while no draw waits, the state is asked for once a grace, to be remembered
       return state
     },
   })
-  await verdicts.start()
+  await verdicts.load()
   for (; round < 4 * grace; round++) expect(await verdicts.judge()).toBe(false)
   expect(asked).toEqual([0, grace, 2 * grace, 3 * grace])
 })

@@ -1,11 +1,14 @@
-/** What a node makes of draws stands, whatever else a coordinator publishes; and of what, until R(e), is on its way. */
+/**
+ * What a node makes of draws stands, whatever else a coordinator publishes; and of what, until
+ * R(e), is on its way.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { open, sign } from '../../../../orbit/rules/base/statement.ts'
 import type { Arrivals } from '../../../../orbit/rules/draw/registration-age.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import { type DrawBody, drawBody } from '../../../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
@@ -28,7 +31,7 @@ async function hearing(arrivals?: Arrivals) {
       ...{ genesis: party.genesis, kv, state: () => now.state, known: () => heartbeats },
       ...{ cited: async () => heartbeats, round: () => now.round, ...(arrivals && { arrivals }) },
     })
-    await verdicts.start()
+    await verdicts.load()
     return verdicts
   }
   const draw = nextDraw(party.state(), 12, party.unitsPerWindow, { cited: [], heartbeats })!
@@ -62,7 +65,7 @@ test('hundreds of draws by one coordinator push out no verdict, and no witness, 
   }
 })
 
-test('a draw that names who came later than he says is refused, by what this node has seen', async () => {
+test('a draw that names a node which registered later than it says is refused, by what this node has seen', async () => {
   for (const [at, fault] of [
     [12, null],
     [13, 'a node on its roster registered later than it says'],

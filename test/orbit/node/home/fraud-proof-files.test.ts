@@ -1,9 +1,12 @@
-/** A node leaves a file behind for each conviction that it knows, as soon as it has what the proof takes. */
+/**
+ * A node leaves a file behind for each conviction that it knows, as soon as it has what the proof
+ * takes.
+ */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FraudProofs, fraudProofPath, writeFraudProofs } from '../../../../orbit/node/home/fraud-proof-files.ts'
+import { FraudProofWriter, fraudProofPath, writeFraudProofs } from '../../../../orbit/node/home/fraud-proof-files.ts'
 import { readFraudProof } from '../../../../orbit/rules/certificate/fraud-proof.ts'
 import { Party } from '../../rules/party.ts'
 
@@ -51,7 +54,7 @@ test('many changes are one look, and what is due is written before the node stop
   let looks = 0
   const errors: Error[] = []
   const options = { directory, sources, onError: (error: Error) => errors.push(error) }
-  const proofs = new FraudProofs({
+  const proofs = new FraudProofWriter({
     ...options,
     state: () => {
       looks++
@@ -69,7 +72,12 @@ test('many changes are one look, and what is due is written before the node stop
 test('a disk that refuses is told once', () => {
   const errors: Error[] = []
   writeFileSync(join(directory, 'fraud'), 'a file where the folder should be')
-  const proofs = new FraudProofs({ directory, sources, state: () => state, onError: (error) => errors.push(error) })
+  const proofs = new FraudProofWriter({
+    directory,
+    sources,
+    state: () => state,
+    onError: (error) => errors.push(error),
+  })
   for (let i = 0; i < 3; i++) {
     proofs.update()
     proofs.stop()

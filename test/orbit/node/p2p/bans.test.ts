@@ -1,8 +1,11 @@
-/** Who goes on sending what no node would is left alone; who passes on what is right, or old, is not. */
+/**
+ * A peer that goes on sending what no node would is banned; one that passes on what is right, or
+ * old, is not.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'
-import { relaySource } from '../../../../orbit/node/beacon/choose.ts'
+import { relaySource } from '../../../../orbit/node/beacon/fetch.ts'
 import { hearRounds } from '../../../../orbit/node/beacon/gossip.ts'
 import { localChain, localSecret, signRound } from '../../../../orbit/rules/network/beacon.ts'
 import { entry, Lab, NETWORK, until } from '../nodes.ts'

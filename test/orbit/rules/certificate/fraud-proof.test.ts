@@ -1,14 +1,15 @@
 /** A fraud proof convicts from its bytes alone, and no bytes convict whoever signed what is right. */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
-import { inclusionProof } from '../../../../kernels/result.ts'
-import type { LeafClaim, Reveal } from '../../../../orbit/rules/answer/commit-reveal.ts'
-import { equalBytes, RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
+import { inclusionProof } from '../../../../kernels/merkle.ts'
+import { equalBytes } from '../../../../orbit/rules/base/bytes.ts'
+import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
 import { readFraudProof, writeFraudProof } from '../../../../orbit/rules/certificate/fraud-proof.ts'
-import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
+import type { LeafClaim, Reveal } from '../../../../orbit/rules/message/answers.ts'
 import type { AuditBody, ResultBody } from '../../../../orbit/rules/message/bodies.ts'
+import { type Assignment, leafKey } from '../../../../orbit/rules/message/unit.ts'
+import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import type { Conviction } from '../../../../orbit/rules/quorum/convictions.ts'
-import { leafKey } from '../../../../orbit/rules/quorum/settle.ts'
 import { beaconAt, Party } from '../party.ts'
 
 setDefaultTimeout(300_000)

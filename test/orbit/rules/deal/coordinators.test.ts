@@ -1,9 +1,9 @@
 /** A coordinator that seals twice is exposed by its own signatures; one that is silent is stepped in for. */
 import { expect, test } from 'bun:test'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
 import { checkEquivocation, mayStepIn, turnOf } from '../../../../orbit/rules/deal/coordinators.ts'
 import type { DrawBody } from '../../../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
 import { miniature } from '../miniature.ts'
 import { Party } from '../party.ts'
 

@@ -1,9 +1,10 @@
 /** Who may answer for a unit: its quorum, then its reserve as seats fall free; and nobody else, ever. */
 import { beforeEach, describe, expect, test } from 'bun:test'
-import { dealtUnitKey } from '../../../../orbit/rules/answer/commit-reveal.ts'
-import { type Assignment, deadlineRound, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { commitDeadline, reserveLength } from '../../../../orbit/rules/deal/seats.ts'
-import { duties, missBalance, revealable } from '../../../../orbit/rules/state/duties.ts'
+import { reserveLength } from '../../../../orbit/rules/deal/seats.ts'
+import { type Assignment, dealtUnitKey } from '../../../../orbit/rules/message/unit.ts'
+import { commitDeadline, deadlineRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
+import { duties, revealable } from '../../../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { Party } from '../party.ts'
 
 /** Sixteen accounts, N = 2, deadline 100 rounds, one unit dealt in epoch 2 (R = 6). */

@@ -1,8 +1,8 @@
 /** A draw holds when it came in time and follows from what it cites; whoever has the same can tell. */
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { MAX_ENTRY } from '../../../../orbit/node/log/entry.ts'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../../../orbit/rules/deal/assignment.ts'
 import { deal } from '../../../../orbit/rules/deal/deal.ts'
 import { isWitnessed, witnessesNeeded } from '../../../../orbit/rules/deal/witness.ts'
 import { type DrawView, drawFault, mayMend } from '../../../../orbit/rules/draw/check.ts'
@@ -11,14 +11,16 @@ import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
 import {
   type DrawBody,
-  documentKey,
   type HeartbeatBody,
   MAX_HEADS,
   MAX_OFFERS,
   MAX_ROSTER,
 } from '../../../../orbit/rules/message/bodies.ts'
-import { cidOf, MAX_ALLOWANCE } from '../../../../orbit/rules/network/genesis.ts'
-import type { CertifiedUnit, State } from '../../../../orbit/rules/state/state.ts'
+import { documentKey } from '../../../../orbit/rules/message/documents.ts'
+import { MAX_ALLOWANCE } from '../../../../orbit/rules/network/genesis.ts'
+import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
+import type { State } from '../../../../orbit/rules/state/state.ts'
+import type { CertifiedUnit } from '../../../../orbit/rules/state/windows.ts'
 import { beaconAt, Party } from '../party.ts'
 
 /** Eight nodes that have been there since round 4; the draw is of epoch 5, R = 15, sealed at round 13. */

@@ -1,18 +1,11 @@
 /** A registration is as old as it says only if it came then: who was there holds it against a draw. */
 import { describe, expect, test } from 'bun:test'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { graceRounds, sealingLead } from '../../../../orbit/rules/deal/coordinators.ts'
 import { drawFault } from '../../../../orbit/rules/draw/check.ts'
-import {
-  type Arrival,
-  type Arrivals,
-  heardLate,
-  heardLive,
-  registeredBy,
-} from '../../../../orbit/rules/draw/registration-age.ts'
+import { type Arrival, type Arrivals, heardLate, heardLive } from '../../../../orbit/rules/draw/registration-age.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
+import { graceRounds, registeredBy, sealingLead, seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../party.ts'
 
 /** An hour, five minutes: as networks are founded. */

@@ -5,19 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { found } from '../../../../orbit/node/home/founding.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
-import { seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import {
-  beatRounds,
-  graceRounds,
-  mayStepIn,
-  sealingLead,
-  stepRounds,
-  turnRound,
-} from '../../../../orbit/rules/deal/coordinators.ts'
+import { mayStepIn, turnRound } from '../../../../orbit/rules/deal/coordinators.ts'
 import { drawFault } from '../../../../orbit/rules/draw/check.ts'
 import { rosterAt } from '../../../../orbit/rules/draw/roster.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
+import {
+  beatRounds,
+  graceRounds,
+  sealingLead,
+  seedRound,
+  stepRounds,
+} from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../party.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-sealing-'))

@@ -14,8 +14,9 @@ import {
   type RosterEntry,
 } from '../../../../orbit/rules/message/bodies.ts'
 import type { Conviction } from '../../../../orbit/rules/quorum/convictions.ts'
-import { stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { stateOf } from '../../../../orbit/rules/state/state.ts'
 import type { AccountState } from '../../../../orbit/rules/state/tally.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { beaconAt, Party } from '../party.ts'
 
 const withNewcomers = (newcomer: number, rounds = 1000, accounts = 8) =>

@@ -1,14 +1,10 @@
 /** Who audits what is drawn by a beacon that came later; and what an audit finds is a matter of arithmetic. */
 import { describe, expect, test } from 'bun:test'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { detectionChance, passChance } from '../../../../orbit/rules/deal/capture.ts'
 import type { Level } from '../../../../orbit/rules/membership/levels.ts'
-import {
-  type AuditedUnit,
-  auditOf,
-  certifyingEpoch,
-  detectionChance,
-  passChance,
-} from '../../../../orbit/rules/quorum/audit.ts'
+import { certifyingEpoch } from '../../../../orbit/rules/network/schedule.ts'
+import { type AuditedUnit, auditOf } from '../../../../orbit/rules/quorum/audit.ts'
 import { Party } from '../party.ts'
 
 const { genesis, members } = new Party({ accounts: 12 })

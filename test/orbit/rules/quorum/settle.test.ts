@@ -1,8 +1,9 @@
 /** When a result is believed: committed to before it was shown, equal to N - 1 others, and never by majority. */
 import { beforeEach, describe, expect, test } from 'bun:test'
-import { type Assignment, deadlineRound, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { commitDeadline, lastRound } from '../../../../orbit/rules/deal/seats.ts'
-import { duties, missBalance } from '../../../../orbit/rules/state/duties.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { commitDeadline, deadlineRound, lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
+import { duties } from '../../../../orbit/rules/state/duties.ts'
+import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { Party } from '../party.ts'
 
 let party: Party

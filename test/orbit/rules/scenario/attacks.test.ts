@@ -1,20 +1,22 @@
 /** Ways to get a lie certified, to void what is honest, or to make nodes disagree, and what becomes of them. */
+
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
-import { Learning } from '../../../../orbit/node/replica/knowledge.ts'
+import { LeafLookup } from '../../../../orbit/node/replica/knowledge.ts'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { open, publicKeyOf, sign } from '../../../../orbit/rules/base/statement.ts'
 import type { CertificateFile } from '../../../../orbit/rules/certificate/format.ts'
 import { readCertificate, settledBy } from '../../../../orbit/rules/certificate/read.ts'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
-import { type Assignment, deadlineRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { lastRound } from '../../../../orbit/rules/deal/seats.ts'
 import { trustedAt } from '../../../../orbit/rules/draw/seal.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
-import { type DrawBody, documentKey, drawBody, registrationBody } from '../../../../orbit/rules/message/bodies.ts'
-import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
-import { missBalance } from '../../../../orbit/rules/state/duties.ts'
+import { type DrawBody, drawBody, registrationBody } from '../../../../orbit/rules/message/bodies.ts'
+import { documentKey } from '../../../../orbit/rules/message/documents.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { deadlineRound, lastRound } from '../../../../orbit/rules/network/schedule.ts'
+import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { verify } from '../../../verifier/verify.mjs'
 import { Party } from '../party.ts'
 
@@ -171,7 +173,9 @@ test('a claim about a leaf that is none keeps nobody from looking into the other
   const state = party.state()
   expect(state.wants.truths.map(({ unit: of, leaf }) => [of, leaf])).toEqual([[lied.unit, 2]])
   const kv = { put: async () => {}, entries: async () => [] }
-  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  const learning = new LeafLookup(party.genesis, { blocks: {}, kv } as never, () =>
+    cpuEngine(party.genesis.partition, 1),
+  )
   expect(await learning.learn(state, new AbortController().signal)).toBe(true)
   expect(learning.truth({ window, unit: lied.unit, leaf: 2 })).toHaveLength(64)
 })
@@ -198,7 +202,9 @@ test('leaves have one name: a block that a result names by another codec, or wit
 test('a leaf that can not be computed keeps nobody from learning the others', async () => {
   const party = new Party({ accounts: 3 })
   const kv = { put: async () => {}, entries: async () => [] }
-  const learning = new Learning(party.genesis, { blocks: {}, kv } as never, () => cpuEngine(party.genesis.partition, 1))
+  const learning = new LeafLookup(party.genesis, { blocks: {}, kv } as never, () =>
+    cpuEngine(party.genesis.partition, 1),
+  )
   const leafOf = (leaf: number) => ({ window, unit: 0, leaf, claimants: null })
   const wanting = { wants: { leaves: [], truths: [leafOf(60_000), leafOf(1)] } } as never
   const { signal } = new AbortController()

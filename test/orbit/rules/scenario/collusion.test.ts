@@ -3,9 +3,11 @@
  * and audits take that away as well.
  */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { type Assignment, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
+import { detectionChance } from '../../../../orbit/rules/deal/capture.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
-import { auditOf, detectionChance } from '../../../../orbit/rules/quorum/audit.ts'
+import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
+import { auditOf } from '../../../../orbit/rules/quorum/audit.ts'
 import { revealable } from '../../../../orbit/rules/state/duties.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { beaconAt, Party } from '../party.ts'

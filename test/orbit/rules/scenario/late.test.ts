@@ -1,9 +1,10 @@
 /** What is signed when everything about a deal is over changes nothing, whether a node has settled by then or not. */
 import { expect, test } from 'bun:test'
 import { encodeLeaf } from '../../../../kernels/result.ts'
-import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
-import { settledAfter } from '../../../../orbit/rules/state/settled-window.ts'
-import { type State, stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
+import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../party.ts'
 
 const outcome = (state: State) => ({

@@ -5,8 +5,9 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { evidenceOf } from '../../../../orbit/rules/answer/evidence.ts'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
-import { cidOf, genesisBody, readGenesis } from '../../../../orbit/rules/network/genesis.ts'
+import { genesisBody, readGenesis } from '../../../../orbit/rules/network/genesis.ts'
 import {
   busiest,
   envelopeOf,

@@ -2,7 +2,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
-import { type Assignment, deadlineRound } from '../../../../orbit/rules/deal/assignment.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { deadlineRound } from '../../../../orbit/rules/network/schedule.ts'
 import { type Documents, type State, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../party.ts'
 

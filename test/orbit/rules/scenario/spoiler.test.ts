@@ -2,9 +2,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
-import type { Assignment } from '../../../../orbit/rules/deal/assignment.ts'
-import { deadlineRound, seedRound } from '../../../../orbit/rules/deal/assignment.ts'
-import { lastRound } from '../../../../orbit/rules/deal/seats.ts'
+import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { deadlineRound, lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { verify } from '../../../verifier/verify.mjs'
 import { Party } from '../party.ts'
 

@@ -1,10 +1,11 @@
 /** What is said of an account names the signed statements that it rests on. */
 import { describe, expect, test } from 'bun:test'
+import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { standingOf } from '../../../../orbit/rules/membership/levels.ts'
-import { cidOf } from '../../../../orbit/rules/network/genesis.ts'
 import type { AccountHistory } from '../../../../orbit/rules/state/profile.ts'
 import { accountHistory, accountsNamed } from '../../../../orbit/rules/state/profile.ts'
-import { type State, stateOf, summaryOf } from '../../../../orbit/rules/state/state.ts'
+import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import { summaryOf } from '../../../../orbit/rules/state/windows.ts'
 import { Party } from '../party.ts'
 
 const party = new Party({ accounts: 12, changes: { trust: { verified: 2, trusted: 4, elite: 6, idleRounds: 9 } } })

@@ -1,0 +1,148 @@
+/**
+ * Leaves computed again and compared with what was signed: what turns a certificate that holds by its signatures into one
+ * that was checked, and a fraud proof into a conviction. The program, a node and a browser judge by these functions alone;
+ * an engine is the only thing that they bring.
+ */
+import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
+import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
+import { equalBytes } from '../base/bytes.ts'
+import type { LeafId } from '../message/unit.ts'
+import { type FraudProof, readFraudProof } from './fraud-proof.ts'
+import { type Certified, type CertifiedResult, readCertificate } from './read.ts'
+
+/** An engine that can compute one leaf. */
+export type LeafEngine = Pick<Engine, 'verifyLeaf'>
+
+/** Engines compute windows that end at 2^96 or below (kernels/wasm). */
+export const isWithinEngines = ({ bits }: Partition, window: bigint): boolean =>
+  (window + 1n) << BigInt(bits) <= 1n << 96n
+
+/**
+ * The true record of a leaf: 64 bytes.
+ *
+ * @throws {DOMException} AbortError when the signal fires
+ * @throws {Error} when the engine can't compute it
+ */
+export async function leafRecord(
+  engine: LeafEngine,
+  partition: Partition,
+  { window, unit, leaf }: LeafId,
+  options: { signal?: AbortSignal } = {},
+): Promise<Uint8Array> {
+  return encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, options))
+}
+
+/** A leaf that was signed as something else than computing it gives. */
+export interface WrongLeaf extends LeafId {
+  readonly signed: HardSummary
+  readonly computed: HardSummary
+}
+
+export interface JudgeOptions {
+  /**
+   * Which leaves to compute, contested ones included; the contested ones alone unless told. A certificate that the caller
+   * refuses for what it is about, it refuses by throwing here, before anything is computed.
+   */
+  readonly leavesOf?: (certified: Certified) => readonly LeafId[]
+  /** Told before each leaf, with the number of those that are done, from 0. */
+  readonly onLeaf?: (leaf: LeafId, done: number, total: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface JudgedCertificate {
+  readonly certified: Certified
+  /** Leaves that were computed and are as signed. */
+  readonly recomputed: readonly LeafId[]
+  /** The first leaf that is not as signed, or null. A certificate with one is not valid, and proves that its signers lied. */
+  readonly wrong: WrongLeaf | null
+}
+
+/**
+ * Reads a certificate and computes leaves of it again.
+ *
+ * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller closes it.
+ * @throws {RuleError} when the certificate does not hold, whatever its leaves
+ */
+export async function judgeCertificate(
+  fileBytes: Uint8Array,
+  engineFor: (partition: Partition) => LeafEngine,
+  { leavesOf = ({ contested }) => contested, onLeaf, signal }: JudgeOptions = {},
+): Promise<JudgedCertificate> {
+  const certified = readCertificate(fileBytes)
+  const leaves = leavesOf(certified)
+  const recomputed: LeafId[] = []
+  if (leaves.length === 0) return { certified, recomputed, wrong: null }
+  const { partition } = certified.genesis
+  const engine = engineFor(partition)
+  for (const id of leaves) {
+    onLeaf?.(id, recomputed.length, leaves.length)
+    const record = await leafRecord(engine, partition, id, { ...(signal && { signal }) })
+    const signed = certified.units.get(id.unit)!.leaves![id.leaf]!
+    if (!equalBytes(record, encodeLeaf(signed))) {
+      return { certified, recomputed, wrong: { ...id, signed, computed: decodeLeaf(record) } }
+    }
+    recomputed.push(id)
+  }
+  return { certified, recomputed, wrong: null }
+}
+
+/**
+ * Leaves that are worth computing: those that are contested, those of units that were asked for, some of all, and some of
+ * the units of which a seat said nothing. Each once.
+ *
+ * @param sample how many to draw of all leaves, and again of those where a seat is silent
+ * @param whole  units of which every leaf is wanted
+ * @param below  a random whole number of 0 to n - 1, drawn so that no signer could foretell it
+ */
+export function leavesToRecompute(
+  { window, units, contested }: Certified,
+  { sample, whole, below }: { sample: number; whole: readonly number[]; below: (n: number) => number },
+): LeafId[] {
+  const leavesIn = ([unit, { leaves }]: [number, CertifiedResult]): LeafId[] =>
+    (leaves ?? []).map((_, leaf) => ({ window, unit, leaf }))
+  const all = [...units]
+  const silent = all.filter(([, unit]) => unit.silent.length > 0)
+  const chosen = [
+    ...contested,
+    ...all.filter(([unit]) => whole.includes(unit)).flatMap(leavesIn),
+    ...drawn(all.flatMap(leavesIn), sample, below),
+    ...drawn(silent.flatMap(leavesIn), sample, below),
+  ]
+  return [...new Map(chosen.map((id) => [`${id.unit} ${id.leaf}`, id])).values()]
+}
+
+function drawn(leaves: readonly LeafId[], count: number, below: (n: number) => number): LeafId[] {
+  const left = [...leaves]
+  const taken: LeafId[] = []
+  while (taken.length < count && left.length > 0) taken.push(...left.splice(below(left.length), 1))
+  return taken
+}
+
+export interface JudgedFraudProof {
+  readonly proof: FraudProof
+  /** The true record of the leaf that decides; null where the proof holds without one. */
+  readonly record: Uint8Array | null
+  /** Whether it convicts: false only where the leaf was signed as it is. */
+  readonly holds: boolean
+}
+
+/**
+ * Reads a fraud proof and computes the leaf that decides, if one does.
+ *
+ * @param engineFor opens an engine, if there is a leaf to compute. The caller closes it.
+ * @param accept    refuses, by throwing, a proof for what it is about, before anything is computed
+ * @throws {RuleError} when the file proves nothing, whatever the leaf
+ */
+export async function judgeFraudProof(
+  fileBytes: Uint8Array,
+  engineFor: (partition: Partition) => LeafEngine,
+  accept: (proof: FraudProof) => void = () => {},
+): Promise<JudgedFraudProof> {
+  const proof = readFraudProof(fileBytes)
+  accept(proof)
+  const { genesis, window, unit, leaf } = proof
+  if (leaf === null) return { proof, record: null, holds: true }
+  const { partition } = genesis
+  const record = await leafRecord(engineFor(partition), partition, { window, unit, leaf })
+  return { proof, record, holds: !equalBytes(record, proof.record!) }
+}
