@@ -13,17 +13,16 @@
  * count, and none less. Equal results of one node are one result; different ones of one node are a difference as any.
  */
 
-import { type Calls, mayAnswer } from '../deal/seats.ts'
+import { type Calls, mayAnswer, mayReveal, standsAlone } from '../deal/seats.ts'
 import type { Reveal } from '../message/answers.ts'
 import { resultKey } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import { commitDeadline } from '../network/schedule.ts'
 import type { UnitEvidence } from './evidence.ts'
 
 export type Refusal = 'not-assigned' | 'not-cited' | 'revealed-early'
 
-export interface Heard {
+export interface Admissible {
   /** In the order of the deal; a node's own as in its evidence. */
   readonly sound: readonly Reveal[]
   /** Those that count, in the same order: of equal ones of a node that of the earliest batch. */
@@ -37,7 +36,12 @@ export interface Heard {
 }
 
 /** @param calls what has called the reserve */
-export function hear(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence, calls: Calls): Heard {
+export function selectAdmissible(
+  genesis: Genesis,
+  assignment: Assignment,
+  evidence: UnitEvidence,
+  calls: Calls,
+): Admissible {
   const { replication } = genesis.body
   const seats = [...assignment.quorum, ...assignment.reserve]
   const signers = new Map<string, string>()
@@ -46,23 +50,20 @@ export function hear(genesis: Genesis, assignment: Assignment, evidence: UnitEvi
       if (mayAnswer(genesis, assignment, node, body.round, calls)) signers.set(cid, node)
     }
   }
-  const isAudited = (node: string) => assignment.audited !== null && node === assignment.quorum[0]
   const isTimely = ({ node, item, body }: Reveal): boolean => {
     const others = new Set(item.cites.flatMap((cid) => signers.get(cid) ?? []))
     others.delete(node)
-    return 1 + others.size >= replication || body.round >= commitDeadline(genesis, assignment.epoch)
+    return mayReveal(genesis, assignment, node, { cited: others.size, round: body.round })
   }
   const sound = seats.flatMap((node) =>
-    (evidence.reveals.get(node) ?? []).filter(
-      (reveal) => signers.has(reveal.item.commit) && (isAudited(node) || isTimely(reveal)),
-    ),
+    (evidence.reveals.get(node) ?? []).filter((reveal) => signers.has(reveal.item.commit) && isTimely(reveal)),
   )
-  const standsAlone = (node: string) => replication === 1 || isAudited(node)
+  const needsNoCite = (node: string) => replication === 1 || standsAlone(assignment, node)
   const wanted = (node: string) => (!assignment.audited && assignment.quorum.includes(node) ? replication - 1 : 1)
   const cites = (by: Reveal, { node, item }: Reveal) => by.node !== node && by.item.cites.includes(item.commit)
   const citers = (among: readonly Reveal[], of: Reveal) =>
     new Set(among.filter((by) => cites(by, of)).map(({ node }) => node))
-  const counts = (reveal: Reveal) => standsAlone(reveal.node) || citers(sound, reveal).size >= wanted(reveal.node)
+  const counts = (reveal: Reveal) => needsNoCite(reveal.node) || citers(sound, reveal).size >= wanted(reveal.node)
 
   const earliest = new Map<string, Reveal>()
   for (const reveal of sound.filter(counts)) {
@@ -74,7 +75,7 @@ export function hear(genesis: Genesis, assignment: Assignment, evidence: UnitEvi
   const counted = sound.filter((reveal) => chosen.has(reveal))
   const needed = new Set(counted)
   for (const reveal of counted) {
-    if (standsAlone(reveal.node)) continue
+    if (needsNoCite(reveal.node)) continue
     const known = citers(counted, reveal)
     for (const by of sound) {
       if (known.size >= wanted(reveal.node)) break

@@ -164,7 +164,7 @@ export function readFraudProof(fileBytes: Uint8Array): FraudProof {
     if (body.network !== genesis.networkId) throw new RuleError('it carries a statement for another network')
     if (signer !== node) throw new RuleError('it carries a statement that the node of the registration did not sign')
   }
-  const says = (
+  const proofOf = (
     at: { epoch: number; window: string; unit: number },
     evidence: readonly Uint8Array[],
     decides: { leaf: number; record: Uint8Array } | null = null,
@@ -184,7 +184,7 @@ export function readFraudProof(fileBytes: Uint8Array): FraudProof {
     const claim = audit.body.claims[file.claim]
     if (!claim) throw new RuleError(`the audit has no claim ${file.claim}`)
     const [epoch, window, unit, leaf, record] = claim
-    return says({ epoch, window, unit }, [file.audit], { leaf, record })
+    return proofOf({ epoch, window, unit }, [file.audit], { leaf, record })
   }
   const items = file.shown.map((entry) => {
     const reveal = open(entry.reveal, revealBody, 'the reveal')
@@ -202,9 +202,9 @@ export function readFraudProof(fileBytes: Uint8Array): FraudProof {
     if (dealtUnitKey(result) !== dealtUnitKey(other)) throw new RuleError('its two results are not of the same unit')
     if (resultKey(result) === resultKey(other)) throw new RuleError('its two results are the same')
     if (compareBytes(file.shown[0].item, file.shown[1]!.item) >= 0) throw new RuleError('its results are not sorted')
-    return says(result, evidence)
+    return proofOf(result, evidence)
   }
-  const proof = says(result, evidence, file.kind === 'leaf' ? file : null)
+  const proof = proofOf(result, evidence, file.kind === 'leaf' ? file : null)
   if (file.kind === 'sum') {
     if (rawCid(file.leaves).toString() !== result.leaves) throw new RuleError('it carries leaves that were not signed')
     if (isSumOf(genesis, result.unit, result, file.leaves)) throw new RuleError('its result is the sum of its leaves')

@@ -22,7 +22,7 @@
 
 import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import { lastRound, OVERTIMES, reserveRound } from '../network/schedule.ts'
+import { commitDeadline, lastRound, OVERTIMES, reserveRound } from '../network/schedule.ts'
 
 /** How often results that differ may call two more. */
 export const MAX_ESCALATIONS = 4
@@ -41,7 +41,7 @@ export interface Calls {
 
 export const NO_CALLS: Calls = { declines: 0, escalations: 0 }
 
-/** @param round the beacon round that the node's commit carries */
+/** Whether a node may answer for a unit. @param round the beacon round that its commit carries */
 export function mayAnswer(
   genesis: Genesis,
   assignment: Assignment,
@@ -58,3 +58,21 @@ export function mayAnswer(
   if (place < declines + escalations * SEATS_AN_ESCALATION + others) return true
   return round >= reserveRound(genesis, assignment.epoch, place)
 }
+
+/** Whether a node's one result, with an audit of it, certifies the unit: it waits for no other commits. */
+export const standsAlone = ({ audited, quorum }: Assignment, node: string): boolean =>
+  audited !== null && node === quorum[0]
+
+/**
+ * Whether a node may show its result of a unit.
+ *
+ * @param cited  how many other nodes' commits it cites, or could
+ * @param round  the beacon round that the reveal carries
+ * @param wanted how many commits are waited for, its own included: N, or more where results that differ have called more
+ */
+export const mayReveal = (
+  genesis: Genesis,
+  assignment: Assignment,
+  node: string,
+  { cited, round, wanted = genesis.body.replication }: { cited: number; round: number; wanted?: number },
+): boolean => standsAlone(assignment, node) || 1 + cited >= wanted || round >= commitDeadline(genesis, assignment.epoch)

@@ -8,6 +8,7 @@ import { LEAF_BYTES } from '../../../kernels/result.ts'
 import { firstDifference, isSumOf, recordAt } from '../answer/leaves.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Memory } from '../base/memory.ts'
+import { standsAlone } from '../deal/seats.ts'
 import type { LeafClaim, Reveal } from '../message/answers.ts'
 import { type ResultBody, resultKey } from '../message/bodies.ts'
 import type { Assignment, LeafId } from '../message/unit.ts'
@@ -145,10 +146,9 @@ function isHeldBack(
 ): boolean {
   const [first] = reveals
   return (
-    assignment.audited !== null &&
     !differ &&
     reveals.length < genesis.body.replication &&
-    first!.node === assignment.quorum[0] &&
+    standsAlone(assignment, first!.node) &&
     auditorsOf(genesis, assignment, first!, claims, null, memory).length === 0
   )
 }

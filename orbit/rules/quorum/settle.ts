@@ -20,7 +20,7 @@
  * first, and a fact that is learned later can only convict who was wrong all along.
  */
 
-import { hear, type Refusal } from '../answer/admissible.ts'
+import { type Refusal, selectAdmissible } from '../answer/admissible.ts'
 import type { UnitEvidence } from '../answer/evidence.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import { MAX_ESCALATIONS, SEATS_AN_ESCALATION } from '../deal/seats.ts'
@@ -67,7 +67,7 @@ export function settle(
   const needed = new Set<Reveal>()
   for (let escalations = 0; ; escalations++) {
     const declines = declinesOf(assignment, evidence, escalations)
-    const heard = hear(genesis, assignment, evidence, { declines, escalations })
+    const heard = selectAdmissible(genesis, assignment, evidence, { declines, escalations })
     const { counted, refused } = heard
     for (const reveal of heard.needed) needed.add(reveal)
     const decision = decide(genesis, assignment, counted, facts, claims, memory)

@@ -4,14 +4,14 @@
  * is decided by the documents alone (state.ts).
  */
 
-import { hear } from '../answer/admissible.ts'
+import { selectAdmissible } from '../answer/admissible.ts'
 import type { UnitEvidence } from '../answer/evidence.ts'
 import { mayStand } from '../deal/canonical-draws.ts'
-import { type Calls, mayAnswer, SEATS_AN_ESCALATION } from '../deal/seats.ts'
+import { type Calls, mayAnswer, mayReveal, SEATS_AN_ESCALATION } from '../deal/seats.ts'
 import type { Commit, Reveal } from '../message/answers.ts'
 import { type Assignment, dealtUnitKey, unitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import { commitDeadline, deadlineRound, lastRound, seedRound } from '../network/schedule.ts'
+import { deadlineRound, lastRound, seedRound } from '../network/schedule.ts'
 import { declinesOf } from '../quorum/settle.ts'
 import type { State } from './state.ts'
 import { isUnitCertified } from './windows.ts'
@@ -71,7 +71,7 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
   const shown = overdue && evidence.reveals.size > 0
   const isShown = (n: string) => evidence.reveals.has(n)
   const isBound = (n: string) => evidence.commits.has(n)
-  const { sound, counted } = hear(genesis, assignment, evidence, calls)
+  const { sound, counted } = selectAdmissible(genesis, assignment, evidence, calls)
   const isHopeful = (n: string) =>
     counted.some((reveal) => reveal.node === n) ||
     (isShown(n) && seats.some((other) => isBound(other) && !isShown(other))) ||
@@ -122,18 +122,14 @@ export function revealable(state: State, node: string, round: number): Revealabl
         if (commit.node === node) continue
         if (mayAnswer(genesis, assignment, commit.node, commit.body.round, calls)) others.push(commit)
       }
-      const alone = assignment.audited !== null && assignment.quorum[0] === node
-      const wanted = alone ? 1 : genesis.body.replication + calls.escalations * SEATS_AN_ESCALATION
-      if (
-        new Set(others.map((commit) => commit.node)).size + 1 < wanted &&
-        round < commitDeadline(genesis, assignment.epoch)
-      )
-        continue
+      const cited = new Set(others.map((commit) => commit.node)).size
+      const wanted = genesis.body.replication + calls.escalations * SEATS_AN_ESCALATION
+      if (!mayReveal(genesis, assignment, node, { cited, round, wanted })) continue
       if (assignment.reserve.includes(node) && waitsForOthers(genesis, assignment, own, round)) continue
-      const { sound } = hear(genesis, assignment, evidence, calls)
+      const { sound } = selectAdmissible(genesis, assignment, evidence, calls)
       const shown = new Set(sound.map(({ cid }) => cid))
-      const cited = new Set(sound.flatMap(({ item }) => item.cites))
-      list.push({ assignment, commits: own.map(({ cid }) => cid), others, shown, cited })
+      const citedByThem = new Set(sound.flatMap(({ item }) => item.cites))
+      list.push({ assignment, commits: own.map(({ cid }) => cid), others, shown, cited: citedByThem })
     }
   }
   return list.sort((a, b) => inOrder(a.assignment, b.assignment))
