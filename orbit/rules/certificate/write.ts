@@ -71,30 +71,30 @@ export function writeCertificate(
     commits,
     reveals,
     units: units.map(({ unit, certified, evidence }, i) => {
-      const { assignment, settlement, results } = certified
-      const own = results[0]!.item.result.leaves
-      const leaves = sources.leaves(own)
-      if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${window} are not here`)
-      const others = new Set(settlement.needed.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
+      const { assignment, settlement } = certified
+      const results = settlement.needed.map((reveal) => ({
+        ...{ reveal: revealAt.get(reveal.cid)!, index: reveal.index, proof: [...reveal.proof()], item: reveal.bytes },
+      }))
+      const declines = [...assignment.quorum, ...assignment.reserve].flatMap(
+        (node) => evidence.declines.get(node)?.bytes ?? [],
+      )
       return {
-        unit,
-        draw: epochs.indexOf(assignment.epoch),
-        results: settlement.needed.map((reveal) => ({
-          reveal: revealAt.get(reveal.cid)!,
-          index: reveal.index,
-          proof: [...reveal.proof()],
-          item: reveal.bytes,
-        })),
+        ...{ unit, draw: epochs.indexOf(assignment.epoch), results },
         audits: sorted(audits[i]!.map(({ statement }) => statement.bytes)),
-        declines: [...assignment.quorum, ...assignment.reserve].flatMap(
-          (node) => evidence.declines.get(node)?.bytes ?? [],
-        ),
-        leaves,
-        contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []),
+        ...{ declines, ...leavesOf(unit, certified, sources) },
       }
     }),
   }
   return dagJson.encode(file)
+}
+
+/** The certified leaves of a unit, and those of results that differ from it where they can be had. */
+function leavesOf(unit: number, { assignment, settlement, results }: CertifiedUnit, sources: CertificateSources) {
+  const certified = results[0]!.item.result.leaves
+  const leaves = sources.leaves(certified)
+  if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${assignment.window} are not here`)
+  const others = new Set(settlement.needed.map(({ item }) => item.result.leaves).filter((cid) => cid !== certified))
+  return { leaves, contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []) }
 }
 
 /** Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, by its roster. Sorted. */

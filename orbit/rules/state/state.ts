@@ -12,7 +12,6 @@ import type { Equivocation } from '../deal/coordinators.ts'
 import { type Witnesses, witnessesIn } from '../deal/witness.ts'
 import { newestHeartbeats } from '../membership/heartbeats.ts'
 import { ownersIn, type Registered, registeredIn } from '../membership/owners.ts'
-import type { Reveal } from '../message/answers.ts'
 import { type DrawBody, type HeartbeatBody, heartbeatBody } from '../message/bodies.ts'
 import { statementDocument } from '../message/documents.ts'
 import type { Registration } from '../message/registration.ts'
@@ -24,7 +23,8 @@ import { settleAll } from '../quorum/settle-all.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import { falls, type History, NO_HISTORY, type SettledConviction, type SettledWindow } from './settled-window.ts'
 import { type AccountState, accountsOf } from './tally.ts'
-import type { CertifiedUnit, WindowState } from './windows.ts'
+import type { WindowState } from './windows.ts'
+import { windowsIn } from './windows.ts'
 
 /** What a machine knows besides the documents: facts, and fraud proofs that hold. */
 export interface Knowledge extends Facts {
@@ -73,9 +73,6 @@ export interface State {
   readonly frontier: Frontier
 }
 
-const NONE: ReadonlyMap<number, CertifiedUnit> = new Map()
-const NOWHERE: ReadonlySet<number> = new Set()
-
 /**
  * @param unitsPerWindow classes(genesis.partition).length
  * @param history        settled windows: documents about them are passed over, while they stand
@@ -114,34 +111,7 @@ export function stateOf(
   if (fallen.length > 0)
     return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history), memory)
 
-  const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
-  const isConvictedAt = (epoch: number) => (node: string) =>
-    convicted.size > 0 && convicted.has(accountAt({ draws, nodes }, epoch, node) ?? '')
-  for (const draw of dealt) {
-    const stands = witnessed.has(draw.cid)
-    const isConvicted = isConvictedAt(draw.draw.body.epoch)
-    for (const [i, key] of draw.keys.entries()) {
-      const assignment = draw.assignments[i]!
-      const { window, unit } = assignment
-      if (history.has(window)) continue
-      const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
-      units.set(window, state)
-      const settlement = settlements.get(key)
-      if (!settlement) continue
-      if (settlement.status === 'disputed') state.disputed.add(unit)
-      if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
-      const results = certifying(settlement, isConvicted)
-      if (results) state.certified.set(unit, { assignment, results, settlement })
-    }
-  }
-  for (const { certified, disputed } of units.values()) for (const unit of certified.keys()) disputed.delete(unit)
-  const all: WindowState[] = [...units].map(([window, { certified, disputed }]) => ({
-    ...{ window, certified, settled: null, disputed, complete: certified.size === unitsPerWindow },
-  }))
-  for (const settled of history.values()) {
-    all.push({ window: settled.window, certified: NONE, settled, disputed: NOWHERE, complete: true })
-  }
-  const windows = new Map(all.sort((a, b) => (a.window < b.window ? -1 : 1)).map((state) => [state.window, state]))
+  const windows = windowsIn({ draws, nodes, witnessed, settlements, history, convicted, unitsPerWindow })
   const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
   return {
     genesis,
@@ -176,18 +146,6 @@ function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history
     },
     standing,
   ]
-}
-
-/**
- * The results that agree, N or more, one of them at least of an account that is not convicted; null when there is none. Where an audit
- * stands for the others, neither the one nor all of the auditors may be convicted.
- */
-function certifying(
-  { results, auditors }: Settlement,
-  isConvicted: (node: string) => boolean,
-): readonly Reveal[] | null {
-  if (auditors.length > 0 && auditors.every(isConvicted)) return null
-  return results.every(({ node }) => isConvicted(node)) ? null : results
 }
 
 function wantsIn(settlements: Iterable<Settlement>, isBanned: (node: string) => boolean): State['wants'] {
