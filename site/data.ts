@@ -5,7 +5,7 @@
  */
 import type { MapName, Peak } from '../kernels/unit.ts'
 import { UserError } from '../orbit/rules/base/errors.ts'
-import { plainText, webAddress } from './text.ts'
+import { plainText, shownName, webAddress } from './text.ts'
 
 export const LEVELS = ['UNTRUSTED', 'VERIFIED', 'TRUSTED', 'ELITE', 'BANNED'] as const
 export type Level = (typeof LEVELS)[number]
@@ -194,7 +194,7 @@ function checkAccount(account: SiteAccount): SiteAccount {
   if (account.seenAtRound !== null) count(account.seenAtRound, `${at}.seenAtRound`)
   return {
     key: account.key,
-    name: (account.name !== null && plainText(account.name, 40)) || null,
+    name: (account.name !== null && shownName(account.name)) || null,
     units: account.units,
     numbers: account.numbers,
     hardNumbers: account.hardNumbers,

@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
   cli: ['site', 'orbit/rules', 'orbit/node', 'kernels'],
 }
 
-/** The folders of a layer, in order: each may import those before it, and none after it. */
+/** The folders of a layer, and the files beside them, in order: each may import those before it, and none after it. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   'orbit/rules': [
     'base',
@@ -32,6 +32,26 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     'draw',
     'certificate',
     'discovery',
+  ],
+  'orbit/node': [
+    'async',
+    'storage',
+    'part.ts',
+    'home',
+    'p2p',
+    'log',
+    'orbit-node.ts',
+    'plumbing.ts',
+    'beacon',
+    'replica',
+    'epoch',
+    'work',
+    'archive',
+    'discovery',
+    'offline',
+    'service-events.ts',
+    'parts.ts',
+    'service.ts',
   ],
 }
 

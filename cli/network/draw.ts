@@ -1,3 +1,9 @@
+/**
+ * `collatz draw`: who was dealt which units in an epoch.
+ *
+ * The draw comes from the documents that are here or, when its epoch is over, from a certificate
+ * that rests on it. `collatz verify draw` recomputes it.
+ */
 import { defineCommand } from 'citty'
 import { readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
@@ -7,10 +13,11 @@ import { accountsOn, witnessesNeeded, witnessesOf } from '../../orbit/rules/deal
 import { deadlineRound, seedRound } from '../../orbit/rules/network/schedule.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { isUnitCertified } from '../../orbit/rules/state/windows.ts'
+import { shownName } from '../../site/text.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
-import { readSource } from './source.ts'
+import { readSource } from './state-source.ts'
 
 export const epochArg = {
   type: 'positional',
@@ -50,7 +57,10 @@ function pick(home: Home, state: State, given: string | undefined): DealtDraw {
   throw new UserError(`epoch ${wanted} ${waiting}: ${known}`)
 }
 
-/** The draw of an epoch that is over: its documents are gone, but the certificates that rest on it have it. */
+/**
+ * The draw of an epoch that is over: its documents are gone, but the certificates that rest on it
+ * have it.
+ */
 export function settledDraw({ directory }: Home, { genesis, windows }: State, epoch: number): DealtDraw | undefined {
   const round = seedRound(genesis, epoch)
   const candidates = [...windows.values()]
@@ -65,8 +75,8 @@ export function settledDraw({ directory }: Home, { genesis, windows }: State, ep
 }
 
 /**
- * How many accounts of the roster say that they had the draw before its beacon round, and how many have to. Of an epoch that
- * is over, the certificate has as many as are needed.
+ * How many accounts of the roster say that they had the draw before its beacon round, and how many
+ * have to. Of an epoch that is over, the certificate has as many as are needed.
  */
 const witnesses = (state: State, { draw: { body }, cid }: DealtDraw): Witnesses => ({
   accounts: state.draws.has(body.epoch) ? witnessesOf(body, state.witnesses.get(cid)).length : witnessesNeeded(body),
@@ -99,7 +109,7 @@ export function drawOf(state: State, dealt: DealtDraw, seen: Witnesses) {
 
 function drawText(state: State, dealt: DealtDraw): string {
   const { body } = dealt.draw
-  const name = (node: string) => state.nodes.get(node)?.name ?? node.slice(0, 12)
+  const name = (node: string) => shownName(state.nodes.get(node)?.name ?? '') || node.slice(0, 12)
   const certified = ({ window, unit }: { window: bigint; unit: number }) =>
     isUnitCertified(state.windows.get(window), unit) ? 'certified' : 'open'
   const seen = witnesses(state, dealt)

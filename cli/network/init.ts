@@ -1,3 +1,8 @@
+/**
+ * `collatz init`: founds a network, with an account and a node of the founder's.
+ *
+ * Every flag is checked here; what a genesis holds is decided in orbit/node/home/founding.ts.
+ */
 import { defineCommand } from 'citty'
 import { relayUrl } from '../../orbit/node/beacon/drand.ts'
 import { found } from '../../orbit/node/home/founding.ts'
@@ -7,12 +12,9 @@ import { powerText } from '../../orbit/rules/state/frontier.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
+import { accountNameOf, networkNameOf } from './names.ts'
 
 export const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/4710', '/ip4/0.0.0.0/tcp/4711/ws']
-
-/** The name that readers see, if none is given. */
-export const defaultAccountName = (): string =>
-  (process.env.USER ?? process.env.LOGNAME ?? '').slice(0, 40) || 'anonymous'
 
 export const relaysArg = {
   type: 'string',
@@ -62,8 +64,8 @@ export const init = defineCommand({
     const home = found({
       directory: homeDirectory(args.data),
       kind: args.local ? 'local' : 'production',
-      network: nameOf('--network', args.network ?? (args.local ? 'local' : 'collatz'), 64),
-      account: nameOf('--name', args.name ?? defaultAccountName(), 40),
+      network: networkNameOf(args.network ?? (args.local ? 'local' : 'collatz')),
+      account: accountNameOf(args.name),
       ...(args.bits !== undefined ? { bits: wholeNumber('--bits', args.bits, 20, 71) } : {}),
       ...(args.replication !== undefined ? { replication: wholeNumber('--replication', args.replication, 1, 15) } : {}),
       ...(args.epoch !== undefined ? { epochRounds: wholeNumber('--epoch', args.epoch, 1, 1_000_000) } : {}),
@@ -89,7 +91,7 @@ export const init = defineCommand({
     console.log(`Founded network ${genesis.networkId} (${genesis.body.name}).
   baseline   every n below ${powerText(genesis.baseline)} converges (${genesis.body.baseline.citation})
   windows    2^${genesis.partition.bits} numbers each, N = ${genesis.body.replication}${genesis.body.audit.adaptive ? ', or one TRUSTED account and an audit' : ''}
-  beacon     ${genesis.body.beacon.source === 'local' ? 'local: whoever trusts this network trusts its founder not to rig draws' : 'drand quicknet'}
+  beacon     ${genesis.body.beacon.source === 'local' ? 'local: to trust this network is to trust its founder not to rig draws' : 'drand quicknet'}
   data       ${home.directory} (back up account.key: it is you)
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
@@ -107,14 +109,6 @@ function nodeKeys(flag: string | undefined): string[] {
     )
   }
   return keys
-}
-
-export function nameOf(flag: string, text: string, longest: number): string {
-  const name = text.trim()
-  if (name.length < 1 || name.length > longest || /\p{Cc}/u.test(name)) {
-    throw new UserError(`${flag} must be 1 to ${longest} characters without control characters`, EXIT.usage)
-  }
-  return name
 }
 
 /** A founder's own beacon is relayed by peers alone. */

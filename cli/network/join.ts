@@ -1,3 +1,10 @@
+/**
+ * `collatz join`: adopts the genesis of a network, makes an account and a node, and takes in what
+ * is certified already.
+ *
+ * Nothing that comes from a peer is believed: the genesis is signed, and each certificate of a
+ * snapshot is checked.
+ */
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { cpuEngine } from '../../kernels/cpu.ts'
@@ -13,15 +20,8 @@ import { plainText } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
-import {
-  DEFAULT_LISTEN,
-  defaultAccountName,
-  listenAddresses,
-  nameOf,
-  refuseRelays,
-  relaysArg,
-  relayUrls,
-} from './init.ts'
+import { DEFAULT_LISTEN, listenAddresses, refuseRelays, relaysArg, relayUrls } from './init.ts'
+import { accountNameOf } from './names.ts'
 
 const FETCH_TIMEOUT = 20_000
 const LARGEST_GENESIS = 1 << 20
@@ -62,7 +62,7 @@ export const join = defineCommand({
     }
     if (genesis.body.beacon.source === 'local') refuseRelays(relays)
     const home = adopt(directory, genesis, {
-      account: nameOf('--name', args.name ?? defaultAccountName(), 40),
+      account: accountNameOf(args.name),
       listen:
         args.listen === undefined && genesis.body.beacon.source === 'drand'
           ? DEFAULT_LISTEN
@@ -86,7 +86,10 @@ Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
 
-/** What the node at an address has settled, checked here. Without it the documents come from peers all the same. */
+/**
+ * What the node at an address has settled, checked here. Without it the documents come from peers
+ * all the same.
+ */
 async function takeFrom(home: Home, address: string): Promise<number> {
   const path = `${snapshotPath(home.directory)}.new`
   const bar = lateBar('fetching')

@@ -1,13 +1,19 @@
+/**
+ * `collatz status`: the network at a glance, for people and for scripts.
+ *
+ * A running node makes the same summary of its own state, which spares the command checking all
+ * documents again.
+ */
 import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/home/control.ts'
 import type { Home } from '../../orbit/node/home/home.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { frontierSentence, frontierText } from '../../orbit/rules/state/frontier.ts'
 import { unitsCertified } from '../../orbit/rules/state/windows.ts'
-import { plainText } from '../../site/text.ts'
+import { plainText, shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, rateText, table } from '../shell/print.ts'
-import { readStored, type Source } from './source.ts'
+import { readStored, type Source } from './state-source.ts'
 
 export const status = defineCommand({
   meta: { name: 'status', description: 'network, frontier, windows, units, peers, rate: all from signed documents' },
@@ -119,7 +125,7 @@ function statusText({ network, frontier, windows, units, draws, node, ...rest }:
     if (rest.rate !== null) lines.push(`rate      ${rateText(rest.rate)}`)
   } else lines.push('node      not running (`collatz work` starts it)')
   if (rest.accounts.length > 0) {
-    const rows = rest.accounts.map((a) => [a.name, a.account.slice(0, 12), a.level, a.units, a.hardNumbers])
+    const rows = rest.accounts.map((a) => [shownName(a.name), a.account.slice(0, 12), a.level, a.units, a.hardNumbers])
     lines.push('', table(['account', 'key', 'level', 'units', 'hard numbers'], rows))
   }
   return lines.join('\n')

@@ -32,12 +32,15 @@ export function durationText(milliseconds: number): string {
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   // Names are what strangers call themselves.
   const cells = [header, ...rows.map((row) => row.map((cell) => plainText(String(cell), LONGEST_CELL)))]
-  const widths = header.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)))
+  const widths = header.map((_, i) => Math.max(...cells.map((row) => Bun.stringWidth(row[i]!))))
   const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'))
   return cells
     .map((row) =>
       row
-        .map((cell, i) => (numeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .map((cell, i) => {
+          const pad = ' '.repeat(widths[i]! - Bun.stringWidth(cell))
+          return numeric[i] ? pad + cell : cell + pad
+        })
         .join('  ')
         .trimEnd(),
     )
@@ -84,8 +87,8 @@ export class Estimate {
 }
 
 /**
- * A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. It goes on painting by itself
- * where nothing is reported for long.
+ * A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. It goes
+ * on painting by itself where nothing is reported for long.
  *
  * @param clear take it from the screen when it is stopped
  */
@@ -136,7 +139,10 @@ export interface LateBar extends Bar {
   hide(): void
 }
 
-/** A progress bar that appears after a second, reported or not, if there is still something to wait for. */
+/**
+ * A progress bar that appears after a second, reported or not, if there is still something to wait
+ * for.
+ */
 export function lateBar(title: string): LateBar {
   const estimate = new Estimate(performance.now())
   let bar: Bar | null = null

@@ -1,8 +1,8 @@
 /**
- * The parts of a node, composed at one place: who gets what from whom, and the table of their life cycle. What is new in
- * a node (discovery, metrics, votes) is made here, and gets a line in the table.
+ * The parts of a node, composed at one place: who gets what from whom, and the table of their life
+ * cycle. What is new in a node (discovery, metrics, votes) is made here, and gets a line in the
+ * table.
  */
-
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
@@ -55,59 +55,86 @@ export interface PartsOptions {
   readonly signal: AbortSignal
 }
 
-export type Parts = ReturnType<typeof composeParts>
-
-/** The round that the clock gives: for a node's own decisions, never for judging others. */
-const wallRoundOf = ({ genesis }: Home): number => Math.max(1, roundAt(genesis.chain, Math.floor(Date.now() / 1000)))
-
-/** @throws {HomeError} when the file of what a coordinator has sealed can't be read */
-export function composeParts(options: PartsOptions) {
-  const { home, node, memory, beacon, events, signal } = options
+/** What several parts take. */
+function commonOf(options: PartsOptions) {
+  const { home, node, beacon, events, signal } = options
   const { genesis, directory } = home
-  const self = { genesis, node: publicKeyOf(home.nodeKey), secret: home.nodeKey, kv: node.kv }
   const notice = (text: string) => events.emit('notice', { text })
   const failed = (what: string) => (error: Error) => {
     if (!signal.aborted) notice(`cannot ${what}: ${error.message}`)
   }
+  /** The newest round, 0 before the first. */
   const round = () => beacon.current()?.round ?? 0
-  const wallRound = () => wallRoundOf(home)
-  const newest = () => Math.max(round(), wallRound())
-  // One core: a lie costs each node a leaf, and none more than that.
-  const openEngine = () => cpuEngine(genesis.partition, 1)
+  /** The round by the clock: for a node's own decisions, never for judging others. */
+  const wallRound = () => Math.max(1, roundAt(genesis.chain, Math.floor(Date.now() / 1000)))
+  return {
+    ...options,
+    ...{ genesis, directory, kv: node.kv, notice, failed, round, wallRound },
+    /** The newest round that is out, by the beacon and by the clock. */
+    newestRound: () => Math.max(round(), wallRound()),
+    /** One core: a lie costs each node a leaf, and none more than that. */
+    openEngine: () => cpuEngine(genesis.partition, 1),
+    key: publicKeyOf(home.nodeKey),
+  }
+}
 
+type Common = ReturnType<typeof commonOf>
+
+/** The documents, what is known besides them, and this node's judgement of the draws among them. */
+function composeReplica({ genesis, node, kv, memory, payers, newestRound, openEngine, events }: Common) {
   const lookup = new LeafLookup(genesis, node, openEngine)
-  const arrivals = new ArrivalLog({ genesis, kv: node.kv, memory, round: newest })
+  const arrivals = new ArrivalLog({ genesis, kv, memory, round: newestRound })
   const replica = new Replica({
-    ...{ genesis, memory, payers: options.payers, knowledge: lookup, arrivals: arrivals.lookUp },
+    ...{ genesis, memory, payers, knowledge: lookup, arrivals: arrivals.lookUp },
     openStore: (name) => node.open(name),
   })
   const state = () => replica.state()
+  const verdicts = new Verdicts({
+    ...{ genesis, kv, state, known: () => replica.heartbeats(), arrivals: arrivals.lookUp, round: newestRound },
+    cited: (pool) => replica.pools.heartbeatsUnder(pool),
+  })
+  replica.events.on('registration', ({ document, isNew }) => arrivals.hear(document, isNew))
+  replica.events.on('draw', (draw) => verdicts.hear(draw))
+  replica.events.on('change', () => events.emit('change'))
   const put = (database: string, key: string, value: unknown) => replica.put(database, key, value)
+  return { lookup, arrivals, replica, state, put, verdicts }
+}
+
+type Documents = ReturnType<typeof composeReplica>
+
+/** What this node is dealt, and what it publishes about that and about itself. */
+function composeWork(common: Common, { replica, state, put, verdicts }: Documents) {
+  const { home, genesis, node, kv, key, memory, beacon, round, openEngine, signal, notice } = common
+  const self = { genesis, node: key, secret: home.nodeKey, kv }
+  const submissions = new Submissions({ ...self, memory, state, put })
+  replica.events.on('answer', ({ document, isOld }) => submissions.hear(document, isOld))
+  const withheld = new WithheldLeaves(genesis, node, key, memory)
+  const accepts = (draw: string) => verdicts.accepts(draw)
+  const units = new OwedUnits({ ...self, state, accepts, submissions, withheld, blocks: node.blocks, put })
+  const presence = new Presence(
+    {
+      ...{ home, engines: [...common.engines], state, put, signal, notice },
+      ...{ owed: (at) => units.owed(at).length, witnessed: () => verdicts.witnessed() },
+    },
+    common.capacity,
+  )
+  const audits = new Audits({
+    ...{ node: key, memory, openEngine },
+    beacon: (at) => beacon.round(at, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
+    leaves: (cid) => node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }).catch(() => null),
+    publish: (claims, drawnBy) => submissions.audit(claims, drawnBy, round()),
+  })
+  return { submissions, withheld, units, presence, audits }
+}
+
+/** What comes of the documents: certificates, fraud proofs, the archive. */
+function composeRecords(common: Common, { replica, lookup, state }: Documents, units: OwedUnits) {
+  const { directory, genesis, node, events, notice, round, openEngine, signal } = common
   const sources: CertificateSources = {
     leaves: (cid) => lookup.leaves(cid),
     registration: (key, account) =>
       registrationDocument.parse(replica.get('accounts', documentKey.registration(key, account))),
   }
-  const verdicts = new Verdicts({
-    ...{ genesis, kv: node.kv, state, known: () => replica.heartbeats(), arrivals: arrivals.lookUp, round: newest },
-    cited: (pool) => replica.pools.heartbeatsUnder(pool),
-  })
-  const submissions = new Submissions({ ...self, memory, state, put })
-  const withheld = new WithheldLeaves(genesis, node, self.node, memory)
-  const accepts = (draw: string) => verdicts.accepts(draw)
-  const units = new OwedUnits({ ...self, state, accepts, submissions, withheld, blocks: node.blocks, put })
-  const presence = new Presence(
-    {
-      ...{ home, engines: [...options.engines], state, put, signal, notice },
-      ...{ owed: (at) => units.owed(at).length, witnessed: () => verdicts.witnessed() },
-    },
-    options.capacity,
-  )
-  replica.events.on('registration', ({ document, isNew }) => arrivals.hear(document, isNew))
-  replica.events.on('draw', (draw) => verdicts.hear(draw))
-  replica.events.on('answer', ({ document, isOld }) => submissions.hear(document, isOld))
-  replica.events.on('change', () => events.emit('change'))
-
   const fraudProofs = new FraudProofWriter({
     ...{ directory, state, sources },
     onError: ({ message }) => notice(`cannot write a fraud proof: ${message}`),
@@ -121,32 +148,47 @@ export function composeParts(options: PartsOptions) {
     ...{ directory, genesis, node, replica, lookup, notice, round, openEngine, signal },
     isPending: (cid) => units.isPending(cid),
   })
-  const audits = new Audits({
-    ...{ node: self.node, memory, openEngine },
-    beacon: (at) => beacon.round(at, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
-    leaves: (cid) => node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }).catch(() => null),
-    publish: (claims, drawnBy) => submissions.audit(claims, drawnBy, round()),
-  })
-  // Who is wrong is found out beside everything else: it may take as long as a leaf does.
-  const learning = new SingleFlight(async () => {
-    while (!signal.aborted && (await lookup.learn(state(), signal))) replica.invalidate()
-  }, failed('check a leaf'))
-  const isCoordinator = genesis.body.coordinators.includes(self.node)
-  const coordinator = isCoordinator
-    ? new Coordinator({
-        ...{ genesis, directory, secret: home.nodeKey, replica, beacon, wallRound, signal },
-        hasDraw: (epoch) => verdicts.hasDraw(epoch),
-        beat: (at) => presence.beat(at),
-        onSealed: (sealed) => events.emit('sealed', sealed),
-      })
-    : null
+  return { fraudProofs, certifier, archive }
+}
 
-  const table: readonly Part[] = [
+/** null where the genesis does not name this node as a coordinator. @throws {HomeError} */
+function composeCoordinator(common: Common, { replica, verdicts }: Documents, presence: Presence): Coordinator | null {
+  const { home, genesis, directory, key, beacon, wallRound, signal, events } = common
+  if (!genesis.body.coordinators.includes(key)) return null
+  return new Coordinator({
+    ...{ genesis, directory, secret: home.nodeKey, replica, beacon, wallRound, signal },
+    hasDraw: (epoch) => verdicts.hasDraw(epoch),
+    beat: (at) => presence.beat(at),
+    onSealed: (sealed) => events.emit('sealed', sealed),
+  })
+}
+
+export type Parts = Documents &
+  ReturnType<typeof composeWork> &
+  ReturnType<typeof composeRecords> & { readonly coordinator: Coordinator | null }
+
+/** @throws {HomeError} when the file of what a coordinator has sealed can't be read */
+export function composeParts(options: PartsOptions): { parts: Parts; table: readonly Part[] } {
+  const common = commonOf(options)
+  const documents = composeReplica(common)
+  const work = composeWork(common, documents)
+  const records = composeRecords(common, documents, work.units)
+  const coordinator = composeCoordinator(common, documents, work.presence)
+  const parts = { ...documents, ...work, ...records, coordinator }
+  return { parts, table: tableOf(common, parts) }
+}
+
+/** In the order in which a round reaches them. */
+function tableOf(common: Common, parts: Parts): readonly Part[] {
+  const { genesis, kv, beacon, round, wallRound, signal } = common
+  const { replica, arrivals, verdicts, presence, withheld, submissions, units, state } = parts
+  const { fraudProofs, certifier, archive, coordinator } = parts
+  return [
     { onChange: () => fraudProofs.update(), stop: () => fraudProofs.stop() },
     { start: () => replica.start(wallRound()), onRound: (at) => replica.openSpans(at.round) },
     { load: () => arrivals.load(), onRound: () => arrivals.update(), stop: () => arrivals.update() },
     // A coordinator writes them down for all nodes, and seals nothing before it has.
-    ...(isCoordinator ? [] : [new DrawRounds({ genesis, kv: node.kv, replica, beacon, signal })]),
+    ...(coordinator ? [] : [new DrawRounds({ genesis, kv, replica, beacon, signal })]),
     {
       load: () => verdicts.load(),
       start: () => {
@@ -162,13 +204,8 @@ export function composeParts(options: PartsOptions) {
       onChange: () => withheld.release(state(), round()),
     },
     { load: () => submissions.load(), onRound: (at) => submissions.flush(at, units.owed(at.round).length === 0) },
-    {
-      load: () => lookup.load(),
-      onRound: () => void learning.run(),
-      onChange: () => void learning.run(),
-      stop: () => learning.idle(),
-    },
-    auditing(audits, { ...options, state, round, isWorking: () => presence.capacity > 0, onError: failed('audit') }),
+    lookingUp(common, parts),
+    auditing(common, parts),
     {
       // What a peer did not have when the window was certified, another may have by now.
       onRound: (at) => void (at.round % RETRY_ROUNDS === 0 && certifier.update()),
@@ -178,26 +215,29 @@ export function composeParts(options: PartsOptions) {
     archive,
     ...(coordinator ? [{ onRound: coordinator.onRound.bind(coordinator), stop: () => coordinator.idle() }] : []),
   ]
-  return { replica, lookup, verdicts, submissions, units, presence, certifier, archive, coordinator, table }
 }
 
-interface AuditingOptions extends Pick<PartsOptions, 'home' | 'signal'> {
-  readonly state: Replica['state']
-  readonly round: () => number
-  /** Whether this node takes any work. */
-  readonly isWorking: () => boolean
-  readonly onError: (error: Error) => void
+/** Finds out which result is wrong, beside everything else: it may take as long as a leaf does. */
+function lookingUp({ signal, failed }: Common, { lookup, replica, state }: Documents): Part {
+  const running = new SingleFlight(async () => {
+    while (!signal.aborted && (await lookup.learn(state(), signal))) replica.invalidate()
+  }, failed('check a leaf'))
+  const run = () => void running.run()
+  return { load: () => lookup.load(), onRound: run, onChange: run, stop: () => running.idle() }
 }
 
-/** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
-function auditing(audits: Audits, { home, state, round, isWorking, signal, onError }: AuditingOptions): Part {
-  const running = new SingleFlight(() => audits.run(state(), round(), signal), onError)
+/**
+ * Computes again what others have, where the beacon asks this node to: once an epoch, if it works
+ * at all.
+ */
+function auditing({ genesis, round, signal, failed }: Common, { audits, presence, state }: Parts): Part {
+  const running = new SingleFlight(() => audits.run(state(), round(), signal), failed('audit'))
   let auditedIn = -1
   return {
     onRound: (at) => {
-      if (!isWorking()) return
+      if (presence.capacity === 0) return
       audits.hear(state(), at.round)
-      const epoch = epochAt(home.genesis, at.round)
+      const epoch = epochAt(genesis, at.round)
       if (running.busy || auditedIn === epoch) return
       auditedIn = epoch
       void running.run()

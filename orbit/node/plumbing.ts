@@ -1,7 +1,9 @@
 /**
- * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows blocks, documents, topics
- * and names. Of the protocol it knows only which documents its caller admits.
+ * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows
+ * blocks, documents, topics and names. Of the protocol it knows only which documents its caller
+ * admits.
  */
+
 import { withBitswap } from '@helia/bitswap'
 import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -10,10 +12,11 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createOrbitDB } from '@orbitdb/core'
 import { createHeliaLight } from 'helia'
 import { cidOf, rawCid } from '../rules/base/cid.ts'
+import { publicKeyOf } from '../rules/base/statement.ts'
 import { type Admit, Judge } from './log/access.ts'
 import { CatchUp } from './log/catch-up.ts'
 import { OpenDatabases } from './log/databases.ts'
-import { documentsDatabase } from './log/documents.ts'
+import { type DocumentsOptions, documentsDatabase } from './log/documents.ts'
 import { nodeIdentity } from './log/identity.ts'
 import { NO_QUOTA, type Quota } from './log/quota.ts'
 import { type Blocks, BlockUnavailable, type OrbitNode } from './orbit-node.ts'
@@ -46,7 +49,10 @@ export interface NodeOptions {
   readonly quota?: (database: string) => Quota
 }
 
-/** @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged | PortInUse | AddressError} */
+/**
+ * @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged | PortInUse |
+ * AddressError}
+ */
 export async function openNode(options: NodeOptions): Promise<OrbitNode> {
   const listen = options.listen.map(parseAddress)
   const peers = options.peers.map(parseAddress)
@@ -81,16 +87,7 @@ async function compose(
 ): Promise<Omit<OrbitNode, 'stop'>> {
   const { networkId } = options
   const bans = new Bans()
-  const helia = withBitswap(
-    withLibp2pLight(
-      createHeliaLight({
-        blockstore: new SqliteBlockstore(sql),
-        datastore: new SqliteDatastore(sql),
-        codecs: [dagCbor],
-      }),
-      libp2pOptions({ ...options, bans }),
-    ),
-  ) as HeliaWithLibp2p<ServiceMap>
+  const helia = heliaOn(sql, options, bans)
   stops.push(() => helia.stop())
   await helia.start()
   const { libp2p } = helia
@@ -104,22 +101,7 @@ async function compose(
   await serveGenesis(libp2p, options.genesis)
   const catchUp = new CatchUp(libp2p, sql, networkId)
   await catchUp.start()
-  const identity = nodeIdentity(options.nodeKey)
-  const orbitdb = await createOrbitDB({
-    ipfs: helia,
-    id: identity.id,
-    identity,
-    // Identities are never looked up: entries name their key.
-    identities: { keystore: { close: async () => {} } },
-    directory: options.dir,
-  })
-  const databases = new OpenDatabases(orbitdb, networkId, catchUp, (name) => {
-    const judge = new Judge(name, options.admit, refuse)
-    const quota = options.quota?.(name) ?? NO_QUOTA
-    const blame = (peer: PeerId) => bans.blame(peer)
-    const meet: CatchUp['meet'] = (address, peer) => catchUp.meet(address, peer)
-    return { judge, Database: documentsDatabase({ sql, pubsub, identity, judge, refuse, quota, blame, meet }) }
-  })
+  const { databases, orbitdb } = await openDatabases(options, helia, { sql, pubsub, catchUp, bans, refuse })
   stops.push(() => orbitdb.stop())
   stops.push(() => catchUp.stop())
   stops.push(keepDialling(libp2p, peers))
@@ -129,7 +111,7 @@ async function compose(
   stops.push(() => publishing.stop())
   return {
     peerId: libp2p.peerId.toString(),
-    nodeKeyHex: identity.publicKey,
+    nodeKeyHex: publicKeyOf(options.nodeKey),
     addresses: () => libp2p.getMultiaddrs().map(String),
     peers: () =>
       libp2p.getConnections().map((c) => ({ id: c.remotePeer.toString(), address: c.remoteAddr.toString() })),
@@ -150,6 +132,44 @@ async function compose(
     exportDirectory: (cid, directory) => publishing.exportDirectory(cid, directory),
     refused: () => ({ ...refusals }),
   }
+}
+
+const heliaOn = (sql: SqliteFile, options: NodeOptions, bans: Bans) =>
+  withBitswap(
+    withLibp2pLight(
+      createHeliaLight({
+        blockstore: new SqliteBlockstore(sql),
+        datastore: new SqliteDatastore(sql),
+        codecs: [dagCbor],
+      }),
+      libp2pOptions({ ...options, bans }),
+    ),
+  ) as HeliaWithLibp2p<ServiceMap>
+
+/** OrbitDB with this network's own identities, access rules and document databases. */
+async function openDatabases(
+  { nodeKey, dir, networkId, admit, quota }: NodeOptions,
+  helia: HeliaWithLibp2p<ServiceMap>,
+  shared: Pick<DocumentsOptions, 'sql' | 'pubsub' | 'refuse'> & { readonly catchUp: CatchUp; readonly bans: Bans },
+) {
+  const { sql, pubsub, refuse, catchUp, bans } = shared
+  const identity = nodeIdentity(nodeKey)
+  const orbitdb = await createOrbitDB({
+    ipfs: helia,
+    id: identity.id,
+    identity,
+    // Identities are never looked up: entries name their key.
+    identities: { keystore: { close: async () => {} } },
+    directory: dir,
+  })
+  const databases = new OpenDatabases(orbitdb, networkId, catchUp, (name) => {
+    const judge = new Judge(name, admit, refuse)
+    const blame = (peer: PeerId) => bans.blame(peer)
+    const meet: CatchUp['meet'] = (address, peer) => catchUp.meet(address, peer)
+    const options = { sql, pubsub, identity, judge, refuse, quota: quota?.(name) ?? NO_QUOTA, blame, meet }
+    return { judge, Database: documentsDatabase(options) }
+  })
+  return { databases, orbitdb }
 }
 
 const blocksIn = ({ blockstore }: HeliaWithLibp2p<ServiceMap>): Blocks => ({

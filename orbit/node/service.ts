@@ -1,7 +1,7 @@
 /**
- * A node of a network, as the program sees it: it starts the plumbing (plumbing.ts), the beacon and the parts (parts.ts),
- * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
- * (worker.ts), which the node serves as a WorkHost.
+ * A node of a network, as the program sees it: it starts the plumbing (plumbing.ts), the beacon and
+ * the parts (parts.ts), hands rounds and changes to the parts one after the other, and stops them.
+ * Computing units is for the worker (worker.ts), which the node serves as a WorkHost.
  */
 
 import type { Engine } from '../../kernels/unit.ts'
@@ -22,6 +22,7 @@ import type { Verdict } from './epoch/verdicts.ts'
 import type { Home } from './home/home.ts'
 import { Payers } from './log/quota.ts'
 import type { OrbitNode } from './orbit-node.ts'
+import type { Part } from './part.ts'
 import { BLOCK_TIMEOUT, composeParts, type Parts } from './parts.ts'
 import { openNode } from './plumbing.ts'
 import type { ServiceEvents } from './service-events.ts'
@@ -48,6 +49,7 @@ export class Service implements WorkHost {
   readonly node: OrbitNode
   readonly beacon: BeaconSource
   readonly parts: Parts
+  private readonly table: readonly Part[]
   private readonly stopping = new AbortController()
   /** What rounds and changes set off, one after the other. */
   private readonly duty = new Serial()
@@ -64,17 +66,10 @@ export class Service implements WorkHost {
     this.node = node
     this.beacon = beaconOf(home)
     const { beacon, events } = this
-    this.parts = composeParts({
-      home,
-      node,
-      payers,
-      memory,
-      beacon,
-      events,
-      capacity,
-      engines,
-      signal: this.stopping.signal,
-    })
+    const { signal } = this.stopping
+    const { parts, table } = composeParts({ home, node, payers, memory, beacon, events, capacity, engines, signal })
+    this.parts = parts
+    this.table = table
   }
 
   /** @throws typed errors of plumbing.ts and home.ts, in one line each */
@@ -104,17 +99,17 @@ export class Service implements WorkHost {
   }
 
   private async begin(): Promise<void> {
-    const { beacon, events, parts } = this
+    const { beacon, events, table } = this
     const topic = this.node.topic('beacon')
     await hearRounds(topic, beacon)
     const isSource = this.home.beaconKey !== null || this.genesis.body.beacon.source === 'drand'
-    for (const part of parts.table) await part.load?.()
-    for (const part of parts.table) await part.start?.()
+    for (const part of table) await part.load?.()
+    for (const part of table) await part.start?.()
     const onRound = (round: BeaconRound) => {
       events.emit('round', { round: round.round })
       if (isSource) void passOn(topic, round)
       this.queue(async () => {
-        for (const part of parts.table) await part.onRound?.(round)
+        for (const part of table) await part.onRound?.(round)
       })
     }
     this.unsubscribe.push(
@@ -135,7 +130,7 @@ export class Service implements WorkHost {
     this.isChangeQueued = true
     this.queue(async () => {
       this.isChangeQueued = false
-      for (const part of this.parts.table) await part.onChange?.()
+      for (const part of this.table) await part.onChange?.()
     })
   }
 
@@ -212,7 +207,10 @@ export class Service implements WorkHost {
     return this.parts.verdicts.all()
   }
 
-  /** Keeps a result of this node until it is committed to and shown. When it resolves, the result survives a kill. */
+  /**
+   * Keeps a result of this node until it is committed to and shown. When it resolves, the result
+   * survives a kill.
+   */
   submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void> {
     return this.parts.units.submit(result, leaves, this.round() ?? 0)
   }
@@ -227,7 +225,10 @@ export class Service implements WorkHost {
     return this.parts.units.decline(assignments)
   }
 
-  /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
+  /**
+   * Resolves when all that the documents so far set off is done: draws sealed, certificates
+   * written.
+   */
   async idle(): Promise<void> {
     await this.duty.idle()
     await this.parts.certifier.idle()
@@ -238,7 +239,7 @@ export class Service implements WorkHost {
     this.isStopped = true
     this.stopping.abort()
     await this.duty.close()
-    for (const part of [...this.parts.table].reverse()) await part.stop?.()
+    for (const part of [...this.table].reverse()) await part.stop?.()
     for (const off of this.unsubscribe) off()
     await this.beacon.stop()
     await this.node.stop()

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import { until } from '../until.ts'
@@ -10,7 +10,7 @@ import { certificateOf, certifiedUnits } from './certified.ts'
 import { deal, done, everybodyHasRoom, isDone } from './patient.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const N = 3
 /** Beacon rounds, a second each: so many that what a slow machine takes between two of them does not matter. */

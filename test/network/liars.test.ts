@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { fraudProofPath } from '../../orbit/node/home/fraud-proof-files.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
@@ -19,7 +19,7 @@ import { certificateOf, certifiedUnits } from './certified.ts'
 import { deal, done, everybodyHasRoom } from './patient.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const N = 3
 /** Rounds of a second: so many that a node that waits for a core is not taken for one that knows nothing. */

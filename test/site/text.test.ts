@@ -37,6 +37,16 @@ describe('a name chosen by a stranger', () => {
     expect(marks(plainText(`z${'\u0335\u0302'.repeat(50)}`, 32))).toBeLessThanOrEqual(2)
   })
 
+  test('keeps the joiners of an emoji, and no others', () => {
+    for (const name of ['👩‍🔬'.repeat(10), '👨‍👩‍👧‍👦', '❤️', '🏳️‍🌈', '🇳🇱']) expect(plainText(name, 10)).toBe(name)
+    expect(plainText('a\u200Db👩\u200D\u200D🔬x\uFE0F', 32)).toBe('ab👩🔬x')
+  })
+
+  test('is counted as its readers count', () => {
+    expect(plainText('👩‍🔬'.repeat(32), 32)).toBe('👩‍🔬'.repeat(32))
+    expect(plainText('👩‍🔬'.repeat(33), 32)).toBe(`${'👩‍🔬'.repeat(31)}…`)
+  })
+
   test('is cut to its limit with an ellipsis, never inside a character', () => {
     expect(plainText('😀'.repeat(40), 32)).toBe(`${'😀'.repeat(31)}…`)
     expect(plainText(`a\uD83D`, 32)).toBe('a\uFFFD')

@@ -1,6 +1,7 @@
 /**
- * Which documents no node needs any more: those about archived windows, or about deals that are over (rules:
- * settled-window.ts), alone. They are deleted here, and the archive keeps what they came to.
+ * Which documents no node needs any more: those about archived windows, or about deals that are
+ * over (rules: settled-window.ts), alone. They are deleted here, and the archive keeps what they
+ * came to.
  */
 
 import { bytesToHex } from '@noble/hashes/utils.js'
@@ -11,6 +12,7 @@ import { openAnswer } from '../../rules/message/answers.ts'
 import { drawBody } from '../../rules/message/bodies.ts'
 import { beaconDocument, statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
+import { epochAt, seedRound } from '../../rules/network/schedule.ts'
 import { type PublishedDraw, publishedDraw } from './published-draws.ts'
 
 /** A unit of a deal. */
@@ -19,7 +21,10 @@ export interface OverUnit {
   readonly window: bigint
 }
 
-/** Documents that are over: their keys by database, the draws among them, CIDs of leaves that they name. */
+/**
+ * Documents that are over: their keys by database, the draws among them, CIDs of leaves that they
+ * name.
+ */
 export interface OverDocuments {
   readonly isOver: (unit: OverUnit) => boolean
   readonly keys: ReadonlyMap<string, readonly string[]>
@@ -56,8 +61,8 @@ export function isOverAnswer(
 }
 
 /**
- * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a coordinator sealed two draws
- * is never over.
+ * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a
+ * coordinator sealed two draws is never over.
  */
 export function overDraws(
   genesis: Genesis,
@@ -73,7 +78,10 @@ export function overDraws(
   for (const { body } of draws) if (isOver(body.epoch)) epochs.add(body.epoch)
   return (document: unknown): boolean => {
     const beacon = beaconDocument.safeParse(document)
-    if (beacon.success) return epochs.has(beacon.data.round / genesis.body.epoch.rounds)
+    if (beacon.success) {
+      const epoch = epochAt(genesis, beacon.data.round)
+      return seedRound(genesis, epoch) === beacon.data.round && epochs.has(epoch)
+    }
     const { body, bytes } = drawIn(document, memory)
     return epochs.has(body.epoch) && !proofs.has(bytesToHex(bytes))
   }

@@ -2,11 +2,13 @@
  * What nodes say: one schema a message; what carries them is in documents.ts. No message carries a total, a level, a rank
  * or a frontier: a node that receives these computes those (state/state.ts).
  */
+
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { z } from 'zod'
 import type { HardSummary } from '../../../kernels/unit.ts'
 import { field } from '../base/fields.ts'
 import { MAX_ALLOWANCE } from '../network/genesis.ts'
+import { accountName } from './account-name.ts'
 
 const network = field.network
 
@@ -17,7 +19,7 @@ export const registrationBody = z.strictObject({
   account: field.key,
   node: field.key,
   /** Shown to readers; chosen by the account, unique to nobody. */
-  name: field.text(1, 40),
+  name: accountName,
   /** A beacon round that was out when the puzzle was solved, and its BLS signature: accounts can't be stockpiled. */
   round: field.count,
   beacon: field.bytes(48),

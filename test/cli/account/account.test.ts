@@ -1,6 +1,7 @@
 /**
- * `collatz account show`, `collatz verify` of a fraud proof, certificates of units and the frontier, as their users run them: on a network whose leaves are those
- * of the real engine, but for one that an account made up.
+ * `collatz account show`, `collatz verify` of a fraud proof, certificates of units and the
+ * frontier, as their users run them: on a network whose leaves are those of the real engine, but
+ * for one that an account made up.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -26,7 +27,7 @@ import { beaconAt, type Claim, Party } from '../../orbit/rules/party.ts'
 import { verify as verifyAgain } from '../../verifier/verify.mjs'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 /** Everybody's leaves are the true ones, but for those who claim another variant. */
 class RealParty extends Party {

@@ -1,4 +1,7 @@
-/** Who is there, who was dealt what, and what a party could do: the commands, on a network of one, offline. */
+/**
+ * Who is there, who was dealt what, and what a party could do: the commands, on a network of one,
+ * offline.
+ */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,7 +15,7 @@ import { readDealtDraws } from '../../../orbit/rules/certificate/read.ts'
 import type { DrawBody } from '../../../orbit/rules/message/bodies.ts'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 const ok = ({ code, stdout, stderr }: Outcome): string => {

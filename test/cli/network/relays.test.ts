@@ -1,4 +1,7 @@
-/** Whoever runs a node says which drand relays it asks; nobody else is asked, and one that answers is enough. */
+/**
+ * Whoever runs a node says which drand relays it asks; nobody else is asked, and one that answers
+ * is enough.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { drandSource, relaysOf } from '../../../orbit/node/beacon/drand.ts'
@@ -7,7 +10,7 @@ import { relay } from '../../orbit/node/beacon/relay.ts'
 import { until } from '../../until.ts'
 import { Desk } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 const gone = relay(() => new Response('gone', { status: 503 }))

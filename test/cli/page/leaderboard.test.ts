@@ -1,11 +1,14 @@
-/** The page of a real network: built, shown, published under a name, and the same bytes on another node. */
+/**
+ * The page of a real network: built, shown, published under a name, and the same bytes on another
+ * node.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Machine } from '../../network/processes.ts'
 import { until } from '../../until.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const founder = new Machine('publisher')
 const reader = new Machine('reader')

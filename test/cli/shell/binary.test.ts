@@ -1,11 +1,13 @@
-/** The binary needs nothing but itself: it runs from an empty directory with the source tree hidden. */
+/**
+ * The binary needs nothing but itself: it runs from an empty directory with the source tree hidden.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { binary } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const root = resolve(import.meta.dir, '../../..')
 const place = mkdtempSync(join(tmpdir(), 'collatz-alone-'))

@@ -1,13 +1,18 @@
-/** What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost. */
+/**
+ * What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { RuleError } from '../../../orbit/rules/base/statement.ts'
+import { readCertificate } from '../../../orbit/rules/certificate/read.ts'
+import { readGenesis } from '../../../orbit/rules/network/genesis.ts'
 import { until } from '../../until.ts'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 let certificate: string
@@ -19,7 +24,10 @@ beforeAll(async () => {
 })
 afterAll(() => desk.dispose())
 
-/** One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a defect's. */
+/**
+ * One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a
+ * defect's.
+ */
 function isOneClearLine({ code, stderr, stdout }: Outcome, says: RegExp): void {
   // All of it, so that a failure says what came instead.
   expect({ code, stdout, stderr }).toEqual({ code, stdout, stderr: expect.stringMatching(/^collatz: [^\n]+\n$/) })
@@ -60,6 +68,8 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['no relays', ['init', '--production', '--relays', ','], /--relays names no relay/],
   ['an argument too many', ['status', 'now'], /unexpected argument "now"/],
   ['units that are no number', ['work', '--units', 'many'], /--units is "many".*whole number/],
+  ['negative units', ['work', '--units', '-1'], /-1 is negative: numbers here are whole/],
+  ['a negative epoch of two digits', ['draw', '-17'], /-17 is negative/],
   ['no units', ['work', '--units', '0'], /--units is "0"/],
   ['init without a kind', ['init'], /--local.*--production/],
   ['init of both kinds', ['init', '--local', '--production'], /--local.*--production/],
@@ -139,9 +149,11 @@ describe('with no network yet', () => {
 
   test('a genesis with any one byte changed', async () => {
     const genesis = readFileSync(desk.path('data', 'genesis.cbor'))
-    for (let at = 0; at < genesis.length; at += Math.ceil(genesis.length / 12)) {
+    for (let i = 0; i < 12; i++) {
       const changed = Buffer.from(genesis)
-      changed[at]! ^= 1
+      changed[Math.floor((i * genesis.length) / 12)]! ^= 1
+      expect(() => readGenesis(changed)).toThrow(RuleError)
+      if (i % 4 !== 0) continue
       writeFileSync(empty.path('changed.cbor'), changed)
       isOneClearLine(await empty.run('join', empty.path('changed.cbor')), /genesis/)
     }
@@ -163,6 +175,9 @@ describe('a certificate', () => {
       const changed = Buffer.from(bytes)
       const at = Math.floor((i * bytes.length) / 24)
       changed[at]! ^= 1 << (i % 7)
+      expect(() => readCertificate(changed)).toThrow(RuleError)
+      // The program says the same of each: a start of it costs more than the check.
+      if (i % 6 !== 0) continue
       writeFileSync(desk.path('changed.json'), changed)
       isOneClearLine(await desk.run('verify', desk.path('changed.json')), /NOT VALID/)
     }
@@ -261,6 +276,29 @@ test('a port in use, for the node and for the page', async () => {
   isOneClearLine(await desk.run('node', '--listen', `/ip4/127.0.0.1/tcp/${port}`), new RegExp(`${port}`))
   isOneClearLine(await desk.run('leaderboard', 'serve', '--port', String(port)), new RegExp(`${port}`))
   server.close()
+})
+
+test.skipIf(process.platform !== 'linux')(
+  'output that can’t be written is an error (/dev/full is Linux’s)',
+  async () => {
+    for (const args of ['status', 'status --json', 'verify 27', '--version', 'verify --help']) {
+      const child = Bun.spawn(['sh', '-c', `'${desk.binary}' ${args} >/dev/full`], {
+        env: { ...process.env, COLLATZ_HOME: desk.path('data') },
+        stderr: 'pipe',
+      })
+      const stderr = await new Response(child.stderr).text()
+      isOneClearLine({ code: await child.exited, stdout: '', stderr }, /cannot write the output: the disk is full/)
+    }
+  },
+)
+
+test('a reader that has seen enough, or takes its time, is no error', async () => {
+  const script = (command: string) => Bun.spawnSync(['bash', '-c', command.replaceAll('collatz', `'${desk.binary}'`)])
+  const enough = script('collatz verify 2^20000-1 --json | head -c 10; echo " $PIPESTATUS"')
+  expect([enough.stdout.toString(), enough.stderr.toString()]).toEqual(['{\n  "n": " 0\n', ''])
+  const whole = script('collatz verify 2^20000-1 --json').stdout.toString()
+  expect(JSON.parse(whole).converges).toBe(true)
+  expect(script('collatz verify 2^20000-1 --json | (sleep 1; cat)').stdout.toString()).toBe(whole)
 })
 
 test('help is there for every command', async () => {

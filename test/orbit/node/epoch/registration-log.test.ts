@@ -1,4 +1,7 @@
-/** When registrations reach a node: told apart from what it missed, and not forgotten when it starts again. */
+/**
+ * When registrations reach a node: told apart from what it missed, and not forgotten when it starts
+ * again.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { ArrivalLog, arrivalsFrom } from '../../../../orbit/node/epoch/registration-log.ts'
 import { PRIVATE } from '../../../../orbit/node/storage/private.ts'
@@ -7,7 +10,7 @@ import { graceRounds, remembersArrivals } from '../../../../orbit/rules/network/
 import { type Member, Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

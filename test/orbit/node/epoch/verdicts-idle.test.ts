@@ -1,11 +1,14 @@
-/** The state of a large network takes seconds to compute: verdicts ask for it when there is something to judge. */
+/**
+ * The state of a large network takes seconds to compute: verdicts ask for it when there is
+ * something to judge.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { graceRounds } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

@@ -1,11 +1,14 @@
-/** A newcomer gets a long history in one stream; what little is missing later comes without asking for the rest. */
+/**
+ * A newcomer gets a long history in one stream, and later the few entries that it lacks without the
+ * rest.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'
 import { messages, sendMessage } from '../../../../orbit/node/p2p/streams.ts'
 import { entry, Lab, NETWORK, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -1,4 +1,7 @@
-/** Who goes on sending what no node would is left alone; who passes on what is right, or old, is not. */
+/**
+ * A peer that goes on sending what no node would is banned; one that passes on what is right, or
+ * old, is not.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -7,7 +10,7 @@ import { hearRounds } from '../../../../orbit/node/beacon/gossip.ts'
 import { localChain, localSecret, signRound } from '../../../../orbit/rules/network/beacon.ts'
 import { entry, Lab, NETWORK, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

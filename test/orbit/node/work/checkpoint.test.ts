@@ -1,4 +1,7 @@
-/** A node signs what its checkpoint says: one that is not as it was left is not used, and the unit is computed anew. */
+/**
+ * A node signs what its checkpoint says: one that is not as it was left is not used, and the unit
+ * is computed anew.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +14,7 @@ import { Service } from '../../../../orbit/node/service.ts'
 import { sealLeaves, unsealLeaves } from '../../../../orbit/node/work/checkpoint.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-checkpoint-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))

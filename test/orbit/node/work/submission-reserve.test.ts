@@ -1,6 +1,7 @@
 /**
- * Whoever of a draw says nothing, or is bound to a result and never shows it: those who are called in his place get each unit
- * certified before it would have to be dealt again. In memory, round by round, with what nodes really decide by.
+ * Nodes of a draw do nothing, or commit to a result and never show it: the reserve gets each unit
+ * certified before it would have to be dealt again. In memory, round by round, with the code that
+ * real nodes decide by.
  */
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
@@ -12,10 +13,11 @@ import { duties } from '../../../../orbit/rules/state/duties.ts'
 import { NO_HISTORY } from '../../../../orbit/rules/state/settled-window.ts'
 import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { isUnitCertified } from '../../../../orbit/rules/state/windows.ts'
+
 import { Random } from '../../../kernels/random.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 /** silent: it commits, and shows nothing. gone: it is on the roster, and does nothing. */
 type Role = 'honest' | 'silent' | 'gone'

@@ -1,4 +1,7 @@
-/** A number that no rule drops and that the exact engine does not bring down: nothing that holds it is certified. */
+/**
+ * A number that no rule drops and that the exact engine does not bring down: nothing that holds it
+ * is certified.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +13,7 @@ import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 const directory = mkdtempSync(join(tmpdir(), 'collatz-candidate-'))

@@ -1,4 +1,5 @@
 /** Ways to get a lie certified, to void what is honest, or to make nodes disagree, and what becomes of them. */
+
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'

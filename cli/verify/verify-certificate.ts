@@ -1,3 +1,9 @@
+/**
+ * `collatz verify FILE` of a certificate: offline, with leaves recomputed on the spot.
+ *
+ * The rules check the file (certificate/read.ts); the leaves are computed here, as that takes an
+ * engine and time.
+ */
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import type { Engine } from '../../kernels/unit.ts'
@@ -12,7 +18,7 @@ import {
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import type { LeafId } from '../../orbit/rules/message/unit.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
-import { plainText } from '../../site/text.ts'
+import { plainText, shownName } from '../../site/text.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
@@ -137,5 +143,5 @@ function report(path: string, certificate: Certified, recomputed: readonly LeafI
 ${silent.length > 0 ? `${silentText(silent)}\n` : ''}  hard       ${count} numbers (theory: ${expected.mean.toFixed(1)} ± ${expected.standardDeviation.toFixed(1)}${away}), checksum ${checksumHex(checksum)}
   peak       ${peakText(peak)}
   recomputed ${recomputed.length === 0 ? nothing : leavesText(recomputed)}${recomputed.length > 0 ? ', equal to the bit' : ''}
-  by         ${accounts.map(({ name, account }) => `${plainText(name, 40)} (${account.slice(0, 12)})`).join(', ')}`)
+  by         ${accounts.map(({ name, account }) => `${shownName(name)} (${account.slice(0, 12)})`).join(', ')}`)
 }
