@@ -1,6 +1,6 @@
 /** Which results count, by cases: N = 3, commits and reveals written as letters. */
 import { describe, expect, test } from 'bun:test'
-import { selectAdmissible } from '../../../../orbit/rules/answer/admissible.ts'
+import { type Refusal, selectAdmissible } from '../../../../orbit/rules/answer/admissible.ts'
 import { NO_CALLS } from '../../../../orbit/rules/deal/seats.ts'
 import { assignmentOf, commitAs, evidenceAs, genesisOf, revealAs } from '../literals.ts'
 
@@ -28,6 +28,20 @@ function selected(commits: string, reveals: string, { N = 3, audited = false, ca
     needed: names(found.needed),
     refused: Object.fromEntries(found.refused),
   }
+}
+
+interface Case {
+  readonly name: string
+  readonly commits: string
+  readonly reveals: string
+  /** Nodes in the order of the deal, as all three of these. */
+  readonly counted: string
+  readonly uncited?: string
+  /** Those that count, unless told. */
+  readonly needed?: string
+  readonly refused?: Readonly<Record<string, Refusal>>
+  readonly N?: number
+  readonly audited?: boolean
 }
 
 describe.each([
@@ -135,7 +149,7 @@ describe.each([
     reveals: 'a@30:',
     counted: 'a',
   },
-])('$name', ({ commits, reveals, counted, uncited = '', refused = {}, needed, N, audited }) => {
+] as Case[])('$name', ({ commits, reveals, counted, uncited = '', refused = {}, needed, N, audited }) => {
   test(`of ${reveals}: ${counted || 'none'}`, () => {
     const found = selected(commits, reveals, { ...(N && { N }), ...(audited && { audited }) })
     expect(found).toEqual({ counted, uncited, refused, needed: needed ?? counted })

@@ -4,8 +4,14 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import type { Statement } from '../../../../orbit/rules/base/statement.ts'
 import { inPrecedence, mayStand } from '../../../../orbit/rules/deal/canonical-draws.ts'
-import { mayStepIn, turnOf, turnRound } from '../../../../orbit/rules/deal/coordinators.ts'
-import { accountsOn, isWitnessed, witnessesNeeded, witnessesOf } from '../../../../orbit/rules/deal/witness.ts'
+import { equivocationsIn, mayStepIn, turnOf, turnRound } from '../../../../orbit/rules/deal/coordinators.ts'
+import {
+  accountsOn,
+  isWitnessed,
+  witnessesIn,
+  witnessesNeeded,
+  witnessesOf,
+} from '../../../../orbit/rules/deal/witness.ts'
 import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { genesisOf } from '../literals.ts'
 
@@ -78,6 +84,57 @@ test.each([
   const { body } = drawOf(text)
   expect(witnessesNeeded(body)).toBe(needed)
   expect(isWitnessed(body, saidBy(nodes))).toBe(stands)
+})
+
+/** "a@5": a heartbeat of a at round 5 that witnesses the draw; of several of a node the earliest stands for it. */
+test.each([
+  ['a@5', 'ab', 'a5'],
+  ['a@5 a@6', 'ab', 'a5'],
+  ['a@6 a@5', 'ab', 'a5'],
+  ['a@5 b@4', 'ab', 'a5 b4'],
+  ['a@5 z@1', 'ab', 'a5'],
+])('of %s, of nodes %s that are registered: %s', (text, nodes, expected) => {
+  const heartbeats = text.split(' ').map((word, i): Statement<HeartbeatBody> => {
+    const [signer, round] = word.split('@') as [string, string]
+    const body = { round: Number(round), witnessed: [{ epoch: 3, draw: 'x' }] } as HeartbeatBody
+    return { body, signer, bytes: Uint8Array.of(i) }
+  })
+  const found = [...(witnessesIn(heartbeats, new Set(nodes)).get('x') ?? [])]
+  expect(found.map(([node, { body }]) => `${node}${body.round}`).join(' ')).toBe(expected)
+})
+
+test('of two heartbeats for one round that of the lower bytes stands', () => {
+  const beat = (byte: number): Statement<HeartbeatBody> => {
+    const body = { round: 5, witnessed: [{ epoch: 3, draw: 'x' }] } as unknown as HeartbeatBody
+    return { body, signer: 'a', bytes: Uint8Array.of(byte) }
+  }
+  for (const pair of [
+    [beat(1), beat(2)],
+    [beat(2), beat(1)],
+  ]) {
+    expect(witnessesIn(pair, new Set('a')).get('x')!.get('a')!.bytes[0]).toBe(1)
+  }
+})
+
+/** "A3 A3": two draws that A sealed for epoch 3. By coordinator, the first epoch of which there are two. */
+test.each([
+  ['A3', ''],
+  ['A3 B3', ''],
+  ['A3 A4', ''],
+  ['A3 A3', 'A3'],
+  ['A4 A4 A3 A3', 'A3'],
+  ['A3 A3 A4 A4', 'A3'],
+  ['A3 A3 B2 B2', 'A3 B2'],
+])('draws %s expose %s', (text, exposed) => {
+  const statements = text.split(' ').map((word, i) => drawOf(`${word[0]}ab`, Number(word.slice(1)), i))
+  const found = [...equivocationsIn(statements).values()]
+  expect(
+    found
+      .map(({ coordinator, epoch }) => `${coordinator}${epoch}`)
+      .sort()
+      .join(' '),
+  ).toBe(exposed)
+  expect(equivocationsIn([statements[0]!, statements[0]!]).size).toBe(0)
 })
 
 test('two nodes of one account are one witness: the earlier, and of equals the lower', () => {
