@@ -1,16 +1,18 @@
 /**
  * Which of the results that were shown for a unit count.
  *
- * Each result is judged on the commit that it names. It is sound if its node's turn had come when it committed (seats.ts), and
- * if it was shown when commits of N accounts could be cited, or after the commit deadline. It counts if besides sound
- * reveals of others for the same unit cite its commit: of N - 1 others where its node is of the quorum, whose members wait
- * for each other; of one where it was called, perhaps when some had shown theirs. So whoever copies a result that was shown
- * has a commit that nobody cites, nor can two of a quorum of three who copy the third cite each other and be done; and a node
- * that commits and stays silent can void nobody else's. With N = 1 there is nobody to cite; nor has the one whose result an
- * audit certifies.
+ * Each result is judged on the commit that it names. It is sound if its node's turn had come when
+ * it committed (seats.ts), and if it was shown when commits of N accounts could be cited, or after
+ * the commit deadline. It counts if besides sound reveals of others for the same unit cite its
+ * commit: of N - 1 others where its node is of the quorum, whose members wait for each other; of
+ * one where it was called, perhaps when some had shown theirs. So whoever copies a result that was
+ * shown has a commit that nobody cites, nor can two of a quorum of three who copy the third cite
+ * each other and be done; and a node that commits and stays silent can void nobody else's. With N =
+ * 1 there is nobody to cite; nor has the one whose result an audit certifies.
  *
- * All of this asks whether something has been said, never whether nothing else has: more documents can make more results
- * count, and none less. Equal results of one node are one result; different ones of one node are a difference as any.
+ * All of this asks whether something has been said, never whether nothing else has: more documents
+ * can make more results count, and none less. Equal results of one node are one result; different
+ * ones of one node are a difference as any.
  */
 
 import { type Calls, mayAnswer, mayReveal, standsAlone } from '../deal/seats.ts'

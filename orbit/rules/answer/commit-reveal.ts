@@ -1,19 +1,20 @@
 /**
- * Commit and reveal, in batches: a node signs one root for all the results that it is bound to, and later one for all
- * that it shows.
+ * Commit and reveal, in batches: a node signs one root for all the results that it is bound to, and
+ * later one for all that it shows.
  *
  * Record.  What a commit's tree is built over, for each of its units in order, is the canonical dag-cbor of
- *          [node, result, salt]: 64 hex digits, the result (events.ts), 16 bytes that nobody can guess. Naming the node
+ *          [node, result, salt]: 64 hex digits, the result (message/bodies.ts), 16 bytes that nobody can guess. Naming the node
  *          makes a commit copied from another's worthless.
  * Commit.  The units, and the root of the RFC 9162 tree over their records.
  * Reveal.  A tree likewise over items; an item is the canonical dag-cbor of a result, its salt, where it was committed
  *          (commit, index, inclusion proof) and which commits of other accounts its node had seen for that unit.
  *
- * So one unit's result travels alone, in a certificate or in a proof of fraud: the commit, the item, the reveal, and two
- * inclusion proofs of some hundred bytes.
+ * So one unit's result travels alone, in a certificate or in a proof of fraud: the commit, the
+ * item, the reveal, and two inclusion proofs of some hundred bytes.
  *
- * Evidence only grows. A node may commit to a unit more than once, and show more than one result: nothing that it says later
- * takes back what it has said, and each result is judged on the commit that it names.
+ * Evidence only grows. A node may commit to a unit more than once, and show more than one result:
+ * nothing that it says later takes back what it has said, and each result is judged on the commit
+ * that it names.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -59,7 +60,10 @@ export function itemsOf(
 const FRAME_BYTES = 1024
 const ITEM_FRAME_BYTES = 5
 
-/** Cuts items into as many as one reveal document takes (admit.ts), by their number and by their size. */
+/**
+ * Cuts items into as many as one reveal document takes (admit.ts), by their number and by their
+ * size.
+ */
 export function partsOf(items: readonly Uint8Array[]): Uint8Array[][] {
   const parts: Uint8Array[][] = []
   let size = 0

@@ -1,12 +1,14 @@
 /**
- * What the answer documents say, sorted by unit. It is a function of the set of documents alone: neither their order counts,
- * nor whether one comes twice.
+ * What the answer documents say, sorted by unit. It is a function of the set of documents alone:
+ * neither their order counts, nor whether one comes twice.
  *
- * What is signed after everything about a deal is over (settled-window.ts), by the beacon round that it carries, is said of nothing:
- * by then others have settled, and would never hear it. A decline carries no round.
+ * What is signed after everything about a deal is over (settled-window.ts), by the beacon round
+ * that it carries, is said of nothing: by then others have settled, and would never hear it. A
+ * decline carries no round.
  *
- * A node computes this again with each document that comes, and there may be 100,000 units under way. So what was sorted last is
- * kept, and only units of which something has come or gone are looked at again: the others' evidence is the same object.
+ * A node computes this again with each document that comes, and there may be 100,000 units under
+ * way. So what was sorted last is kept, and only units of which something has come or gone are
+ * looked at again: the others' evidence is the same object.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -32,14 +34,20 @@ import { settledAfter } from '../network/schedule.ts'
 export interface UnitEvidence {
   /** By node: one or more, by CID. */
   readonly commits: Map<string, readonly Commit[]>
-  /** By node: one or more items that show what their node committed to, in the order of a certificate (message/answers.ts). */
+  /**
+   * By node: one or more items that show what their node committed to, in the order of a
+   * certificate (message/answers.ts).
+   */
   readonly reveals: Map<string, readonly Reveal[]>
   readonly declines: Map<string, Statement<DeclineBody>>
   /** What auditors say of its leaves, sorted. */
   readonly claims: LeafClaim[]
 }
 
-/** One node showed two different results for one unit: both are signed, and together they convict it. */
+/**
+ * One node showed two different results for one unit: both are signed, and together they convict
+ * it.
+ */
 export interface Contradiction {
   readonly node: string
   readonly reveals: readonly [Reveal, Reveal]
@@ -143,7 +151,11 @@ function statementIn(answer: Exclude<Answer, { type: 'commit' }>): Statement<unk
   return answer.type === 'reveal' ? answer.reveals[0]!.statement : answer.claims[0]!.statement
 }
 
-/** Writes down what an answer says of each unit, or strikes it out. @returns the units, by dealtUnitKey */
+/**
+ * Writes down what an answer says of each unit, or strikes it out.
+ *
+ * @returns the units, by dealtUnitKey
+ */
 function note(
   genesis: Genesis,
   all: Map<string, Statements>,
@@ -186,7 +198,8 @@ function note(
       put(claim, claim.statement.body.round, ({ claims }) => claims, `${cid} ${i}`, claim)
     }
   } else {
-    // One a node: of two that it signed, which differ in nothing that counts, that of the lower CID.
+    // One a node: of two that it signed, which differ in nothing that counts, that of the lower
+    // CID.
     put(answer.decline.body, 0, ({ declines }) => declines, cid, answer.decline)
   }
   return touched

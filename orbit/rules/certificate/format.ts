@@ -1,7 +1,8 @@
 /**
- * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs
- * to be convinced of units of a window. Format 6 (https://ipld.io/specs/codecs/dag-json/spec/); its schema and those of
- * all that it carries are data as well, in certificate.schema.json (schema.ts):
+ * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all
+ * that a stranger needs to be convinced of units of a window. Format 6
+ * (https://ipld.io/specs/codecs/dag-json/spec/); its schema and those of all that it carries are
+ * data as well, in certificate.schema.json (schema.ts):
  *
  *   format         "collatz-certificate"
  *   version        6
@@ -23,20 +24,22 @@
  *                    leaves: 64-byte records of the certified result; null in a snapshot, where all results agree,
  *                    contested: [bytes]  leaves of results that differ from it, where somebody has shown them; by CID }
  *
- * `bytes` are dag-cbor statements (statement.ts) and items (commit-reveal.ts). The file must be the canonical encoding of what
- * it says, so every byte of it is either checked or signed.
+ * `bytes` are dag-cbor statements (statement.ts) and items (commit-reveal.ts). The file must be the
+ * canonical encoding of what it says, so every byte of it is either checked or signed.
  *
- * When it holds. Everything in it must be what it is said to be: canonical, of the schema, signed, of this network,
- * with the signature of the beacon round that it names. What more there is than a unit needs counts for nothing. Of
- * each unit the leaves are taken for the true ones: their result is what is certified, and a result that shows others
- * is wrong at the leaf where they part, which whoever doubts computes. With that the rule is that of settle.ts: N equal
- * results that count (admissible.ts), at once or after differences have called more of the reserve. Where one was to be
- * certified by an audit and was wrong, its leaves in the file are enough to have the others called. Where there are
- * audits, no results may differ, and the one of the first seat and its audit (audit.ts) certify the unit. What the draw
- * says of its pool, exclusions and allowances was for its witnesses to judge.
+ * When it holds. Everything in it must be what it is said to be: canonical, of the schema, signed,
+ * of this network, with the signature of the beacon round that it names. What more there is than a
+ * unit needs counts for nothing. Of each unit the leaves are taken for the true ones: their result
+ * is what is certified, and a result that shows others is wrong at the leaf where they part, which
+ * whoever doubts computes. With that the rule is that of settle.ts: N equal results that count
+ * (admissible.ts), at once or after differences have called more of the reserve. Where one was to
+ * be certified by an audit and was wrong, its leaves in the file are enough to have the others
+ * called. Where there are audits, no results may differ, and the one of the first seat and its
+ * audit (audit.ts) certify the unit. What the draw says of its pool, exclusions and allowances was
+ * for its witnesses to judge.
  *
- * The program writes a file of which nothing can be left out, with every list sorted (write.ts), so that
- * the same state makes the same file.
+ * The program writes a file of which nothing can be left out, with every list sorted (write.ts), so
+ * that the same state makes the same file.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
@@ -79,7 +82,9 @@ export const certificateFile = z.strictObject({
 })
 export type CertificateFile = z.infer<typeof certificateFile>
 
-/** What writing a certificate takes besides the state: blocks and documents that are kept elsewhere. */
+/**
+ * What writing a certificate takes besides the state: blocks and documents that are kept elsewhere.
+ */
 export interface CertificateSources {
   /** The leaf records that a CID names, or undefined. */
   leaves(cid: string): Uint8Array | undefined

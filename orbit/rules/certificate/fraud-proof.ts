@@ -1,6 +1,7 @@
 /**
- * The fraud proof: one canonical dag-json file that convicts an account by what its own node signed, and by nothing that
- * anyone else says. Format 1 (https://ipld.io/specs/codecs/dag-json/spec/):
+ * The fraud proof: one canonical dag-json file that convicts an account by what its own node
+ * signed, and by nothing that anyone else says. Format 1
+ * (https://ipld.io/specs/codecs/dag-json/spec/):
  *
  *   format        "collatz-fraud-proof"
  *   version       1
@@ -13,11 +14,13 @@
  *   contradiction  shown: two results of one unit of one deal that differ, the lower item first
  *   claim          audit: the signed audit; claim: which of its claims
  *
- * Each of `shown` is { reveal, index, proof, item }: the signed reveal, and one item under its root (commit-reveal.ts). The commit
- * is not needed: whoever signs a reveal has signed what is under its root.
+ * Each of `shown` is { reveal, index, proof, item }: the signed reveal, and one item under its root
+ * (commit-reveal.ts). The commit is not needed: the signer of a reveal has signed what is under its
+ * root.
  *
- * `sum` and `contradiction` hold from these bytes alone. `leaf` and `claim` hold if computing that one leaf gives another
- * record than was signed, and only then: a result that is right can't be made to convict anybody.
+ * `sum` and `contradiction` hold from these bytes alone. `leaf` and `claim` hold if computing that
+ * one leaf gives another record than was signed, and only then: a result that is right can't be
+ * made to convict anybody.
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
@@ -83,7 +86,10 @@ const fraudProofFile = z.discriminatedUnion('kind', [
 ])
 type FraudProofFile = z.infer<typeof fraudProofFile>
 
-/** What a fraud proof says. With a leaf, it holds if computing that leaf gives another record; without, it holds. */
+/**
+ * What a fraud proof says. With a leaf, it holds if computing that leaf gives another record;
+ * without, it holds.
+ */
 export interface FraudProof {
   readonly genesis: Genesis
   readonly account: string
@@ -151,8 +157,8 @@ const shownBy = (reveal: Reveal): Shown => ({
 })
 
 /**
- * Checks a fraud proof from its bytes alone: form, signatures, registration, Merkle proofs. With a leaf, what is left is to
- * compute it.
+ * Checks a fraud proof from its bytes alone: form, signatures, registration, Merkle proofs. With a
+ * leaf, what is left is to compute it.
  *
  * @throws {RuleError} saying what does not hold
  */
@@ -233,7 +239,10 @@ function parse(fileBytes: Uint8Array): FraudProofFile {
   return parsed.data
 }
 
-/** Nobody can be asked to compute what is no unit of the network, nor what lies beyond the engines (kernels/wasm). */
+/**
+ * Nobody can be asked to compute what is no unit of the network, nor what lies beyond the engines
+ * (kernels/wasm).
+ */
 function leafCount({ partition, firstWindow }: Genesis, window: bigint, unit: number): number {
   if (window < firstWindow || (window + 1n) << BigInt(partition.bits) > 1n << 96n) {
     throw new RuleError(`window ${window} is out of range`)

@@ -1,6 +1,6 @@
 /**
- * The draws that a certificate rests on, and who is registered: read from its bytes, dealt anew by their beacon rounds, and
- * witnessed by more than half of their rosters.
+ * The draws that a certificate rests on, and who is registered: read from its bytes, dealt anew by
+ * their beacon rounds, and witnessed by more than half of their rosters.
  */
 
 import { cidOf } from '../base/cid.ts'
@@ -25,7 +25,10 @@ export function readRegistrations(genesis: Genesis, file: CertificateFile, memor
   return new Map(registrations.map((registration) => [pairOf(registration.node, registration.account), registration]))
 }
 
-/** Checks what a statement that a file carries has to be: of this network, with the signature of the round that it names. */
+/**
+ * Checks what a statement that a file carries has to be: of this network, with the signature of the
+ * round that it names.
+ */
 export function checkCarried(
   genesis: Genesis,
   { network, round, beacon }: { network: string; round?: number; beacon?: Uint8Array },
@@ -35,7 +38,10 @@ export function checkCarried(
   if (round !== undefined && beacon) verifyRound(genesis.chain, round, beacon, memory)
 }
 
-/** More than half of the accounts on the roster of a draw say that they had it before its beacon round. */
+/**
+ * More than half of the accounts on the roster of a draw say that they had it before its beacon
+ * round.
+ */
 function checkWitnesses(
   genesis: Genesis,
   draw: Statement<DrawBody>,

@@ -1,4 +1,7 @@
-/** One unit of a certificate: its results, declines and audits, and whether they certify it by the rule of settle.ts. */
+/**
+ * One unit of a certificate: its results, declines and audits, and whether they certify it by the
+ * rule of settle.ts.
+ */
 
 import { verifyInclusion } from '../../../kernels/merkle.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
@@ -69,8 +72,8 @@ export interface UnitInputs {
 }
 
 /**
- * N equal results of nodes whose turn it was, committed before they were shown, or one and its audit; and whatever differed
- * from them.
+ * N equal results of nodes whose turn it was, committed before they were shown, or one and its
+ * audit; and whatever differed from them.
  *
  * @throws {RuleError} saying what does not hold
  */
@@ -91,7 +94,8 @@ export function readUnit(inputs: UnitInputs): ReadUnit {
     )
   }
   const { results, counted, auditors } = settlement
-  // What does not count convicts nobody, or whoever hands the file on could choose who is remembered as wrong.
+  // What does not count convicts nobody, or those who hand the file on could choose who is
+  // remembered as wrong.
   const wrong = settlement.wrong.filter(({ reveal }) => counted.includes(reveal))
   const certifies = (reveal: Reveal) =>
     records !== null && auditorsOf(genesis, assignment, reveal, evidence.claims, records, memory).length > 0
@@ -140,7 +144,10 @@ function evidenceIn({ genesis, assignment, entry, shown, commits, audits, isRegi
   return evidence
 }
 
-/** The leaves of the file are taken for the true ones here; a caller is told which of them others signed differently. */
+/**
+ * The leaves of the file are taken for the true ones here; a caller is told which of them others
+ * signed differently.
+ */
 function factsIn({ leaves: records, contested }: CertificateFile['units'][number]): Facts {
   const blocks = new Map(
     [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
@@ -152,7 +159,10 @@ function factsIn({ leaves: records, contested }: CertificateFile['units'][number
   }
 }
 
-/** Nodes of a unit whose turn came before that of the last one in the file, with neither a result nor a decline in it. */
+/**
+ * Nodes of a unit whose turn came before that of the last one in the file, with neither a result
+ * nor a decline in it.
+ */
 export function silentSeats(
   { quorum, reserve }: Assignment,
   shown: readonly Reveal[],
@@ -164,7 +174,10 @@ export function silentSeats(
   return seats.slice(0, last + 1).filter((node) => !spoke.has(node))
 }
 
-/** The leaves where others signed something else. Blocks that nobody signed have no place in a certificate. */
+/**
+ * The leaves where others signed something else. Blocks that nobody signed have no place in a
+ * certificate.
+ */
 function differences(
   records: Uint8Array,
   contested: readonly Uint8Array[],

@@ -32,14 +32,16 @@ export interface Certified {
   /** Whose results certify its units. */
   readonly accounts: readonly Registration[]
   readonly units: ReadonlyMap<number, CertifiedResult>
-  /** The draws that dealt its units: who sealed them, and how many accounts were on their rosters. */
+  /**
+   * The draws that dealt its units: who sealed them, and how many accounts were on their rosters.
+   */
   readonly draws: readonly {
     readonly epoch: number
     readonly cid: string
     readonly coordinator: string
     readonly accounts: number
   }[]
-  /** Leaves on which somebody signed something else: whoever is not sure computes these. */
+  /** Leaves on which somebody signed something else: a reader that is not sure computes these. */
   readonly contested: readonly LeafId[]
 }
 
@@ -53,15 +55,20 @@ export interface CertifiedResult {
   /** Accounts whose audit certifies it with the one result. */
   readonly auditors: readonly string[]
   /**
-   * Nodes whose turn came before that of the last one in the file, and who are in it with neither a result nor a decline. They
-   * may have said nothing, or something that whoever made the file left out: it can't show which.
+   * Nodes whose turn came before that of the last one in the file, and who are in it with neither a
+   * result nor a decline. They may have said nothing, or something that the maker of the file left
+   * out: it can't show which.
    */
   readonly silent: readonly string[]
   /** Who is wrong, if the certified leaves are right. */
   readonly wrong: readonly (Wrong & { readonly account: string })[]
 }
 
-/** What is remembered of the window that a certificate is about (settled-window.ts). @throws {RuleError} if it is of units */
+/**
+ * What is remembered of the window that a certificate is about (settled-window.ts).
+ *
+ * @throws {RuleError} if it is of units
+ */
 export function settledBy({ genesis, window, complete, units }: Certified): SettledWindow {
   if (!complete) throw new RuleError('it certifies units, not a window')
   const convictions = [...units].flatMap(([unit, { epoch, wrong }]) =>
@@ -76,8 +83,9 @@ export function settledBy({ genesis, window, complete, units }: Certified): Sett
 }
 
 /**
- * Checks a certificate from the bytes alone, offline: form, signatures, beacon, deal, commits, Merkle roots, quorum. What
- * is left to trust is that the signers computed what they signed; recompute leaves for that.
+ * Checks a certificate from the bytes alone, offline: form, signatures, beacon, deal, commits,
+ * Merkle roots, quorum. What is left to trust is that the signers computed what they signed;
+ * recompute leaves for that.
  *
  * @throws {RuleError} saying what does not hold
  */
@@ -181,7 +189,11 @@ function readEntry(entry: CertificateFile['units'][number], carried: Carried) {
   return { certified, differing, pairs: results.map(({ node }) => pairOf(node, owner(node))) }
 }
 
-/** The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds. @throws {RuleError} */
+/**
+ * The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds.
+ *
+ * @throws {RuleError}
+ */
 export function readDealtDraws(fileBytes: Uint8Array, memory: Memory = createMemory()): readonly DealtDraw[] {
   const file = parseCertificate(fileBytes)
   const genesis = readGenesis(file.genesis)

@@ -1,7 +1,7 @@
 /**
- * Leaves computed again and compared with what was signed: what turns a certificate that holds by its signatures into one
- * that was checked, and a fraud proof into a conviction. The program, a node and a browser judge by these functions alone;
- * an engine is the only thing that they bring.
+ * Leaves computed again and compared with what was signed: what turns a certificate that holds by
+ * its signatures into one that was checked, and a fraud proof into a conviction. The program, a
+ * node and a browser judge by these functions alone; an engine is the only thing that they bring.
  */
 
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
@@ -42,14 +42,18 @@ export interface WrongLeaf extends LeafId {
 
 export interface JudgeOptions {
   /**
-   * Which leaves to compute, contested ones included; the contested ones alone unless told. A certificate that the caller
-   * refuses for what it is about, it refuses by throwing here, before anything is computed.
+   * Which leaves to compute, contested ones included; the contested ones alone unless told. A
+   * certificate that the caller refuses for what it is about, it refuses by throwing here, before
+   * anything is computed.
    */
   readonly leavesOf?: (certified: Certified) => readonly LeafId[]
   /** Told before each leaf, with the number of those that are done, from 0. */
   readonly onLeaf?: (leaf: LeafId, done: number, total: number) => void
   readonly signal?: AbortSignal
-  /** What certificates share, such as registrations, is checked once for all that are read with one memory. */
+  /**
+   * What certificates share, such as registrations, is checked once for all that are read with one
+   * memory.
+   */
   readonly memory?: Memory
 }
 
@@ -57,14 +61,18 @@ export interface JudgedCertificate {
   readonly certified: Certified
   /** Leaves that were computed and are as signed. */
   readonly recomputed: readonly LeafId[]
-  /** The first leaf that is not as signed, or null. A certificate with one is not valid, and proves that its signers lied. */
+  /**
+   * The first leaf that is not as signed, or null. A certificate with one is not valid, and proves
+   * that its signers lied.
+   */
   readonly wrong: WrongLeaf | null
 }
 
 /**
  * Reads a certificate and computes leaves of it again.
  *
- * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller closes it.
+ * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller
+ *   closes it.
  * @throws {RuleError} when the certificate does not hold, whatever its leaves
  */
 export async function judgeCertificate(
@@ -91,11 +99,11 @@ export async function judgeCertificate(
 }
 
 /**
- * Leaves that are worth computing: those that are contested, those of units that were asked for, some of all, and some of
- * the units of which a seat said nothing. Each once.
+ * Leaves that are worth computing: those that are contested, those of units that were asked for,
+ * some of all, and some of units where a seat said nothing. Each once.
  *
  * @param sample how many to draw of all leaves, and again of those where a seat is silent
- * @param whole  units of which every leaf is wanted
+ * @param whole  units whose every leaf is wanted
  * @param below  a random whole number of 0 to n - 1, drawn so that no signer could foretell it
  */
 export function leavesToRecompute(

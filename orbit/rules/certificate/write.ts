@@ -1,4 +1,7 @@
-/** Writing a certificate (format.ts) of what is certified, with all that it rests on and nothing else. */
+/**
+ * Writing a certificate (format.ts) of what is certified, with all that it rests on and nothing
+ * else.
+ */
 
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
@@ -88,7 +91,9 @@ export function writeCertificate(
   return dagJson.encode(file)
 }
 
-/** The certified leaves of a unit, and those of results that differ from it where they can be had. */
+/**
+ * The certified leaves of a unit, and those of results that differ from it where they can be had.
+ */
 function leavesOf(unit: number, { assignment, settlement, results }: CertifiedUnit, sources: CertificateSources) {
   const certified = results[0]!.item.result.leaves
   const leaves = sources.leaves(certified)
@@ -97,7 +102,10 @@ function leavesOf(unit: number, { assignment, settlement, results }: CertifiedUn
   return { leaves, contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []) }
 }
 
-/** Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, by its roster. Sorted. */
+/**
+ * Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, by its
+ * roster. Sorted.
+ */
 function ownersOf(state: State, needed: readonly { epoch: number; node: string }[]): [node: string, account: string][] {
   const owners = new Map<string, [node: string, account: string]>()
   for (const { epoch, node } of needed) {
@@ -108,8 +116,8 @@ function ownersOf(state: State, needed: readonly { epoch: number; node: string }
 }
 
 /**
- * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks of: a fraction of it, with
- * all signatures.
+ * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks
+ * of: a fraction of it, with all signatures.
  */
 export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
   const file = codecOf(fileBytes).decode<CertificateFile>(fileBytes)

@@ -1,6 +1,6 @@
 /**
- * The draws that count, from the documents about them: which draw of an epoch stands, and what it dealt once its beacon
- * round is out.
+ * The draws that count, from the documents about them: which draw of an epoch stands, and what it
+ * dealt once its beacon round is out.
  */
 
 import { compareBytes, equalBytes } from '../base/bytes.ts'
@@ -55,11 +55,12 @@ export interface Candidate {
 }
 
 /**
- * The draws that may stand, in the order in which they come for their epochs: the first well-formed one of an epoch is its
- * draw. A draw whose roster pairs a node with an account that it is not registered for is passed over, until that
- * registration is here. Witnessed draws come first, those with more accounts on their rosters before others, so that none
- * sealed later, with a roster of a few who say so, takes the place of one; then those whose coordinator's turn is earlier.
- * Of an exposed coordinator only witnessed draws stand: after that no honest node witnesses any.
+ * The draws that may stand, in the order in which they come for their epochs: the first well-formed
+ * one of an epoch is its draw. A draw whose roster pairs a node with an account that it is not
+ * registered for is passed over, until that registration is here. Witnessed draws come first, those
+ * with more accounts on their rosters before others, so that none sealed later, with a roster of a
+ * few who say so, takes the place of one; then those whose coordinator's turn is earlier. Of an
+ * exposed coordinator only witnessed draws stand: after that no honest node witnesses any.
  */
 export function inPrecedence(
   genesis: Genesis,
@@ -127,8 +128,9 @@ export function readDraws(
 }
 
 /**
- * Whether a dealt draw is witnessed, or may still be: by `freshRounds` after R(e) all who had it in time have said so. One
- * that too few had then comes to nothing: its units are free again, and its seats are nobody's.
+ * Whether a dealt draw is witnessed, or may still be: by `freshRounds` after R(e) all who had it in
+ * time have said so. One that too few had then comes to nothing: its units are free again, and its
+ * seats are nobody's.
  */
 export const mayStand = (
   { genesis, witnessed }: { readonly genesis: Genesis; readonly witnessed: ReadonlySet<string> },
@@ -154,15 +156,18 @@ function dealOnce(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8A
   return made
 }
 
-/** What tells whose a node is: the draws that count, by epoch, and whom each node is dealt to next. */
+/**
+ * What tells whose a node is: the draws that count, by epoch, and whom each node is dealt to next.
+ */
 export interface Owners {
   readonly draws: ReadonlyMap<number, DealtDraw>
   readonly nodes: ReadonlyMap<string, { readonly account: string }>
 }
 
 /**
- * Whose a node was when the units of an epoch were dealt: as the roster says, which pairs only whom both have agreed to. If
- * another account takes it for its own later, what it did then is still the first one's.
+ * Whose a node was when the units of an epoch were dealt: as the roster says, which pairs only whom
+ * both have agreed to. If another account takes it for its own later, what it did then is still the
+ * first one's.
  */
 export function accountAt({ draws, nodes }: Owners, epoch: number, node: string): string | undefined {
   return draws.get(epoch)?.owners.get(node) ?? nodes.get(node)?.account

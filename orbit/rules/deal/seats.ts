@@ -1,23 +1,25 @@
 /**
- * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its reserve, in the order
- * of the deal, when seats fall free or more are wanted.
+ * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its
+ * reserve, in the order of the deal, when seats fall free or more are wanted.
  *
- * A seat falls free when its node declines, or when the deadline passes. What a node has not done can't be proved, but
- * that time has passed can: a commit carries the signature of a beacon round, and the j-th of the reserve (from 0) may
- * answer
+ * A seat falls free when its node declines, or when the deadline passes. What a node has not done
+ * can't be proved, but that time has passed can: a commit carries the signature of a beacon round,
+ * and the j-th of the reserve (from 0) may answer
  *
  *   - by a commit from round R(e) + deadline * (1 + floor(j / N)) on, or
  *   - as soon as more than j of the unit's nodes have declined, or
- *   - as soon as results that differ have called it: two more seats for each escalation (settle.ts); both reasons add up.
+ *   - as soon as results that differ have called it: two more seats for each escalation
+ *     (settle.ts); both reasons add up.
  *
- * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve; all of them are called
- * as soon as that one declines or is shown wrong, since N are wanted then.
+ * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve;
+ * all of them are called as soon as that one declines or is shown wrong, since N are wanted then.
  *
- * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods nobody may
- * commit any more, and the unit is on offer again in a new draw.
+ * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such
+ * periods nobody may commit any more, and the unit is on offer again in a new draw.
  *
- * Reveals. While others may still commit, a reveal would tell them what to copy. So one is made when commits of N
- * accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which leaves a period to the reserve.
+ * Reveals. While others may still commit, a reveal would tell them what to copy. So one is made
+ * when commits of N accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which
+ * leaves a period to the reserve.
  */
 
 import type { Assignment } from '../message/unit.ts'
@@ -59,7 +61,10 @@ export function mayAnswer(
   return round >= reserveRound(genesis, assignment.epoch, place)
 }
 
-/** Whether a node's one result, with an audit of it, certifies the unit: it waits for no other commits. */
+/**
+ * Whether a node's one result, with an audit of it, certifies the unit: it waits for no other
+ * commits.
+ */
 export const standsAlone = ({ audited, quorum }: Assignment, node: string): boolean =>
   audited !== null && node === quorum[0]
 
@@ -68,7 +73,8 @@ export const standsAlone = ({ audited, quorum }: Assignment, node: string): bool
  *
  * @param cited  how many other nodes' commits it cites, or could
  * @param round  the beacon round that the reveal carries
- * @param wanted how many commits are waited for, its own included: N, or more where results that differ have called more
+ * @param wanted how many commits are waited for, its own included: N, or more where results that
+ *   differ have called more
  */
 export const mayReveal = (
   genesis: Genesis,

@@ -1,17 +1,21 @@
 /**
- * Witnesses: a draw that was sealed after its beacon round came out could be cut to measure. That it was not is what the
- * nodes say that had it before: in their heartbeats (events.ts), for draws that hold as far as they can tell (check.ts).
+ * Witnesses: a draw that was sealed after its beacon round came out could be cut to measure. The
+ * nodes that had it before say so in their heartbeats (message/bodies.ts), if it holds as far as
+ * they can tell (draw/check.ts).
  *
- * A draw stands when more than half of the accounts on its roster witness it, each by a node on it. Until then its units
- * are certified by nobody. So a coordinator that seals late, or leaves people out, needs half of its own roster to sign
- * what is false, and those have signed it.
+ * A draw stands when more than half of the accounts on its roster witness it, each by a node on it.
+ * Until then its units are certified by nobody. So a coordinator that seals late, or leaves people
+ * out, needs half of its own roster to sign what is false, and those have signed it.
  */
 
 import { compareBytes } from '../base/bytes.ts'
 import type { Statement } from '../base/statement.ts'
 import type { DrawBody, HeartbeatBody } from '../message/bodies.ts'
 
-/** By CID of the draw, by node: the heartbeat that says so. Of several, the earliest by (round, bytes). */
+/**
+ * By CID of the draw, by node: the heartbeat that says so. Of several, the earliest by (round,
+ * bytes).
+ */
 export type Witnesses = ReadonlyMap<string, ReadonlyMap<string, Statement<HeartbeatBody>>>
 
 /** @param nodes those that are registered */
@@ -44,8 +48,9 @@ export const accountsOn = (draw: DrawBody): number => new Set(draw.roster.map(({
 export const witnessesNeeded = (draw: DrawBody): number => Math.floor(accountsOn(draw) / 2) + 1
 
 /**
- * Those on the roster that witness it, one an account, in the order of their node keys. Whose a node is, the roster says:
- * if another account takes it for its own afterwards, that changes nothing.
+ * Those on the roster that witness it, one an account, in the order of their node keys. Whose a
+ * node is, the roster says: if another account takes it for its own afterwards, that changes
+ * nothing.
  */
 export function witnessesOf(draw: DrawBody, byNode: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
   const first = new Map<string, Statement<HeartbeatBody>>()

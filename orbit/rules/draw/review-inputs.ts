@@ -32,11 +32,17 @@ export interface DrawInputs {
   readonly cited: readonly { readonly span: number; readonly key: string; readonly document: unknown }[] | null
   /** Epochs of which documents were dropped. */
   readonly dropped: ReadonlySet<number>
-  /** The window of a certificate that holds and has as many witnesses of the draw as are needed, or null. */
+  /**
+   * The window of a certificate that holds and has as many witnesses of the draw as are needed, or
+   * null.
+   */
   readonly certificate: bigint | null
   /** The newest round. */
   readonly round: number
-  /** When registrations reached the node whose documents these are: no document says that. All of them long ago unless told. */
+  /**
+   * When registrations reached the node whose documents these are: no document says that. All of
+   * them long ago unless told.
+   */
   readonly arrivals?: Arrivals
   /** What the node whose documents these are said when it came; undefined if nothing. */
   readonly verdict: DrawFault | null | undefined

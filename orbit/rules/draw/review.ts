@@ -1,11 +1,13 @@
 /**
- * A draw looked at again, from documents alone, by whoever has them and however long ago it was: was it sealed by whom, and
- * does it say what, the rules ask for, and does it stand. What nodes looked at when it came (check.ts) is looked at
- * again as of then: by draws, answers, heartbeats and registrations that carry no later beacon round. When exactly it was
- * sealed, no document says; so it is judged as of several rounds, and what holds as of one of them holds.
+ * A draw looked at again, from documents alone, by whoever has them and however long ago it was:
+ * was it sealed by whom, and does it say what, the rules ask for, and does it stand. What nodes
+ * looked at when it came (check.ts) is looked at again as of then: by draws, answers, heartbeats
+ * and registrations that carry no later beacon round. When exactly it was sealed, no document says;
+ * so it is judged as of several rounds, and what holds as of one of them holds.
  *
- * Documents are dropped when their windows are settled (settled-window.ts). What they would be needed for is `unknown`, and said
- * to be; the draw itself, its beacon round and with them the deal stay.
+ * Documents are dropped when their windows are settled (settled-window.ts). What they would be
+ * needed for is `unknown`, and said to be; the draw itself, its beacon round and with them the deal
+ * stay.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -114,8 +116,9 @@ export function reviewDraw(inputs: DrawInputs, present: State): DrawReview {
 }
 
 /**
- * SHA-256, as hex, of the deal as text: a line for each unit in the order of the deal, of window, unit, the quorum's node
- * keys and the reserve's, these with commas between them, all with spaces between them, and each line ended by a newline.
+ * SHA-256, as hex, of the deal as text: a line for each unit in the order of the deal, of window,
+ * unit, the quorum's node keys and the reserve's, these with commas between them, all with spaces
+ * between them, and each line ended by a newline.
  */
 export function dealDigest(assignments: readonly Assignment[]): string {
   const lines = assignments.map((a) => `${a.window} ${a.unit} ${a.quorum.join(',')} ${a.reserve.join(',')}\n`)
@@ -287,7 +290,10 @@ function moments({ genesis, draw }: DrawInputs, cited: readonly HeartbeatBody[])
   return new Set([first, first + 1, first - 1, seed - 1].map((round) => Math.min(round, seed - 1)))
 }
 
-/** As it was then, as far as documents say when they were made. The equivocations that are known now were not. */
+/**
+ * As it was then, as far as documents say when they were made. The equivocations that are known now
+ * were not.
+ */
 function stateAt(
   { genesis, draw, documents, history, memory, stateOf }: DrawInputs,
   round: number,

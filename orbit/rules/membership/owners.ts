@@ -1,7 +1,8 @@
 /**
- * Which account each node works for. A registration has the signatures of both (admit.ts), so nobody can pair a node with an
- * account that did not agree to it; but a node may agree to several. All pairs are known: what a draw deals to a node is
- * dealt to the account that its roster pairs the node with, and a roster may pair none that are not registered.
+ * Which account each node works for. A registration has the signatures of both (admit.ts), so
+ * nobody can pair a node with an account that did not agree to it; but a node may agree to several.
+ * All pairs are known: what a draw deals to a node is dealt to the account that its roster pairs
+ * the node with, and a roster may pair none that are not registered.
  */
 
 import { createMemory, type Memory } from '../base/memory.ts'
@@ -33,7 +34,10 @@ export function registeredIn(
   return registered
 }
 
-/** Of the accounts that have taken a node for their own, the earliest; of equal ones, that of the lower key. */
+/**
+ * Of the accounts that have taken a node for their own, the earliest; of equal ones, that of the
+ * lower key.
+ */
 const isEarlier = (a: Registration, b: Registration): boolean =>
   a.round < b.round || (a.round === b.round && a.account < b.account)
 

@@ -1,7 +1,7 @@
 /**
- * Which documents a replica lets in: a pure function of the document and the genesis, with no network call, so that
- * every replica lets in the same. What needs other documents to judge (was this node named by the deal?) is judged
- * when the state is computed (state.ts).
+ * Which documents a replica lets in: a pure function of the document and the genesis, with no
+ * network call, so that every replica lets in the same. What needs other documents to judge (was
+ * this node named by the deal?) is judged when the state is computed (state.ts).
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -67,7 +67,7 @@ function checkKey({ key }: Candidate, expected: string): void {
   if (key !== expected) throw new RuleError('a key that is not the one its content asks for')
 }
 
-/** Of this network, and signed by whoever wrote the entry. */
+/** Of this network, and signed by the writer of the entry. */
 function checkSigned({ genesis, writer }: Candidate, body: { network: string }, signer: string): void {
   if (body.network !== genesis.networkId) throw new RuleError('a statement for another network')
   if (signer !== writer) throw new RuleError('a statement that its writer did not sign')

@@ -1,6 +1,7 @@
 /**
- * Answers opened: commits, reveals, declines and audits, from the bytes of a document to what they say. What a commit's tree
- * and a reveal's tree are built over is told in answer/commit-reveal.ts; whether an answer counts, in answer/admissible.ts.
+ * Answers opened: commits, reveals, declines and audits, from the bytes of a document to what they
+ * say. What a commit's tree and a reveal's tree are built over is told in answer/commit-reveal.ts;
+ * whether an answer counts, in answer/admissible.ts.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -39,7 +40,10 @@ export interface Commit {
   readonly body: CommitBody
 }
 
-/** An item of a reveal that the reveal's root covers. What it says of a commit is not checked yet: isCommitted(). */
+/**
+ * An item of a reveal that the reveal's root covers. What it says of a commit is not checked yet:
+ * isCommitted().
+ */
 export interface Reveal {
   readonly node: string
   /** CID of the statement. */
@@ -169,5 +173,8 @@ export function claimsOf(statement: Statement<AuditBody>): LeafClaim[] {
   }))
 }
 
-/** Of the reveals of one node for a unit, which comes first: by the CID of the reveal, then by the place in it. */
+/**
+ * Of the reveals of one node for a unit, which comes first: by the CID of the reveal, then by the
+ * place in it.
+ */
 export const byReveal = (a: Reveal, b: Reveal): number => (a.cid < b.cid ? -1 : a.cid > b.cid ? 1 : a.index - b.index)

@@ -6,7 +6,8 @@
  *   sum            its leaves do not have the root, count, checksum or peak that it states
  *   contradiction  the same node revealed another result for the same unit
  *   claim          as an auditor it signed a leaf's record that is not the one that computing that leaf gives
- * The first needs the computation of one leaf, the others none. A proof of any of them is a file (fraud.ts).
+ * The first needs the computation of one leaf, the others none. A proof of any of them is a file
+ * (certificate/fraud-proof.ts).
  */
 
 import type { Evidence } from '../answer/evidence.ts'

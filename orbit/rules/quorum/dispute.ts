@@ -1,6 +1,7 @@
 /**
- * What results that count, claims of auditors and facts come to: which results are wrong, which agree, and whether that
- * certifies the unit. It is apart from settle.ts, which asks it anew each time that a difference has called more nodes.
+ * What results that count, claims of auditors and facts come to: which results are wrong, which
+ * agree, and whether that certifies the unit. It is apart from settle.ts, which asks it anew each
+ * time that a difference has called more nodes.
  */
 
 import { leavesOf } from '../../../kernels/partition.ts'
@@ -16,7 +17,10 @@ import type { Genesis } from '../network/genesis.ts'
 import { auditorsOf } from './certifying-audit.ts'
 import type { Facts, WantedLeaf } from './facts.ts'
 
-/** A signed result that is wrong: by this leaf, or because it is not the sum of its own leaves (leaf null). */
+/**
+ * A signed result that is wrong: by this leaf, or because it is not the sum of its own leaves (leaf
+ * null).
+ */
 export interface Wrong {
   readonly node: string
   readonly reveal: Reveal
@@ -66,7 +70,11 @@ class Findings {
     return this.facts.truth(this.idOf(leaf))
   }
 
-  /** The true record of a leaf; where it is not known, it is wanted. @param claimant who asks for it; null: a difference */
+  /**
+   * The true record of a leaf; where it is not known, it is wanted.
+   *
+   * @param claimant who asks for it; null: a difference
+   */
   truthOf(leaf: number, claimant: string | null = null): Uint8Array | undefined {
     const truth = this.known(leaf)
     if (truth) return truth
@@ -153,7 +161,10 @@ function isHeldBack(
   )
 }
 
-/** Those that their own leaves, the leaf where they part, and leaves that are taken for true do not show wrong. */
+/**
+ * Those that their own leaves, the leaf where they part, and leaves that are taken for true do not
+ * show wrong.
+ */
 function shownRight(
   genesis: Genesis,
   assignment: Assignment,
@@ -175,7 +186,10 @@ function shownRight(
   )
 }
 
-/** What auditors claim is looked into where it matters; whoever is wrong, an auditor or those audited, is convicted. */
+/**
+ * What auditors claim is looked into where it matters; the side that is wrong, auditor or audited,
+ * is convicted.
+ */
 function hearClaims(
   groups: readonly Group[],
   before: readonly Group[],
@@ -196,7 +210,8 @@ function hearClaims(
       const signed = records && recordAt(records, claim.leaf)
       return signed?.length === LEAF_BYTES && !equalBytes(signed, claim.record)
     }
-    // A claim that says what was signed is no reason to compute anything; if it was computed, it convicts all the same.
+    // A claim that says what was signed is no reason to compute anything; if it was computed, it
+    // convicts all the same.
     const isAsked = asks || groups.some(denies)
     const truth = isAsked ? findings.truthOf(claim.leaf, claim.node) : findings.known(claim.leaf)
     if (!truth) continue
@@ -260,7 +275,9 @@ function parted(groups: readonly Group[], findings: Findings): readonly Group[] 
   }
 }
 
-/** The block is what its CID says, so whether it makes a result is a fact about the result alone. */
+/**
+ * The block is what its CID says, so whether it makes a result is a fact about the result alone.
+ */
 const sums = () => new WeakMap<ResultBody, boolean>()
 
 /** The leaves of results that the block's own bytes contradict convict by themselves. */
@@ -274,9 +291,10 @@ function addsUp(genesis: Genesis, { unit }: Assignment, { records, reveals }: Gr
 }
 
 /**
- * A result whose commit nobody cites certifies nothing: it may have been copied. But it may also be the honest one, left out
- * by those who agree on a lie. So if it says something else than what would be certified, and its leaves are here, the leaf
- * where they part decides: whoever is wrong is convicted, and until that is known nothing is certified.
+ * A result whose commit nobody cites certifies nothing: it may have been copied. But it may also be
+ * the honest one, left out by those who agree on a lie. So if it says something else than what
+ * would be certified, and its leaves are here, the leaf where they part decides: whoever is wrong
+ * is convicted, and until that is known nothing is certified.
  */
 export function doubt(
   genesis: Genesis,

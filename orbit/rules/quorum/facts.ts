@@ -1,6 +1,7 @@
 /**
- * What settling a unit may ask a machine: facts that no document says, and that are the same for everybody. A block is what
- * its CID says, and a leaf is mathematics; not to know one only leaves a dispute open.
+ * What settling a unit may ask a machine: facts that no document says, and that are the same for
+ * everybody. A block is what its CID says, and a leaf is mathematics; not to know one only leaves a
+ * dispute open.
  */
 import type { LeafId } from '../message/unit.ts'
 
@@ -11,8 +12,8 @@ export interface Facts {
   /** The true record of a leaf: 64 bytes. */
   truth(leaf: LeafId): Uint8Array | undefined
   /**
-   * Leaves that are taken for the true ones, where a certificate is read (certificate/read.ts): a result that shows others
-   * is wrong, as if an auditor had said so.
+   * Leaves that are taken for the true ones, where a certificate is read (certificate/read.ts): a
+   * result that shows others is wrong, as if an auditor had said so.
    */
   readonly certified?: Uint8Array | null
 }

@@ -1,23 +1,26 @@
 /**
- * When a unit is certified: N results, equal to the bit, of N distinct accounts that the deal named, each committed to
- * before it was shown. Unanimity, never majority.
+ * When a unit is certified: N results, equal to the bit, of N distinct accounts that the deal
+ * named, each committed to before it was shown. Unanimity, never majority.
  *
  * What counts is in admissible.ts: more documents can only make more results count.
  *
- * Differences. Any two results that differ call two more of the reserve. Who is right is not voted on: the leaf where they
- * part (leaves.ts) is computed by whoever wants to know, and all who signed it wrong are convicted by it. When one result
- * is left that nobody has shown wrong, and N accounts signed it, it is certified. Results whose leaves nobody hands out
- * can't be shown wrong, and decide nothing while there is a difference.
+ * Differences. Any two results that differ call two more of the reserve. No vote decides who is
+ * right: each node computes the leaf where they part (answer/leaves.ts), and all who signed it
+ * wrong are convicted by it. When one result is left that no leaf shows wrong, and N accounts
+ * signed it, it is certified. A result whose leaves no node hands out can't be shown wrong, and
+ * decides nothing while there is a difference.
  *
- * Doubts. An auditor (audit.ts) signs what he finds in a leaf. Where that is not what was certified the leaf is computed, and
- * whoever is wrong is convicted by it: he, or they. Results whose leaves nobody hands out can't be compared with it: if
- * the auditor turns out to say the truth, they certify nothing until their leaves are shown.
+ * Doubts. An auditor (audit.ts) signs what it finds in a leaf. Where that is not what was certified
+ * the leaf is computed, and the side that is wrong is convicted by it: the auditor, or the signers.
+ * Results whose leaves no node hands out can't be compared with it: if the auditor turns out to say
+ * the truth, they certify nothing until their leaves are shown.
  *
- * Where replication is adaptive, the one result of a trusted account counts by itself, and its audit (audit.ts) takes the
- * place of the others.
+ * Where replication is adaptive, the one result of a trusted account counts by itself, and its
+ * audit (audit.ts) takes the place of the others.
  *
- * Everything here is a function of signed documents and of facts of mathematics: it comes out the same whatever came
- * first, and a fact that is learned later can only convict who was wrong all along.
+ * Everything here is a function of signed documents and of facts of mathematics: it comes out the
+ * same whatever came first, and a fact that is learned later can only convict who was wrong all
+ * along.
  */
 
 import { type Refusal, selectAdmissible } from '../answer/admissible.ts'
@@ -33,7 +36,10 @@ import { type Facts, NO_FACTS } from './facts.ts'
 export interface Settlement extends Omit<Decision, 'differ'> {
   /** All that count, in the order of the deal: of a node one of each that differs. */
   readonly counted: readonly Reveal[]
-  /** What it takes to come to this: those that count, and those that cite their commits, in the order of the deal. */
+  /**
+   * What it takes to come to this: those that count, and those that cite their commits, in the
+   * order of the deal.
+   */
   readonly needed: readonly Reveal[]
   readonly escalations: number
   /** By node, why none of its results counts. */
@@ -41,8 +47,8 @@ export interface Settlement extends Omit<Decision, 'differ'> {
 }
 
 /**
- * How many seats declines have set free: of the quorum, and of those of the reserve whose turn had come by that or by an
- * escalation. Who was not called has no seat to give away.
+ * How many seats declines have set free: of the quorum, and of those of the reserve whose turn had
+ * come by that or by an escalation. A node that was not called has no seat to give away.
  */
 export function declinesOf({ quorum, reserve }: Assignment, evidence: UnitEvidence, escalations: number): number {
   const called = escalations * SEATS_AN_ESCALATION
@@ -77,7 +83,7 @@ export function settle(
     const isOpen = decision.differ || (assignment.audited !== null && decision.wrong.length > 0)
     if (isOpen && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
     const { differ: _, ...rest } = doubt(genesis, assignment, decision, heard.uncited, facts, memory)
-    // Whoever shows first is not refused for it: others may still cite him.
+    // A node that shows first is not refused for it: others may still cite it.
     if (rest.status === 'waiting') for (const [node, why] of refused) if (why === 'not-cited') refused.delete(node)
     return { ...rest, counted, needed: heard.sound.filter((reveal) => needed.has(reveal)), refused, escalations }
   }

@@ -1,7 +1,7 @@
 /**
- * What the deals ask of a node now, what is still awaited from whom, and who has been missing. Pure functions of the
- * state and of the newest beacon round: each node applies them to its own view to decide what to do; what counts as done
- * is decided by the documents alone (state.ts).
+ * What the deals ask of a node now, what is still awaited from whom, and who has been missing. Pure
+ * functions of the state and of the newest beacon round: each node applies them to its own view to
+ * decide what to do; what counts as done is decided by the documents alone (state.ts).
  */
 
 import { selectAdmissible } from '../answer/admissible.ts'
@@ -42,7 +42,10 @@ function* awaited(state: State, round: number): Iterable<Assignment> {
 const inOrder = (a: Assignment, b: Assignment): number =>
   a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit)
 
-/** The units that a node should compute, oldest first: its seats, and those of the reserve that have come to it. */
+/**
+ * The units that a node should compute, oldest first: its seats, and those of the reserve that have
+ * come to it.
+ */
 export function duties(state: State, node: string, round: number): Assignment[] {
   const list: Assignment[] = []
   for (const assignment of awaited(state, round)) {
@@ -53,10 +56,11 @@ export function duties(state: State, node: string, round: number): Assignment[] 
 }
 
 /**
- * Of the reserve, as many are called as answers are missing, in order, passing over those that declined; from the deadline
- * on one more, since who has missed it may not be the only one that is gone, and nobody waits for two deadlines. Once a
- * result is shown, what is missing are reveals, and then it takes two: each needs another to cite its commit. One that
- * others have shown theirs without citing, as a copy, is missing as well.
+ * Of the reserve, as many are called as answers are missing, in order, passing over those that
+ * declined; from the deadline on one more, since who has missed it may not be the only one that is
+ * gone, and nobody waits for two deadlines. Once a result is shown, what is missing are reveals,
+ * and then it takes two: each needs another to cite its commit. One that others have shown theirs
+ * without citing, as a copy, is missing as well.
  */
 function isCalled(state: State, assignment: Assignment, node: string, round: number): boolean {
   const { genesis } = state
@@ -80,13 +84,17 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
   const missing = N + calls.escalations * SEATS_AN_ESCALATION - bound
   const called = overdue && missing > 0 ? missing + 1 : missing
   const waiting = reserve.filter((n) => !answered(evidence, n) && may(n))
-  // Those called in an earlier period had their time: the ones whose turn came with this one are called as well.
+  // Those called in an earlier period had their time: the ones whose turn came with this one are
+  // called as well.
   const late = Math.max(0, Math.floor((round - seedRound(genesis, epoch)) / genesis.body.deadlineRounds) - 1)
   const place = waiting.indexOf(node)
   return place !== -1 && place < called + late * N
 }
 
-/** Whether all others of the quorum that have shown theirs cite a node's result: then who is called will cite it as well. */
+/**
+ * Whether all others of the quorum that have shown theirs cite a node's result: then who is called
+ * will cite it as well.
+ */
 function isCitedByAll(sound: readonly Reveal[], quorum: readonly string[], node: string): boolean {
   const others = quorum.filter((other) => other !== node && sound.some((reveal) => reveal.node === other))
   const isCitedBy = (other: string, commit: string) =>
@@ -100,13 +108,19 @@ export interface Revealable {
   readonly commits: readonly string[]
   /** Commits of others that may be cited. */
   readonly others: readonly Commit[]
-  /** CIDs of the reveals that have shown a result of the unit soundly (admissible.ts): who came after them may have copied. */
+  /**
+   * CIDs of the reveals that have shown a result of the unit soundly (admissible.ts): who came
+   * after them may have copied.
+   */
   readonly shown: ReadonlySet<string>
   /** CIDs of the commits that those cite. */
   readonly cited: ReadonlySet<string>
 }
 
-/** Results that a node is bound to and may show now: all commits are there that are wanted, or the time for them is over. */
+/**
+ * Results that a node is bound to and may show now: all commits are there that are wanted, or the
+ * time for them is over.
+ */
 export function revealable(state: State, node: string, round: number): Revealable[] {
   const { genesis } = state
   const list: Revealable[] = []
@@ -136,10 +150,11 @@ export function revealable(state: State, node: string, round: number): Revealabl
 }
 
 /**
- * Nodes of the reserve are called several at a time, and each needs another to cite its commit. If each showed its result as
- * soon as it had committed, none might cite another: so it is shown in a later epoch than it was committed to, by when whoever
- * was called with it and took less than that has committed too. Not if time is short: a busy node shows its results an epoch
- * after they may be shown (submission.ts).
+ * Nodes of the reserve are called several at a time, and each needs another to cite its commit. If
+ * each showed its result as soon as it had committed, none might cite another: so it is shown in a
+ * later epoch than it was committed to, by when whoever was called with it and took less than that
+ * has committed too. Not if time is short: a busy node shows its results an epoch after they may be
+ * shown (submission.ts).
  */
 function waitsForOthers(genesis: Genesis, { epoch }: Assignment, commits: readonly Commit[], round: number): boolean {
   const { replication, epoch: length } = genesis.body

@@ -1,6 +1,7 @@
 /**
- * The state of a network as a pure function of its documents, in whatever order they came: who is registered, which
- * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
+ * The state of a network as a pure function of its documents, in whatever order they came: who is
+ * registered, which units were dealt to whom, which are certified, how far the frontier is. Nothing
+ * in here is ever received.
  */
 
 import type { Refusal } from '../answer/admissible.ts'
@@ -53,7 +54,10 @@ export interface State {
   readonly witnesses: Witnesses
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
-  /** CIDs of those that are witnessed by more than half of their roster. What others deal certifies and convicts nobody. */
+  /**
+   * CIDs of those that are witnessed by more than half of their roster. What others deal certifies
+   * and convicts nobody.
+   */
   readonly witnessed: ReadonlySet<string>
   /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
   readonly equivocations: readonly Equivocation[]
@@ -134,7 +138,7 @@ export function stateOf(
   }
 }
 
-/** What is known without windows that do not stand any more. Whoever was convicted in them stays so. */
+/** What is known without windows that do not stand any more. Who was convicted in them stays so. */
 function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history: History): [Knowledge, History] {
   const standing = new Map(history)
   for (const { window } of fallen) standing.delete(window)
@@ -153,7 +157,8 @@ function wantsIn(settlements: Iterable<Settlement>, isBanned: (node: string) => 
   const truths: WantedLeaf[] = []
   for (const { wants } of settlements) {
     for (const cid of wants.leaves) leaves.add(cid)
-    // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
+    // What a banned account claims is no reason any more: a false claim costs everybody one leaf,
+    // once.
     for (const leaf of wants.truths) {
       if (leaf.claimants === null || !leaf.claimants.every(isBanned)) truths.push(leaf)
     }

@@ -1,4 +1,7 @@
-/** Windows as the state has them: which of their units are certified and by what, and what a whole window comes to. */
+/**
+ * Windows as the state has them: which of their units are certified and by what, and what a whole
+ * window comes to.
+ */
 
 import { accountAt, type Owners } from '../deal/canonical-draws.ts'
 import type { Reveal } from '../message/answers.ts'
@@ -11,7 +14,10 @@ import { type SettledWindow, settledConviction, settledWindow } from './settled-
 
 export interface CertifiedUnit {
   readonly assignment: Assignment
-  /** All that agree, N or more, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
+  /**
+   * All that agree, N or more, or one and its audit; in the order of the deal, of accounts not all
+   * of whom are convicted.
+   */
   readonly results: readonly Reveal[]
   readonly settlement: Settlement
 }
@@ -45,7 +51,10 @@ export interface WindowInputs extends Owners {
   readonly unitsPerWindow: number
 }
 
-/** All windows of which units were dealt, and the settled ones, ascending. Of the deals of a unit the first that certifies it counts. */
+/**
+ * All windows that have dealt units, and the settled ones, ascending. The first deal that certifies
+ * a unit counts.
+ */
 export function windowsIn(inputs: WindowInputs): Map<bigint, WindowState> {
   const { draws, witnessed, settlements, history, convicted, unitsPerWindow } = inputs
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
@@ -77,8 +86,9 @@ export function windowsIn(inputs: WindowInputs): Map<bigint, WindowState> {
 }
 
 /**
- * The results that agree, N or more, at least one of them of an account that is not convicted; null when there
- * are none. Where an audit stands for the others, neither the one nor all of the auditors may be convicted.
+ * The results that agree, N or more, at least one of them of an account that is not convicted; null
+ * when there are none. Where an audit stands for the others, neither the one nor all of the
+ * auditors may be convicted.
  */
 function certifying(
   { results, auditors }: Settlement,
