@@ -29,7 +29,7 @@ import {
 } from './forge.ts'
 import { verify } from './verify.mjs'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 let plain: Party
 let units: readonly Assignment[]

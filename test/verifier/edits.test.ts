@@ -11,7 +11,7 @@ import { deadlineRound } from '../../orbit/rules/network/schedule.ts'
 import { Party } from '../orbit/rules/party.ts'
 import { verify } from './verify.mjs'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const window = 1n << 43n
 const EDITED = 600
