@@ -77,8 +77,7 @@ interface Slot {
   readonly deepGroup: GPUBindGroup
 }
 
-/** Bind group layouts of the first and the second kernel. */
-type Layouts = readonly [GPUBindGroupLayout, GPUBindGroupLayout]
+type Layouts = readonly [filter: GPUBindGroupLayout, deep: GPUBindGroupLayout]
 
 interface Kernels {
   readonly filter: GPUComputePipeline
@@ -97,6 +96,65 @@ async function compileKernels(
     compile(device, deepSource(settings, evidence), 'deepKernel', deepLayout!),
   ])
   return { filter, deep }
+}
+
+/** The buffers that both slots use. */
+interface Tables {
+  readonly patterns: GPUBuffer
+  readonly look: GPUBuffer
+  readonly level: GPUBuffer
+  readonly jumps: GPUBuffer
+  readonly survivors: GPUBuffer
+}
+
+function createSlot(
+  device: Device,
+  settings: Settings,
+  layouts: Layouts,
+  buffer: (size: number, usage: number) => GPUBuffer,
+  tables: Tables,
+): Slot {
+  const seeds = buffer(4 * SEED_WORDS * SEED_ROOM, STORAGE | COPY_DST)
+  const groups = buffer(4 * GROUP_WORDS * GROUP_ROOM, STORAGE | COPY_DST)
+  const frames = buffer(FRAME_STRIDE * SLICE_ROOM, UNIFORM | COPY_DST)
+  const counters = buffer(COUNTER_BYTES, STORAGE | COPY_SRC | COPY_DST)
+  const results = buffer(8 * settings.resultRoom, STORAGE | COPY_SRC)
+  const bind = (layout: GPUBindGroupLayout, buffers: [number, GPUBuffer][]) =>
+    device.gpu.createBindGroup({
+      layout,
+      entries: [
+        { binding: 0, resource: { buffer: frames, size: 48 } },
+        ...buffers.map(([binding, resource]) => ({ binding, resource: { buffer: resource } })),
+      ],
+    })
+  return {
+    seeds,
+    groups,
+    frames,
+    counters,
+    results,
+    readback: buffer(HEADER_BYTES + 8 * settings.resultRoom, MAP_READ | COPY_DST),
+    times: device.adapter.timestamps ? buffer(TIME_BYTES, QUERY_RESOLVE | COPY_SRC) : null,
+    queries: device.adapter.timestamps ? device.gpu.createQuerySet({ type: 'timestamp', count: 2 }) : null,
+    filterGroup: bind(layouts[0], [
+      [1, seeds],
+      [2, groups],
+      [3, tables.patterns],
+      [4, tables.look],
+      [5, tables.level],
+      [6, tables.jumps],
+      [7, counters],
+      [8, tables.survivors],
+    ]),
+    deepGroup: bind(layouts[1], [
+      [1, seeds],
+      [2, groups],
+      [6, tables.jumps],
+      [7, counters],
+      [8, tables.survivors],
+      [9, results],
+    ]),
+  }
 }
 
 export class Pipeline {
@@ -138,50 +196,11 @@ export class Pipeline {
     const table = jumps()
     this.#jumps = buffer(table.byteLength + 4 * FLAG_WORDS, STORAGE | COPY_DST)
     device.gpu.queue.writeBuffer(this.#jumps, 0, table)
-    const slot = (): Slot => {
-      const seeds = buffer(4 * SEED_WORDS * SEED_ROOM, STORAGE | COPY_DST)
-      const groups = buffer(4 * GROUP_WORDS * GROUP_ROOM, STORAGE | COPY_DST)
-      const frames = buffer(FRAME_STRIDE * SLICE_ROOM, UNIFORM | COPY_DST)
-      const counters = buffer(COUNTER_BYTES, STORAGE | COPY_SRC | COPY_DST)
-      const results = buffer(8 * settings.resultRoom, STORAGE | COPY_SRC)
-      const bind = (layout: GPUBindGroupLayout, buffers: [number, GPUBuffer][]) =>
-        device.gpu.createBindGroup({
-          layout,
-          entries: [
-            { binding: 0, resource: { buffer: frames, size: 48 } },
-            ...buffers.map(([binding, resource]) => ({ binding, resource: { buffer: resource } })),
-          ],
-        })
-      return {
-        seeds,
-        groups,
-        frames,
-        counters,
-        results,
-        readback: buffer(HEADER_BYTES + 8 * settings.resultRoom, MAP_READ | COPY_DST),
-        times: device.adapter.timestamps ? buffer(TIME_BYTES, QUERY_RESOLVE | COPY_SRC) : null,
-        queries: device.adapter.timestamps ? device.gpu.createQuerySet({ type: 'timestamp', count: 2 }) : null,
-        filterGroup: bind(layouts[0], [
-          [1, seeds],
-          [2, groups],
-          [3, this.#patterns],
-          [4, this.#look],
-          [5, this.#level],
-          [6, this.#jumps],
-          [7, counters],
-          [8, survivors],
-        ]),
-        deepGroup: bind(layouts[1], [
-          [1, seeds],
-          [2, groups],
-          [6, this.#jumps],
-          [7, counters],
-          [8, survivors],
-          [9, results],
-        ]),
-      }
-    }
-    this.slots = [slot(), slot()]
+    const tables = { patterns: this.#patterns, look: this.#look, level: this.#level, jumps: this.#jumps, survivors }
+    this.slots = [
+      createSlot(device, settings, layouts, buffer, tables),
+      createSlot(device, settings, layouts, buffer, tables),
+    ]
   }
 
   /** @throws {GpuFault} when a shader does not compile or a buffer cannot be had */

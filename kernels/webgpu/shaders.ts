@@ -8,7 +8,7 @@ import type { Settings } from './settings.ts'
 import shared from './shared.wgsl' with { type: 'text' }
 import { JUMP_STEPS, JUMP_WORDS, LAST_BITS, LOOK_ROWS, PATTERN_SHIFT, ROWS } from './tables.ts'
 
-/** Jumps on the low 64 bits: after them 14 bits are left, of which one more look takes ten. */
+/** Jumps on the low 64 bits. 14 bits are left after them, and one more look takes ten. */
 export const LOW_JUMPS = 5
 /** Numbers queued in workgroup memory at once: 6 KiB of the 16 that every WebGPU device has. */
 const QUEUE = 1536

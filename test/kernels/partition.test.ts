@@ -211,7 +211,7 @@ describe('cut', () => {
     [{ hardSteps: 40 }, null],
     [{ hardSteps: 4999 }, null],
     [{ hardSteps: 5000 }, "hard steps can't be 5000"],
-  ])('of 2^40 in 8 units of 8 leaves, with %p: %p', (change, refusal) => {
+  ])('of 2^40 in 8 units of 8 leaves, with %j: %p', (change, refusal) => {
     const partition = { ...cut(40, 8, 8), ...change }
     if (change.bits !== undefined) partition.hardSteps = 100
     if (refusal === null) expect(classes(partition).length).toBeGreaterThan(0)

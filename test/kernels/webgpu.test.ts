@@ -142,7 +142,7 @@ describe.skipIf(!ready)('a GPU that errs', () => {
     expect(found.lost.right).toBe(true)
   })
 
-  test('by going away before an answer is read is DeviceLost too, and nothing fails that nobody hears of', () => {
+  test('by going away before an answer is read is DeviceLost too, and no rejection is unhandled', () => {
     expect(found.lostAsleep).toEqual({ error: expect.stringMatching(/^DeviceLost: The GPU .* was lost/), unheard: [] })
   })
 
