@@ -1,7 +1,9 @@
 /**
- * Whether a number is an item of evidence, by true arithmetic: what every judge of a result asks, and the exact engine.
+ * Whether a number is an item of evidence, by true arithmetic. A judge of a result asks this of
+ * each item, the exact engine of each number.
  *
- * Measured: some 40 µs an item of tier 1 at W = 60, 60 µs of tier 2, 100 µs of a hard number.
+ * Measured at W = 60: some 6 µs for the steps of tier 1, 10 µs for tier 2, 22 µs for tier 3, and 2 µs
+ * for the hash.
  */
 import { shortcutMap } from '../map.ts'
 import { classes } from '../partition.ts'

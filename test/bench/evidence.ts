@@ -1,12 +1,13 @@
 /**
- * What evidence costs the wasm kernel: `taskset -c 0 bun test/bench/evidence.ts [--rounds 15] [--scale 1] [--work 2^60]`.
+ * What evidence costs the wasm kernel: `taskset -c 0 bun test/bench/evidence.ts [--rounds 15]
+ * [--scale 1] [--work 2^60]`.
  *
  * Each round does the same classes, each with and without a request in turn, half a millisecond at
- * a time. Shown are the median and the quartiles of the rounds' ratios, and the ratio of the
- * least times of each class, which a busy machine disturbs less. Start and end of a class are not
- * timed: some 10 µs, which a unit has once a leaf of a second. The request is a real one: a unit
- * of a network with windows of that size, at J = 15 and k = 512. What is hashed and told is the
- * share of a whole unit, so few items turn up.
+ * a time. Shown are the median and the quartiles of the rounds' ratios, and the ratio of the least
+ * times of each class, which a busy machine disturbs less. Start and end of a class are not timed:
+ * some 10 µs, which a unit has once a leaf of a second. The request is a real one: a unit of a
+ * network with windows of that size, at J = 15 and k = 512. What is hashed and told is the share of
+ * a whole unit, so few items turn up.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

@@ -1,4 +1,7 @@
-/** The wasm engine lists the evidence that the exact engine does, to the byte; webgpu.test.ts has the GPU. */
+/**
+ * The wasm engine lists the evidence that the exact engine does, to the byte; webgpu.test.ts has
+ * the GPU.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -158,6 +161,21 @@ describe('the wasm kernel', () => {
     expect(before.evidence).toBeUndefined()
   })
 })
+
+test('the items of many signers are as many as expected, tier by tier', async () => {
+  const unit: Unit = { partition: partition(30, 4, 16, { hardSteps: 320 }), window: 2n ** 41n, index: 2 }
+  const found = [0, 0, 0]
+  const signers = 40
+  for (let i = 0; i < signers; i++) {
+    const { evidence } = await wasm.verify(unit, { evidence: { ...request, signer: new Uint8Array(32).fill(i) } })
+    for (const [tier, { length }] of evidence!.entries()) found[tier]! += length
+  }
+  const means = evidenceTest(unit, request).tiers.map(({ mean }) => (Number(mean) / 2 ** 32) * signers)
+  expect(means[0]).toBeCloseTo(215.04 * signers, 3)
+  expect(means[1]).toBeCloseTo(256 * signers, 3)
+  // Hard numbers are all taken, so that they are the same for each.
+  for (const tier of [0, 1]) expect(Math.abs(found[tier]! - means[tier]!)).toBeLessThan(4 * Math.sqrt(means[tier]!))
+}, 300_000)
 
 describe('killed and resumed', () => {
   const unit: Unit = { partition: partition(22, 4, 24), window: 2n ** 49n + 3n, index: 1 }
