@@ -8,7 +8,7 @@
 import { shortcutMap } from '../map.ts'
 import { classes } from '../partition.ts'
 import { minOdds, ruleP } from '../rules.ts'
-import type { MapName, Unit } from '../unit.ts'
+import type { EvidenceItems, MapName, Unit } from '../unit.ts'
 import { type EvidenceTest, itemHash, type TierTest } from './request.ts'
 
 /**
@@ -99,4 +99,28 @@ export function refusalOf(n: bigint, tier: number, unit: Unit, test: EvidenceTes
   const [value] = valuesAt(n, map, [tierTest.steps])
   if (value === undefined) return 'does not outlive the steps of the tier'
   return carriesFlag(value, tierTest, test) ? null : 'does not carry the flag'
+}
+
+/** An item that is none. */
+export interface FalseItem {
+  readonly n: bigint
+  /** 0, 1 or 2, for tier 1, 2 or 3. */
+  readonly tier: number
+  readonly refusal: Refusal
+}
+
+/**
+ * Checks all items of a unit's evidence.
+ *
+ * @param items three lists, as decodeItems() gives them: none of them has a number twice
+ * @returns null when all are sound, or the first that is not
+ */
+export function falseItemOf(items: EvidenceItems, unit: Unit, test: EvidenceTest): FalseItem | null {
+  for (const [tier, numbers] of items.entries()) {
+    for (const n of numbers) {
+      const refusal = refusalOf(n, tier, unit, test)
+      if (refusal) return { n, tier, refusal }
+    }
+  }
+  return null
 }

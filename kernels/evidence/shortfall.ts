@@ -12,6 +12,8 @@
  * All machines must come to the same alarm. So the tail is summed in integers, in a stated order,
  * with stated rounding.
  */
+import type { EvidenceItems } from '../unit.ts'
+import type { EvidenceTest } from './request.ts'
 import { MEAN_BITS, TIERS } from './tiers.ts'
 
 /** What was found and what is expected: of a tier, of all, of a unit, or of many. */
@@ -97,6 +99,10 @@ export function deviationsOf({ count, mean }: Tally): number {
 
 /** A unit's evidence: one tally a tier. */
 export type UnitTallies = readonly Tally[]
+
+/** The tallies of a unit's items. Whether the items are sound is for item.ts to say. */
+export const talliesOf = (items: EvidenceItems, { tiers }: EvidenceTest): UnitTallies =>
+  tiers.map(({ mean }, tier) => ({ count: items[tier]!.length, mean }))
 
 /** Which question: a tier, 0 to 2, or all of them together. */
 export type Line = number | 'pooled'
