@@ -54,7 +54,7 @@ export interface Evidence {
 }
 
 /** What is said of one unit, by what it is: CIDs of statements, and places in them. */
-interface Said {
+interface Statements {
   readonly commits: Map<string, Commit>
   readonly reveals: Map<string, Reveal>
   readonly declines: Map<string, Statement<DeclineBody>>
@@ -69,15 +69,15 @@ interface Sorted {
   readonly uncommitted: number
 }
 
-interface Kept {
+interface SortedLast {
   /** By CID of the statement. */
   readonly answers: Map<string, Answer>
-  readonly said: Map<string, Said>
+  readonly statements: Map<string, Statements>
   readonly sorted: Map<string, Sorted>
 }
 
 /** What was sorted last, by network. */
-const sortedLast = () => new WeakMap<Genesis, Kept>()
+const sortedLast = () => new WeakMap<Genesis, SortedLast>()
 
 export function evidenceOf(genesis: Genesis, documents: Iterable<unknown>, memory: Memory = createMemory()): Evidence {
   const now = new Map<string, Answer>()
@@ -85,36 +85,40 @@ export function evidenceOf(genesis: Genesis, documents: Iterable<unknown>, memor
     const { cid, answer } = named(document, memory)
     if (!now.has(cid)) now.set(cid, answer)
   }
-  const known = memory.table(sortedLast).get(genesis) ?? { answers: new Map(), said: new Map(), sorted: new Map() }
+  const known = memory.table(sortedLast).get(genesis) ?? {
+    answers: new Map(),
+    statements: new Map(),
+    sorted: new Map(),
+  }
   memory.table(sortedLast).set(genesis, known)
   const touched = new Set<string>()
   for (const [cid, answer] of known.answers) {
     if (now.has(cid)) continue
     known.answers.delete(cid)
-    for (const key of note(genesis, known.said, cid, answer, false)) touched.add(key)
+    for (const key of note(genesis, known.statements, cid, answer, false)) touched.add(key)
   }
   for (const [cid, answer] of now) {
     if (known.answers.has(cid)) continue
     known.answers.set(cid, answer)
-    for (const key of note(genesis, known.said, cid, answer, true)) touched.add(key)
+    for (const key of note(genesis, known.statements, cid, answer, true)) touched.add(key)
   }
   for (const key of touched) {
-    const said = known.said.get(key)!
-    if (said.commits.size + said.reveals.size + said.declines.size + said.claims.size > 0) {
-      known.sorted.set(key, sorted(said, memory))
+    const statements = known.statements.get(key)!
+    if (statements.commits.size + statements.reveals.size + statements.declines.size + statements.claims.size > 0) {
+      known.sorted.set(key, sorted(statements, memory))
       continue
     }
-    known.said.delete(key)
+    known.statements.delete(key)
     known.sorted.delete(key)
   }
 
   const units = new Map<string, UnitEvidence>()
   const contradictions: Contradiction[] = []
   let uncommitted = 0
-  for (const [key, of] of known.sorted) {
-    units.set(key, of.evidence)
-    if (of.contradictions.length > 0) contradictions.push(...of.contradictions)
-    uncommitted += of.uncommitted
+  for (const [key, unit] of known.sorted) {
+    units.set(key, unit.evidence)
+    if (unit.contradictions.length > 0) contradictions.push(...unit.contradictions)
+    uncommitted += unit.uncommitted
   }
   return { units, contradictions: contradictions.sort((a, b) => byBytes(a.reveals[0], b.reveals[0])), uncommitted }
 }
@@ -140,16 +144,33 @@ function statementIn(answer: Exclude<Answer, { type: 'commit' }>): Statement<unk
 }
 
 /** Writes down what an answer says of each unit, or strikes it out. @returns the units, by dealtUnitKey */
-function note(genesis: Genesis, all: Map<string, Said>, cid: string, answer: Answer, isHere: boolean): Set<string> {
+function note(
+  genesis: Genesis,
+  all: Map<string, Statements>,
+  cid: string,
+  answer: Answer,
+  isHere: boolean,
+): Set<string> {
   const touched = new Set<string>()
-  const put = <T>(unit: DealtUnit, round: number, of: (said: Said) => Map<string, T>, name: string, value: T) => {
+  const put = <T>(
+    unit: DealtUnit,
+    round: number,
+    mapOf: (statements: Statements) => Map<string, T>,
+    name: string,
+    value: T,
+  ) => {
     if (round > settledAfter(genesis, unit.epoch)) return
     const key = dealtUnitKey(unit)
-    const said = all.get(key) ?? { commits: new Map(), reveals: new Map(), declines: new Map(), claims: new Map() }
-    all.set(key, said)
+    const statements = all.get(key) ?? {
+      commits: new Map(),
+      reveals: new Map(),
+      declines: new Map(),
+      claims: new Map(),
+    }
+    all.set(key, statements)
     touched.add(key)
-    if (isHere) of(said).set(name, value)
-    else of(said).delete(name)
+    if (isHere) mapOf(statements).set(name, value)
+    else mapOf(statements).delete(name)
   }
   if (answer.type === 'commit') {
     const { commit } = answer
@@ -171,19 +192,19 @@ function note(genesis: Genesis, all: Map<string, Said>, cid: string, answer: Ans
   return touched
 }
 
-function sorted(said: Said, memory: Memory): Sorted {
+function sorted(statements: Statements, memory: Memory): Sorted {
   const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
-  for (const [, commit] of [...said.commits].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [, commit] of [...statements.commits].sort(([a], [b]) => (a < b ? -1 : 1))) {
     evidence.commits.set(commit.node, [...(evidence.commits.get(commit.node) ?? []), commit])
   }
-  for (const [, decline] of [...said.declines].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [, decline] of [...statements.declines].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!evidence.declines.has(decline.signer)) evidence.declines.set(decline.signer, decline)
   }
-  const claims = [...said.claims.values()]
+  const claims = [...statements.claims.values()]
   evidence.claims.push(...claims.sort((a, b) => a.leaf - b.leaf || compareBytes(a.statement.bytes, b.statement.bytes)))
   const uncommitted = new Set<string>()
-  for (const reveal of [...said.reveals.values()].sort(byReveal)) {
-    const commit = said.commits.get(reveal.item.commit)
+  for (const reveal of [...statements.reveals.values()].sort(byReveal)) {
+    const commit = statements.commits.get(reveal.item.commit)
     if (commit && committed(commit, reveal, memory)) {
       evidence.reveals.set(reveal.node, [...(evidence.reveals.get(reveal.node) ?? []), reveal])
     } else uncommitted.add(reveal.node)

@@ -3,9 +3,11 @@
  * that was checked, and a fraud proof into a conviction. The program, a node and a browser judge by these functions alone;
  * an engine is the only thing that they bring.
  */
+
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
 import { equalBytes } from '../base/bytes.ts'
+import type { Memory } from '../base/memory.ts'
 import type { LeafId } from '../message/unit.ts'
 import { type FraudProof, readFraudProof } from './fraud-proof.ts'
 import { type Certified, type CertifiedResult, readCertificate } from './read.ts'
@@ -47,6 +49,8 @@ export interface JudgeOptions {
   /** Told before each leaf, with the number of those that are done, from 0. */
   readonly onLeaf?: (leaf: LeafId, done: number, total: number) => void
   readonly signal?: AbortSignal
+  /** What certificates share, such as registrations, is checked once for all that are read with one memory. */
+  readonly memory?: Memory
 }
 
 export interface JudgedCertificate {
@@ -66,9 +70,9 @@ export interface JudgedCertificate {
 export async function judgeCertificate(
   fileBytes: Uint8Array,
   engineFor: (partition: Partition) => LeafEngine,
-  { leavesOf = ({ contested }) => contested, onLeaf, signal }: JudgeOptions = {},
+  { leavesOf = ({ contested }) => contested, onLeaf, signal, memory }: JudgeOptions = {},
 ): Promise<JudgedCertificate> {
-  const certified = readCertificate(fileBytes)
+  const certified = readCertificate(fileBytes, memory)
   const leaves = leavesOf(certified)
   const recomputed: LeafId[] = []
   if (leaves.length === 0) return { certified, recomputed, wrong: null }

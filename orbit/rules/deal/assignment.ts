@@ -107,11 +107,11 @@ export function assign(
     const reserve = [...dealt.reserve(i).take(reserveLength(genesis.body.replication))].map(node)
     const dealtTo = { ...id, epoch: draw.epoch }
     // The first of the N that is trusted computes the unit; the others are called if that does not certify it.
-    const one = quorum.find((index) => trusted.has(draw.roster[index]!.account))
-    if (one === undefined) assignments.push({ ...dealtTo, quorum: quorum.map(node), reserve, audited: null })
+    const single = quorum.find((index) => trusted.has(draw.roster[index]!.account))
+    if (single === undefined) assignments.push({ ...dealtTo, quorum: quorum.map(node), reserve, audited: null })
     else {
-      const others = quorum.filter((index) => index !== one).map(node)
-      assignments.push({ ...dealtTo, quorum: [node(one)], reserve: [...others, ...reserve], audited: draw.roster })
+      const others = quorum.filter((index) => index !== single).map(node)
+      assignments.push({ ...dealtTo, quorum: [node(single)], reserve: [...others, ...reserve], audited: draw.roster })
     }
   })
   return assignments

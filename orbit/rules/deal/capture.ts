@@ -60,16 +60,16 @@ export function captureChance(party: readonly number[], total: number, replicati
     )
   }
   const sizes = [...counts].map(([tickets, count]) => ({ tickets: BigInt(tickets), count }))
-  const seat = (left: bigint, of: bigint, seats: number): Rational => {
-    if (seats === 1) return rational(left, of)
+  const seat = (left: bigint, all: bigint, seats: number): Rational => {
+    if (seats === 1) return rational(left, all)
     let sum = rational(0n, 1n)
     for (const size of sizes) {
       if (size.count === 0) continue
       const weight = BigInt(size.count) * size.tickets
       size.count--
-      const rest = seat(left - size.tickets, of - size.tickets, seats - 1)
+      const rest = seat(left - size.tickets, all - size.tickets, seats - 1)
       size.count++
-      sum = add(sum, { numerator: weight * rest.numerator, denominator: of * rest.denominator })
+      sum = add(sum, { numerator: weight * rest.numerator, denominator: all * rest.denominator })
     }
     return sum
   }

@@ -24,10 +24,10 @@ export function witnessesIn(
     const { signer } = heartbeat
     if (!nodes.has(signer)) continue
     for (const { draw } of heartbeat.body.witnessed) {
-      const of = witnesses.get(draw) ?? new Map<string, Statement<HeartbeatBody>>()
-      witnesses.set(draw, of)
-      const known = of.get(signer)
-      if (!known || isBefore(heartbeat, known)) of.set(signer, heartbeat)
+      const byNode = witnesses.get(draw) ?? new Map<string, Statement<HeartbeatBody>>()
+      witnesses.set(draw, byNode)
+      const known = byNode.get(signer)
+      if (!known || isBefore(heartbeat, known)) byNode.set(signer, heartbeat)
     }
   }
   return witnesses
@@ -47,15 +47,17 @@ export const witnessesNeeded = (draw: DrawBody): number => Math.floor(accountsOn
  * Those on the roster that witness it, one an account, in the order of their node keys. Whose a node is, the roster says:
  * if another account takes it for its own afterwards, that changes nothing.
  */
-export function witnessesOf(draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
+export function witnessesOf(draw: DrawBody, byNode: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
   const first = new Map<string, Statement<HeartbeatBody>>()
   for (const { node, account } of draw.roster) {
-    const heartbeat = of?.get(node)
+    const heartbeat = byNode?.get(node)
     const known = first.get(account)
     if (heartbeat && (!known || isBefore(heartbeat, known))) first.set(account, heartbeat)
   }
   return [...first.values()].sort((a, b) => (a.signer < b.signer ? -1 : 1))
 }
 
-export const isWitnessed = (draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined): boolean =>
-  witnessesOf(draw, of).length >= witnessesNeeded(draw)
+export const isWitnessed = (
+  draw: DrawBody,
+  byNode: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined,
+): boolean => witnessesOf(draw, byNode).length >= witnessesNeeded(draw)

@@ -173,14 +173,14 @@ function leavesOut(
   known: Iterable<HeartbeatBody>,
 ): boolean {
   const { genesis } = state
-  const said = seedRound(genesis, epoch) - sealingLead(genesis) - graceRounds(genesis)
+  const saidBy = seedRound(genesis, epoch) - sealingLead(genesis) - graceRounds(genesis)
   const all = [...known]
   const eligible = (heartbeats: readonly HeartbeatBody[], from = state) =>
     eligibleAt(from, heartbeats, new Set(excluded), epoch)
   const still = new Set(eligible(all).map(({ node }) => node))
   const named = new Set(eligible(cited, asHeard).map(({ node }) => node))
   const nodes = new Map<string, { there: number; missing: number }>()
-  for (const { node, account } of eligible(all.filter(({ round }) => round <= said))) {
+  for (const { node, account } of eligible(all.filter(({ round }) => round <= saidBy))) {
     if (!still.has(node)) continue
     const { there, missing } = nodes.get(account) ?? { there: 0, missing: 0 }
     nodes.set(account, { there: there + 1, missing: missing + (named.has(node) ? 0 : 1) })

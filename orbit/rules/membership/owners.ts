@@ -21,12 +21,14 @@ export function registeredIn(
   for (const document of documents) {
     const registration = openRegistration(genesis, document, memory)
     const { node, account } = registration
-    const of = registered.get(node) ?? new Map<string, Registration>()
-    registered.set(node, of)
-    const known = of.get(account)
+    const byAccount = registered.get(node) ?? new Map<string, Registration>()
+    registered.set(node, byAccount)
+    const known = byAccount.get(account)
     // Who registers again is registered since then.
     const isLater = !known || registration.round > known.round
-    if (isLater || (registration.round === known.round && registration.name < known.name)) of.set(account, registration)
+    if (isLater || (registration.round === known.round && registration.name < known.name)) {
+      byAccount.set(account, registration)
+    }
   }
   return registered
 }
@@ -38,10 +40,10 @@ const isEarlier = (a: Registration, b: Registration): boolean =>
 /** Whom each node is dealt to next. */
 export function ownersIn(registered: Registered): Map<string, Registration> {
   const owners = new Map<string, Registration>()
-  for (const [node, of] of registered) {
+  for (const [node, byAccount] of registered) {
     owners.set(
       node,
-      [...of.values()].reduce((first, other) => (isEarlier(other, first) ? other : first)),
+      [...byAccount.values()].reduce((first, other) => (isEarlier(other, first) ? other : first)),
     )
   }
   return owners
@@ -50,8 +52,8 @@ export function ownersIn(registered: Registered): Map<string, Registration> {
 /** All registrations of each account. */
 export function registrationsByAccount(registered: Registered): Map<string, Registration[]> {
   const byAccount = new Map<string, Registration[]>()
-  for (const of of registered.values()) {
-    for (const [account, registration] of of) {
+  for (const ofNode of registered.values()) {
+    for (const [account, registration] of ofNode) {
       const known = byAccount.get(account)
       if (known) known.push(registration)
       else byAccount.set(account, [registration])

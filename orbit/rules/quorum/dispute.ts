@@ -218,8 +218,8 @@ function auditorsIn(
   claims: readonly LeafClaim[],
   memory: Memory,
 ): readonly string[] {
-  const own = reveals.find(({ node }) => node === assignment.quorum[0])
-  return own && records ? auditorsOf(genesis, assignment, own, claims, records, memory) : []
+  const first = reveals.find(({ node }) => node === assignment.quorum[0])
+  return first && records ? auditorsOf(genesis, assignment, first, claims, records, memory) : []
 }
 
 /** Those that pass; the others are told to `failed`. */
@@ -301,7 +301,7 @@ export function doubt(
       continue
     }
     const convict = (reveals: readonly Reveal[], leaf: number | null) => {
-      for (const by of reveals) wrong.push({ node: by.node, reveal: by, leaf })
+      for (const shown of reveals) wrong.push({ node: shown.node, reveal: shown, leaf })
     }
     if (!addsUp(genesis, assignment, { key: '', reveals: [reveal], records }, memory)) {
       convict([reveal], null)

@@ -12,7 +12,7 @@ import type { Facts } from './facts.ts'
 import { type Settlement, settle } from './settle.ts'
 
 /** What was asked besides the evidence when a unit was settled, and the answer. */
-type Asked = readonly [ask: (of: Asking) => unknown, answer: unknown]
+type Asked = readonly [ask: (asking: Asking) => unknown, answer: unknown]
 type Asking = Pick<Facts, 'leaves' | 'truth'> & { readonly isAuditor: (node: string) => boolean }
 
 interface Settled {
@@ -36,21 +36,21 @@ function settleOnce(
   const isSame = known?.genesis === genesis && known.assignment === assignment
   if (isSame && known.asked.every(([ask, answer]) => ask(asking) === answer)) return known.settlement
   const asked: Asked[] = []
-  const answerTo = <T>(ask: (of: Asking) => T): T => {
+  const answerTo = <T>(ask: (asking: Asking) => T): T => {
     const answer = ask(asking)
     asked.push([ask, answer])
     return answer
   }
   const facts: Facts = {
-    leaves: (cid) => answerTo((of) => of.leaves(cid)),
-    truth: (leaf: LeafId) => answerTo((of) => of.truth(leaf)),
+    leaves: (cid) => answerTo((askee) => askee.leaves(cid)),
+    truth: (leaf: LeafId) => answerTo((askee) => askee.truth(leaf)),
   }
   const settlement = settle(
     genesis,
     assignment,
     evidence,
     facts,
-    (node) => answerTo((of) => of.isAuditor(node)),
+    (node) => answerTo((askee) => askee.isAuditor(node)),
     memory,
   )
   memory.table(settled).set(evidence, { genesis, assignment, asked, settlement })

@@ -88,10 +88,10 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
 
 /** Whether all others of the quorum that have shown theirs cite a node's result: then who is called will cite it as well. */
 function isCitedByAll(sound: readonly Reveal[], quorum: readonly string[], node: string): boolean {
-  const others = quorum.filter((other) => other !== node && sound.some((by) => by.node === other))
+  const others = quorum.filter((other) => other !== node && sound.some((reveal) => reveal.node === other))
   const isCitedBy = (other: string, commit: string) =>
-    sound.some((by) => by.node === other && by.item.cites.includes(commit))
-  return sound.some((own) => own.node === node && others.every((other) => isCitedBy(other, own.item.commit)))
+    sound.some((reveal) => reveal.node === other && reveal.item.cites.includes(commit))
+  return sound.some((reveal) => reveal.node === node && others.every((other) => isCitedBy(other, reveal.item.commit)))
 }
 
 export interface Revealable {
@@ -114,8 +114,8 @@ export function revealable(state: State, node: string, round: number): Revealabl
     if (lastRound(genesis, draw.body.epoch) < round) continue
     for (const assignment of assignments) {
       const evidence = evidenceFor(state, assignment)
-      const own = evidence.commits.get(node)
-      if (!own || evidence.reveals.has(node)) continue
+      const commits = evidence.commits.get(node)
+      if (!commits || evidence.reveals.has(node)) continue
       const calls = callsOf(state, assignment)
       const others: Commit[] = []
       for (const commit of [...evidence.commits.values()].flat()) {
@@ -125,11 +125,11 @@ export function revealable(state: State, node: string, round: number): Revealabl
       const cited = new Set(others.map((commit) => commit.node)).size
       const wanted = genesis.body.replication + calls.escalations * SEATS_AN_ESCALATION
       if (!mayReveal(genesis, assignment, node, { cited, round, wanted })) continue
-      if (assignment.reserve.includes(node) && waitsForOthers(genesis, assignment, own, round)) continue
+      if (assignment.reserve.includes(node) && waitsForOthers(genesis, assignment, commits, round)) continue
       const { sound } = selectAdmissible(genesis, assignment, evidence, calls)
       const shown = new Set(sound.map(({ cid }) => cid))
       const citedByThem = new Set(sound.flatMap(({ item }) => item.cites))
-      list.push({ assignment, commits: own.map(({ cid }) => cid), others, shown, cited: citedByThem })
+      list.push({ assignment, commits: commits.map(({ cid }) => cid), others, shown, cited: citedByThem })
     }
   }
   return list.sort((a, b) => inOrder(a.assignment, b.assignment))
@@ -141,9 +141,9 @@ export function revealable(state: State, node: string, round: number): Revealabl
  * was called with it and took less than that has committed too. Not if time is short: a busy node shows its results an epoch
  * after they may be shown (submission.ts).
  */
-function waitsForOthers(genesis: Genesis, { epoch }: Assignment, own: readonly Commit[], round: number): boolean {
+function waitsForOthers(genesis: Genesis, { epoch }: Assignment, commits: readonly Commit[], round: number): boolean {
   const { replication, epoch: length } = genesis.body
-  const next = seedRound(genesis, 1 + Math.min(...own.map(({ body }) => body.batch)))
+  const next = seedRound(genesis, 1 + Math.min(...commits.map(({ body }) => body.batch)))
   return replication > 1 && round < next && next + 2 * length.rounds <= lastRound(genesis, epoch)
 }
 

@@ -58,9 +58,9 @@ export function missBalance(state: State, round: number): Map<string, number> {
 function isContradicted(state: State, assignment: Assignment, node: string): boolean {
   const settlement = state.settlements.get(dealtUnitKey(assignment))
   const [certified] = settlement?.status === 'certified' ? settlement.results : []
-  const own = evidenceFor(state, assignment).reveals.get(node)
-  if (!certified || !own) return false
-  return own.every(({ item }) => resultKey(item.result) !== resultKey(certified.item.result))
+  const shown = evidenceFor(state, assignment).reveals.get(node)
+  if (!certified || !shown) return false
+  return shown.every(({ item }) => resultKey(item.result) !== resultKey(certified.item.result))
 }
 
 /** Accounts that have shown something else than what was certified, in deals that are not settled. */

@@ -55,8 +55,8 @@ export interface AccountHistory extends Omit<AccountState, 'nodes'> {
 export function accountsNamed(state: State, nameOrKey: string): AccountState[] {
   const isKey = /^[0-9a-f]{8,64}$/.test(nameOrKey)
   const named = new Set<string>()
-  for (const of of state.registered.values()) {
-    for (const { name, account } of of.values()) if (name === nameOrKey) named.add(account)
+  for (const registrations of state.registered.values()) {
+    for (const { name, account } of registrations.values()) if (name === nameOrKey) named.add(account)
   }
   return state.accounts.filter(({ account }) => named.has(account) || (isKey && account.startsWith(nameOrKey)))
 }

@@ -166,11 +166,11 @@ function decodeQuorums([keys, sets]: [Uint8Array, Uint8Array]): Quorums {
 }
 
 export function decodeSettled(bytes: Uint8Array): SettledWindow {
-  const kept = dagCbor.decode<any>(bytes)
+  const plain = dagCbor.decode<any>(bytes)
   return {
-    ...{ window: BigInt(kept.window), units: kept.units, dealtAt: kept.dealtAt, count: kept.count },
-    ...{ checksum: BigInt(`0x${kept.checksum}`), credits: new Map(kept.credits as [string, Credit][]) },
-    peak: kept.peak && { n: BigInt(kept.peak.n), value: BigInt(kept.peak.value) },
-    ...{ quorums: decodeQuorums(kept.quorums), convictions: kept.convictions.map(convictionOf) },
+    ...{ window: BigInt(plain.window), units: plain.units, dealtAt: plain.dealtAt, count: plain.count },
+    ...{ checksum: BigInt(`0x${plain.checksum}`), credits: new Map(plain.credits as [string, Credit][]) },
+    peak: plain.peak && { n: BigInt(plain.peak.n), value: BigInt(plain.peak.value) },
+    ...{ quorums: decodeQuorums(plain.quorums), convictions: plain.convictions.map(convictionOf) },
   }
 }
