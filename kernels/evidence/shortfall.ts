@@ -1,14 +1,19 @@
 /**
- * Whether evidence falls short: so few items that nobody who did the work would have them by bad luck.
+ * Whether evidence falls short: so few items that an honest worker would have them less often than
+ * once in a million cases.
  *
- * Each number of a unit is an item with a small probability of its own, and the count of items is Poisson's, or narrower
- * where the probabilities are not small. So a count is judged by the lower tail of Poisson's distribution, P(X <= count).
- * The normal approximation is not used. Of 41 items, as the tier of hard numbers has, 13 or fewer come once in a million
- * honest units, at z = -4.37; z = -4.75 would ask for 10, and let more cheats pass. From some 10,000 items on the two
- * agree. z is shown to people, it decides nothing.
+ * Each number of a unit is an item with a small probability, so the count of items has Poisson's
+ * distribution. Where the probabilities are not small it is narrower, and an alarm is rarer still.
+ * The judgement is by the lower tail, P(X <= count). The normal approximation is not used: of 41
+ * items, the mean of tier 3, an honest worker has 13 or fewer once in a million units, and that is z
+ * = -4.37. An alarm at z = -4.75 would wait for 10 or fewer, and miss cheats. From some 10,000 items
+ * on the two agree. z is for display.
  *
- * All machines must come to the same alarm: the tail is summed in integers, in a stated order, with stated rounding.
+ * All machines must come to the same alarm. So the tail is summed in integers, in a stated order,
+ * with stated rounding.
  */
+import type { EvidenceItems } from '../unit.ts'
+import type { EvidenceTest } from './request.ts'
 import { MEAN_BITS, TIERS } from './tiers.ts'
 
 /** What was found and what is expected: of a tier, of all, of a unit, or of many. */
@@ -25,7 +30,8 @@ export const FALSE_ALARM = 1_000_000
 const BITS = 128n
 
 /**
- * Sums of Poisson's weights up to the mode and beyond, all relative to the weight at the mode, rounded down term by term.
+ * Sums of Poisson's weights up to the mode and beyond, all relative to the weight at the mode,
+ * rounded down term by term.
  *
  * @returns [sum of the weights of 0 to count, sum of all]
  */
@@ -51,19 +57,22 @@ function poissonSums({ count, mean }: Tally): readonly [bigint, bigint] {
 /**
  * Whether so few items come by chance less often than once in `looks` million honest cases.
  *
- * @param looks how many such questions are asked together, 1 to 100: the false alarms of all add up to 1 in a million
+ * @param looks how many such questions are asked together, 1 to 100: the false alarms of all add up
+ *   to 1 in a million
  */
 export function isShort(tally: Tally, looks: number): boolean {
   const missing = tally.mean - (BigInt(tally.count) << MEAN_BITS)
-  // Less than 3 standard deviations: the tail is above 1 in 20,000, whatever the mean. Saves nearly all sums.
+  // Within 3 standard deviations the tail is above 1 in 10,000, for every mean. That saves nearly
+  // all sums.
   if (missing <= 0n || missing * missing < (9n * tally.mean) << MEAN_BITS) return false
   const [below, all] = poissonSums(tally)
   return below * BigInt(looks * FALSE_ALARM) < all
 }
 
 /**
- * What is shown by the items that are there: whoever skipped more than this share of the work, at random, would have so
- * many less often than once in a million. For display: who prunes cleverly may skip more (ALGORITHMS.md).
+ * The share of the work that cannot have been skipped: a worker who skips so much at random has as
+ * many items as these less often than once in a million cases. For display. Clever pruning may skip
+ * more (ALGORITHMS.md).
  *
  * @returns thousandths, 0 to 1000
  */
@@ -79,7 +88,10 @@ export function mostSkipped({ count, mean }: Tally): number {
   return excluded
 }
 
-/** Standard deviations below (negative) or above the mean; 0 when nothing is expected. For display alone. */
+/**
+ * Standard deviations below (negative) or above the mean; 0 when nothing is expected. For display
+ * alone.
+ */
 export function deviationsOf({ count, mean }: Tally): number {
   const expected = Number(mean) / 2 ** Number(MEAN_BITS)
   return expected === 0 ? 0 : (count - expected) / Math.sqrt(expected)
@@ -87,6 +99,10 @@ export function deviationsOf({ count, mean }: Tally): number {
 
 /** A unit's evidence: one tally a tier. */
 export type UnitTallies = readonly Tally[]
+
+/** The tallies of a unit's items. Whether the items are sound is for item.ts to say. */
+export const talliesOf = (items: EvidenceItems, { tiers }: EvidenceTest): UnitTallies =>
+  tiers.map(({ mean }, tier) => ({ count: items[tier]!.length, mean }))
 
 /** Which question: a tier, 0 to 2, or all of them together. */
 export type Line = number | 'pooled'
@@ -122,8 +138,8 @@ const SPANS = [20, 100, Number.POSITIVE_INFINITY] as const
 const LOOKS = SPANS.length * (TIERS + 1)
 
 /**
- * What falls short over an account's units: of the last 20, the last 100 and all, each line at 1 in a million divided by
- * the 12 looks.
+ * What falls short over an account's units: of the last 20, the last 100 and all, each line at 1 in
+ * a million divided by the 12 looks.
  *
  * @param units in the order in which they were judged, at least one
  */

@@ -16,7 +16,7 @@ import { verify } from './verify.mjs'
 /** Thousands of files share their registrations and beacon rounds: each is checked once. */
 const memory = createMemory()
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const window = 1n << 43n
 const EDITED = 600

@@ -12,7 +12,7 @@ import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import type { Conviction } from '../../../../orbit/rules/quorum/convictions.ts'
 import { beaconAt, Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const sources = (party: Party) => ({
   leaves: (cid: string) => party.blocks.get(cid),

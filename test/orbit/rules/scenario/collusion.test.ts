@@ -12,7 +12,7 @@ import { revealable } from '../../../../orbit/rules/state/duties.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { beaconAt, Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const UNITS = 1000
 const EPOCH = 2
