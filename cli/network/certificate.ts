@@ -73,7 +73,7 @@ function whole(home: Home, window: bigint): Uint8Array {
 
 /** From the documents that are here, and leaves that are here or with peers. */
 async function some(home: Home, window: bigint, units: readonly number[]): Promise<Uint8Array> {
-  const { state, documents } = await readSource(home)
+  const { state, documents, memory } = await readSource(home)
   if (state.windows.get(window)?.settled) {
     throw new UserError(`window ${window} is settled, and its documents are gone: its certificate is all that is left`)
   }
@@ -81,7 +81,7 @@ async function some(home: Home, window: bigint, units: readonly number[]): Promi
   const records = await readLeafRecords(home, [...new Set(counted.map(({ item }) => item.result.leaves))])
   const registrations = new Map(
     documents.accounts.map((document) => {
-      const { node, account } = openRegistration(home.genesis, document)
+      const { node, account } = openRegistration(home.genesis, document, memory)
       return [documentKey.registration(node, account), document]
     }),
   )

@@ -7,6 +7,7 @@ import type { DrawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { cidOf } from '../../orbit/rules/base/cid.ts'
 import { open, RuleError, type Statement } from '../../orbit/rules/base/statement.ts'
 import { readDealtDraws } from '../../orbit/rules/certificate/read.ts'
+import { dealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { turnOf } from '../../orbit/rules/deal/coordinators.ts'
 import { isWitnessed } from '../../orbit/rules/deal/witness.ts'
 import { type DrawReview, type ReviewedDocuments, reviewDraw } from '../../orbit/rules/draw/review.ts'
@@ -67,7 +68,7 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
   const dropped = droppedEpochs(papers, files, epoch)
   const review = reviewDraw(
     {
-      ...{ genesis: home.genesis, draw, signature, documents, history: papers.history },
+      ...{ genesis: home.genesis, draw, signature, documents, history: papers.history, memory: papers.memory },
       stateOf: (some, history) => papers.stateOf(some, history),
       cited: files.cited.find((of) => of.draw === cid)?.heartbeats ?? null,
       dropped,
@@ -79,7 +80,7 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
     state,
   )
   const { valid, fault, findings, assignments, digest, witnesses } = review
-  const shown = drawOf(state, { draw, cid, signature, assignments }, witnesses)
+  const shown = drawOf(state, dealtDraw(draw, signature, assignments), witnesses)
   return {
     found: { valid, fault, checks: findings, ...shown, digest, others },
     lines: textOf(epoch, cid, others, review),

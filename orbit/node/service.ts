@@ -3,7 +3,9 @@
  * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
  * (worker.ts), which the node serves as a WorkHost.
  */
+
 import type { Engine } from '../../kernels/unit.ts'
+import { createMemory, type Memory } from '../rules/base/memory.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import { admit } from '../rules/message/admit.ts'
 import type { ResultBody } from '../rules/message/bodies.ts'
@@ -55,7 +57,7 @@ export class Service implements WorkHost {
   private isStopped = false
   private readonly unsubscribe: (() => void)[] = []
 
-  private constructor(options: ServiceOptions, node: OrbitNode, payers: Payers) {
+  private constructor(options: ServiceOptions, node: OrbitNode, payers: Payers, memory: Memory) {
     const { home, capacity = 0, engines = ['wasm'] } = options
     this.home = home
     this.genesis = home.genesis
@@ -65,7 +67,7 @@ export class Service implements WorkHost {
     this.beacon = beaconOf(home)
     const { beacon, events } = this
     const { signal } = this.stopping
-    const { parts, table } = composeParts({ home, node, payers, beacon, events, capacity, engines, signal })
+    const { parts, table } = composeParts({ home, node, payers, memory, beacon, events, capacity, engines, signal })
     this.parts = parts
     this.table = table
   }
@@ -75,6 +77,7 @@ export class Service implements WorkHost {
     const { home } = options
     const { genesis } = home
     const payers = new Payers(genesis)
+    const memory = createMemory()
     const node = await openNode({
       dir: home.directory,
       networkId: genesis.networkId,
@@ -82,11 +85,11 @@ export class Service implements WorkHost {
       nodeKey: home.nodeKey,
       listen: [...(options.listen ?? home.config.listen)],
       peers: [...home.config.peers, ...(options.peers ?? [])],
-      admit: (...document) => admit(genesis, ...document),
+      admit: (...document) => admit(genesis, ...document, memory),
       quota: payers.quota,
     })
     try {
-      const service = new Service(options, node, payers)
+      const service = new Service(options, node, payers, memory)
       await service.begin()
       return service
     } catch (error) {

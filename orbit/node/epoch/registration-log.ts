@@ -5,6 +5,7 @@
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
+import type { Memory } from '../../rules/base/memory.ts'
 import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'
 import { openRegistration } from '../../rules/message/registration.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
@@ -30,6 +31,8 @@ export function arrivalsFrom(rows: ArrivalRows): Arrivals {
 
 export interface ArrivalLogOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly kv: KeyValues
   /** The newest round that is out, by the beacon and by the clock. */
   readonly round: () => number
@@ -68,8 +71,8 @@ export class ArrivalLog {
   hear(document: unknown, isNew: boolean): void {
     const now = this.listen()
     if (!isNew) return
-    const { genesis } = this.options
-    const { node, account, round: named } = openRegistration(genesis, document)
+    const { genesis, memory } = this.options
+    const { node, account, round: named } = openRegistration(genesis, document, memory)
     const isLive = now >= this.since + graceRounds(genesis)
     const arrival = isLive ? heardLive(genesis, named, now) : heardLate(genesis, named, now)
     const key = keyOf(node, account)

@@ -4,6 +4,7 @@
  * the heads together by entries of its own.
  */
 
+import type { Memory } from '../../rules/base/memory.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
 import { type DrawBody, type HeartbeatBody, MAX_HEADS } from '../../rules/message/bodies.ts'
 import { databaseName, spanOf } from '../../rules/message/documents.ts'
@@ -19,6 +20,7 @@ const MAX_TIES = 16
 
 export interface CitedPoolsOptions {
   readonly genesis: Genesis
+  readonly memory: Memory
   readonly state: () => State
   readonly open: (name: string) => Promise<DocumentStore>
   /** undefined: the database is not open. */
@@ -74,7 +76,8 @@ export class CitedPools {
   /** A node's newest heartbeat in a pool. */
   private newest(name: string, node: string): [key: string, document: unknown] | undefined {
     const heartbeats = [...this.options.documents(name)].filter(([key]) => key.startsWith(`${node}/`))
-    return heartbeats.sort(([, a], [, b]) => heartbeatIn(b).round - heartbeatIn(a).round)[0]
+    const roundOf = (document: unknown) => heartbeatIn(document, this.options.memory).round
+    return heartbeats.sort(([, a], [, b]) => roundOf(b) - roundOf(a))[0]
   }
 
   /** The heads that a draw of this node cites, its own first, and what is under them. */
@@ -94,7 +97,7 @@ export class CitedPools {
     for (const { span, heads } of cited) {
       const values = await this.options.opened(databaseName('pool', span))?.under(heads)
       if (!values) return null
-      for (const value of values) heartbeats.push(heartbeatIn(value))
+      for (const value of values) heartbeats.push(heartbeatIn(value, this.options.memory))
     }
     return heartbeats
   }

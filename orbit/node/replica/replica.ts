@@ -3,6 +3,7 @@
  * is asked for and kept until a document changes. What else the node does follows the replica's events.
  */
 import { classes } from '../../../kernels/partition.ts'
+import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open, type Statement } from '../../rules/base/statement.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
@@ -41,6 +42,8 @@ export interface ReplicaEvents {
 
 export interface ReplicaOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked: that of whoever admits the documents. */
+  readonly memory?: Memory
   readonly openStore: (name: string) => Promise<DocumentStore>
   /** Is told who is registered, and of each round. */
   readonly payers?: Payers
@@ -61,6 +64,7 @@ export class Replica {
   readonly rounds = new Map<number, Uint8Array>()
   readonly pools: CitedPools
   private readonly options: ReplicaOptions
+  private readonly memory: Memory
   private readonly payers: Payers
   private readonly stores = new Map<string, DocumentStore>()
   /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
@@ -75,12 +79,13 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     const { genesis } = options
     this.options = options
+    this.memory = options.memory ?? createMemory()
     this.payers = options.payers ?? new Payers(genesis)
-    this.replaced = new ReplacedHeartbeats(genesis)
+    this.replaced = new ReplacedHeartbeats(genesis, this.memory)
     this.deals = new UnfinishedDeals(genesis)
     this.unitsPerWindow = classes(genesis.partition).length
     this.pools = new CitedPools({
-      genesis,
+      ...{ genesis, memory: this.memory },
       state: () => this.state(),
       open: (name) => this.open(name),
       opened: (name) => this.stores.get(name),
@@ -164,7 +169,7 @@ export class Replica {
       documents.set(key, value)
       if (name === 'accounts') this.payers.registered.add(key.split('/')[0]!)
       if (name.startsWith('results')) this.events.emit('answer', { document: value, isOld: false })
-      if (name === 'draws') for (const draw of drawsIn([value])) this.events.emit('draw', draw)
+      if (name === 'draws') for (const draw of drawsIn([value], this.memory)) this.events.emit('draw', draw)
     }
     this.invalidate()
     if (name === 'accounts') void this.reconsider()
@@ -201,7 +206,7 @@ export class Replica {
   }
 
   private allPublished(): PublishedDraw[] {
-    return [...drawsIn(this.all('draws')).map(publishedDraw), ...this.forgotten.values()]
+    return [...drawsIn(this.all('draws'), this.memory).map(publishedDraw), ...this.forgotten.values()]
   }
 
   get(database: string, key: string): unknown {
@@ -215,7 +220,7 @@ export class Replica {
 
   /** All heartbeats that are here, and those that they replaced of late. */
   heartbeats(): HeartbeatBody[] {
-    return [...[...this.all('pool')].map(heartbeatIn), ...this.replaced.all()]
+    return [...[...this.all('pool')].map((document) => heartbeatIn(document, this.memory)), ...this.replaced.all()]
   }
 
   /** Whether a draw by a coordinator for an epoch is here. */
@@ -236,6 +241,7 @@ export class Replica {
       },
       this.options.knowledge ?? NO_KNOWLEDGE,
       this.history,
+      this.memory,
     )
     return this.cached
   }
@@ -254,7 +260,8 @@ export class Replica {
   /** The documents that are over as of a round. */
   over(round: number): OverDocuments {
     const isOverDeal = this.deals.over(this.state(), this.history, round)
-    return overDocuments(this.options.genesis, this.documents, (window) => this.history.has(window), isOverDeal)
+    const isArchived = (window: bigint) => this.history.has(window)
+    return overDocuments(this.options.genesis, this.documents, isArchived, isOverDeal, this.memory)
   }
 
   /** Deletes documents. That the draws among them were published is remembered (published-draws.ts). */
@@ -280,8 +287,8 @@ export class Replica {
 }
 
 /** Without the beacon rounds that lie among them. */
-const drawsIn = (documents: Iterable<unknown>): Statement<DrawBody>[] =>
+const drawsIn = (documents: Iterable<unknown>, memory: Memory): Statement<DrawBody>[] =>
   [...documents].flatMap((document) => {
     const { success, data } = statementDocument.safeParse(document)
-    return success ? [open(data.statement, drawBody, 'the draw')] : []
+    return success ? [open(data.statement, drawBody, 'the draw', memory)] : []
   })

@@ -11,6 +11,7 @@ import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
+import type { Memory } from '../../rules/base/memory.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
@@ -27,6 +28,8 @@ type Claims = AuditBody['claims']
 
 export interface AuditsOptions {
   readonly node: string
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly openEngine: () => Engine
   /** A beacon round that is out; null when it can't be had now. */
   readonly beacon: (round: number) => Promise<BeaconRound | null>
@@ -145,7 +148,7 @@ export class Audits {
     if (round >= deadlineRound(genesis, assignment.epoch)) return []
     const drawnBy = await this.options.beacon(seedRound(genesis, epoch))
     if (!drawnBy) return []
-    const audit = certifyingAudit(genesis, assignment, drawnBy.signature)
+    const audit = certifyingAudit(genesis, assignment, drawnBy.signature, this.options.memory)
     if (audit?.auditors.includes(this.options.node)) {
       return [{ key, assignment, leaves: audit.leaves, drawnBy, against: null }]
     }

@@ -14,6 +14,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { merkleRoot } from '../../../kernels/merkle.ts'
 import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
+import type { Memory } from '../../rules/base/memory.ts'
 import { sign } from '../../rules/base/statement.ts'
 import { type Commit, openAnswer, recordOf, type SaltedResult } from '../../rules/message/answers.ts'
 import {
@@ -37,6 +38,8 @@ import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 export interface SubmissionsOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly node: string
   readonly secret: Uint8Array
   readonly kv: KeyValues
@@ -102,7 +105,7 @@ export class Submissions {
    * @param isOld it was on disk when the node started: what came before it is known since then
    */
   hear(document: unknown, isOld: boolean): void {
-    const answer = openAnswer(document)
+    const answer = openAnswer(document, this.options.memory)
     if (answer.type === 'reveal') {
       for (const { cid, item } of answer.reveals) {
         const key = dealtUnitKey(item.result)

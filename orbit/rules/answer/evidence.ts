@@ -8,9 +8,11 @@
  * A node computes this again with each document that comes, and there may be 100,000 units under way. So what was sorted last is
  * kept, and only units of which something has come or gone are looked at again: the others' evidence is the same object.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { cidOf } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import type { Statement } from '../base/statement.ts'
 import {
   type Answer,
@@ -74,17 +76,17 @@ interface Kept {
   readonly sorted: Map<string, Sorted>
 }
 
-/** By network. */
-const kept = new WeakMap<Genesis, Kept>()
+/** What was sorted last, by network. */
+const sortedLast = () => new WeakMap<Genesis, Kept>()
 
-export function evidenceOf(genesis: Genesis, documents: Iterable<unknown>): Evidence {
+export function evidenceOf(genesis: Genesis, documents: Iterable<unknown>, memory: Memory = createMemory()): Evidence {
   const now = new Map<string, Answer>()
   for (const document of documents) {
-    const { cid, answer } = named(document)
+    const { cid, answer } = named(document, memory)
     if (!now.has(cid)) now.set(cid, answer)
   }
-  const known = kept.get(genesis) ?? { answers: new Map(), said: new Map(), sorted: new Map() }
-  kept.set(genesis, known)
+  const known = memory.table(sortedLast).get(genesis) ?? { answers: new Map(), said: new Map(), sorted: new Map() }
+  memory.table(sortedLast).set(genesis, known)
   const touched = new Set<string>()
   for (const [cid, answer] of known.answers) {
     if (now.has(cid)) continue
@@ -99,7 +101,7 @@ export function evidenceOf(genesis: Genesis, documents: Iterable<unknown>): Evid
   for (const key of touched) {
     const said = known.said.get(key)!
     if (said.commits.size + said.reveals.size + said.declines.size + said.claims.size > 0) {
-      known.sorted.set(key, sorted(said))
+      known.sorted.set(key, sorted(said, memory))
       continue
     }
     known.said.delete(key)
@@ -117,16 +119,17 @@ export function evidenceOf(genesis: Genesis, documents: Iterable<unknown>): Evid
   return { units, contradictions: contradictions.sort((a, b) => byBytes(a.reveals[0], b.reveals[0])), uncommitted }
 }
 
-const names = new WeakMap<object, { cid: string; answer: Answer }>()
+/** By the document, which nobody changes. */
+const names = () => new WeakMap<object, { cid: string; answer: Answer }>()
 
 /** @throws {RuleError} */
-function named(document: unknown): { cid: string; answer: Answer } {
-  const known = names.get(document as object)
+function named(document: unknown, memory: Memory): { cid: string; answer: Answer } {
+  const known = memory.table(names).get(document as object)
   if (known) return known
-  const answer = openAnswer(document)
+  const answer = openAnswer(document, memory)
   const cid = answer.type === 'commit' ? answer.commit.cid : cidOf(statementIn(answer).bytes).toString()
   const found = { cid, answer }
-  names.set(document as object, found)
+  memory.table(names).set(document as object, found)
   return found
 }
 
@@ -168,7 +171,7 @@ function note(genesis: Genesis, all: Map<string, Said>, cid: string, answer: Ans
   return touched
 }
 
-function sorted(said: Said): Sorted {
+function sorted(said: Said, memory: Memory): Sorted {
   const evidence: UnitEvidence = { commits: new Map(), reveals: new Map(), declines: new Map(), claims: [] }
   for (const [, commit] of [...said.commits].sort(([a], [b]) => (a < b ? -1 : 1))) {
     evidence.commits.set(commit.node, [...(evidence.commits.get(commit.node) ?? []), commit])
@@ -181,7 +184,7 @@ function sorted(said: Said): Sorted {
   const uncommitted = new Set<string>()
   for (const reveal of [...said.reveals.values()].sort(byReveal)) {
     const commit = said.commits.get(reveal.item.commit)
-    if (commit && committed(commit, reveal)) {
+    if (commit && committed(commit, reveal, memory)) {
       evidence.reveals.set(reveal.node, [...(evidence.reveals.get(reveal.node) ?? []), reveal])
     } else uncommitted.add(reveal.node)
   }
@@ -201,11 +204,12 @@ const resultBytes = ({ item }: Reveal): Uint8Array => dagCbor.encode(item.result
 const byBytes = (a: Reveal, b: Reveal): number =>
   compareBytes(a.bytes, b.bytes) || compareBytes(a.statement.bytes, b.statement.bytes)
 
-const checked = new WeakMap<Reveal, Commit>()
+/** By what was shown: the commit that it was found to show. */
+const shown = () => new WeakMap<Reveal, Commit>()
 
-function committed(commit: Commit, reveal: Reveal): boolean {
-  if (checked.get(reveal) === commit) return true
+function committed(commit: Commit, reveal: Reveal, memory: Memory): boolean {
+  if (memory.table(shown).get(reveal) === commit) return true
   if (!isCommitted(commit, reveal)) return false
-  checked.set(reveal, commit)
+  memory.table(shown).set(reveal, commit)
   return true
 }

@@ -6,9 +6,11 @@ import type { HardSummary } from '../../../kernels/unit.ts'
 import type { UnitEvidence } from '../answer/evidence.ts'
 import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
 import { assign, offeredUnits } from '../deal/assignment.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
+import { dealtDraw } from '../deal/canonical-draws.ts'
 import { accountsOn, isWitnessed, witnessesIn } from '../deal/witness.ts'
 import { byReveal, type Commit, claimsOf, isCommitted, openCommit, openItem, type Reveal } from '../message/answers.ts'
 import {
@@ -97,24 +99,24 @@ export function settledBy({ genesis, window, complete, units }: Certified): Sett
  *
  * @throws {RuleError} saying what does not hold
  */
-export function readCertificate(fileBytes: Uint8Array): Certified {
+export function readCertificate(fileBytes: Uint8Array, memory: Memory = createMemory()): Certified {
   const file = parseCertificate(fileBytes)
   const genesis = readGenesis(file.genesis)
   const window = BigInt(file.window)
   if (window < genesis.firstWindow) throw new RuleError('the window lies below the baseline')
 
-  const registered = readRegistrations(genesis, file)
-  const draws = readDraws(genesis, file, registered)
+  const registered = readRegistrations(genesis, file, memory)
+  const draws = readDraws(genesis, file, registered, memory)
   const commits = file.commits.map((bytes) => {
-    const commit = openCommit(bytes)
+    const commit = openCommit(bytes, memory)
     of(genesis, commit.body)
-    verifyRound(genesis.chain, commit.body.round, commit.body.beacon)
+    verifyRound(genesis.chain, commit.body.round, commit.body.beacon, memory)
     return commit
   })
   const reveals = file.reveals.map((bytes) => {
     const reveal = open(bytes, revealBody, 'a reveal')
     of(genesis, reveal.body)
-    verifyRound(genesis.chain, reveal.body.round, reveal.body.beacon)
+    verifyRound(genesis.chain, reveal.body.round, reveal.body.beacon, memory)
     return reveal
   })
 
@@ -136,7 +138,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     const draw = draws[entry.draw]
     const assignment = draw?.units.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
-    const owner = (node: string) => draw.roster.get(node)!
+    const owner = (node: string) => draw.dealt.owners.get(node)!
     const isRegistered = (node: string) => registered.has(pairOf(node, owner(node)))
     const shown = entry.results.map((result) => {
       const statement = reveals[result.reveal]
@@ -150,7 +152,7 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
     const audits = entry.audits.map((bytes) => {
       const audit = open(bytes, auditBody, `an audit of unit ${unit}`)
       of(genesis, audit.body)
-      verifyRound(genesis.chain, audit.body.round, audit.body.beacon)
+      verifyRound(genesis.chain, audit.body.round, audit.body.beacon, memory)
       return audit
     })
     const { leaves, differing, results, auditors, declines, wrong } = checkUnit(
@@ -195,10 +197,10 @@ export function readCertificate(fileBytes: Uint8Array): Certified {
 }
 
 /** The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds. @throws {RuleError} */
-export function readDealtDraws(fileBytes: Uint8Array): readonly DealtDraw[] {
+export function readDealtDraws(fileBytes: Uint8Array, memory: Memory = createMemory()): readonly DealtDraw[] {
   const file = parseCertificate(fileBytes)
   const genesis = readGenesis(file.genesis)
-  return readDraws(genesis, file, readRegistrations(genesis, file)).map(({ dealt }) => dealt)
+  return readDraws(genesis, file, readRegistrations(genesis, file, memory), memory).map(({ dealt }) => dealt)
 }
 
 /** By pairOf: a node that changed hands between two draws is registered to both accounts. */
@@ -206,8 +208,8 @@ type Registered = ReadonlyMap<string, Registration>
 
 const pairOf = (node: string, account: string): string => `${node} ${account}`
 
-function readRegistrations(genesis: Genesis, file: CertificateFile): Registered {
-  const registrations = file.registrations.map((document) => openRegistration(genesis, document))
+function readRegistrations(genesis: Genesis, file: CertificateFile, memory: Memory): Registered {
+  const registrations = file.registrations.map((document) => openRegistration(genesis, document, memory))
   return new Map(registrations.map((registration) => [pairOf(registration.node, registration.account), registration]))
 }
 
@@ -221,6 +223,7 @@ function checkWitnesses(
   draw: Statement<DrawBody>,
   statements: readonly Uint8Array[],
   registered: Registered,
+  memory: Memory,
 ): void {
   const cid = cidOf(draw.bytes).toString()
   const { epoch } = draw.body
@@ -229,7 +232,7 @@ function checkWitnesses(
     const heartbeat = open(bytes, heartbeatBody, `a witness of the draw of epoch ${epoch}`)
     const { body, signer } = heartbeat
     of(genesis, body)
-    verifyRound(genesis.chain, body.round, body.beacon)
+    verifyRound(genesis.chain, body.round, body.beacon, memory)
     if (body.node !== signer) throw new RuleError("a heartbeat in another node's name")
     if (!body.witnessed.some((witnessed) => witnessed.draw === cid)) {
       throw new RuleError(`the draw of epoch ${epoch} has a witness that does not name it`)
@@ -247,7 +250,7 @@ function checkWitnesses(
   }
 }
 
-function readDraws(genesis: Genesis, file: CertificateFile, registered: Registered) {
+function readDraws(genesis: Genesis, file: CertificateFile, registered: Registered, memory: Memory) {
   const window = BigInt(file.window)
   let lastEpoch = 0
   return file.draws.map(({ draw: drawBytes, signature, witnesses }) => {
@@ -255,12 +258,12 @@ function readDraws(genesis: Genesis, file: CertificateFile, registered: Register
     if (!genesis.body.coordinators.includes(draw.signer)) throw new RuleError('a draw is not by a coordinator')
     if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
     lastEpoch = draw.body.epoch
-    const assignments = assign(genesis, draw.body, signature, offeredUnits(genesis, draw.body))
-    checkWitnesses(genesis, draw, witnesses, registered)
+    const assignments = assign(genesis, draw.body, signature, offeredUnits(genesis, draw.body), memory)
+    const dealt = dealtDraw(draw, signature, assignments)
+    checkWitnesses(genesis, draw, witnesses, registered, memory)
     return {
-      dealt: { draw, cid: cidOf(drawBytes).toString(), signature, assignments },
+      dealt,
       epoch: draw.body.epoch,
-      roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
       units: new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a])),
     }
   })

@@ -5,9 +5,9 @@
 
 import { leavesOf } from '../../../kernels/partition.ts'
 import { LEAF_BYTES } from '../../../kernels/result.ts'
-import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'
+import { firstDifference, isSumOf, recordAt } from '../answer/leaves.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { RuleError } from '../base/statement.ts'
+import type { Memory } from '../base/memory.ts'
 import type { LeafClaim, Reveal } from '../message/answers.ts'
 import { type ResultBody, resultKey } from '../message/bodies.ts'
 import type { Assignment, LeafId } from '../message/unit.ts'
@@ -93,6 +93,7 @@ export function decide(
   counted: readonly Reveal[],
   facts: Facts,
   said: readonly LeafClaim[],
+  memory: Memory,
 ): Decision {
   const N = genesis.body.replication
   const { length } = leavesOf(genesis.partition, assignment.unit)
@@ -108,10 +109,10 @@ export function decide(
   // Nobody looks at the leaves of results that agree and that no auditor doubts.
   if (differ || doubted) {
     for (const group of groups) {
-      if (group.records || isHeldBack(genesis, assignment, group, differ, claims)) continue
+      if (group.records || isHeldBack(genesis, assignment, group, differ, claims, memory)) continue
       wants.leaves.push(group.reveals[0]!.item.result.leaves)
     }
-    standing = shownRight(genesis, assignment, groups, facts, findings)
+    standing = shownRight(genesis, assignment, groups, facts, findings, memory)
     const unsettled = wants.truths.length
     const heard = hearClaims(groups, standing, claims, N, findings)
     standing = heard.standing
@@ -124,7 +125,7 @@ export function decide(
   const unanimous = only !== null && only.reveals.length >= N
   // It must show its leaves.
   const isHidden = unanimous && isConfirmed && !only.records
-  const auditors = only && !unanimous && !differ ? auditorsIn(genesis, assignment, only, claims) : []
+  const auditors = only && !unanimous && !differ ? auditorsIn(genesis, assignment, only, claims, memory) : []
   const certified = (unanimous && !isHidden) || auditors.length > 0
   return {
     status: certified ? 'certified' : differ || isHidden || wrong.length > 0 ? 'disputed' : 'waiting',
@@ -140,6 +141,7 @@ function isHeldBack(
   { reveals }: Group,
   differ: boolean,
   claims: readonly LeafClaim[],
+  memory: Memory,
 ): boolean {
   const [first] = reveals
   return (
@@ -147,7 +149,7 @@ function isHeldBack(
     !differ &&
     reveals.length < genesis.body.replication &&
     first!.node === assignment.quorum[0] &&
-    auditorsOf(genesis, assignment, first!, claims, null).length === 0
+    auditorsOf(genesis, assignment, first!, claims, null, memory).length === 0
   )
 }
 
@@ -158,10 +160,11 @@ function shownRight(
   groups: readonly Group[],
   { certified }: Facts,
   findings: Findings,
+  memory: Memory,
 ): readonly Group[] {
   const summed = keep(
     groups,
-    (group) => !group.records || addsUp(genesis, assignment, group),
+    (group) => !group.records || addsUp(genesis, assignment, group, memory),
     (group) => findings.convict(group, null),
   )
   const standing = groups.length > 1 ? parted(summed, findings) : summed
@@ -213,9 +216,10 @@ function auditorsIn(
   assignment: Assignment,
   { reveals, records }: Group,
   claims: readonly LeafClaim[],
+  memory: Memory,
 ): readonly string[] {
   const own = reveals.find(({ node }) => node === assignment.quorum[0])
-  return own && records ? auditorsOf(genesis, assignment, own, claims, records) : []
+  return own && records ? auditorsOf(genesis, assignment, own, claims, records, memory) : []
 }
 
 /** Those that pass; the others are told to `failed`. */
@@ -256,23 +260,18 @@ function parted(groups: readonly Group[], findings: Findings): readonly Group[] 
   }
 }
 
-/** The leaves of results that the block's own bytes contradict convict by themselves. */
-function addsUp(genesis: Genesis, { unit }: Assignment, { records, reveals }: Group): boolean {
-  const { result } = reveals[0]!.item
-  const known = sums.get(result)
-  if (known !== undefined) return known
-  try {
-    readLeaves(genesis, unit, result, records!)
-    sums.set(result, true)
-  } catch (error) {
-    if (!(error instanceof RuleError)) throw error
-    sums.set(result, false)
-  }
-  return sums.get(result)!
-}
+/** The block is what its CID says, so whether it makes a result is a fact about the result alone. */
+const sums = () => new WeakMap<ResultBody, boolean>()
 
-/** The block is what its CID says, so this is a fact about the result alone. */
-const sums = new WeakMap<ResultBody, boolean>()
+/** The leaves of results that the block's own bytes contradict convict by themselves. */
+function addsUp(genesis: Genesis, { unit }: Assignment, { records, reveals }: Group, memory: Memory): boolean {
+  const { result } = reveals[0]!.item
+  const known = memory.table(sums).get(result)
+  if (known !== undefined) return known
+  const makes = isSumOf(genesis, unit, result, records!)
+  memory.table(sums).set(result, makes)
+  return makes
+}
 
 /**
  * A result whose commit nobody cites certifies nothing: it may have been copied. But it may also be the honest one, left out
@@ -285,6 +284,7 @@ export function doubt(
   decision: Decision,
   uncited: readonly Reveal[],
   facts: Facts,
+  memory: Memory,
 ): Decision {
   const [first] = decision.results
   if (!first) return decision
@@ -303,7 +303,7 @@ export function doubt(
     const convict = (reveals: readonly Reveal[], leaf: number | null) => {
       for (const by of reveals) wrong.push({ node: by.node, reveal: by, leaf })
     }
-    if (!addsUp(genesis, assignment, { key: '', reveals: [reveal], records })) {
+    if (!addsUp(genesis, assignment, { key: '', reveals: [reveal], records }, memory)) {
       convict([reveal], null)
       continue
     }
@@ -313,7 +313,7 @@ export function doubt(
       isOpen = true
       continue
     }
-    if (!addsUp(genesis, assignment, { key: '', reveals: decision.results, records: certified })) {
+    if (!addsUp(genesis, assignment, { key: '', reveals: decision.results, records: certified }, memory)) {
       convict(decision.results, null)
       isOpen = true
       continue

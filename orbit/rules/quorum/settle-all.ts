@@ -4,24 +4,12 @@
  */
 
 import type { Evidence, UnitEvidence } from '../answer/evidence.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
-import type { Assignment } from '../message/unit.ts'
-import { dealtUnitKey, type LeafId } from '../message/unit.ts'
+import type { Assignment, LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import type { Facts } from './facts.ts'
 import { type Settlement, settle } from './settle.ts'
-
-/** By the assignments of a draw: their keys. */
-const keys = new WeakMap<readonly Assignment[], readonly string[]>()
-
-/** dealtUnitKey of each unit of a deal, in its order. */
-export function keysOf({ assignments }: DealtDraw): readonly string[] {
-  const known = keys.get(assignments)
-  if (known) return known
-  const made = assignments.map(dealtUnitKey)
-  keys.set(assignments, made)
-  return made
-}
 
 /** What was asked besides the evidence when a unit was settled, and the answer. */
 type Asked = readonly [ask: (of: Asking) => unknown, answer: unknown]
@@ -35,10 +23,16 @@ interface Settled {
 }
 
 /** By what was said of the unit (evidence.ts). */
-const settled = new WeakMap<UnitEvidence, Settled>()
+const settled = () => new WeakMap<UnitEvidence, Settled>()
 
-function settleOnce(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence, asking: Asking): Settlement {
-  const known = settled.get(evidence)
+function settleOnce(
+  genesis: Genesis,
+  assignment: Assignment,
+  evidence: UnitEvidence,
+  asking: Asking,
+  memory: Memory,
+): Settlement {
+  const known = memory.table(settled).get(evidence)
   const isSame = known?.genesis === genesis && known.assignment === assignment
   if (isSame && known.asked.every(([ask, answer]) => ask(asking) === answer)) return known.settlement
   const asked: Asked[] = []
@@ -51,8 +45,15 @@ function settleOnce(genesis: Genesis, assignment: Assignment, evidence: UnitEvid
     leaves: (cid) => answerTo((of) => of.leaves(cid)),
     truth: (leaf: LeafId) => answerTo((of) => of.truth(leaf)),
   }
-  const settlement = settle(genesis, assignment, evidence, facts, (node) => answerTo((of) => of.isAuditor(node)))
-  settled.set(evidence, { genesis, assignment, asked, settlement })
+  const settlement = settle(
+    genesis,
+    assignment,
+    evidence,
+    facts,
+    (node) => answerTo((of) => of.isAuditor(node)),
+    memory,
+  )
+  memory.table(settled).set(evidence, { genesis, assignment, asked, settlement })
   return settlement
 }
 
@@ -64,6 +65,7 @@ export function settleAll(
   evidence: Evidence,
   facts: Facts,
   history: Pick<ReadonlyMap<bigint, unknown>, 'has'>,
+  memory: Memory = createMemory(),
 ): Map<string, Settlement> {
   const settlements = new Map<string, Settlement>()
   const asking: Asking = {
@@ -72,11 +74,11 @@ export function settleAll(
     isAuditor: (node) => nodes.has(node),
   }
   for (const draw of dealt) {
-    for (const [i, key] of keysOf(draw).entries()) {
+    for (const [i, key] of draw.keys.entries()) {
       const assignment = draw.assignments[i]!
       if (history.has(assignment.window)) continue
       const ofUnit = evidence.units.get(key)
-      if (ofUnit) settlements.set(key, settleOnce(genesis, assignment, ofUnit, asking))
+      if (ofUnit) settlements.set(key, settleOnce(genesis, assignment, ofUnit, asking, memory))
     }
   }
   return settlements

@@ -22,6 +22,7 @@
 
 import { hear, type Refusal } from '../answer/admissible.ts'
 import type { UnitEvidence } from '../answer/evidence.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { MAX_ESCALATIONS, SEATS_AN_ESCALATION } from '../deal/seats.ts'
 import type { Reveal } from '../message/answers.ts'
 import type { Assignment } from '../message/unit.ts'
@@ -58,6 +59,7 @@ export function settle(
   evidence: UnitEvidence,
   facts: Facts = NO_FACTS,
   isAuditor: (node: string) => boolean = () => false,
+  memory: Memory = createMemory(),
 ): Settlement {
   // Only those that are registered are heard: a false claim costs them their account.
   const claims = evidence.claims.filter(({ node }) => isAuditor(node))
@@ -68,13 +70,13 @@ export function settle(
     const heard = hear(genesis, assignment, evidence, { declines, escalations })
     const { counted, refused } = heard
     for (const reveal of heard.needed) needed.add(reveal)
-    const decision = decide(genesis, assignment, counted, facts, claims)
+    const decision = decide(genesis, assignment, counted, facts, claims, memory)
     const nodes = new Set(counted.map(({ node }) => node)).size
     const full = escalations === 0 || nodes >= N + escalations * SEATS_AN_ESCALATION
     // An audit that exposes the one result calls others, as a difference does.
     const isOpen = decision.differ || (assignment.audited !== null && decision.wrong.length > 0)
     if (isOpen && decision.status !== 'certified' && full && escalations < MAX_ESCALATIONS) continue
-    const { differ: _, ...rest } = doubt(genesis, assignment, decision, heard.uncited, facts)
+    const { differ: _, ...rest } = doubt(genesis, assignment, decision, heard.uncited, facts, memory)
     // Whoever shows first is not refused for it: others may still cite him.
     if (rest.status === 'waiting') for (const [node, why] of refused) if (why === 'not-cited') refused.delete(node)
     return { ...rest, counted, needed: heard.sound.filter((reveal) => needed.has(reveal)), refused, escalations }

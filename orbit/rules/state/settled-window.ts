@@ -52,7 +52,7 @@ export interface SettledWindow extends HardSummary {
 export type SettledConviction = Omit<Conviction, 'reveals' | 'claim'>
 
 export type History = ReadonlyMap<bigint, SettledWindow>
-export const NO_HISTORY: History = new Map()
+export const NO_HISTORY: ReadonlyMap<bigint, SettledWindow> = new Map()
 
 /** Whether nothing more counts of any deal that a window was certified in. */
 export const isOver = (genesis: Genesis, { dealtAt: last }: SettledWindow, round: number): boolean =>

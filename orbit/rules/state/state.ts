@@ -5,6 +5,7 @@
 
 import type { Refusal } from '../answer/admissible.ts'
 import { type Evidence, evidenceOf } from '../answer/evidence.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, type Statement } from '../base/statement.ts'
 import { accountAt, asOf, type DealtDraw, readDraws } from '../deal/canonical-draws.ts'
 import type { Equivocation } from '../deal/coordinators.ts'
@@ -19,7 +20,7 @@ import type { Genesis } from '../network/genesis.ts'
 import { type Conviction, convictionsOf } from '../quorum/convictions.ts'
 import { type Facts, NO_FACTS, type WantedLeaf } from '../quorum/facts.ts'
 import type { Settlement } from '../quorum/settle.ts'
-import { keysOf, settleAll } from '../quorum/settle-all.ts'
+import { settleAll } from '../quorum/settle-all.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import { falls, type History, NO_HISTORY, type SettledConviction, type SettledWindow } from './settled-window.ts'
 import { type AccountState, accountsOf } from './tally.ts'
@@ -78,6 +79,7 @@ const NOWHERE: ReadonlySet<number> = new Set()
 /**
  * @param unitsPerWindow classes(genesis.partition).length
  * @param history        settled windows: documents about them are passed over, while they stand
+ * @param memory         makes it fast to work out the state again after one more document
  */
 export function stateOf(
   genesis: Genesis,
@@ -85,19 +87,20 @@ export function stateOf(
   documents: Documents,
   knowledge: Knowledge = NO_KNOWLEDGE,
   history: History = NO_HISTORY,
+  memory: Memory = createMemory(),
 ): State {
-  const registered = registeredIn(genesis, documents.accounts)
+  const registered = registeredIn(genesis, documents.accounts, memory)
   const nodes = ownersIn(registered)
   const statements = [...documents.pool].map((document) =>
-    open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat'),
+    open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory),
   )
   const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
   const witnesses = witnessesIn(statements, nodes)
-  const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered)
+  const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered, memory)
 
-  const evidence = evidenceOf(genesis, documents.results)
+  const evidence = evidenceOf(genesis, documents.results, memory)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
-  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
+  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history, memory)
   const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
   const convictions = convictionsOf(
     (node, epoch) =>
@@ -108,7 +111,8 @@ export function stateOf(
   )
   const convicted = new Set(convictions.map(({ account }) => account))
   const fallen = [...history.values()].filter((window) => falls(window, convicted))
-  if (fallen.length > 0) return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history))
+  if (fallen.length > 0)
+    return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history), memory)
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
   const isConvictedAt = (epoch: number) => (node: string) =>
@@ -116,7 +120,7 @@ export function stateOf(
   for (const draw of dealt) {
     const stands = witnessed.has(draw.cid)
     const isConvicted = isConvictedAt(draw.draw.body.epoch)
-    for (const [i, key] of keysOf(draw).entries()) {
+    for (const [i, key] of draw.keys.entries()) {
       const assignment = draw.assignments[i]!
       const { window, unit } = assignment
       if (history.has(window)) continue

@@ -6,7 +6,7 @@ import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
 import { type Registered, registrationsByAccount } from '../membership/owners.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { deadlineRound, seedRound } from '../network/schedule.ts'
-import type { CertifiedUnit, WindowState } from './windows.ts'
+import type { WindowState } from './windows.ts'
 
 export interface AccountState extends ShownWork {
   readonly name: string
@@ -18,17 +18,6 @@ export interface AccountState extends ShownWork {
   /** R(e) of its newest certified unit. */
   readonly dealtAt: number | null
   readonly level: Level
-}
-
-/** Whose the results of a unit are, one each: a deal, and with it the roster that says so, does not change. */
-const signers = new WeakMap<CertifiedUnit['results'], readonly string[]>()
-
-function signersOf(state: Owners, { assignment, results }: CertifiedUnit): readonly string[] {
-  const known = signers.get(results)
-  if (known) return known
-  const accounts = results.map(({ node }) => accountAt(state, assignment.epoch, node)!)
-  signers.set(results, accounts)
-  return accounts
 }
 
 /**
@@ -79,7 +68,8 @@ export function accountsOf(
     for (const unit of certified.values()) {
       const { epoch } = unit.assignment
       const round = seedRound(genesis, epoch)
-      for (const key of signersOf(state, unit)) {
+      for (const { node } of unit.results) {
+        const key = accountAt(state, epoch, node)!
         const account = accounts.get(key)
         if (!account) continue
         account.units++

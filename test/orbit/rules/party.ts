@@ -2,6 +2,7 @@
  * A network of many accounts in memory: real statements, real signatures, a local beacon, and no processes. Results are
  * made up unless a test gives the real ones: what is tested here is who is believed, not what is computed.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -11,6 +12,7 @@ import { encodeLeaf, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
 import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
+import { createMemory } from '../../../orbit/rules/base/memory.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
 import { assign } from '../../../orbit/rules/deal/assignment.ts'
 import type { SaltedResult } from '../../../orbit/rules/message/answers.ts'
@@ -32,6 +34,7 @@ import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/networ
 import { certifyingEpoch, seedRound } from '../../../orbit/rules/network/schedule.ts'
 import type { Audit } from '../../../orbit/rules/quorum/audit.ts'
 import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
+import { NO_HISTORY } from '../../../orbit/rules/state/settled-window.ts'
 import { type Documents, type Knowledge, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
@@ -80,6 +83,8 @@ export class Party {
   /** Leaves that have been computed, by leafKey. */
   readonly truths = new Map<string, Uint8Array>()
   readonly unitsPerWindow: number
+  /** As a replica has one. */
+  readonly memory = createMemory()
   private readonly commitsOf = new Map<string, string[]>()
   private readonly commitFor = new Map<string, string>()
   private readonly salted = new Map<string, SaltedResult[]>()
@@ -350,7 +355,7 @@ export class Party {
   /** The audit that certifies a unit with its one result. */
   certifyingAudit(assignment: Assignment): Audit {
     const a = certifyingEpoch(this.genesis, assignment.epoch)
-    return certifyingAudit(this.genesis, assignment, beaconAt(seedRound(this.genesis, a)))!
+    return certifyingAudit(this.genesis, assignment, beaconAt(seedRound(this.genesis, a)), this.memory)!
   }
 
   /** What an auditor says of leaves that are as in a claim of `variant`. */
@@ -369,7 +374,8 @@ export class Party {
   }
 
   state(knowing = true): State {
-    return stateOf(this.genesis, this.unitsPerWindow, this.documents, knowing ? this.knowledge : NO_KNOWLEDGE)
+    const knowledge = knowing ? this.knowledge : NO_KNOWLEDGE
+    return stateOf(this.genesis, this.unitsPerWindow, this.documents, knowledge, NO_HISTORY, this.memory)
   }
 
   settlement(assignment: Assignment, knowing = true) {
