@@ -1,8 +1,8 @@
 /**
- * The parts of a node, composed at one place: who gets what from whom, and the table of their life cycle. What is new in
- * a node (discovery, metrics, votes) is made here, and gets a line in the table.
+ * The parts of a node, composed at one place: who gets what from whom, and the table of their life
+ * cycle. What is new in a node (discovery, metrics, votes) is made here, and gets a line in the
+ * table.
  */
-
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
@@ -226,7 +226,10 @@ function lookingUp({ signal, failed }: Common, { lookup, replica, state }: Docum
   return { load: () => lookup.load(), onRound: run, onChange: run, stop: () => running.idle() }
 }
 
-/** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
+/**
+ * Computes again what others have, where the beacon asks this node to: once an epoch, if it works
+ * at all.
+ */
 function auditing({ genesis, round, signal, failed }: Common, { audits, presence, state }: Parts): Part {
   const running = new SingleFlight(() => audits.run(state(), round(), signal), failed('audit'))
   let auditedIn = -1

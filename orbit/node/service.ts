@@ -1,7 +1,7 @@
 /**
- * A node of a network, as the program sees it: it starts the plumbing (plumbing.ts), the beacon and the parts (parts.ts),
- * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
- * (worker.ts), which the node serves as a WorkHost.
+ * A node of a network, as the program sees it: it starts the plumbing (plumbing.ts), the beacon and
+ * the parts (parts.ts), hands rounds and changes to the parts one after the other, and stops them.
+ * Computing units is for the worker (worker.ts), which the node serves as a WorkHost.
  */
 
 import type { Engine } from '../../kernels/unit.ts'
@@ -207,7 +207,10 @@ export class Service implements WorkHost {
     return this.parts.verdicts.all()
   }
 
-  /** Keeps a result of this node until it is committed to and shown. When it resolves, the result survives a kill. */
+  /**
+   * Keeps a result of this node until it is committed to and shown. When it resolves, the result
+   * survives a kill.
+   */
   submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void> {
     return this.parts.units.submit(result, leaves, this.round() ?? 0)
   }
@@ -222,7 +225,10 @@ export class Service implements WorkHost {
     return this.parts.units.decline(assignments)
   }
 
-  /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
+  /**
+   * Resolves when all that the documents so far set off is done: draws sealed, certificates
+   * written.
+   */
   async idle(): Promise<void> {
     await this.duty.idle()
     await this.parts.certifier.idle()

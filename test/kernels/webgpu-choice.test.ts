@@ -1,6 +1,6 @@
 /**
  * Which engine a command gets, and what it says, when there is a GPU, none, or one that is of no
- * use: asked for by nobody, the CPU does the work and one line says why; asked for by name, one
+ * use: when no engine was asked for, the CPU does the work and one line says why; when it was asked for by name, one
  * line says what to use instead.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'

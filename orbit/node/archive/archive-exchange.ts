@@ -1,16 +1,17 @@
 /**
- * Exchange of what is over, for a node that was away or is new: the documents about it are deleted everywhere
- * (archive.ts), so the node asks its peers for the certificates of archived windows and for the proofs behind bans.
- * Protocol /collatz/settled/1.
+ * Exchange of what is over, for a node that was away or is new: the documents about it are deleted
+ * everywhere (archive.ts), so the node asks its peers for the certificates of archived windows and
+ * for the proofs behind bans. Protocol /collatz/settled/1.
  *
- * The asker sends one message, dag-cbor [network id, ranges, accounts]: the windows that it does not need, as [from, to]
- * with both ends included, decimal strings, ascending; and the accounts that it knows to be convicted. The answer has up
- * to 64 files. First a fraud proof of each other account: a message dag-cbor ["fraud proof", size]. Then the certificate
- * of each other window in the peer's snapshot, ascending: dag-cbor [window as a decimal string, size]. The bytes of each
+ * The asker sends one message, dag-cbor [network id, ranges, accounts]: the windows that it does
+ * not need, as [from, to] with both ends included, decimal strings, ascending; and the accounts
+ * that it knows to be convicted. The answer has up to 64 files. First a fraud proof of each other
+ * account: a message dag-cbor ["fraud proof", size]. Then the certificate of each other window in
+ * the peer's snapshot, ascending: dag-cbor [window as a decimal string, size]. The bytes of each
  * file follow in messages of up to 64 KiB. The asker checks all of them and believes nothing.
  *
- * It takes only windows that are over: about others the documents may say more than the certificate. It takes none where
- * all accounts behind some unit are banned here.
+ * It takes only windows that are over: about others the documents may say more than the
+ * certificate. It takes none where all accounts behind some unit are banned here.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
@@ -64,7 +65,10 @@ export interface ArchiveExchangeOptions {
   readonly convicted: () => readonly string[]
   /** The fraud proofs that lie here, except those of some accounts. */
   readonly proofs: (except: ReadonlySet<string>) => Iterable<Uint8Array>
-  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
+  /**
+   * Whether a draw is among those published, and none of that coordinator for that epoch has more
+   * accounts on its roster.
+   */
   readonly isDraw: (cid: string) => boolean
   readonly round: () => number
   readonly openEngine: () => Engine
@@ -214,7 +218,8 @@ export class ArchiveExchange {
           taken.convictions++
         } else if (!certified().includes(BigInt(what))) {
           const { settled, draws } = await readCertifiedWindow(what, file, genesis, engine)
-          // A certificate on a draw that was never published counts nothing; a draw that is not here yet may be in a minute.
+          // A certificate on a draw that was never published counts nothing; a draw that is not
+          // here yet may be in a minute.
           if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) continue
           // The sender need not know yet which accounts are banned here.
           if (falls(settled, new Set(convicted()))) continue

@@ -1,9 +1,8 @@
 /**
- * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter for a draw to come, and on
- * disk for whoever looks at one again (review.ts). What comes within the first grace after a start may have come while
- * the node was away.
+ * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter
+ * for a draw to come, and on disk for whoever looks at one again (review.ts). What comes within the
+ * first grace after a start may have come while the node was away.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Memory } from '../../rules/base/memory.ts'
 import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'
@@ -58,7 +57,10 @@ export class ArrivalLog {
       this.known.set(key, arrival)
   }
 
-  /** A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile from what comes now. */
+  /**
+   * A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile
+   * from what comes now.
+   */
   private listen(): number {
     const { genesis, round } = this.options
     const now = round()

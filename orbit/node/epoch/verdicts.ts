@@ -1,9 +1,11 @@
 /**
- * Verdicts of this node on draws (rules: check.ts): whether a draw came in time, whether it holds, and therefore whether
- * the node witnesses it. A verdict is final, and on disk, so that a node that starts again gives the same.
+ * Verdicts of this node on draws (rules: check.ts): whether a draw came in time, whether it holds,
+ * and therefore whether the node witnesses it. A verdict is final, and on disk, so that a node that
+ * starts again gives the same.
  *
- * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator for an epoch, since two
- * expose it. So no coordinator can crowd out verdicts on others, and with them their witnesses.
+ * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator
+ * for an epoch, since two expose it. So no coordinator can crowd out verdicts on others, and with
+ * them their witnesses.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
@@ -92,7 +94,10 @@ export class Verdicts {
     return given.length + open.length
   }
 
-  /** The state of now, and of when news that others may not have had yet were not here: of a grace ago, and of two. */
+  /**
+   * The state of now, and of when news that others may not have had yet were not here: of a grace
+   * ago, and of two.
+   */
   private states(): [State, ...State[]] {
     const now = this.options.round()
     const state = this.options.state()
@@ -139,8 +144,9 @@ export class Verdicts {
   }
 
   /**
-   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or, in its turn, it waits for
-   * documents that may be on their way, and has not waited for as long as a turn lasts.
+   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or, in its
+   * turn, it waits for documents that may be on their way, and has not waited for as long as a turn
+   * lasts.
    */
   hasDraw(epoch: number): boolean {
     const { genesis, round } = this.options

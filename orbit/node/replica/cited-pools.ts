@@ -1,7 +1,7 @@
 /**
- * The pools as a draw cites them: so many heads, and the heartbeats under them. Entries have no price, so a writer of a
- * thousand entries that nobody built on could leave a draw no room to cite the others: a coordinator therefore first ties
- * the heads together by entries of its own.
+ * The pools as a draw cites them: so many heads, and the heartbeats under them. Entries have no
+ * price, so a writer of a thousand entries that nobody built on could leave a draw no room to cite
+ * the others: a coordinator therefore first ties the heads together by entries of its own.
  */
 
 import type { Memory } from '../../rules/base/memory.ts'
@@ -15,7 +15,10 @@ import type { DocumentStore } from '../log/documents.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
 import { headsInTurn, heartbeatIn } from './pool.ts'
 
-/** Entries that tie up one pool, at most: with the heads cited beside them, as many heads as a draw has nodes. */
+/**
+ * Entries that tie up one pool, at most: with the heads cited beside them, as many heads as a draw
+ * has nodes.
+ */
 const MAX_TIES = 16
 
 export interface CitedPoolsOptions {
@@ -36,7 +39,10 @@ export class CitedPools {
     this.options = options
   }
 
-  /** The spans of the pools behind a draw sealed at `round`: that of now, and the one before if it is still fresh. */
+  /**
+   * The spans of the pools behind a draw sealed at `round`: that of now, and the one before if it
+   * is still fresh.
+   */
   private spansAt(round: number): number[] {
     const { genesis } = this.options
     const { epoch, freshRounds } = genesis.body
@@ -52,8 +58,8 @@ export class CitedPools {
   }
 
   /**
-   * Ties the heads of the pools that a draw sealed at `round` cites, by entries that repeat this node's newest heartbeat
-   * in the pool.
+   * Ties the heads of the pools that a draw sealed at `round` cites, by entries that repeat this
+   * node's newest heartbeat in the pool.
    *
    * @param self this node
    * @param beat writes a heartbeat of this node into the pool of now

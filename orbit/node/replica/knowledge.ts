@@ -1,9 +1,9 @@
 /**
- * Knowledge besides the documents (rules: settle.ts): the leaves of results in dispute, which peers hand out, and the
- * leaves that this node has computed to find out which result is wrong. Both are facts: a block is checked by its CID,
- * and a leaf is mathematics. Computed leaves are stored, as each may have taken seconds.
+ * Knowledge besides the documents (rules: settle.ts): the leaves of results in dispute, which peers
+ * hand out, and the leaves that this node has computed to find out which result is wrong. Both are
+ * facts: a block is checked by its CID, and a leaf is mathematics. Computed leaves are stored, as
+ * each may have taken seconds.
  */
-
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
@@ -115,8 +115,8 @@ export class LeafLookup implements Knowledge {
   }
 
   /**
-   * Looks up what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed
-   * now is tried again later, and does not hold up the rest.
+   * Looks up what the state wants to know: blocks first, then leaves, each computed once. What
+   * can't be had or computed now is tried again later, and does not hold up the rest.
    *
    * @returns whether anything is known now that was not
    */
@@ -129,8 +129,8 @@ export class LeafLookup implements Knowledge {
       return !this.facts.has(key) && this.retries.isDue(key, now)
     })
     const contested = unknown.filter(({ claimants }) => claimants === null)
-    // Mere claims are checked one at a time: after a false one, no other of that account is checked. And none while blocks
-    // come in, since they may turn out to say the same.
+    // Mere claims are checked one at a time: after a false one, no other of that account is
+    // checked. And none while blocks come in, since they may turn out to say the same.
     const next = contested.length > 0 ? contested : got.some(Boolean) ? [] : unknown.slice(0, 1)
     const isLearned = next.length > 0 && (await this.compute(next, signal))
     return got.some(Boolean) || isLearned
@@ -142,7 +142,8 @@ export class LeafLookup implements Knowledge {
       this.retries.succeeded(cid)
       return true
     } catch {
-      // No peer has it now. Leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
+      // No peer has it now. Leaves that wait for an audit are handed out soon after it
+      // (withheld-leaves.ts).
       this.retries.failed(cid)
       return false
     }

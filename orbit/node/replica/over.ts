@@ -1,8 +1,8 @@
 /**
- * Which documents no node needs any more: those about archived windows, or about deals that are over (rules:
- * settled-window.ts), alone. They are deleted here, and the archive keeps what they came to.
+ * Which documents no node needs any more: those about archived windows, or about deals that are
+ * over (rules: settled-window.ts), alone. They are deleted here, and the archive keeps what they
+ * came to.
  */
-
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open } from '../../rules/base/statement.ts'
@@ -20,7 +20,10 @@ export interface OverUnit {
   readonly window: bigint
 }
 
-/** Documents that are over: their keys by database, the draws among them, CIDs of leaves that they name. */
+/**
+ * Documents that are over: their keys by database, the draws among them, CIDs of leaves that they
+ * name.
+ */
 export interface OverDocuments {
   readonly isOver: (unit: OverUnit) => boolean
   readonly keys: ReadonlyMap<string, readonly string[]>
@@ -57,8 +60,8 @@ export function isOverAnswer(
 }
 
 /**
- * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a coordinator sealed two draws
- * is never over.
+ * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a
+ * coordinator sealed two draws is never over.
  */
 export function overDraws(
   genesis: Genesis,

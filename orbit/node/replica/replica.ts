@@ -1,6 +1,7 @@
 /**
- * The documents of a network as this node has them, and the state that follows from them. The state is computed when it
- * is asked for and kept until a document changes. What else the node does follows the replica's events.
+ * The documents of a network as this node has them, and the state that follows from them. The state
+ * is computed when it is asked for and kept until a document changes. What else the node does
+ * follows the replica's events.
  */
 import { classes } from '../../../kernels/partition.ts'
 import { createMemory, type Memory } from '../../rules/base/memory.ts'
@@ -34,7 +35,10 @@ export interface ReplicaEvents {
   registration: { document: unknown; isNew: boolean }
   /** A draw came in. */
   draw: Statement<DrawBody>
-  /** An answer that was on disk when its database was opened (isOld), and then each that comes in, in that order. */
+  /**
+   * An answer that was on disk when its database was opened (isOld), and then each that comes in,
+   * in that order.
+   */
   answer: { document: unknown; isOld: boolean }
   /** The documents, or what is known besides them, changed: the state may be another. */
   change: undefined
@@ -60,14 +64,20 @@ export class Replica {
   readonly history = new Map<bigint, SettledWindow>()
   /** Draws that were published and are forgotten, by CID. */
   readonly forgotten = new Map<string, PublishedDraw>()
-  /** Signatures of beacon rounds that deal a draw and that no coordinator has written down yet (draw-rounds.ts). */
+  /**
+   * Signatures of beacon rounds that deal a draw and that no coordinator has written down yet
+   * (draw-rounds.ts).
+   */
   readonly rounds = new Map<number, Uint8Array>()
   readonly pools: CitedPools
   private readonly options: ReplicaOptions
   private readonly memory: Memory
   private readonly payers: Payers
   private readonly stores = new Map<string, DocumentStore>()
-  /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
+  /**
+   * Database -> key -> value: the very objects, so that what was verified once need not be again
+   * (statement.ts).
+   */
   private readonly documents = new Map<string, Map<string, unknown>>()
   private readonly replaced: ReplacedHeartbeats
   private readonly deals: UnfinishedDeals
@@ -105,8 +115,9 @@ export class Replica {
   }
 
   /**
-   * Drops the pools and the results that no unfinished deal needs, log and all: what is going on is all that a node
-   * carries. A node that was away meanwhile gets the certificates (archive-exchange.ts).
+   * Drops the pools and the results that no unfinished deal needs, log and all: what is going on is
+   * all that a node carries. A node that was away meanwhile gets the certificates
+   * (archive-exchange.ts).
    */
   async dropSpans(round: number): Promise<void> {
     const needed = this.deals.spans(this.state(), this.history, round)
@@ -114,7 +125,8 @@ export class Replica {
     for (const [name, store] of this.stores) {
       const [kind, span] = name.split('-')
       if ((kind !== 'pool' && kind !== 'results') || Number(span) >= now - 1 || needed.has(Number(span))) continue
-      // A node that had the draw before its epoch began may have witnessed it then, and never since.
+      // A node that had the draw before its epoch began may have witnessed it then, and never
+      // since.
       if (kind === 'pool' && needed.has(Number(span) + 1)) continue
       this.stores.delete(name)
       this.documents.delete(name)
@@ -128,7 +140,9 @@ export class Replica {
     return spanOf(epochAt(genesis, round), genesis.body.epoch.perDatabase)
   }
 
-  /** Opens the pools and results of now and of unfinished deals, whose witnesses lie in the pools. */
+  /**
+   * Opens the pools and results of now and of unfinished deals, whose witnesses lie in the pools.
+   */
   async openSpans(round: number): Promise<void> {
     this.payers.round = Math.max(this.payers.round, round)
     this.replaced.prune(this.payers.round)
@@ -194,7 +208,10 @@ export class Replica {
     return coordinators.some((writer) => this.get('draws', documentKey.beacon(writer, round)) !== undefined)
   }
 
-  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
+  /**
+   * Whether a draw is among those published, and none of that coordinator for that epoch has more
+   * accounts on its roster.
+   */
   isPublished(cid: string): boolean {
     this.publishedDraws ??= largestOf(this.allPublished())
     return this.publishedDraws.has(cid)
@@ -264,7 +281,9 @@ export class Replica {
     return overDocuments(this.options.genesis, this.documents, isArchived, isOverDeal, this.memory)
   }
 
-  /** Deletes documents. That the draws among them were published is remembered (published-draws.ts). */
+  /**
+   * Deletes documents. That the draws among them were published is remembered (published-draws.ts).
+   */
   forget({ keys, draws }: Pick<OverDocuments, 'keys' | 'draws'>): void {
     for (const draw of draws) this.forgotten.set(draw.cid, draw)
     for (const [name, over] of keys) {

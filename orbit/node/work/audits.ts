@@ -1,11 +1,12 @@
 /**
- * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the
- * work.
+ * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves,
+ * on one core, beside the work.
  *
- * Of units that N results certify, it publishes each record that is not as certified. If the leaves can't be had, it asks
- * again every epoch, and a deadline after the audit was drawn it publishes what it found, so that the leaves must be shown
- * (rules: settle.ts). Of units that one result and an audit certify, it publishes what it found in any case, without having
- * seen the leaves; but only if the result was here before the beacon round that drew them.
+ * Of units that N results certify, it publishes each record that is not as certified. If the leaves
+ * can't be had, it asks again every epoch, and a deadline after the audit was drawn it publishes
+ * what it found, so that the leaves must be shown (rules: settle.ts). Of units that one result and
+ * an audit certify, it publishes what it found in any case, without having seen the leaves; but
+ * only if the result was here before the beacon round that drew them.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'
@@ -52,7 +53,10 @@ interface Due {
 
 export class Audits {
   private readonly options: AuditsOptions
-  /** By dealtUnitKey and number of results, the epoch that draws the audit: the first that begins after they were here. */
+  /**
+   * By dealtUnitKey and number of results, the epoch that draws the audit: the first that begins
+   * after they were here.
+   */
   private readonly drawnIn = new Map<string, number>()
   /** By the same, audits that are done, or that name other nodes. */
   private readonly seen = new Set<string>()
@@ -120,7 +124,10 @@ export class Audits {
     if (failure) throw failure
   }
 
-  /** This node's claims: the leaves that are not as in `records`, or all of them where there are no records. */
+  /**
+   * This node's claims: the leaves that are not as in `records`, or all of them where there are no
+   * records.
+   */
   private async compute(
     { genesis: { partition } }: State,
     { assignment: { epoch, window, unit }, leaves }: Due,

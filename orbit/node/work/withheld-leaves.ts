@@ -1,6 +1,7 @@
 /**
- * Leaves of this node's results that auditors are to compute without having seen them (rules: audit.ts). They lie on disk,
- * and are handed out when all auditors have published their claims, or when the time for that is over.
+ * Leaves of this node's results that auditors are to compute without having seen them (rules:
+ * audit.ts). They lie on disk, and are handed out when all auditors have published their claims, or
+ * when the time for that is over.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'

@@ -1,6 +1,7 @@
 /**
- * A node was away while windows were settled and their documents dropped: it gets the certificates from a peer, checks
- * them, and has the same frontier. What is settled leaves no log and no leaves behind.
+ * A node was away while windows were archived and their documents deleted: it gets the certificates
+ * from a peer, checks them, and has the same frontier. An archived window leaves no log and no
+ * leaves behind.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -70,7 +71,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('who was away gets what was settled meanwhile as certificates, and works on above them', async () => {
+test('a node that was away gets what was archived meanwhile as certificates, and works on above them', async () => {
   let ada = await Service.start({ home: adaHome, capacity: 0, peers: founder.node.addresses() })
   await until(() => ada.round() !== null && ada.state().draws.size > 0, 'the first draw')
   await ada.stop()
@@ -98,7 +99,7 @@ test('who was away gets what was settled meanwhile as certificates, and works on
   }
 })
 
-test('what is settled leaves neither a log nor leaves behind', async () => {
+test('what is archived leaves neither a log nor leaves behind', async () => {
   await until(() => settledBy(founder).length >= 4, 'windows settled')
   stopping.abort()
   await working

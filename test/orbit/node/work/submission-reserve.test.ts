@@ -1,6 +1,7 @@
 /**
- * Whoever of a draw says nothing, or is bound to a result and never shows it: those who are called in his place get each unit
- * certified before it would have to be dealt again. In memory, round by round, with what nodes really decide by.
+ * Nodes of a draw do nothing, or commit to a result and never show it: the reserve gets each unit
+ * certified before it would have to be dealt again. In memory, round by round, with the code that
+ * real nodes decide by.
  */
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
