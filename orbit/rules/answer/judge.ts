@@ -16,12 +16,14 @@ import { hexToBytes } from '@noble/hashes/utils.js'
 import { refusalOf } from '../../../kernels/evidence/item.ts'
 import { type EvidenceTest, evidenceTest } from '../../../kernels/evidence/request.ts'
 import { alarmsOfUnit, type UnitTallies } from '../../../kernels/evidence/shortfall.ts'
+import { thresholdsOf } from '../../../kernels/evidence/tiers.ts'
 import { hardOf } from '../../../kernels/exact.ts'
 import { deviations, expectedHard } from '../../../kernels/expected.ts'
 import { merkleRoot } from '../../../kernels/merkle.ts'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import type { EvidenceItems, EvidenceRequest, HardSummary, Peak, Unit } from '../../../kernels/unit.ts'
 import { equalBytes } from '../base/bytes.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
 import type { ResultItem } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
@@ -48,32 +50,42 @@ const MOST_DEVIATIONS = 6
 /** What of an assignment a signer's evidence hangs on. */
 type Seat = Pick<Assignment, 'window' | 'unit' | 'quorum' | 'audited'>
 
-/** Whether a node's result may certify the unit with an audit alone (quorum/audit.ts): it has to show twice the evidence. */
-const standsAlone = ({ audited, quorum }: Seat, node: string): boolean => audited !== null && node === quorum[0]
+/** k: who may certify the unit with an audit alone (quorum/audit.ts) has to show twice as much. */
+const itemsFor = ({ partition: { evidence } }: Genesis, { audited, quorum }: Seat, node: string): number =>
+  audited !== null && node === quorum[0] ? 2 * evidence.items : evidence.items
 
 /**
  * The evidence that is asked of a node for a unit.
  *
  * @param seed randomness of R(e) of the deal, 32 bytes
  */
-export function requestFor(genesis: Genesis, seat: Seat, node: string, seed: Uint8Array): EvidenceRequest {
-  const { items } = genesis.partition.evidence
-  return {
-    ...{ network: genesis.digest, seed, signer: hexToBytes(node) },
-    items: standsAlone(seat, node) ? 2 * items : items,
-  }
-}
+export const requestFor = (genesis: Genesis, seat: Seat, node: string, seed: Uint8Array): EvidenceRequest => ({
+  ...{ network: genesis.digest, seed, signer: hexToBytes(node), items: itemsFor(genesis, seat, node) },
+})
 
 const unitOf = ({ partition }: Genesis, window: bigint, unit: number): Unit => ({ partition, window, index: unit })
 
 const testFor = (genesis: Genesis, seat: Seat, node: string, seed: Uint8Array): EvidenceTest =>
   evidenceTest(unitOf(genesis, seat.window, seat.unit), requestFor(genesis, seat, node, seed))
 
+/** By the bytes of the evidence, which nobody changes and which are one node's for one unit. */
+const tallied = () => new WeakMap<Uint8Array, UnitTallies>()
+
 /** What a node lists for a unit, against what is expected of it. @throws {RangeError} when it is malformed */
-export function talliesOf(genesis: Genesis, seat: Seat, node: string, evidence: Uint8Array): UnitTallies {
-  const { tiers } = testFor(genesis, seat, node, new Uint8Array(32))
+export function talliesOf(
+  genesis: Genesis,
+  seat: Seat,
+  { node, evidence }: Pick<SignedResult, 'node' | 'evidence'>,
+  memory: Memory = createMemory(),
+): UnitTallies {
+  const known = memory.table(tallied).get(evidence)
+  if (known) return known
+  const { partition } = genesis
+  const thresholds = thresholdsOf(partition, classes(partition)[seat.unit]!, itemsFor(genesis, seat, node))
   const numbers = readEvidence(genesis, seat.window, seat.unit, evidence)
-  return tiers.map(({ mean }, tier) => ({ mean, count: numbers[tier]!.length }))
+  const tallies = thresholds.map(({ mean }, tier) => ({ mean, count: numbers[tier]!.length }))
+  memory.table(tallied).set(evidence, tallies)
+  return tallies
 }
 
 const SOUND = { fault: null, falseItem: null, wrongLeaf: null } as const
