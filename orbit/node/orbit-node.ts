@@ -35,7 +35,7 @@ export interface OrbitNode {
   /** The same name gives the same database on every node of the network. */
   open(name: string): Promise<DocumentStore>
   readonly blocks: Blocks
-  /** Answers streams of a protocol, from anybody. */
+  /** Answers streams of a protocol, from any peer. */
   handle(protocol: string, answer: (stream: Stream) => Promise<void>): Promise<void>
   /**
    * Opens a stream to a peer that is connected.

@@ -45,7 +45,7 @@ export interface PartsOptions {
   readonly home: Home
   readonly node: OrbitNode
   readonly payers: Payers
-  /** Remembers what was opened and checked: that of whoever admits the documents. */
+  /** What was opened and checked, by whoever did it first: one for the whole node. */
   readonly memory: Memory
   readonly beacon: BeaconSource
   readonly events: Emitter<ServiceEvents>
@@ -104,7 +104,7 @@ type Documents = ReturnType<typeof composeReplica>
 
 /** What this node is dealt, and what it publishes about that and about itself. */
 function composeWork(common: Common, { replica, state, put, verdicts }: Documents) {
-  const { home, genesis, node, kv, memory, key, beacon, round, openEngine, signal, notice } = common
+  const { home, genesis, node, kv, key, memory, beacon, round, openEngine, signal, notice } = common
   const self = { genesis, node: key, secret: home.nodeKey, kv }
   const submissions = new Submissions({ ...self, memory, state, put })
   replica.events.on('answer', ({ document, isOld }) => submissions.hear(document, isOld))

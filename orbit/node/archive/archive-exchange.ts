@@ -55,6 +55,12 @@ const header = z.union([
   z.tuple([field.natural, z.number().int().min(1).max(LARGEST)]),
 ])
 
+/** What was taken from a peer. */
+interface Taken {
+  windows: number
+  convictions: number
+}
+
 export interface ArchiveExchangeOptions {
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'handle' | 'dial' | 'peers'>
@@ -145,7 +151,7 @@ export class ArchiveExchange {
    * @returns how many windows were taken, and how many convictions
    * @throws {RuleError} when what it sends does not hold; what came before that is kept
    */
-  async ask(): Promise<{ windows: number; convictions: number }> {
+  async ask(): Promise<Taken> {
     const { node, genesis, certified, convicted, signal } = this.options
     const now = performance.now()
     const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.bans.get(id) ?? 0))
@@ -162,8 +168,8 @@ export class ArchiveExchange {
         const known = [...convicted()].slice(0, MAX_ACCOUNTS)
         await sendMessage(stream, dagCbor.encode([genesis.networkId, rangesOf(certified()), known]), ending)
         const before = taken.windows + taken.convictions
-        const came = await this.takeAll(stream, stalled, taken)
-        more = came === AT_ONCE && taken.windows + taken.convictions > before
+        const files = await this.takeAll(stream, stalled, taken)
+        more = files === AT_ONCE && taken.windows + taken.convictions > before
         await stream.close({ signal: ending })
       } catch (error) {
         stream.abort(error as Error)
@@ -177,60 +183,68 @@ export class ArchiveExchange {
   }
 
   /** Counts in `taken` what it keeps. @returns how many files came */
-  private async takeAll(
-    stream: Stream,
-    stalled: AbortController,
-    taken: { windows: number; convictions: number },
-  ): Promise<number> {
-    const { genesis, openEngine, certified, convicted, isDraw, round, take, convict } = this.options
-    let timer = setTimeout(() => stalled.abort(), STALL_MS)
+  private async takeAll(stream: Stream, stalled: AbortController, taken: Taken): Promise<number> {
     const incoming = messages(stream, CHUNK)
+    let timer: Timer | undefined
     const next = async () => {
-      clearTimeout(timer)
       timer = setTimeout(() => stalled.abort(), STALL_MS)
       const { value } = await incoming.next()
       clearTimeout(timer)
       return value
     }
-    const engine = openEngine()
-    let came = 0
+    const engine = this.options.openEngine()
+    let files = 0
     try {
-      for (let head = await next(); head && came < AT_ONCE; head = await next()) {
+      for (let head = await next(); head && files < AT_ONCE; head = await next()) {
         const parsed = header.safeParse(dagCbor.decode(head))
         if (!parsed.success) throw new RuleError('a peer sent something else than archived windows')
-        const [what, size] = parsed.data
-        const parts: Uint8Array[] = []
-        for (let got = 0; got < size; ) {
-          const part = await next()
-          if (!part) throw new Error('the peer broke off')
-          if (part.length === 0 || got + part.length > size) {
-            throw new RuleError('a peer sent a file that is not as long as it said')
-          }
-          parts.push(part)
-          got += part.length
-        }
-        came++
-        const file = new Uint8Array(Buffer.concat(parts))
-        if (what === FRAUD_PROOF) {
-          const conviction = await checkFraudProof(file, genesis, engine)
-          if (convicted().includes(conviction.account)) continue
-          await convict(conviction, file)
-          taken.convictions++
-        } else if (!certified().includes(BigInt(what))) {
-          const { settled, draws } = await readCertifiedWindow(what, file, genesis, engine)
-          // A certificate on a draw that was never published counts nothing; a draw that is not
-          // here yet may be in a minute.
-          if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) continue
-          // The sender need not know yet which accounts are banned here.
-          if (falls(settled, new Set(convicted()))) continue
-          await take(settled, file)
-          taken.windows++
-        }
+        const [subject, size] = parsed.data
+        const file = await fileFrom(next, size)
+        files++
+        if (subject === FRAUD_PROOF) await this.takeProof(file, engine, taken)
+        else await this.takeWindow(subject, file, engine, taken)
       }
     } finally {
       clearTimeout(timer)
       await engine.close()
     }
-    return came
+    return files
   }
+
+  private async takeProof(file: Uint8Array, engine: Engine, taken: Taken): Promise<void> {
+    const { genesis, convicted, convict } = this.options
+    const conviction = await checkFraudProof(file, genesis, engine)
+    if (convicted().includes(conviction.account)) return
+    await convict(conviction, file)
+    taken.convictions++
+  }
+
+  /** @param window as a decimal string */
+  private async takeWindow(window: string, file: Uint8Array, engine: Engine, taken: Taken): Promise<void> {
+    const { genesis, certified, convicted, isDraw, round, take } = this.options
+    if (certified().includes(BigInt(window))) return
+    const { settled, draws } = await readCertifiedWindow(window, file, genesis, engine)
+    // A certificate on a draw that was never published counts nothing; a draw that is not here yet
+    // may be in a minute.
+    if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) return
+    // The sender need not know yet which accounts are banned here.
+    if (falls(settled, new Set(convicted()))) return
+    await take(settled, file)
+    taken.windows++
+  }
+}
+
+/** A file of so many bytes, from messages. @throws {RuleError} when more come */
+async function fileFrom(next: () => Promise<Uint8Array | undefined>, size: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for (let received = 0; received < size; ) {
+    const part = await next()
+    if (!part) throw new Error('the peer broke off')
+    if (part.length === 0 || received + part.length > size) {
+      throw new RuleError('a peer sent a file that is not as long as it said')
+    }
+    parts.push(part)
+    received += part.length
+  }
+  return new Uint8Array(Buffer.concat(parts))
 }

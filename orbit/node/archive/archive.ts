@@ -250,8 +250,8 @@ export class Archive implements Part {
       return { windows: 0, convictions: 0 }
     })
     const text = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
-    const came = [...text(windows, 'certified window'), ...text(convictions, 'fraud proof')]
-    if (came.length > 0) this.options.notice(`${came.join(' and ')} came from a peer, checked`)
+    const parts = [...text(windows, 'certified window'), ...text(convictions, 'fraud proof')]
+    if (parts.length > 0) this.options.notice(`${parts.join(' and ')} came from a peer, checked`)
     if (windows > 0) void this.shelving.run()
   }
 

@@ -127,7 +127,7 @@ async function* pieces(file: FileHandle, offset: number, size: number): AsyncGen
 /**
  * Asks the node at a multiaddr for its snapshot and writes it to a file.
  *
- * @param onBytes hears how many have come so far, and how many there are
+ * @param onBytes gets how many have come so far, and how many there are
  * @returns whether there was one
  * @throws {Error} when the node can't be reached, breaks off, or sends without end; no file is left
  * then

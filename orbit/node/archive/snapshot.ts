@@ -109,7 +109,7 @@ async function write(
   blockOf: (window: bigint) => Promise<Uint8Array>,
   mode: number,
 ): Promise<{ root: CID; windows: number }> {
-  // Made twice rather than kept: a snapshot may be larger than the memory.
+  // Each block is made twice: a snapshot may be larger than the memory.
   const blocks: (readonly [string, CID])[] = []
   for (const window of windows) blocks.push([window.toString(), cidOf(await blockOf(window))])
   const head = dagCbor.encode({
@@ -127,7 +127,8 @@ async function write(
     await writer.close()
   }
   try {
-    // Both at once: where the disk is full, nobody takes what is put any more.
+    // Both at once: when the disk is full, the stream takes no more, and the writer would wait for
+    // ever.
     await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished, { mode }))])
     await rename(unfinished, path)
   } catch (error) {

@@ -129,7 +129,7 @@ export class FetchingSource implements BeaconSource {
     return sleepUntil(timeOf(this.chain, round) * 1000, this.now, signal)
   }
 
-  /** One try with all suppliers. @returns whether the round is kept now */
+  /** One try with all suppliers. @returns whether the round is stored now */
   private async obtain(round: number, signal: AbortSignal): Promise<boolean> {
     if (this.rounds.get(round)) return true
     const won = new AbortController()

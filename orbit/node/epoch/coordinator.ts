@@ -1,7 +1,7 @@
 /**
  * What a node does that the genesis names as a coordinator: it writes down the beacon rounds that
  * deal the draws, and seals the next draw when it is its turn and no draw is there that it accepts
- * (rules: coordinators.ts). What a draw says is in rules/draw.
+ * (rules: coordinators.ts). The content of a draw is for rules/draw.
  */
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
 import { mayStepIn } from '../../rules/deal/coordinators.ts'

@@ -107,7 +107,7 @@ export class Verdicts {
     return [state, ...this.recent.map((remembered) => remembered.state).filter((remembered) => remembered !== state)]
   }
 
-  /** Whether the state of now is to be kept, for when it is a grace ago. */
+  /** Whether to remember the state of now, for when it is a grace ago. */
   private isToRemember(): boolean {
     const [newest] = this.recent
     return !newest || this.options.round() - newest.round >= graceRounds(this.options.genesis)
@@ -116,7 +116,7 @@ export class Verdicts {
   /** Gives the verdicts that can be given. @returns whether there was one */
   async judge(): Promise<boolean> {
     const { genesis, known, cited, arrivals = LONG_AGO, round, kv } = this.options
-    let any = false
+    let isGiven = false
     // The state of a large network takes a while to compute.
     if (this.open.size === 0 && !this.isToRemember()) return false
     const states = this.states()
@@ -130,13 +130,13 @@ export class Verdicts {
       this.open.delete(cid)
       this.given.set(cid, { epoch, draw: cid, signer: draw.signer, fault })
       await kv.put(PRIVATE.verdict + cid, dagCbor.encode([epoch, fault, draw.signer]))
-      any = true
+      isGiven = true
     }
     for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - MOST))) {
       this.given.delete(cid)
       await kv.delete(PRIVATE.verdict + cid)
     }
-    return any
+    return isGiven
   }
 
   accepts(cid: string): boolean {

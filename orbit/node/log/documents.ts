@@ -81,7 +81,7 @@ export interface DocumentsOptions {
 
 export const DOCUMENTS_TYPE = 'collatz-documents'
 
-/** An OrbitDB database type: what orbitdb.open calls with the address that the name comes to. */
+/** An OrbitDB database type: what orbitdb.open calls with the address that belongs to the name. */
 export function documentsDatabase(options: DocumentsOptions) {
   return async (parameters: { address: string; name: string }) => {
     const { sql, judge, identity, refuse, quota, blame, meet } = options

@@ -47,7 +47,7 @@ const NODE_ENTRIES = { pool: [64, 4, 1 / 8], results: [512, 128, 0] } as const
  */
 const ENTRY_BYTES = { accounts: 4096, pool: 8192, results: 8192 } as const
 
-/** What the quotas hang on, as far as this node has heard: the replica tells it. */
+/** What the quotas depend on, as far as this node knows: the replica tells it. */
 export class Payers {
   /** Keys of the nodes that are registered. */
   readonly registered = new Set<string>()

@@ -123,7 +123,7 @@ export class LeafLookup implements Knowledge {
   async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
     const now = performance.now()
     const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && this.retries.isDue(cid, now))
-    const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
+    const fetched = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
     const unknown = wants.truths.filter((leaf) => {
       const key = leafKey(leaf)
       return !this.facts.has(key) && this.retries.isDue(key, now)
@@ -131,9 +131,9 @@ export class LeafLookup implements Knowledge {
     const contested = unknown.filter(({ claimants }) => claimants === null)
     // Mere claims are checked one at a time: after a false one, no other of that account is
     // checked. And none while blocks come in, since they may turn out to say the same.
-    const next = contested.length > 0 ? contested : got.some(Boolean) ? [] : unknown.slice(0, 1)
+    const next = contested.length > 0 ? contested : fetched.some(Boolean) ? [] : unknown.slice(0, 1)
     const isLearned = next.length > 0 && (await this.compute(next, signal))
-    return got.some(Boolean) || isLearned
+    return fetched.some(Boolean) || isLearned
   }
 
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {

@@ -83,7 +83,9 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
   }
 }
 
-/** Makes renames into a folder survive a power cut. Windows has no such call, and needs none. */
+/**
+ * What was renamed into a folder is there for good. Windows knows no such thing, and needs none.
+ */
 export function syncFolder(path: string): void {
   if (process.platform === 'win32') return
   const folder = openSync(path, 'r')

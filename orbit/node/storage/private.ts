@@ -1,5 +1,5 @@
 /**
- * The node's private table: what it keeps for itself, as bytes by key, beside the documents that
+ * The node's private table: what it stores for itself, as bytes by key, beside the documents that
  * all nodes share. All keys are named here, so that no two parts of the node can use the same one,
  * and so that a reader of a stopped node's file knows where to look.
  */

@@ -96,16 +96,16 @@ export class Audits {
     const done: string[] = []
     let failure: unknown
     try {
-      for (const one of due) {
-        const records = one.against === null ? null : await this.options.leaves(one.against)
-        const mayWait = round < one.drawnBy.round + state.genesis.body.deadlineRounds
-        if (one.against !== null && !records && mayWait) continue
+      for (const audit of due) {
+        const records = audit.against === null ? null : await this.options.leaves(audit.against)
+        const mayWait = round < audit.drawnBy.round + state.genesis.body.deadlineRounds
+        if (audit.against !== null && !records && mayWait) continue
         try {
-          const claims = await this.compute(state, one, records, engine, signal)
-          const of = byRound.get(one.drawnBy.round) ?? { drawnBy: one.drawnBy, claims: [] }
-          byRound.set(one.drawnBy.round, of)
-          of.claims.push(...claims)
-          done.push(one.key)
+          const claims = await this.compute(state, audit, records, engine, signal)
+          const batch = byRound.get(audit.drawnBy.round) ?? { drawnBy: audit.drawnBy, claims: [] }
+          byRound.set(audit.drawnBy.round, batch)
+          batch.claims.push(...claims)
+          done.push(audit.key)
         } catch (error) {
           if (signal.aborted) throw error
           failure = error

@@ -62,8 +62,7 @@ export class UnitCheckpoint {
   /** How many leaves were known when it was opened. */
   readonly resumed: number
   /**
-   * Whether there was one that did not open: it is deleted, since the node would sign for what it
-   * says.
+   * Whether there was one that did not open: it is deleted, since the node would sign what is in it.
    */
   readonly wasDamaged: boolean
   private readonly kv: Pick<KeyValues, 'put' | 'delete'>

@@ -18,6 +18,7 @@ import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import type { Memory } from '../../rules/base/memory.ts'
 import { sign } from '../../rules/base/statement.ts'
+import { mayReveal } from '../../rules/deal/seats.ts'
 import { type Commit, openAnswer, recordOf, type SaltedResult } from '../../rules/message/answers.ts'
 import {
   type AuditBody,
@@ -32,7 +33,7 @@ import {
 import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
 import { type DealtUnit, dealtUnitKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import { commitDeadline, epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
+import { epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
 import { type Revealable, revealable } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound } from '../beacon/source.ts'
@@ -240,9 +241,8 @@ export class Submissions {
    */
   private isSound({ assignment }: Revealable, cites: readonly Commit[], round: number): boolean {
     const { genesis, node } = this.options
-    if (assignment.audited && assignment.quorum[0] === node) return true
-    const nodes = new Set(cites.map((commit) => commit.node)).size
-    return 1 + nodes >= genesis.body.replication || round >= commitDeadline(genesis, assignment.epoch)
+    const cited = new Set(cites.map((commit) => commit.node)).size
+    return mayReveal(genesis, assignment, node, { cited, round })
   }
 
   private async show(round: BeaconRound, batch: number, part: number, items: Uint8Array[]): Promise<void> {

@@ -39,7 +39,6 @@ const foundIn = (directory: string) =>
 
 /**
  * Opens the database, leaves its log beside it, and closes it.
- *
  * @returns what lay there in between
  */
 function withDatabase(directory: string): Record<string, string> {

@@ -161,6 +161,7 @@ test('gossip reaches the listeners of a topic on the same network, and no other'
     await topic.publish(new TextEncoder().encode('hello'))
     return heard.length > 0
   }, 'a message')
+  // Long enough for what should not come.
   await Bun.sleep(200)
   expect(new Set(heard)).toEqual(new Set(['b hello']))
 })

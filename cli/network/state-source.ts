@@ -1,6 +1,7 @@
 /**
- * The documents that a command shows, wherever they are: asked of the node that runs on the data directory, else read
- * from its database. The state is computed here, from signed documents, in both cases.
+ * The documents that a command shows, wherever they are: asked of the node that runs on the data
+ * directory, else read from its database. The state is computed here, from signed documents, in
+ * both cases.
  */
 
 import { classes } from '../../kernels/partition.ts'
@@ -13,6 +14,7 @@ import { type KnowledgeDump, knowledgeOf } from '../../orbit/node/replica/knowle
 import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
 import { createMemory, type Memory } from '../../orbit/rules/base/memory.ts'
 import type { DatabaseKind } from '../../orbit/rules/message/documents.ts'
+import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { decodeSettled, type History } from '../../orbit/rules/state/settled-window.ts'
 import { type State, stateOf } from '../../orbit/rules/state/state.ts'
 
@@ -40,6 +42,10 @@ export interface Live {
   /** Documents refused since the start, by reason. */
   readonly refused: Readonly<Record<string, number>>
 }
+
+/** The beacon round that is out now: as the running node saw it, else by the clock. */
+export const presentRound = ({ genesis }: Home, live: Live | null): number =>
+  live?.round ?? roundAt(genesis.chain, Math.floor(Date.now() / 1000))
 
 /** The documents, and what makes a state of them: also of some of them alone. */
 export interface Papers {
@@ -75,7 +81,7 @@ export async function readPapers(home: Home): Promise<Papers> {
   const history = new Map(settled.map(decodeSettled).map((window) => [window.window, window]))
   return {
     ...{ documents, history, unitsPerWindow, memory, live },
-    stateOf: (some, windows) => stateOf(genesis, unitsPerWindow, some, known, windows, memory),
+    stateOf: (chosen, windows) => stateOf(genesis, unitsPerWindow, chosen, known, windows, memory),
   }
 }
 
@@ -89,8 +95,8 @@ function storedPapers(home: Home): Papers | null {
   try {
     const unitsPerWindow = classes(home.genesis.partition).length
     const memory = createMemory()
-    const stateOf: Papers['stateOf'] = (some, history) =>
-      storedState(home, { documents: some, history, unitsPerWindow, memory })
+    const stateOf: Papers['stateOf'] = (chosen, history) =>
+      storedState(home, { documents: chosen, history, unitsPerWindow, memory })
     return { documents: readDocuments(home), history: readHistory(home), unitsPerWindow, memory, live: null, stateOf }
   } catch (error) {
     if (error instanceof DataDirectoryInUse) return null
