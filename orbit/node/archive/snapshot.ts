@@ -22,10 +22,12 @@ import { cidOf } from '../../rules/base/cid.ts'
 import { field } from '../../rules/base/fields.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import { settledBy } from '../../rules/certificate/read.ts'
-import { judgeCertificate, type LeafEngine } from '../../rules/certificate/recompute.ts'
+import type { LeafEngine } from '../../rules/certificate/recompute.ts'
+import { verifyCertificate } from '../../rules/certificate/verify.ts'
 import { withoutLeaves } from '../../rules/certificate/write.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
+import { yieldToLoop } from '../async/queue.ts'
 
 const manifest = z.strictObject({
   format: z.literal('collatz-snapshot'),
@@ -215,11 +217,13 @@ export async function readCertifiedWindow(
   genesis: Genesis,
   engine: LeafEngine,
 ): Promise<CheckedWindow> {
-  const { certified, wrong } = await judgeCertificate(bytes, () => engine, {
-    leavesOf: (read) => {
-      if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return read.contested
+  const { certified, wrong } = await verifyCertificate(bytes, {
+    engineFor: () => engine,
+    accept: (read) => {
+      if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return
       throw new RuleError(`what should be the certificate of window ${window} is about something else`)
     },
+    pause: yieldToLoop,
   })
   if (wrong) {
     const { leaf, unit } = wrong
