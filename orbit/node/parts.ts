@@ -45,7 +45,7 @@ export interface PartsOptions {
   readonly home: Home
   readonly node: OrbitNode
   readonly payers: Payers
-  /** What was opened and checked, by whoever did it first: one for the whole node. */
+  /** Remembers what was opened and checked: that of whoever admits the documents. */
   readonly memory: Memory
   readonly beacon: BeaconSource
   readonly events: Emitter<ServiceEvents>

@@ -3,7 +3,6 @@
  * over (rules: settled-window.ts), alone. They are deleted here, and the archive keeps what they
  * came to.
  */
-
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open } from '../../rules/base/statement.ts'

@@ -11,7 +11,7 @@ import { verifyRound } from '../network/beacon.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { epochAt } from '../network/schedule.ts'
 import { openAnswer } from './answers.ts'
-import { answerBody, drawBody, heartbeatBody, MAX_ANSWER_BYTES } from './bodies.ts'
+import { drawBody, heartbeatBody, MAX_ANSWER_BYTES } from './bodies.ts'
 import { beaconDocument, documentKey, spanOf, statementDocument } from './documents.ts'
 import { openRegistration } from './registration.ts'
 
@@ -37,13 +37,6 @@ export function admit(
     if (error instanceof RuleError) return error.message
     throw error
   }
-}
-
-/** The signed part of an answer document: a reveal's items lie beside it. */
-function statementOf(value: unknown): Uint8Array {
-  const statement = (value as { statement?: unknown } | null)?.statement
-  if (!(statement instanceof Uint8Array)) throw new RuleError('not a statement document')
-  return statement
 }
 
 function check(genesis: Genesis, database: string, writer: string, key: string, value: unknown, memory: Memory): void {
@@ -96,17 +89,14 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       return
     }
     default: {
-      const bytes = statementOf(value)
-      const { body, signer } = open(bytes, answerBody, 'the answer', memory)
-      openAnswer(value, memory)
+      const { body, signer, bytes } = openAnswer(value, memory).statement
       ours(body, signer)
       // A decline lies where the answers of its deal begin; everything else where its batch does.
       if (spanOf(body.type === 'decline' ? body.epoch : body.batch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('an answer of other epochs than this database holds')
       }
       if (body.type !== 'decline') verifyRound(genesis.chain, body.round, body.beacon, memory)
-      if (body.type === 'commit') keyIs(documentKey.commit(writer, body.batch, bytes))
-      else if (body.type === 'reveal') keyIs(documentKey.reveal(writer, body.batch, body.part, bytes))
+      if (body.type === 'results') keyIs(documentKey.results(writer, body.batch, bytes))
       else if (body.type === 'audit') keyIs(documentKey.audit(writer, body.batch, bytes))
       else keyIs(documentKey.decline(writer, body.epoch, body.window, body.unit))
       return

@@ -2,11 +2,11 @@
 
 import { leavesOf } from '../../../kernels/partition.ts'
 import { recordAt } from '../answer/leaves.ts'
+import type { SignedResult } from '../answer/results.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import type { Statement } from '../base/statement.ts'
-import { standsAlone } from '../deal/seats.ts'
-import type { LeafClaim, Reveal } from '../message/answers.ts'
+import type { LeafClaim } from '../message/answers.ts'
 import type { AuditBody } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
 import { randomnessOf } from '../network/beacon.ts'
@@ -50,13 +50,13 @@ export function certifyingAudit(
 export function auditorsOf(
   genesis: Genesis,
   assignment: Assignment,
-  { node, body }: Pick<Reveal, 'node' | 'body'>,
+  { node, body }: Pick<SignedResult, 'node' | 'body'>,
   claims: readonly LeafClaim[],
   records: Uint8Array | null,
   memory: Memory = createMemory(),
 ): readonly string[] {
   const a = certifyingEpoch(genesis, assignment.epoch)
-  if (!standsAlone(assignment, node) || body.batch >= a) return []
+  if (!assignment.audited || node !== assignment.quorum[0] || body.batch >= a) return []
   const timely = claims.filter(({ statement }) => statement.body.round === seedRound(genesis, a))
   const first = timely[0]
   const audit = first && certifyingAudit(genesis, assignment, first.statement.body.beacon, memory)
