@@ -108,7 +108,7 @@ describe('accounts', () => {
 
   test('who serves the first tier and starves the second is alarmed by the second', () => {
     for (let i = 0; i < 20; i++) {
-      const alarms = alarmsOfUnit(unit([1, 0.6, 1]))
+      const alarms = alarmsOfUnit(unit([1, 0.5, 1]))
       expect(alarms.map(({ line }) => line)).toContain(1)
       expect(alarms.map(({ line }) => line)).not.toContain(0)
     }
