@@ -44,7 +44,7 @@ export interface PartsOptions {
   readonly home: Home
   readonly node: OrbitNode
   readonly payers: Payers
-  /** Remembers what was opened and checked: that of whoever admits the documents. */
+  /** What was opened and checked, by whoever did it first: one for the whole node. */
   readonly memory: Memory
   readonly beacon: BeaconSource
   readonly events: Emitter<ServiceEvents>

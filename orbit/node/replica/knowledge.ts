@@ -269,17 +269,11 @@ export class FactFinder implements Knowledge {
     // No peer has it now. Leaves that wait for an audit are handed out soon after it
     // (withheld-leaves.ts).
     const failed = () => this.retries.failed(cid)
-    const settled = fetched().then(
-      () => true,
-      () => (failed(), false),
-    )
-    this.fetching.set(
-      cid,
-      settled.then((isHere) => {
-        this.fetching.delete(cid)
-        if (isHere && !signal.aborted) learned()
-      }),
-    )
+    const end = (then: () => void) => () => {
+      this.fetching.delete(cid)
+      if (!signal.aborted) then()
+    }
+    this.fetching.set(cid, fetched().then(end(learned), end(failed)))
   }
 
   /** @returns whether any of them is known now */

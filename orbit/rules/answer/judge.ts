@@ -25,6 +25,7 @@ import type { EvidenceItems, EvidenceRequest, HardSummary, Peak, Unit } from '..
 import { equalBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
+import { standsAlone } from '../deal/seats.ts'
 import type { ResultItem } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -50,9 +51,9 @@ const MOST_DEVIATIONS = 6
 /** What of an assignment a signer's evidence hangs on. */
 type Seat = Pick<Assignment, 'window' | 'unit' | 'quorum' | 'audited'>
 
-/** k: who may certify the unit with an audit alone (quorum/audit.ts) has to show twice as much. */
-const itemsFor = ({ partition: { evidence } }: Genesis, { audited, quorum }: Seat, node: string): number =>
-  audited !== null && node === quorum[0] ? 2 * evidence.items : evidence.items
+/** k, or twice that. */
+const itemsFor = ({ partition: { evidence } }: Genesis, seat: Seat, node: string): number =>
+  standsAlone(seat, node) ? 2 * evidence.items : evidence.items
 
 /**
  * The evidence that is asked of a node for a unit.

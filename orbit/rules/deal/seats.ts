@@ -55,3 +55,7 @@ export function mayAnswer(
   if (place < declines + escalations * SEATS_AN_ESCALATION + others) return true
   return round >= reserveRound(genesis, assignment.epoch, place)
 }
+
+/** Whether a node's one result, with an audit of it (quorum/audit.ts), certifies the unit. It has to show twice the evidence. */
+export const standsAlone = ({ audited, quorum }: Pick<Assignment, 'audited' | 'quorum'>, node: string): boolean =>
+  audited !== null && node === quorum[0]

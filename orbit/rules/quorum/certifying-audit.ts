@@ -6,6 +6,7 @@ import type { SignedResult } from '../answer/results.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import type { Statement } from '../base/statement.ts'
+import { standsAlone } from '../deal/seats.ts'
 import type { LeafClaim } from '../message/answers.ts'
 import type { AuditBody } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
@@ -56,7 +57,7 @@ export function auditorsOf(
   memory: Memory = createMemory(),
 ): readonly string[] {
   const a = certifyingEpoch(genesis, assignment.epoch)
-  if (!assignment.audited || node !== assignment.quorum[0] || body.batch >= a) return []
+  if (!standsAlone(assignment, node) || body.batch >= a) return []
   const timely = claims.filter(({ statement }) => statement.body.round === seedRound(genesis, a))
   const first = timely[0]
   const audit = first && certifyingAudit(genesis, assignment, first.statement.body.beacon, memory)

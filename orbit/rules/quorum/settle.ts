@@ -21,7 +21,7 @@ import { type Facts, NO_FACTS, type WantedLeaf } from '../answer/facts.ts'
 import type { SignedResult } from '../answer/results.ts'
 import type { UnitAnswers } from '../answer/unit-answers.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
-import { MAX_ESCALATIONS, SEATS_AN_ESCALATION } from '../deal/seats.ts'
+import { MAX_ESCALATIONS, SEATS_AN_ESCALATION, standsAlone } from '../deal/seats.ts'
 import type { LeafClaim } from '../message/answers.ts'
 import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -109,7 +109,7 @@ function isHeldBack(
   memory: Memory,
 ): boolean {
   const [first] = waiting
-  if (!first || assignment.audited === null || first.node !== assignment.quorum[0]) return false
+  if (!first || !standsAlone(assignment, first.node)) return false
   return auditorsOf(genesis, assignment, first, claims, null, memory).length === 0
 }
 
