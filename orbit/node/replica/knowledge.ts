@@ -129,14 +129,13 @@ export class FactFinder implements Knowledge {
     this.convictions = (await kv.entries(PRIVATE.conviction)).map(([, bytes]) => decodeConviction(bytes))
   }
 
-  block(cid: string): Uint8Array | undefined {
-    return this.oversized.has(cid) ? NO_BLOCK : this.here(cid, this.blocks)
-  }
+  readonly block = (cid: string): Uint8Array | undefined =>
+    this.oversized.has(cid) ? NO_BLOCK : this.here(cid, this.blocks)
 
-  leaves(cid: string): Uint8Array | undefined {
-    const { length } = this.leafBlocks.get(cid) ?? NO_BLOCK
+  readonly leaves = (cid: string): Uint8Array | undefined => {
+    const isNew = !this.leafBlocks.has(cid)
     const records = this.here(cid, this.leafBlocks)
-    if (length === 0 && records) this.leafBytes += records.length
+    if (isNew && records) this.leafBytes += records.length
     if (this.leafBytes > CACHE_BYTES) {
       this.leafBlocks.clear()
       this.leafBytes = 0
@@ -150,13 +149,10 @@ export class FactFinder implements Knowledge {
     return bytes
   }
 
-  truth(leaf: LeafId): Uint8Array | undefined {
-    return this.records.get(leafKey(leaf))
-  }
+  readonly truth = (leaf: LeafId): Uint8Array | undefined => this.records.get(leafKey(leaf))
 
-  judged(statement: string, index: number): Judgement | undefined {
-    return this.judgements.get(keyOf(statement, index))
-  }
+  readonly judged = (statement: string, index: number): Judgement | undefined =>
+    this.judgements.get(keyOf(statement, index))
 
   /** The leaf records that CIDs name, those that can be had now. */
   async leafRecords(
