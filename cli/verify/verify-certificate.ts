@@ -9,6 +9,7 @@ import type { Engine } from '../../kernels/unit.ts'
 import { RuleError } from '../../orbit/rules/base/statement.ts'
 import type { Certified } from '../../orbit/rules/certificate/read.ts'
 import {
+  hardInLeaf,
   LEAST_HARD_IN_LEAF,
   provesNothing,
   type Verification,
@@ -36,7 +37,7 @@ export interface CertificateOptions {
 export async function verifyCertificate(path: string, bytes: Uint8Array, options: CertificateOptions): Promise<void> {
   const bar = lateBar('certificate')
   const verification = await verifyShown(path, bytes, options, bar).finally(() => bar.stop())
-  if (provesNothing(verification)) process.exitCode = EXIT.provesNothing
+  if (provesNothing(verification.certified.genesis)) process.exitCode = EXIT.provesNothing
   if (options.json) printJson(jsonOf(verification))
   else console.log(textOf(path, verification))
 }
@@ -178,15 +179,15 @@ function notShownText(verification: Verification): string {
 }
 
 function textOf(path: string, verification: Verification): string {
-  const { certified, leastHard } = verification
+  const { certified } = verification
   const { genesis, window, complete, units } = certified
   const { partition, body } = genesis
   const [start, end] = [window << BigInt(partition.bits), (window + 1n) << BigInt(partition.bits)]
   const about = complete
     ? `every n in [${start}, ${end})`
     : `every n of units ${listText([...units.keys()])} of [${start}, ${end})`
-  const verdict = provesNothing(verification)
-    ? `PROVES NOTHING: ${path}: a leaf of this network expects ${leastHard.toFixed(1)} hard numbers, and below ${LEAST_HARD_IN_LEAF} nobody need have looked for them.
+  const verdict = provesNothing(genesis)
+    ? `PROVES NOTHING: ${path}: a leaf of this network expects ${hardInLeaf(partition).toFixed(1)} hard numbers, and below ${LEAST_HARD_IN_LEAF} nobody need have looked for them.
 All else holds:`
     : `VALID: ${path}`
   return `${verdict}
@@ -203,14 +204,28 @@ ${notShownText(verification)}`
 }
 
 function jsonOf(verification: Verification) {
-  const { certified, recomputed, items, skippable, leaves, leastHard } = verification
+  const { certified, recomputed, items, skippable, leaves } = verification
   const { genesis, window, complete, count, checksum, peak, accounts, units, contested, draws } = certified
   const { bits } = genesis.partition
   return {
-    ...{ valid: true, provesNothing: provesNothing(verification), network: genesis.networkId, window, complete },
+    ...{
+      valid: true,
+      provesNothing: provesNothing(verification.certified.genesis),
+      network: genesis.networkId,
+      window,
+      complete,
+    },
     ...{ start: window << BigInt(bits), end: (window + 1n) << BigInt(bits), units: units.size },
     arithmetic: {
-      ...{ items, skippable: skippable / 1000, leaves, leastHard, count, checksum: checksumHex(checksum), peak },
+      ...{
+        items,
+        skippable: skippable / 1000,
+        leaves,
+        hardInLeaf: hardInLeaf(genesis.partition),
+        count,
+        checksum: checksumHex(checksum),
+        peak,
+      },
       expected: expectedHard(genesis.partition),
       recomputed: recomputed.map(({ unit, leaf }) => ({ unit, leaf })),
     },

@@ -103,7 +103,7 @@ function add(shown: Shown, name: string, verification: Verification): void {
   shown.skippable = Math.max(shown.skippable, verification.skippable)
   shown.leaves += verification.leaves
   shown.recomputed += verification.recomputed.length
-  shown.provesNothing ||= provesNothing(verification)
+  shown.provesNothing ||= provesNothing(genesis)
 }
 
 /** @param options of which --seconds is for all certificates together; a leaf of each is computed in any case */

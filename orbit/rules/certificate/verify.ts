@@ -6,13 +6,14 @@
  */
 import { mostSkipped, pooled } from '../../../kernels/evidence/shortfall.ts'
 import { expectedHard } from '../../../kernels/expected.ts'
-import { leavesOf } from '../../../kernels/partition.ts'
+import { classes } from '../../../kernels/partition.ts'
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
 import { talliesOf } from '../answer/judge.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import type { LeafId } from '../message/unit.ts'
+import type { Genesis } from '../network/genesis.ts'
 import { type Certified, type CertifiedResult, readingCertificate } from './read.ts'
 import { isWithinEngines, judgeUnit, type LeafEngine, leafRecord } from './recompute.ts'
 
@@ -63,16 +64,15 @@ export interface Verification {
   readonly skippable: number
   /** Leaves of which the file has the records: their peaks are hard numbers. */
   readonly leaves: number
-  /** Hard numbers that theory expects in the leaf that has the fewest. */
-  readonly leastHard: number
   /** Leaves that were computed and are as signed. */
   readonly recomputed: readonly LeafId[]
   /** The first that is not, or null. */
   readonly wrong: WrongLeaf | null
 }
 
-/** Whether results of a genesis can show that work was done. */
-export const provesNothing = ({ leastHard }: Pick<Verification, 'leastHard'>): boolean => leastHard < LEAST_HARD_IN_LEAF
+/** Whether results of a genesis can't show that work was done: it asks for so few hard numbers. */
+export const provesNothing = ({ partition }: Pick<Genesis, 'partition'>): boolean =>
+  hardInLeaf(partition) < LEAST_HARD_IN_LEAF
 
 /**
  * @throws {RuleError} saying what does not hold
@@ -90,8 +90,8 @@ export async function verifyCertificate(fileBytes: Uint8Array, options: VerifyOp
   const certified = step.value
   options.accept?.(certified)
   const { genesis, units } = certified
-  const shown = { items: 0, skippable: 0, leaves: 0, leastHard: Number.POSITIVE_INFINITY }
-  for (const [done, [unit, result]] of [...units].entries()) {
+  const shown = { items: 0, skippable: 0, leaves: 0 }
+  for (const [done, result] of [...units.values()].entries()) {
     onProgress?.({ step: 'judge', done, total: units.size })
     judgeUnit(genesis, result)
     for (const { result: signed } of result.shown) {
@@ -100,15 +100,15 @@ export async function verifyCertificate(fileBytes: Uint8Array, options: VerifyOp
       shown.skippable = Math.max(shown.skippable, mostSkipped(found))
     }
     shown.leaves += result.leaves?.length ?? 0
-    shown.leastHard = Math.min(shown.leastHard, leastHardOf(genesis.partition, unit))
     await pause()
     signal?.throwIfAborted()
   }
   return { certified, ...shown, ...(await recompute(certified, options)) }
 }
 
-const leastHardOf = (partition: Partition, unit: number): number =>
-  Math.min(...leavesOf(partition, unit).map((state) => expectedHard(partition, state).mean))
+/** Hard numbers that theory expects in a leaf, on average over a window. */
+export const hardInLeaf = (partition: Partition): number =>
+  expectedHard(partition).mean / (classes(partition).length * partition.leaves)
 
 async function recompute(
   certified: Certified,
