@@ -103,7 +103,12 @@ function json(account: Shown) {
       ? [
           {
             ...{ kind: conviction.kind, node: conviction.node, epoch: conviction.epoch, window: conviction.window },
-            ...{ unit: conviction.unit, leaf: conviction.leaf, evidence: conviction.evidence },
+            ...{
+              unit: conviction.unit,
+              leaf: conviction.leaf,
+              item: conviction.item,
+              statements: conviction.statements,
+            },
             proof: present(fraudProofPath(directory, conviction)),
           },
         ]
@@ -138,11 +143,11 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
     lines.push(`node      ${node}, registered at beacon round ${round} as ${shownName(name)}`)
   }
   if (conviction) {
-    const { kind, leaf, unit, window, epoch, node, evidence } = conviction
+    const { kind, leaf, unit, window, epoch, node, statements } = conviction
     const where = `${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, epoch ${epoch}`
     lines.push(
       `convicted ${kind}: ${where}, by node ${node.slice(0, 12)}`,
-      ...evidence.map((cid) => `          signed ${cid}`),
+      ...statements.map((cid) => `          signed ${cid}`),
       `          ${proofText(conviction, directory)}`,
     )
   }
@@ -150,11 +155,11 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
   const windows = all ? settled : settled.slice(0, NEWEST - newest.length)
   if (newest.length > 0) {
     const rows = newest.map((u) => {
-      const evidence = [u.draw, u.commit, u.reveal, u.audits.join(' ')]
-      return [u.epoch, u.window.toString(), u.unit, u.hardNumbers, ...evidence]
+      const signed = [u.draw, u.statement, u.audits.join(' ')]
+      return [u.epoch, u.window.toString(), u.unit, u.hardNumbers, ...signed]
     })
     const audits = newest.some((u) => u.audits.length > 0) ? ['audits'] : []
-    const heads = ['epoch', 'window', 'unit', 'hard', 'draw', 'commit', 'reveal', ...audits]
+    const heads = ['epoch', 'window', 'unit', 'hard', 'draw', 'results', ...audits]
     lines.push('', table(heads, audits.length > 0 ? rows : rows.map((row) => row.slice(0, -1))))
   }
   if (windows.length > 0) {
@@ -169,7 +174,7 @@ function text(genesis: Genesis, account: Shown, all: boolean): string {
 function proofText(conviction: Conviction, directory: string): string {
   const proof = present(fraudProofPath(directory, conviction))
   if (proof) return `proof  ${proof}`
-  if (conviction.reveals.length > 0 || conviction.claim)
+  if (conviction.results.length > 0 || conviction.claim)
     return 'proof  not on this disk yet: a node writes it as it runs'
   return `proof  in the certificate of window ${conviction.window}, which is settled`
 }

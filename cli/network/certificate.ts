@@ -83,7 +83,7 @@ async function partOf(home: Home, window: bigint, units: readonly number[]): Pro
     throw new UserError(`window ${window} is settled, and its documents are gone: its certificate is all that is left`)
   }
   const counted = units.flatMap((unit) => state.windows.get(window)?.certified.get(unit)?.settlement.counted ?? [])
-  const records = await readLeafRecords(home, [...new Set(counted.map(({ item }) => item.result.leaves))])
+  const records = await readLeafRecords(home, [...new Set(counted.map(({ item }) => item.leaves))])
   const registrations = new Map(
     documents.accounts.map((document) => {
       const { node, account } = openRegistration(home.genesis, document, memory)

@@ -7,7 +7,7 @@
 import { defineCommand } from 'citty'
 import { readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { readDealtDraws } from '../../orbit/rules/certificate/read.ts'
+import { readDealtDraws } from '../../orbit/rules/certificate/signed-lists.ts'
 import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../../orbit/rules/deal/witness.ts'
 import { deadlineRound, seedRound } from '../../orbit/rules/network/schedule.ts'

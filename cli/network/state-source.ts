@@ -114,30 +114,24 @@ export async function readDraw(home: Home, epoch: number): Promise<DrawFiles> {
   return askNode<DrawFiles>(home.directory, 'drawFiles', epoch)
 }
 
-/** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
+/** Blocks and leaves are looked up as they are wanted, and what they raise, until nothing is. */
 function storedState(
   home: Home,
   { documents, history, unitsPerWindow, memory }: Pick<Papers, 'documents' | 'history' | 'unitsPerWindow' | 'memory'>,
 ): State {
-  const leaves: (readonly [string, Uint8Array])[] = []
-  const truths: (readonly [string, Uint8Array])[] = []
-  const { convictions } = readKnowledge(home, { leaves: [], truths: [] })
+  let known = readKnowledge(home, { blocks: [], leaves: [], truths: [] })
   while (true) {
-    const knowledge = knowledgeOf({ leaves, truths, convictions })
-    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledge, history, memory)
-    const { wants } = state
-    if (wants.leaves.length + wants.truths.length === 0) return state
-    const found = readKnowledge(home, wants)
-    if (found.leaves.length + found.truths.length === 0) return state
-    leaves.push(...found.leaves)
-    truths.push(...found.truths)
+    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledgeOf(known), history, memory)
+    const found = readKnowledge(home, state.wants)
+    if (found.blocks.length + found.truths.length === 0) return state
+    known = { ...found, blocks: [...known.blocks, ...found.blocks], truths: [...known.truths, ...found.truths] }
   }
 }
 
 /** The leaf records that CIDs name, those that are here or that the running node gets. */
 export async function readLeafRecords(home: Home, cids: readonly string[]): Promise<Map<string, Uint8Array>> {
   try {
-    return new Map(readKnowledge(home, { leaves: cids, truths: [] }).leaves)
+    return new Map(readKnowledge(home, { blocks: [], leaves: cids, truths: [] }).blocks)
   } catch (error) {
     if (!(error instanceof DataDirectoryInUse)) throw error
   }

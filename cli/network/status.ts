@@ -66,7 +66,7 @@ export function statusOf({ state, unitsPerWindow, live }: Pick<Source, 'state' |
     })),
     units: {
       certified: [...state.windows.values()].reduce((sum, w) => sum + unitsCertified(w), 0),
-      results: [...state.evidence.units.values()].reduce((sum, { reveals }) => sum + reveals.size, 0),
+      results: [...state.answers.units.values()].reduce((sum, { results }) => sum + results.size, 0),
       refused: state.refused,
     },
     convictions: state.convictions.map(({ account, node, kind, epoch, window, unit, leaf }) => ({

@@ -13,9 +13,17 @@ export { UserError }
 
 /**
  * Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a
- * counterexample.
+ * counterexample. `provesNothing`: a certificate holds, but under its genesis nobody need have worked.
  */
-export const EXIT = { candidate: 3, usage: 64, refused: 65, defect: 70, output: 74, interrupted: 130 } as const
+export const EXIT = {
+  candidate: 3,
+  provesNothing: 5,
+  usage: 64,
+  refused: 65,
+  defect: 70,
+  output: 74,
+  interrupted: 130,
+} as const
 
 /** Errors of the kernels whose message says what happened, to what, and what to do. */
 const ENGINE_ERRORS = [NoGpu, DeviceLost, GpuFault, WorkerError]

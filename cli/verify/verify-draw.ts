@@ -11,7 +11,7 @@ import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.t
 import type { DrawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { cidOf } from '../../orbit/rules/base/cid.ts'
 import { open, RuleError, type Statement } from '../../orbit/rules/base/statement.ts'
-import { readDealtDraws } from '../../orbit/rules/certificate/read.ts'
+import { readDealtDraws } from '../../orbit/rules/certificate/signed-lists.ts'
 import { dealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { turnOf } from '../../orbit/rules/deal/coordinators.ts'
 import { isWitnessed } from '../../orbit/rules/deal/witness.ts'

@@ -54,16 +54,17 @@ const GUILT: Record<FraudProof['kind'], string> = {
   leaf: 'signed a result with a wrong leaf',
   sum: 'signed a result that its own leaves do not make',
   contradiction: 'signed two different results of one unit',
+  evidence: 'listed as evidence of its work a number that is none',
   claim: 'signed, as an auditor, a wrong record of a leaf',
 }
 
 function report(path: string, proof: FraudProof, recomputed: HardSummary | null, json: boolean): void {
-  const { genesis, account, name, node, kind, epoch, window, unit, leaf, record, evidence } = proof
+  const { genesis, account, name, node, kind, epoch, window, unit, leaf, record, falseItem, statements } = proof
   const signed = record && decoded(record)
   const network = genesis.networkId
   if (json) {
     printJson({
-      ...{ guilty: true, network, account, name, node, kind, epoch, window, unit, leaf, evidence },
+      ...{ guilty: true, network, account, name, node, kind, epoch, window, unit, leaf, falseItem, statements },
       signed: record && { record: Buffer.from(record).toString('hex'), ...(signed && plain(signed)) },
       recomputed: recomputed && { record: Buffer.from(encodeLeaf(recomputed)).toString('hex'), ...plain(recomputed) },
     })
@@ -79,7 +80,8 @@ function report(path: string, proof: FraudProof, recomputed: HardSummary | null,
   ]
   if (record) lines.push(`  signed     ${signed ? summaryText(signed) : 'bytes that are no record of a leaf'}`)
   if (recomputed) lines.push(`  recomputed ${summaryText(recomputed)}`)
-  lines.push(...evidence.map((cid, i) => `  ${i === 0 ? 'evidence  ' : '          '} ${cid}`))
+  if (falseItem !== null) lines.push(`  listed     ${falseItem}`)
+  lines.push(...statements.map((cid, i) => `  ${i === 0 ? 'statements' : '          '} ${cid}`))
   console.log(lines.join('\n'))
 }
 

@@ -3,12 +3,15 @@
  *
  * Separate from `collatz work`, which computes single units of a deal and signs them.
  */
+import { hexToBytes } from '@noble/hashes/utils.js'
 import { defineCommand } from 'citty'
+import { CID } from 'multiformats/cid'
 import { cutOf } from '../../kernels/cut.ts'
+import { evidenceOf, thresholdsOf, tiersOf } from '../../kernels/evidence/tiers.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { classes, weightOf } from '../../kernels/partition.ts'
 import { EMPTY, merge } from '../../kernels/result.ts'
-import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
+import type { Engine, EvidenceItems, EvidenceRequest, HardSummary, Partition } from '../../kernels/unit.ts'
 import { checksumHex, peakText as peakJson } from '../../orbit/rules/message/bodies.ts'
 import { Checkpoint } from '../compute/checkpoints.ts'
 import { engineArgs, engineOptions, openShown } from '../compute/engines.ts'
@@ -22,6 +25,17 @@ const SAVE_MS = 5_000
 export const windowArgs = {
   bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71; default 40)', valueHint: 'BITS' },
   'hard-steps': { type: 'string', description: 'S0 (default 320)', valueHint: 'S0' },
+  evidence: { type: 'string', description: 'list the evidence of a node, 64 hex digits', valueHint: 'SIGNER' },
+  seed: {
+    type: 'string',
+    description: 'for --evidence: randomness of the beacon round, 64 hex digits',
+    valueHint: 'HEX',
+  },
+  network: {
+    type: 'string',
+    description: 'for --evidence: id of the network (default: 32 zero bytes)',
+    valueHint: 'ID',
+  },
   ...engineArgs,
   ...shared,
 } as const
@@ -39,15 +53,16 @@ export const verifyWindow = defineCommand({
       args['hard-steps'] === undefined ? 320 : wholeNumber('--hard-steps', args['hard-steps'], bits, 4000)
     const partition = cutOf(bits, hardSteps)
     const window = windowNumber(args.window, bits)
+    const request = evidenceAsked(args)
     const signal = interruptible()
     const engine = await openShown(engineOptions(args), partition)
     const began = performance.now()
     try {
-      const found = await computeWindow(engine, partition, window, args.data, signal)
+      const found = await computeWindow(engine, partition, window, args.data, signal, request)
       const seconds = (performance.now() - began) / 1000
       const { text, exitCode } = report(partition, window, found, engine.name, seconds)
       process.exitCode = exitCode
-      if (!args.json) return console.log(text)
+      if (!args.json) return console.log(found.evidence ? `${text}\n${evidenceText(partition, found.evidence)}` : text)
       const { mean, standardDeviation } = expectedHard(partition)
       printJson({
         window,
@@ -62,12 +77,57 @@ export const verifyWindow = defineCommand({
         seconds,
         engine: engine.name,
         leavesFromCheckpoint: found.known,
+        ...(found.evidence && { evidence: found.evidence }),
       })
     } finally {
       await engine.close()
     }
   },
 })
+
+/**
+ * Whose evidence is asked for, if anybody's. Evidence goes into no checkpoint of a window: it is another for each signer.
+ *
+ * @throws {UserError}
+ */
+function evidenceAsked(args: { evidence?: string; seed?: string; network?: string }): EvidenceRequest | undefined {
+  if (args.evidence === undefined) {
+    if (args.seed === undefined && args.network === undefined) return undefined
+    throw new UserError('--seed and --network are for --evidence SIGNER', EXIT.usage)
+  }
+  if (args.seed === undefined)
+    throw new UserError('--evidence needs --seed HEX, the randomness of a beacon round', EXIT.usage)
+  const bytes = (name: string, text: string) => {
+    if (!/^[0-9a-f]{64}$/i.test(text)) throw new UserError(`${name} ${text}: it has 64 hex digits`, EXIT.usage)
+    return hexToBytes(text)
+  }
+  return {
+    ...{ signer: bytes('--evidence', args.evidence), seed: bytes('--seed', args.seed) },
+    network: args.network === undefined ? new Uint8Array(32) : networkDigest(args.network),
+  }
+}
+
+function networkDigest(id: string): Uint8Array {
+  try {
+    return CID.parse(id).multihash.digest
+  } catch {
+    throw new UserError(`--network ${id}: that is no network id`, EXIT.usage)
+  }
+}
+
+/** By unit, how much there is of each tier. */
+function evidenceText(partition: Partition, evidence: readonly EvidenceItems[]): string {
+  const tiers = tiersOf(partition)
+  const lines = evidence.map((items, unit) => {
+    const means = thresholdsOf(partition, classes(partition)[unit]!, evidenceOf(partition).items)
+    const of = items.map(
+      (numbers, tier) =>
+        `${numbers.length} of ${(Number(means[tier]!.mean) / 2 ** 32).toFixed(1)} after ${tiers[tier]!.steps} steps`,
+    )
+    return `  evidence   unit ${unit}: ${of.join(', ')} (--json lists them)`
+  })
+  return lines.join('\n')
+}
 
 /** @throws {UserError} */
 export function windowNumber(text: string, bits: number): bigint {
@@ -87,6 +147,8 @@ export interface WindowResult {
   readonly candidates: readonly bigint[]
   /** Leaves that came from a checkpoint. */
   readonly known: number
+  /** By unit, if it was asked for. */
+  readonly evidence?: readonly EvidenceItems[]
 }
 
 /** All units of a window, with progress, from a checkpoint if there is one. */
@@ -96,6 +158,7 @@ export async function computeWindow(
   window: bigint,
   data: string | undefined,
   signal: AbortSignal,
+  request?: EvidenceRequest,
 ): Promise<WindowResult> {
   const units = classes(partition)
   const weights = units.map((state) => Number(weightOf(state, partition)))
@@ -106,6 +169,7 @@ export async function computeWindow(
   const timer = setInterval(() => checkpoint.save(), SAVE_MS)
   let summary: HardSummary = EMPTY
   const candidates: bigint[] = []
+  const evidence: EvidenceItems[] = []
   let doneBefore = 0
   try {
     for (const [index, weight] of weights.entries()) {
@@ -114,18 +178,21 @@ export async function computeWindow(
         { partition, window, index },
         {
           signal,
-          done: checkpoint.of(index),
-          onLeaf: (leaf, value) => checkpoint.add(index, leaf, value),
+          ...(request
+            ? { evidence: request }
+            : { done: checkpoint.of(index), onLeaf: (leaf, value) => checkpoint.add(index, leaf, value) }),
           onProgress: ({ fraction }) =>
             bar.update((doneBefore + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
         },
       )
       summary = merge(summary, result)
       candidates.push(...result.candidates)
+      if (result.evidence) evidence.push(result.evidence)
       doneBefore += weight
     }
     checkpoint.remove()
-    return { summary: { count: summary.count, checksum: summary.checksum, peak: summary.peak }, candidates, known }
+    const { count, checksum, peak } = summary
+    return { summary: { count, checksum, peak }, candidates, known, ...(request && { evidence }) }
   } catch (error) {
     const isSaved = checkpoint.save()
     throw signal.aborted ? stoppedAt('', isSaved) : error

@@ -1,6 +1,6 @@
 /**
- * `collatz verify`: finds out what it was given, a number, a certificate or a fraud proof, and has
- * that checked.
+ * `collatz verify`: finds out what it was given, a number, a certificate, a folder of them, a snapshot
+ * or a fraud proof, and has that checked.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
@@ -10,6 +10,7 @@ import { isNumber, looksLikeNumber, numberOf } from '../shell/whole-numbers.ts'
 import { verifyCertificate } from './verify-certificate.ts'
 import { verifyDraw } from './verify-draw.ts'
 import { isFraudProof, verifyFraud } from './verify-fraud-proof.ts'
+import { isSnapshot, verifyFrontier } from './verify-frontier.ts'
 import { verifyNumber } from './verify-number.ts'
 import { verifyWindow } from './verify-window.ts'
 
@@ -17,18 +18,19 @@ export const verify = defineCommand({
   meta: {
     name: 'verify',
     description:
-      'check a certificate or a fraud proof offline, a number, a window (verify window W) or a draw (verify draw E)',
+      'check certificates or a fraud proof offline, a number, a window (verify window W) or a draw (verify draw E)',
   },
   args: {
     what: {
       type: 'positional',
-      description: 'a file: a certificate or a fraud proof; or a number (27, 2^71+1)',
+      description: 'a certificate, a folder of them, a snapshot or a fraud proof; or a number (27, 2^71+1)',
       required: true,
     },
-    leaves: {
+    seconds: {
       type: 'string',
-      description: 'leaves of a certificate to recompute, drawn at random here (default 1)',
-      valueHint: 'K',
+      description:
+        'time for a certificate: when the rest is checked, leaves drawn at random are recomputed (default 10)',
+      valueHint: 'S',
     },
     units: {
       type: 'string',
@@ -41,26 +43,25 @@ export const verify = defineCommand({
   subCommands: { window: verifyWindow, draw: verifyDraw },
   async run({ args }) {
     if (isNumber(args.what)) {
-      const stray = ['leaves', 'units', 'network'].find((flag) => args[flag as 'leaves'] !== undefined)
+      const stray = ['seconds', 'units', 'network'].find((flag) => args[flag as 'seconds'] !== undefined)
       if (stray) throw new UserError(`--${stray} is for files, and ${args.what} is a number`, EXIT.usage)
       return verifyNumber(numberOf('the number', args.what), Boolean(args.json))
     }
-    const leaves = args.leaves === undefined ? 1 : wholeNumber('--leaves', args.leaves, 0, 1_000_000)
+    const seconds = args.seconds === undefined ? 10 : wholeNumber('--seconds', args.seconds, 1, 1_000_000)
     const { network, json } = args
+    const options = { seconds, units: args.units === undefined ? [] : unitsOf(args.units), network, json }
+    if (isFolder(args.what)) return verifyFrontier(args.what, true, options)
+    if (isSnapshot(args.what)) return verifyFrontier(args.what, false, options)
     const bytes = readFile(args.what)
-    if (!isFraudProof(bytes))
-      return verifyCertificate(args.what, bytes, {
-        leaves,
-        units: args.units === undefined ? [] : unitsOf(args.units),
-        network,
-        json,
-      })
-    if (args.leaves !== undefined || args.units !== undefined) {
-      throw new UserError('--leaves and --units are for certificates: a fraud proof names its leaf', EXIT.usage)
+    if (!isFraudProof(bytes)) return verifyCertificate(args.what, bytes, options)
+    if (args.seconds !== undefined || args.units !== undefined) {
+      throw new UserError('--seconds and --units are for certificates: a fraud proof names its leaf', EXIT.usage)
     }
     await verifyFraud(args.what, bytes, { network, json })
   },
 })
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 const LARGEST_FILE = 1 << 30
 
@@ -72,7 +73,7 @@ function readFile(path: string): Uint8Array {
     if (looksLikeNumber(path)) numberOf('the number', path)
     throw new UserError(`there is no file ${path}: ${give}`)
   }
-  if (!statSync(path).isFile()) throw new UserError(`${path} is not a file: ${give}`)
+  if (!statSync(path).isFile()) throw new UserError(`${path} is neither a file nor a folder: ${give}`)
   if (statSync(path).size > LARGEST_FILE) throw new UserError(`${path} is over 1 GiB: that is no certificate`)
   return new Uint8Array(readFileSync(path))
 }

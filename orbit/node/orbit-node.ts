@@ -20,6 +20,8 @@ export interface Blocks {
   put(bytes: Uint8Array, codec: 'raw' | 'dag-cbor'): Promise<CID>
   /** From the disk, else from peers. @throws {BlockUnavailable} */
   get(cid: CID, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array>
+  /** From the disk alone. */
+  here(cid: CID): Uint8Array | undefined
   /** Whether it is on the disk. */
   has(cid: CID): Promise<boolean>
   /** From the disk alone: peers may still have it. */

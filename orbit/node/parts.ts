@@ -12,6 +12,7 @@ import type { CertificateSources } from '../rules/certificate/format.ts'
 import { documentKey, registrationDocument } from '../rules/message/documents.ts'
 import { roundAt } from '../rules/network/beacon.ts'
 import { epochAt } from '../rules/network/schedule.ts'
+import type { State } from '../rules/state/state.ts'
 import { Archive } from './archive/archive.ts'
 import { Certifier } from './archive/certifier.ts'
 import type { Emitter } from './async/emitter.ts'
@@ -27,7 +28,7 @@ import type { Home } from './home/home.ts'
 import type { Payers } from './log/quota.ts'
 import type { OrbitNode } from './orbit-node.ts'
 import type { Part } from './part.ts'
-import { LeafLookup } from './replica/knowledge.ts'
+import { FactFinder } from './replica/knowledge.ts'
 import { Replica } from './replica/replica.ts'
 import type { ServiceEvents } from './service-events.ts'
 import { Audits } from './work/audits.ts'
@@ -38,8 +39,6 @@ import { WithheldLeaves } from './work/withheld-leaves.ts'
 export const BLOCK_TIMEOUT = 20_000
 /** An audit waits so long for an old beacon round, and is tried again an epoch later. */
 const ROUND_TIMEOUT = 5_000
-/** How often certificates that lack something are tried again, in rounds. */
-const RETRY_ROUNDS = 20
 
 export interface PartsOptions {
   readonly home: Home
@@ -81,11 +80,11 @@ function commonOf(options: PartsOptions) {
 type Common = ReturnType<typeof commonOf>
 
 /** The documents, what is known besides them, and this node's judgement of the draws among them. */
-function composeReplica({ genesis, node, kv, memory, payers, newestRound, openEngine, events }: Common) {
-  const lookup = new LeafLookup(genesis, node, openEngine)
+function composeReplica({ genesis, node, kv, memory, payers, newestRound, openEngine, events, signal }: Common) {
+  const facts = new FactFinder({ genesis, node, openEngine, signal, learned: () => replica.invalidate() })
   const arrivals = new ArrivalLog({ genesis, kv, memory, round: newestRound })
-  const replica = new Replica({
-    ...{ genesis, memory, payers, knowledge: lookup, arrivals: arrivals.lookUp },
+  const replica: Replica = new Replica({
+    ...{ genesis, memory, payers, knowledge: facts, arrivals: arrivals.lookUp },
     openStore: (name) => node.open(name),
   })
   const state = () => replica.state()
@@ -97,17 +96,16 @@ function composeReplica({ genesis, node, kv, memory, payers, newestRound, openEn
   replica.events.on('draw', (draw) => verdicts.hear(draw))
   replica.events.on('change', () => events.emit('change'))
   const put = (database: string, key: string, value: unknown) => replica.put(database, key, value)
-  return { lookup, arrivals, replica, state, put, verdicts }
+  return { facts, arrivals, replica, state, put, verdicts }
 }
 
 type Documents = ReturnType<typeof composeReplica>
 
 /** What this node is dealt, and what it publishes about that and about itself. */
-function composeWork(common: Common, { replica, state, put, verdicts }: Documents) {
+function composeWork(common: Common, { state, put, verdicts }: Documents) {
   const { home, genesis, node, kv, key, memory, beacon, round, openEngine, signal, notice } = common
   const self = { genesis, node: key, secret: home.nodeKey, kv }
-  const submissions = new Submissions({ ...self, memory, state, put })
-  replica.events.on('answer', ({ document, isOld }) => submissions.hear(document, isOld))
+  const submissions = new Submissions({ ...self, blocks: node.blocks, state, put })
   const withheld = new WithheldLeaves(genesis, node, key, memory)
   const accepts = (draw: string) => verdicts.accepts(draw)
   const units = new OwedUnits({ ...self, state, accepts, submissions, withheld, blocks: node.blocks, put })
@@ -128,10 +126,10 @@ function composeWork(common: Common, { replica, state, put, verdicts }: Document
 }
 
 /** What comes of the documents: certificates, fraud proofs, the archive. */
-function composeRecords(common: Common, { replica, lookup, state }: Documents, units: OwedUnits) {
-  const { memory, directory, genesis, node, events, notice, round, openEngine, signal } = common
+function composeRecords(common: Common, { replica, facts, state }: Documents, units: OwedUnits) {
+  const { directory, genesis, node, events, memory, notice, round, openEngine, signal } = common
   const sources: CertificateSources = {
-    leaves: (cid) => lookup.leaves(cid),
+    leaves: (cid) => facts.leaves(cid),
     registration: (key, account) =>
       registrationDocument.parse(replica.get('accounts', documentKey.registration(key, account))),
   }
@@ -140,12 +138,12 @@ function composeRecords(common: Common, { replica, lookup, state }: Documents, u
     onError: ({ message }) => notice(`cannot write a fraud proof: ${message}`),
   })
   const certifier = new Certifier({
-    ...{ directory, node, state, memory, signal, sources },
+    ...{ directory, state, signal, sources, memory },
     onWritten: (certificate) => events.emit('certificate', certificate),
     onError: ({ message }) => notice(message),
   })
   const archive = new Archive({
-    ...{ directory, genesis, node, replica, lookup, notice, round, openEngine, signal },
+    ...{ directory, genesis, node, replica, facts, notice, round, openEngine, signal },
     isPending: (cid) => units.isPending(cid),
   })
   return { fraudProofs, certifier, archive }
@@ -204,26 +202,28 @@ function tableOf(common: Common, parts: Parts): readonly Part[] {
       onChange: () => withheld.release(state(), round()),
     },
     { load: () => submissions.load(), onRound: (at) => submissions.flush(at, units.owed(at.round).length === 0) },
-    lookingUp(common, parts),
+    findingOut(common, parts),
     auditing(common, parts),
-    {
-      // What a peer did not have when the window was certified, another may have by now.
-      onRound: (at) => void (at.round % RETRY_ROUNDS === 0 && certifier.update()),
-      onChange: () => void certifier.update(),
-      stop: () => certifier.idle(),
-    },
+    { onChange: () => void certifier.update(), stop: () => certifier.idle() },
     archive,
     ...(coordinator ? [{ onRound: coordinator.onRound.bind(coordinator), stop: () => coordinator.idle() }] : []),
   ]
 }
 
-/** Finds out which result is wrong, beside everything else: it may take as long as a leaf does. */
-function lookingUp({ signal, failed }: Common, { lookup, replica, state }: Documents): Part {
+/** Judges results, and finds out which is wrong, beside everything else: it takes a while. */
+function findingOut({ signal, failed }: Common, { facts, replica, state }: Documents): Part {
   const running = new SingleFlight(async () => {
-    while (!signal.aborted && (await lookup.learn(state(), signal))) replica.invalidate()
-  }, failed('check a leaf'))
+    for (let seen: State | null = null; !signal.aborted && state() !== seen; ) {
+      seen = state()
+      if (await facts.learn(seen)) replica.invalidate()
+    }
+  }, failed('judge a result'))
   const run = () => void running.run()
-  return { load: () => lookup.load(), onRound: run, onChange: run, stop: () => running.idle() }
+  const stop = async () => {
+    await running.idle()
+    await facts.idle()
+  }
+  return { load: () => facts.load(), onRound: run, onChange: run, stop }
 }
 
 /**

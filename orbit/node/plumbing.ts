@@ -28,7 +28,7 @@ import { libp2pOptions } from './p2p/libp2p.ts'
 import type { PubSub } from './p2p/pubsub.ts'
 import { topicOn } from './p2p/topic.ts'
 import { Publishing } from './p2p/unixfs-ipns.ts'
-import { SqliteBlockstore } from './storage/blockstore.ts'
+import { SqliteBlockstore, storedBlock } from './storage/blockstore.ts'
 import { SqliteDatastore } from './storage/datastore.ts'
 import { keyValues } from './storage/private.ts'
 import { SqliteFile } from './storage/sqlite.ts'
@@ -116,7 +116,7 @@ async function compose(
     peers: () =>
       libp2p.getConnections().map((c) => ({ id: c.remotePeer.toString(), address: c.remoteAddr.toString() })),
     open: (name) => databases.open(name),
-    blocks: blocksIn(helia),
+    blocks: blocksIn(helia, sql),
     handle: (protocol, answer) => libp2p.handle(protocol, answer),
     dial: async (peer, protocol, signal) => {
       const connection = libp2p.getConnections().find(({ remotePeer }) => remotePeer.toString() === peer)
@@ -172,7 +172,7 @@ async function openDatabases(
   return { databases, orbitdb }
 }
 
-const blocksIn = ({ blockstore }: HeliaWithLibp2p<ServiceMap>): Blocks => ({
+const blocksIn = ({ blockstore }: HeliaWithLibp2p<ServiceMap>, sql: SqliteFile): Blocks => ({
   put: async (bytes, codec) => {
     const cid = codec === 'raw' ? rawCid(bytes) : cidOf(bytes)
     await blockstore.put(cid, bytes)
@@ -189,6 +189,7 @@ const blocksIn = ({ blockstore }: HeliaWithLibp2p<ServiceMap>): Blocks => ({
       throw new BlockUnavailable(`no peer has the block ${cid} that a result names; it is asked for again later`)
     }
   },
+  here: (cid) => storedBlock(sql, cid),
   has: async (cid) => blockstore.has(cid),
   delete: async (cid) => {
     await blockstore.delete(cid)

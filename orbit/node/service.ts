@@ -4,11 +4,10 @@
  * Computing units is for the worker (worker.ts), which the node serves as a WorkHost.
  */
 
-import type { Engine } from '../../kernels/unit.ts'
+import type { Engine, EvidenceRequest, UnitResult } from '../../kernels/unit.ts'
 import { createMemory, type Memory } from '../rules/base/memory.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import { admit } from '../rules/message/admit.ts'
-import type { ResultBody } from '../rules/message/bodies.ts'
 import type { Assignment } from '../rules/message/unit.ts'
 import type { Genesis } from '../rules/network/genesis.ts'
 import { encodeSettled } from '../rules/state/settled-window.ts'
@@ -155,12 +154,12 @@ export class Service implements WorkHost {
   }
 
   knowledge() {
-    return this.parts.lookup.dump()
+    return this.parts.facts.dump()
   }
 
   /** The leaf records that CIDs name, those that can be had now. */
   leafRecords(cids: readonly string[]): Promise<[string, Uint8Array][]> {
-    return this.parts.lookup.records(cids, { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal })
+    return this.parts.facts.leafRecords(cids, { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal })
   }
 
   get unitsPerWindow(): number {
@@ -207,12 +206,14 @@ export class Service implements WorkHost {
     return this.parts.verdicts.all()
   }
 
-  /**
-   * Keeps a result of this node until it is committed to and shown. When it resolves, the result
-   * survives a kill.
-   */
-  submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void> {
-    return this.parts.units.submit(result, leaves, this.round() ?? 0)
+  /** The evidence that is asked of this node for a unit that it owes. */
+  request(assignment: Assignment): EvidenceRequest {
+    return this.parts.units.request(assignment)
+  }
+
+  /** Keeps a result of this node until it is shown. When it resolves, it survives a kill. */
+  submit(assignment: Assignment, result: UnitResult): Promise<void> {
+    return this.parts.units.submit(assignment, result, this.round() ?? 0)
   }
 
   /** Results of this node that are not shown yet. */

@@ -1,11 +1,10 @@
 /** What the certificate files of a node say of each certified unit: by whom, and when, in beacon rounds. */
 import { certificateFiles, readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
-import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
+import { rawCid } from '../../orbit/rules/base/cid.ts'
 import { open } from '../../orbit/rules/base/statement.ts'
 import { parseCertificate } from '../../orbit/rules/certificate/format.ts'
 import { readCertificate } from '../../orbit/rules/certificate/read.ts'
-import { openCommit, openItem } from '../../orbit/rules/message/answers.ts'
-import { type ResultBody, revealBody } from '../../orbit/rules/message/bodies.ts'
+import { type ResultItem, resultsBody } from '../../orbit/rules/message/bodies.ts'
 import { until } from '../until.ts'
 
 export interface CertifiedUnit {
@@ -13,15 +12,13 @@ export interface CertifiedUnit {
   readonly unit: number
   /** Of the deal. */
   readonly epoch: number
-  readonly result: ResultBody
+  readonly result: ResultItem
   /** Accounts whose results certify it. */
   readonly accounts: readonly string[]
   /** Nodes whose results count: those that agree, and those that do not. */
   readonly counted: number
-  /** Rounds of the commits that these rest on, ascending. */
-  readonly committed: readonly number[]
   /** Rounds in which they were shown, ascending. */
-  readonly revealed: readonly number[]
+  readonly shown: readonly number[]
 }
 
 /** Of all files in a data directory, each checked as a stranger would. */
@@ -51,16 +48,14 @@ function unitsIn(window: bigint, bytes: Uint8Array): CertifiedUnit[] {
 function check(bytes: Uint8Array, window: bigint): CertifiedUnit[] {
   const { units } = readCertificate(bytes)
   const file = parseCertificate(bytes)
-  const commits = new Map(file.commits.map((commit) => [cidOf(commit).toString(), openCommit(commit).body.round]))
-  const revealAt = (index: number) => open(file.reveals[index]!, revealBody, 'a reveal of the certificate')
-  const ascending = (rounds: number[]) => rounds.sort((a, b) => a - b)
+  const statements = file.statements.map((statement) => open(statement, resultsBody, 'a statement of the certificate'))
   return file.units.map(({ unit, results }): CertifiedUnit => {
     const { epoch, result, accounts } = units.get(unit)!
+    const signed = results.map(({ statement }) => statements[statement]!)
     return {
       ...{ window, unit, epoch, result, accounts },
-      counted: new Set(results.map(({ reveal }) => revealAt(reveal).signer)).size,
-      committed: ascending(results.map(({ item }) => commits.get(openItem(item).commit)!)),
-      revealed: ascending(results.map(({ reveal }) => revealAt(reveal).body.round)),
+      counted: new Set(signed.map(({ signer }) => signer)).size,
+      shown: signed.map(({ body }) => body.round).sort((a, b) => a - b),
     }
   })
 }

@@ -9,7 +9,7 @@ import { openHome } from '../../orbit/node/home/home.ts'
 import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { SEATS_AN_ESCALATION } from '../../orbit/rules/deal/seats.ts'
 import { LEVELS } from '../../orbit/rules/membership/levels.ts'
-import type { Reveal } from '../../orbit/rules/message/answers.ts'
+import type { SignedResult } from '../../orbit/rules/answer/results.ts'
 import { checksumHex, peakText, resultKey } from '../../orbit/rules/message/bodies.ts'
 import type { Assignment } from '../../orbit/rules/message/unit.ts'
 import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'
@@ -54,7 +54,9 @@ interface Liar {
   readonly node: Bun.Subprocess
 }
 
-const WAYS = ['checksum', 'skip', 'copy', 'silent'] as const
+const WAYS = ['checksum', 'copy', 'skip', 'silent'] as const
+/** What convicts. */
+const KINDS = { checksum: 'leaf', copy: 'evidence' } as const
 const entered = new Map<string, Promise<Liar>>()
 
 /** One after the other: the next is let in when the one before has done what it does. */
@@ -111,15 +113,14 @@ const epochAt = (milliseconds: number): number => {
   return Math.floor(roundAt(chain, Math.floor(milliseconds / 1000)) / body.epoch.rounds)
 }
 
-/** The epoch from which the lie and a result that differs from it are both out. */
+/** The epoch from which the lie is out, and with it a result that differs from it where it takes that to see it. */
 async function shownIn(account: string): Promise<number> {
   const { state } = await readSource(openHome(founder.home))
   const conviction = state.convictions.find((c) => c.account === account)!
-  const { reveals } = state.evidence.units.get(dealtUnitKey(conviction))!
-  const [lie] = reveals.get(conviction.node) as [Reveal]
-  const others = [...reveals.values()]
-    .flat()
-    .filter(({ item }) => resultKey(item.result) !== resultKey(lie.item.result))
+  const { results } = state.answers.units.get(dealtUnitKey(conviction))!
+  const [lie] = results.get(conviction.node) as [SignedResult]
+  if (conviction.kind === 'evidence') return lie.body.batch
+  const others = [...results.values()].flat().filter(({ item }) => resultKey(item) !== resultKey(lie.item))
   return Math.max(lie.body.batch, Math.min(...others.map(({ body }) => body.batch)))
 }
 
@@ -147,7 +148,7 @@ async function nothingFalseIsCertified(): Promise<number> {
   return truths.size
 }
 
-for (const how of ['checksum', 'skip'] as const) {
+for (const how of ['checksum', 'copy'] as const) {
   test(`${how}: the liar is convicted on every honest node within three epochs, and nobody else is`, async () => {
     const before = await founder.until(isManned, 'the honest accounts')
     const liar = await enter(how)
@@ -159,6 +160,7 @@ for (const how of ['checksum', 'skip'] as const) {
       return isBanned(s, account)
     }, `${how} banned at the founder`)
     const { kind, epoch, window } = banned.convictions.find((c) => c.account === account)!
+    expect(kind).toBe(KINDS[how])
     const shown = await shownIn(account)
     for (const other of honest) {
       await other.until((s) => isBanned(s, account), `${how} banned`)
@@ -175,9 +177,10 @@ for (const how of ['checksum', 'skip'] as const) {
     expect(settled.accounts).not.toContain(account)
     expect(settled.counted).toBeLessThanOrEqual(N + SEATS_AN_ESCALATION)
     if (more === 0) expect(settled.epoch).toBe(epoch)
-    // What it did before that, honestly, is certified, and stays so.
-    expect(unitsOf(after, account)).toBeGreaterThanOrEqual(Math.max(1, earned))
-    expect(certifiedUnits(founder.home).some(({ accounts }) => accounts.includes(account))).toBe(true)
+    // What it did before that, honestly, is certified, and stays so; nothing was copied honestly.
+    const least = how === 'checksum' ? Math.max(1, earned) : 0
+    expect(unitsOf(after, account)).toBeGreaterThanOrEqual(least)
+    expect(certifiedUnits(founder.home).some(({ accounts }) => accounts.includes(account))).toBe(how === 'checksum')
     // And nobody else has anything to answer for.
     const guilty = new Set(after.convictions.map((c) => c.account))
     for (const { name, account: key, level } of after.accounts) {
@@ -188,7 +191,7 @@ for (const how of ['checksum', 'skip'] as const) {
   })
 }
 
-for (const how of ['copy', 'silent'] as const) {
+for (const how of ['skip', 'silent'] as const) {
   test(`${how}: nothing of it counts, and every unit that it was dealt is done without it`, async () => {
     const before = await founder.until(isManned, 'the honest accounts')
     const liar = await enter(how)
@@ -205,6 +208,7 @@ for (const how of ['copy', 'silent'] as const) {
       expect(state.settlements.get(dealtUnitKey({ epoch, window, unit }))?.escalations ?? 0).toBe(0)
       expect(certified.counted).toBeLessThanOrEqual(N + SEATS_AN_ESCALATION)
     }
+    if (how === 'skip') expect(after.units.refused['evidence-short']).toBeGreaterThan(0)
     // It has signed nothing false: no credit is all that it comes to.
     expect(unitsOf(after, account)).toBe(0)
     expect(isBanned(after, account)).toBe(false)

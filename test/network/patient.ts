@@ -91,11 +91,10 @@ async function story(founder: Machine, windows: readonly (bigint | string)[]): P
     const units = dealt.map((assignment) => {
       const { window, unit, quorum, reserve } = assignment
       const key = dealtUnitKey(assignment)
-      const { commits, reveals } = state.evidence.units.get(key) ?? { commits: new Map(), reveals: new Map() }
-      const said = [...new Set([...quorum, ...reserve])].map((node) => {
-        const [committed, shown] = [commits.get(node)?.[0]?.body.round, reveals.get(node)?.[0]?.body.round]
-        return `${nameOf(node)} ${committed ?? '-'}/${shown ?? '-'} citing ${reveals.get(node)?.[0]?.item.cites.length ?? 0}`
-      })
+      const results = state.answers.units.get(key)?.results
+      const said = [...new Set([...quorum, ...reserve])].map(
+        (node) => `${nameOf(node)} ${results?.get(node)?.[0]?.body.round ?? '-'}`,
+      )
       const { status, escalations, refused } = state.settlements.get(key) ?? {}
       const why = [...(refused?.values() ?? [])].join(', ')
       return `  ${window}/${unit} ${status}, ${escalations} escalations, ${quorum.length} + reserve: ${said.join('; ')} (${why})`

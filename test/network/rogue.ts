@@ -6,7 +6,7 @@
  *   idle      the founder's node, whose beacon the network has, seals nothing
  *   two       the founder seals two different draws for one epoch
  *   patient   the founder's node works, and seals a draw when it is asked for one (patient.ts)
- *   unasked   a registered node commits to and shows 1,000 results of units that it was not dealt: all that were just dealt
+ *   unasked   a registered node shows 1,000 results of units that it was not dealt: all that were just dealt
  *             to others, before those have answered, and for the rest such as nobody was dealt
  *   lazy      a node computes nothing of what it is dealt; it declines when it is told to
  *   spoilt    the founder hands out the snapshot that lies in its folder, whatever is in it
@@ -20,11 +20,10 @@ import { merkleRoot } from '../../kernels/merkle.ts'
 import { SnapshotShelf } from '../../orbit/node/archive/snapshot-exchange.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { work } from '../../orbit/node/work/worker.ts'
-import { commitTo, itemsOf } from '../../orbit/rules/answer/commit-reveal.ts'
-import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
+import { blockOf, resultOf } from '../../orbit/rules/answer/results.ts'
 import { sign } from '../../orbit/rules/base/statement.ts'
 import { nextDraw } from '../../orbit/rules/draw/seal.ts'
-import { type DrawBody, MAX_REVEALED, type ResultBody } from '../../orbit/rules/message/bodies.ts'
+import { type DrawBody, MAX_RESULTS, type ResultsBody } from '../../orbit/rules/message/bodies.ts'
 import { databaseName, documentKey, spanOf } from '../../orbit/rules/message/documents.ts'
 import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import { until } from '../until.ts'
@@ -60,29 +59,19 @@ if (how === 'unasked') {
   const dealt = assignments.map(({ window }) => window)
   tell(dealt.map(String))
   const { round, signature } = beacon.current()!
-  const leaves = rawCid(new Uint8Array()).toString()
+  const made = { count: 1, checksum: 1n, peak: null, root: merkleRoot([]), leaves: [], candidates: [] }
   const results = Array.from({ length: 1000 }, (_, i) => {
     const window = dealt[i] ?? genesis.firstWindow + 10_000n + BigInt(i)
-    const result: ResultBody = {
-      ...{ epoch, window: window.toString(), unit: 0, count: 1 },
-      ...{ checksum: '0123456789abcdef', peak: null, root: merkleRoot([]), leaves },
-    }
-    return { result, salt: new Uint8Array(16).fill(i) }
+    return resultOf(genesis, { epoch, window, unit: 0 }, { ...made, evidence: [[], [], []] })
   })
   const batch = Math.floor(round / rounds)
-  const results_ = databaseName('results', spanOf(batch, perDatabase))
-  const at = { network, batch, round, beacon: signature }
-  const commit = sign({ type: 'commit', ...commitTo(service.nodeKey, results), ...at }, home.nodeKey).bytes
-  await replica.put(results_, documentKey.commit(service.nodeKey, batch, commit), { statement: commit })
-  const items = itemsOf(cidOf(commit).toString(), service.nodeKey, results, new Map(results.map((_, i) => [i, []])))
-  for (let part = 0; part * MAX_REVEALED < items.length; part++) {
-    const some = items.slice(part * MAX_REVEALED, (part + 1) * MAX_REVEALED)
-    const body = { type: 'reveal', ...at, part, size: some.length, root: merkleRoot(some) }
+  for (let at = 0; at < results.length; at += MAX_RESULTS) {
+    const { bytes: block, ...covered } = blockOf(results.slice(at, at + MAX_RESULTS))
+    const body: ResultsBody = { type: 'results', network, batch, round, beacon: signature, ...covered }
     const { bytes } = sign(body, home.nodeKey)
-    await replica.put(results_, documentKey.reveal(service.nodeKey, batch, part, bytes), {
-      statement: bytes,
-      items: some,
-    })
+    await service.node.blocks.put(block, 'raw')
+    const name = databaseName('results', spanOf(batch, perDatabase))
+    await replica.put(name, documentKey.results(service.nodeKey, batch, bytes), { statement: bytes })
   }
 } else if (how === 'patient') {
   const seal = coordinator.seal.bind(coordinator)

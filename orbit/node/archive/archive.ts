@@ -1,7 +1,7 @@
 /**
  * What a node does about what is over (rules: settled-window.ts). Windows that no document can
  * change any more are archived, and their certificates go into the snapshot that is handed out
- * (snapshot-exchange.ts). Documents and leaves of archived windows, and of deals that came to
+ * (snapshot-exchange.ts). Documents and blocks of archived windows, and of deals that came to
  * nothing, are deleted. What is over and not here is asked of peers (archive-exchange.ts). An
  * archived window that stands no longer, because all accounts behind one of its units were
  * convicted, is given up.
@@ -30,12 +30,12 @@ import {
 import { fraudProofFiles, writeFraudProofFile } from '../home/fraud-proof-files.ts'
 import type { OrbitNode } from '../orbit-node.ts'
 import type { Part } from '../part.ts'
-import type { LeafLookup } from '../replica/knowledge.ts'
+import type { FactFinder } from '../replica/knowledge.ts'
 import { encodePublished, publishedIn } from '../replica/published-draws.ts'
 import type { Replica } from '../replica/replica.ts'
 import { PRIVATE } from '../storage/private.ts'
 import { ArchiveExchange } from './archive-exchange.ts'
-import { archivable, archivedIn, decodeUnconfirmed, leavesNamed } from './archived-windows.ts'
+import { archivable, archivedIn, blocksNamed, decodeUnconfirmed } from './archived-windows.ts'
 import { SnapshotShelf } from './snapshot-exchange.ts'
 
 /** How often it looks for what is over, and asks a peer, in rounds. */
@@ -52,7 +52,7 @@ export interface ArchiveOptions {
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'kv' | 'blocks' | 'handle' | 'dial' | 'peers'>
   readonly replica: Replica
-  readonly lookup: LeafLookup
+  readonly facts: FactFinder
   /** The newest round, 0 before the first. */
   readonly round: () => number
   /**
@@ -211,12 +211,12 @@ export class Archive implements Part {
   }
 
   /**
-   * Deletes the documents of what is over, and the leaves of its results. Each step leaves behind
+   * Deletes the documents of what is over, and the blocks of its results. Each step leaves behind
    * what the next one needs, so that a crash between two of them loses nothing and leaves nothing
    * that is never deleted.
    */
   private async forget(): Promise<void> {
-    const { node, replica, lookup, round, isPending } = this.options
+    const { node, replica, facts, round, isPending } = this.options
     const over = replica.over(round())
     // Convictions may rest on the documents.
     for (const conviction of replica.state().convictions) {
@@ -225,22 +225,23 @@ export class Archive implements Part {
     const [first] = over.draws
     if (first) await node.kv.put(`${PRIVATE.published}${first.cid}`, encodePublished(over.draws))
     const left = await node.kv.get(PRIVATE.leaving)
-    const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.leaves])
+    const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.blocks])
     if (leaving.size > 0) await node.kv.put(PRIVATE.leaving, dagCbor.encode([...leaving]))
     replica.forget(over)
     await replica.dropSpans(round())
     if (leaving.size === 0) return
-    const live = leavesNamed(replica.state())
-    lookup.forget(live)
-    for (const cid of leaving) if (!live.has(cid) && !isPending(cid)) await node.blocks.delete(CID.parse(cid))
+    const live = blocksNamed(replica.state())
+    const gone = [...leaving].filter((cid) => !live.has(cid) && !isPending(cid))
+    await facts.forget(over.statements, gone)
+    for (const cid of gone) await node.blocks.delete(CID.parse(cid))
     await node.kv.delete(PRIVATE.leaving)
   }
 
   /** An account stays convicted when the documents that show it are gone. */
   private async remember(conviction: SettledConviction): Promise<void> {
-    const { lookup } = this.options
-    if (lookup.convictions.some(({ account }) => account === conviction.account)) return
-    await lookup.convict(conviction)
+    const { facts } = this.options
+    if (facts.convictions.some(({ account }) => account === conviction.account)) return
+    await facts.convict(conviction)
   }
 
   /** This node may be new, or have been away. */
@@ -275,7 +276,7 @@ export class Archive implements Part {
 
   private async convict(conviction: SettledConviction, proof: Uint8Array): Promise<void> {
     writeFraudProofFile(this.options.directory, conviction, proof)
-    await this.options.lookup.convict(conviction)
+    await this.options.facts.convict(conviction)
     this.options.replica.invalidate()
   }
 }

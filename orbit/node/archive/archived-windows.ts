@@ -38,11 +38,11 @@ export function archivable(state: State, round: number, directory: string, memor
     .map((window) => summaryOf(state, window))
 }
 
-/** CIDs of the leaves of all results that the documents show. */
-export function leavesNamed({ evidence }: State): Set<string> {
-  const named = new Set<string>()
-  for (const { reveals } of evidence.units.values()) {
-    for (const { item } of [...reveals.values()].flat()) named.add(item.result.leaves)
+/** CIDs of all blocks that the documents name: of results, and of leaves. */
+export function blocksNamed({ answers: { units, missing } }: State): Set<string> {
+  const named = new Set(missing)
+  for (const { results } of units.values()) {
+    for (const { item, body } of [...results.values()].flat()) named.add(item.leaves).add(body.block)
   }
   return named
 }

@@ -8,7 +8,7 @@ import type { Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import type { CertificateSources } from '../../rules/certificate/format.ts'
 import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
-import { leavesNeeded, writeCertificate } from '../../rules/certificate/write.ts'
+import { writeCertificate } from '../../rules/certificate/write.ts'
 import { resultKey } from '../../rules/message/bodies.ts'
 import { encodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
@@ -19,15 +19,13 @@ import {
   removeCertificateFile,
   writeCertificateFile,
 } from '../home/certificate-files.ts'
-import type { OrbitNode } from '../orbit-node.ts'
-
-const BLOCK_TIMEOUT = 20_000
 
 export interface CertifierOptions {
   /** Remembers what was opened and checked. */
   readonly memory?: Memory
   readonly directory: string
-  readonly node: Pick<OrbitNode, 'blocks'>
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly state: () => State
   readonly sources: CertificateSources
   readonly signal: AbortSignal
@@ -82,7 +80,7 @@ export class Certifier {
       if (this.written.get(window.window) === key) continue
       try {
         const file = readCertificateFile(directory, window.window)
-        if (!isCertificateOf(state(), window, file, memory)) await this.write(window)
+        if (!isCertificateOf(state(), window, file, memory)) this.write(window)
         this.written.set(window.window, key)
         this.failed.clear()
       } catch (error) {
@@ -96,19 +94,10 @@ export class Certifier {
     }
   }
 
-  /** @throws when its leaves can't be had */
-  private async write({ window, certified }: WindowState): Promise<void> {
-    const { directory, node, state, sources, signal, onWritten } = this.options
-    const records = new Map<string, Uint8Array>()
-    for (const cid of leavesNeeded(certified.values())) {
-      records.set(cid, await node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }))
-    }
-    // What was certified may have been taken back while the leaves were waited for.
-    const now = state()
-    if (!now.windows.get(window)?.complete) throw new Error(`window ${window} is not certified any more`)
-    const leaves = (cid: string) => records.get(cid) ?? sources.leaves(cid)
-    const bytes = writeCertificate(now, window, { ...sources, leaves })
-    writeCertificateFile(directory, window, bytes)
+  /** All that it takes is here: nothing is certified that this node has not judged. */
+  private write({ window }: WindowState): void {
+    const { directory, state, sources, onWritten, memory } = this.options
+    writeCertificateFile(directory, window, writeCertificate(state(), window, sources, 'all', memory))
     onWritten({ window, file: certificatePath(directory, window) })
   }
 }
@@ -117,7 +106,7 @@ export class Certifier {
 const certifiedKey = ({ certified }: WindowState): string =>
   [...certified]
     .sort(([a], [b]) => a - b)
-    .map(([unit, { assignment, results }]) => `${unit}:${assignment.epoch}:${resultKey(results[0]!.item.result)}`)
+    .map(([unit, { assignment, results }]) => `${unit}:${assignment.epoch}:${resultKey(results[0]!.item)}`)
     .join()
 
 /**

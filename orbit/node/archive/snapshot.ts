@@ -24,10 +24,12 @@ import { field } from '../../rules/base/fields.ts'
 import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import { settledBy } from '../../rules/certificate/read.ts'
-import { judgeCertificate, type LeafEngine } from '../../rules/certificate/recompute.ts'
+import type { LeafEngine } from '../../rules/certificate/recompute.ts'
+import { verifyCertificate } from '../../rules/certificate/verify.ts'
 import { withoutLeaves } from '../../rules/certificate/write.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { SettledWindow } from '../../rules/state/settled-window.ts'
+import { yieldToLoop } from '../async/queue.ts'
 
 const manifest = z.strictObject({
   format: z.literal('collatz-snapshot'),
@@ -219,12 +221,14 @@ export async function readCertifiedWindow(
   engine: LeafEngine,
   memory: Memory = createMemory(),
 ): Promise<CheckedWindow> {
-  const { certified, wrong } = await judgeCertificate(bytes, () => engine, {
+  const { certified, wrong } = await verifyCertificate(bytes, {
     memory,
-    leavesOf: (read) => {
-      if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return read.contested
+    engineFor: () => engine,
+    accept: (read) => {
+      if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return
       throw new RuleError(`what should be the certificate of window ${window} is about something else`)
     },
+    pause: yieldToLoop,
   })
   if (wrong) {
     const { leaf, unit } = wrong

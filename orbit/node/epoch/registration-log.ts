@@ -3,7 +3,6 @@
  * for a draw to come, and on disk for whoever looks at one again (review.ts). What comes within the
  * first grace after a start may have come while the node was away.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Memory } from '../../rules/base/memory.ts'
 import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'

@@ -1,5 +1,6 @@
 /** Founds a network, or makes a home in one that exists. The only place where a genesis is made. */
 import { cutOf } from '../../../kernels/cut.ts'
+import { evidenceOf } from '../../../kernels/evidence/tiers.ts'
 import { publicKeyOf, RuleError, sign } from '../../rules/base/statement.ts'
 import { localChain, localSecret, QUICKNET } from '../../rules/network/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../../rules/network/genesis.ts'
@@ -43,6 +44,10 @@ export interface Founding {
   readonly relays?: readonly string[] | undefined
 }
 
+/** Units of some 200 s of a core. */
+const PRODUCTION_BITS = 60
+const PRODUCTION_UNITS = 16_384
+
 /** Seconds. Each hour has its own databases of pools and results. */
 const HOUR = 3600
 
@@ -59,19 +64,20 @@ export function found(founding: Founding): Home {
   const node = publicKeyOf(nodeKey)
   const now = Date.now()
   const local = founding.kind === 'local'
-  const bits = founding.bits ?? (local ? 43 : 56)
+  const bits = founding.bits ?? (local ? 43 : PRODUCTION_BITS)
   if (!Number.isInteger(bits) || bits < 20 || bits > 71) {
     throw new RuleError(`a window of 2^${bits} numbers: the size must be 20 to 71 bits`)
   }
+  const partition = { ...cutOf(bits), ...(bits === PRODUCTION_BITS && { units: PRODUCTION_UNITS }) }
   const chain = local ? localChain(beaconKey, Math.floor(now / 1000) - 10, 1) : QUICKNET
   const trusted = founding.trusted ?? 100
   const rounds = founding.epochRounds ?? (local ? 3 : 1200)
   const body: GenesisBody = {
     type: 'genesis',
-    version: 1,
+    version: 2,
     name: founding.network,
     baseline: BASELINE,
-    partition: cutOf(bits),
+    partition: { ...partition, evidence: evidenceOf(partition) },
     replication: founding.replication ?? (local ? 1 : 3),
     epoch: { rounds, perDatabase: Math.max(1, Math.floor(HOUR / (chain.period * rounds))) },
     freshRounds: Math.ceil(300 / chain.period),

@@ -106,8 +106,8 @@ export async function checkFraudProof(
     },
   )
   if (!holds) throw new RuleError('a fraud proof of a leaf that was signed as it is')
-  const { genesis: _genesis, record: _record, name: _name, ...conviction } = proof
-  return conviction
+  const { genesis: _genesis, record: _record, name: _name, falseItem: _falseItem, ...conviction } = proof
+  return { ...conviction, item: null }
 }
 
 export function writeFraudProofFile(directory: string, conviction: SettledConviction, bytes: Uint8Array): void {

@@ -7,7 +7,7 @@ import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
 import { archivedIn } from '../archive/archived-windows.ts'
 import { drawRoundsIn } from '../epoch/draw-rounds.ts'
 import type { Home } from '../home/home.ts'
-import { type KnowledgeDump, storedKnowledge, type Wants } from '../replica/knowledge.ts'
+import { type KnowledgeDump, NOTHING_KNOWN, storedKnowledge, type Wants } from '../replica/knowledge.ts'
 import { PRIVATE, privateRows } from '../storage/private.ts'
 import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
 
@@ -32,7 +32,7 @@ export const readHistory = (home: Home): History =>
 
 /** Those of the wanted facts that are here. @throws {DataDirectoryInUse} */
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>
-  reading(home, { leaves: [], truths: [], convictions: [] }, (sql) => storedKnowledge(sql, wants))
+  reading(home, NOTHING_KNOWN, (sql) => storedKnowledge(sql, wants))
 
 /**
  * Opens the database for a short time only: a node that starts meanwhile finds the directory in

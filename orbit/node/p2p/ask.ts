@@ -5,10 +5,9 @@
 import type { Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { bunNoise } from './libp2p.ts'
+import { bunNoise, streamMuxer } from './libp2p.ts'
 
 /**
  * Opens a stream to the node at a multiaddr, for as long as `use` takes.
@@ -25,7 +24,7 @@ export async function ask<T>(
   const libp2p = await createLibp2p({
     transports: [tcp(), webSockets()],
     connectionEncrypters: [bunNoise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [streamMuxer()],
     connectionGater: { denyDialMultiaddr: () => false },
   })
   let breakOff = () => {}

@@ -32,6 +32,12 @@ export const bunNoise = () =>
   })
 
 /**
+ * Of both ends of every connection. A paused stream still takes in one window, and libp2p breaks it
+ * off at 4 MiB unread; yamux by itself lets a window grow to 16 MiB.
+ */
+export const streamMuxer = () => yamux({ streamOptions: { maxStreamWindowSize: 2 << 20 } })
+
+/**
  * libp2p hands Bun's http server sockets of a listener that libp2p itself has opened, so the server
  * never listens. Bun's emits no "close" when a server that never listened is closed, and the
  * listener would wait for that for ever.
@@ -69,8 +75,7 @@ export function libp2pOptions(options: {
     addresses: { listen: [...options.listen] },
     transports: [abortableTcp(), bunWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [bunNoise()],
-    // A paused stream still takes in one window, and libp2p breaks it off at 4 MiB unread.
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 2 << 20 } })],
+    streamMuxers: [streamMuxer()],
     // Test and private networks live on loopback and private addresses.
     connectionGater: {
       denyDialMultiaddr: () => false,

@@ -3,12 +3,13 @@
  * over (rules: settled-window.ts), alone. They are deleted here, and the archive keeps what they
  * came to.
  */
-
 import { bytesToHex } from '@noble/hashes/utils.js'
+import type { Facts } from '../../rules/answer/facts.ts'
+import { readBlock, type SignedResult } from '../../rules/answer/results.ts'
 import { createMemory, type Memory } from '../../rules/base/memory.ts'
-import { open } from '../../rules/base/statement.ts'
+import { open, RuleError } from '../../rules/base/statement.ts'
 import { equivocationsIn } from '../../rules/deal/coordinators.ts'
-import { openAnswer } from '../../rules/message/answers.ts'
+import { type Answer, openAnswer } from '../../rules/message/answers.ts'
 import { drawBody } from '../../rules/message/bodies.ts'
 import { beaconDocument, statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
@@ -21,43 +22,52 @@ export interface OverUnit {
   readonly window: bigint
 }
 
-/**
- * Documents that are over: their keys by database, the draws among them, CIDs of leaves that they
- * name.
- */
+/** What is over: the test itself, and all that is to be deleted for it. */
 export interface OverDocuments {
   readonly isOver: (unit: OverUnit) => boolean
+  /** Keys of documents, by database. */
   readonly keys: ReadonlyMap<string, readonly string[]>
   readonly draws: readonly PublishedDraw[]
-  readonly leaves: readonly string[]
+  /** CIDs of the statements of results among them, and of the blocks that these name. */
+  readonly statements: readonly string[]
+  readonly blocks: readonly string[]
 }
 
 const drawIn = (document: unknown, memory: Memory) =>
   open(statementDocument.parse(document).statement, drawBody, 'the draw', memory)
 
-/** CIDs of the leaves of the results that an answer shows. */
-function leavesIn(document: unknown, memory: Memory): string[] {
-  const answer = openAnswer(document, memory)
-  return answer.type === 'reveal' ? answer.reveals.map(({ item }) => item.result.leaves) : []
+/** What a statement covers; null where its block is not here, or is not what it says. */
+function resultsOf(
+  { statement }: Extract<Answer, { type: 'results' }>,
+  { block }: Pick<Facts, 'block'>,
+  memory: Memory,
+): readonly SignedResult[] | null {
+  const bytes = block(statement.body.block)
+  try {
+    return bytes ? readBlock(statement, bytes, memory) : null
+  } catch (error) {
+    if (error instanceof RuleError) return null
+    throw error
+  }
 }
 
-/** Whether an answer is about units alone that are over. */
+/**
+ * Whether an answer is about units alone that are over. Results that could not be read until now
+ * are, when all is over that their node may have been dealt.
+ */
 export function isOverAnswer(
   document: unknown,
-  isOver: (unit: OverUnit) => boolean,
+  isOver: { readonly unit: (unit: OverUnit) => boolean; readonly deal: (epoch: number) => boolean },
+  facts: Pick<Facts, 'block'>,
   memory: Memory = createMemory(),
 ): boolean {
   const answer = openAnswer(document, memory)
-  const unit = ({ epoch, window }: { epoch: number; window: string }) => ({ epoch, window: BigInt(window) })
-  const units =
-    answer.type === 'commit'
-      ? answer.commit.body.units.map(([epoch, window]) => unit({ epoch, window }))
-      : answer.type === 'reveal'
-        ? answer.reveals.map(({ item }) => unit(item.result))
-        : answer.type === 'audit'
-          ? answer.claims
-          : [unit(answer.decline.body)]
-  return units.every(isOver)
+  const unit = ({ epoch, window }: { epoch: number; window: string | bigint }) =>
+    isOver.unit({ epoch, window: BigInt(window) })
+  if (answer.type === 'audit') return answer.claims.every(unit)
+  if (answer.type === 'decline') return unit(answer.statement.body)
+  const results = resultsOf(answer, facts, memory)
+  return results ? results.every(({ item }) => unit(item)) : isOver.deal(answer.statement.body.batch)
 }
 
 /**
@@ -95,24 +105,36 @@ export function overDraws(
 export function overDocuments(
   genesis: Genesis,
   databases: ReadonlyMap<string, ReadonlyMap<string, unknown>>,
-  isArchived: (window: bigint) => boolean,
-  isOverDeal: (epoch: number) => boolean,
+  { isArchived, isOverDeal }: { isArchived: (window: bigint) => boolean; isOverDeal: (epoch: number) => boolean },
+  facts: Pick<Facts, 'block'>,
   memory: Memory = createMemory(),
 ): OverDocuments {
   const isOver = ({ epoch, window }: OverUnit) => isArchived(window) || isOverDeal(epoch)
   const isOverDraw = overDraws(genesis, databases.get('draws')?.values() ?? [], isOverDeal, memory)
   const keys = new Map<string, string[]>()
   const draws: PublishedDraw[] = []
-  const leaves: string[] = []
+  const statements: string[] = []
+  const blocks: string[] = []
   for (const [name, documents] of databases) {
     const kind = name.split('-')[0]
     if (kind !== 'draws' && kind !== 'results') continue
+    const ends = (document: unknown) =>
+      kind === 'draws'
+        ? isOverDraw(document)
+        : isOverAnswer(document, { unit: isOver, deal: isOverDeal }, facts, memory)
     for (const [key, document] of documents) {
-      if (!(kind === 'draws' ? isOverDraw(document) : isOverAnswer(document, isOver, memory))) continue
+      if (!ends(document)) continue
       keys.set(name, [...(keys.get(name) ?? []), key])
-      if (kind === 'results') leaves.push(...leavesIn(document, memory))
-      else if (statementDocument.safeParse(document).success) draws.push(publishedDraw(drawIn(document, memory)))
+      if (kind === 'draws') {
+        if (statementDocument.safeParse(document).success) draws.push(publishedDraw(drawIn(document, memory)))
+        continue
+      }
+      const answer = openAnswer(document, memory)
+      if (answer.type !== 'results') continue
+      statements.push(answer.cid)
+      blocks.push(answer.statement.body.block)
+      for (const { item } of resultsOf(answer, facts, memory) ?? []) blocks.push(item.leaves)
     }
   }
-  return { isOver, keys, draws, leaves }
+  return { isOver, keys, draws, statements, blocks }
 }

@@ -35,11 +35,6 @@ export interface ReplicaEvents {
   registration: { document: unknown; isNew: boolean }
   /** A draw came in. */
   draw: Statement<DrawBody>
-  /**
-   * An answer that was on disk when its database was opened (isOld), and then each that comes in,
-   * in that order.
-   */
-  answer: { document: unknown; isOld: boolean }
   /** The documents, or what is known besides them, changed: the state may be another. */
   change: undefined
 }
@@ -168,7 +163,6 @@ export class Replica {
       for (const { key, value } of store.all()) {
         if (!documents.has(key)) documents.set(key, value)
         if (name === 'accounts') this.payers.registered.add(key.split('/')[0]!)
-        if (name.startsWith('results')) this.events.emit('answer', { document: value, isOld: true })
       }
       this.stores.set(name, store)
       this.invalidate()
@@ -183,7 +177,6 @@ export class Replica {
       if (name === 'accounts') this.events.emit('registration', { document: value, isNew: !documents.has(key) })
       documents.set(key, value)
       if (name === 'accounts') this.payers.registered.add(key.split('/')[0]!)
-      if (name.startsWith('results')) this.events.emit('answer', { document: value, isOld: false })
       if (name === 'draws') for (const draw of drawsIn([value], this.memory)) this.events.emit('draw', draw)
     }
     this.invalidate()
@@ -279,7 +272,9 @@ export class Replica {
   over(round: number): OverDocuments {
     const isOverDeal = this.deals.over(this.state(), this.history, round)
     const isArchived = (window: bigint) => this.history.has(window)
-    return overDocuments(this.options.genesis, this.documents, isArchived, isOverDeal, this.memory)
+    const { genesis, knowledge = NO_KNOWLEDGE } = this.options
+    const isOver = { isArchived, isOverDeal }
+    return overDocuments(genesis, this.documents, isOver, knowledge, this.memory)
   }
 
   /**

@@ -8,6 +8,10 @@ import * as raw from 'multiformats/codecs/raw'
 import * as Digest from 'multiformats/hashes/digest'
 import type { SqliteFile } from './sqlite.ts'
 
+/** A block of the file, or undefined. */
+export const storedBlock = (sql: SqliteFile, cid: CID): Uint8Array | undefined =>
+  sql.bytes('SELECT v FROM blocks WHERE k = ?', cid.multihash.bytes)
+
 type BlockInput = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
 async function bytesOf(input: BlockInput): Promise<Uint8Array> {
@@ -30,7 +34,7 @@ export class SqliteBlockstore extends BaseBlockstore {
   }
 
   override async *get(cid: CID): AsyncGenerator<Uint8Array> {
-    const bytes = this.db.bytes('SELECT v FROM blocks WHERE k = ?', cid.multihash.bytes)
+    const bytes = storedBlock(this.db, cid)
     if (!bytes) throw new NotFoundError(`no block ${cid}`)
     yield bytes
   }

@@ -12,6 +12,8 @@ import { prefixRange, type SqliteFile } from './sqlite.ts'
 export const PRIVATE = {
   /** + leafKey: the record of a leaf that this node has computed. */
   truth: 'truth/',
+  /** + CID of a statement and place under it: what this node found in a result. */
+  judgement: 'judgement/',
   /** + account: a conviction that a fraud proof has shown. */
   conviction: 'convicted/',
   /** + window: the summary of an archived window. */
@@ -24,7 +26,7 @@ export const PRIVATE = {
   /** + CID: draws that were published and whose documents were deleted. */
   published: 'published/',
   /**
-   * CIDs of leaves that may have to be deleted: set while the documents that name them are being
+   * CIDs of blocks that may have to be deleted: set while the documents that name them are being
    * deleted.
    */
   leaving: 'leaving',
@@ -36,13 +38,9 @@ export const PRIVATE = {
   drawRound: 'round/',
   /** + dealtUnitKey: a result that is not yet shown. */
   answer: 'answer/',
-  /** + dealtUnitKey and CID: the reveals that came before a commit. */
-  late: 'late/',
-  lastCommit: 'last-commit',
-  lastReveal: 'last-reveal',
   /** + dealtUnitKey: leaves that others are to compute without seeing them. */
   withheld: 'held/',
-  /** + window/unit: the leaves of a unit that is being computed. */
+  /** + dealtUnitKey: the leaves of a unit that is being computed, with their evidence. */
   checkpoint: 'checkpoint/',
   /** + n: a number that was not brought below itself. */
   candidate: 'candidate/',

@@ -184,21 +184,21 @@ export class Audits {
     }
     const audit = auditOf(genesis, audited, draw.draw.body.roster, drawnBy.randomness)
     if (audit?.auditors.includes(this.options.node)) {
-      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.result.leaves }]
+      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.leaves }]
     }
     this.seen.add(key)
     return []
   }
 
   private isDone(state: State, unit: string, key: string): boolean {
-    const hasClaimed = state.evidence.units.get(unit)?.claims.some(({ node }) => node === this.options.node)
+    const hasClaimed = state.answers.units.get(unit)?.claims.some(({ node }) => node === this.options.node)
     return this.seen.has(key) || hasClaimed === true
   }
 
   /** Forgets units of archived windows. */
-  private forget({ evidence }: State): void {
+  private forget({ answers }: State): void {
     for (const key of this.drawnIn.keys()) {
-      if (evidence.units.has(key.split(' ')[0]!)) continue
+      if (answers.units.has(key.split(' ')[0]!)) continue
       this.drawnIn.delete(key)
       this.seen.delete(key)
     }
@@ -214,9 +214,9 @@ function* awaiting(state: State): Iterable<{ assignment: Assignment }> {
   for (const { assignments } of state.draws.values()) {
     for (const assignment of assignments) {
       if (!assignment.audited) continue
-      const evidence = state.evidence.units.get(dealtUnitKey(assignment))
+      const answers = state.answers.units.get(dealtUnitKey(assignment))
       const isCertified = state.settlements.get(dealtUnitKey(assignment))?.status === 'certified'
-      if (!isCertified && evidence?.reveals.has(assignment.quorum[0]!)) yield { assignment }
+      if (!isCertified && answers?.results.has(assignment.quorum[0]!)) yield { assignment }
     }
   }
 }

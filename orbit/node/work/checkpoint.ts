@@ -8,11 +8,12 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
-import type { HardSummary } from '../../../kernels/unit.ts'
+import type { EvidenceItems, LeafResult } from '../../../kernels/unit.ts'
 import kernel from '../../../kernels/wasm/kernel.wasm' with { type: 'file' }
 import { DEFAULTS } from '../../../kernels/webgpu/settings.ts'
 import { deepSource, filterSource } from '../../../kernels/webgpu/shaders.ts'
 import pkg from '../../../package.json' with { type: 'json' }
+import { evidenceRecords, RECORD_BYTES, readEvidenceRecord } from '../../rules/answer/results.ts'
 import type { KeyValues } from '../storage/private.ts'
 
 /** Bytes of a seal, which come before the content. */
@@ -46,19 +47,45 @@ export function unseal(subject: string, sealed: Uint8Array): Uint8Array | null {
   return sealOf(subject, content).every((byte, i) => byte === sealed[i]) ? content : null
 }
 
-export const sealLeaves = (subject: string, leaves: ReadonlyMap<number, HardSummary>): Uint8Array =>
-  seal(subject, dagCbor.encode([...leaves].map(([i, leaf]) => [i, encodeLeaf(leaf)])))
+/** Three tiers. @param bytes records of evidence, one after the other */
+function itemsIn(bytes: Uint8Array): EvidenceItems {
+  const items: bigint[][] = [[], [], []]
+  for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
+    const { tier, n } = readEvidenceRecord(bytes.subarray(at, at + RECORD_BYTES))!
+    items[tier]!.push(n)
+  }
+  return items
+}
+
+/** Leaves as they lie in a checkpoint: place, record, and records of evidence where there are. */
+type Row = readonly [leaf: number, record: Uint8Array, evidence: Uint8Array | null]
+
+export const sealLeaves = (subject: string, leaves: ReadonlyMap<number, LeafResult>): Uint8Array =>
+  seal(
+    subject,
+    dagCbor.encode(
+      [...leaves].map(([i, leaf]): Row => {
+        const evidence = leaf.evidence ? new Uint8Array(Buffer.concat(evidenceRecords(leaf.evidence))) : null
+        return [i, encodeLeaf(leaf), evidence]
+      }),
+    ),
+  )
 
 /** @returns null when they are not as they were sealed */
-export function unsealLeaves(subject: string, sealed: Uint8Array): Map<number, HardSummary> | null {
+export function unsealLeaves(subject: string, sealed: Uint8Array): Map<number, LeafResult> | null {
   const content = unseal(subject, sealed)
   if (!content) return null
-  return new Map(dagCbor.decode<[number, Uint8Array][]>(content).map(([i, record]) => [i, decodeLeaf(record)]))
+  return new Map(
+    dagCbor.decode<Row[]>(content).map(([i, record, evidence]) => {
+      const leaf = decodeLeaf(record)
+      return [i, evidence ? { ...leaf, evidence: itemsIn(evidence) } : leaf]
+    }),
+  )
 }
 
 /** The leaves known of a unit that is being computed, in the node's private table. */
 export class UnitCheckpoint {
-  readonly leaves: Map<number, HardSummary>
+  readonly leaves: Map<number, LeafResult>
   /** How many leaves were known when it was opened. */
   readonly resumed: number
   /**
@@ -69,7 +96,7 @@ export class UnitCheckpoint {
   private readonly key: string
   private saved: number
 
-  private constructor(kv: UnitCheckpoint['kv'], key: string, leaves: Map<number, HardSummary> | null) {
+  private constructor(kv: UnitCheckpoint['kv'], key: string, leaves: Map<number, LeafResult> | null) {
     this.kv = kv
     this.key = key
     this.leaves = leaves ?? new Map()

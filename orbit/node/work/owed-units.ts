@@ -2,12 +2,15 @@
  * The units that the deals ask of this node: which are owed, and what becomes of them, a result or
  * a decline.
  */
-import { rawCid } from '../../rules/base/cid.ts'
+import type { EvidenceRequest, UnitResult } from '../../../kernels/unit.ts'
+import { requestFor } from '../../rules/answer/judge.ts'
+import { openItem, resultOf } from '../../rules/answer/results.ts'
 import { sign } from '../../rules/base/statement.ts'
 import { isWitnessed } from '../../rules/deal/witness.ts'
-import type { DeclineBody, ResultBody } from '../../rules/message/bodies.ts'
+import type { DeclineBody } from '../../rules/message/bodies.ts'
 import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
 import type { Assignment } from '../../rules/message/unit.ts'
+import { randomnessOf } from '../../rules/network/beacon.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { duties } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
@@ -54,21 +57,23 @@ export class OwedUnits {
     return this.options.accepts(dealt.cid) || isWitnessed(dealt.draw.body, state.witnesses.get(dealt.cid))
   }
 
-  /**
-   * Keeps a result until it is committed to and shown. When it resolves, the result survives a
-   * kill.
-   */
-  async submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array, round: number): Promise<void> {
-    const { node, state, submissions, withheld, blocks } = this.options
-    const { epoch, unit } = result
-    const dealt = state().draws.get(epoch)?.assignments
-    const assignment = dealt?.find(({ window, unit: index }) => window === BigInt(result.window) && index === unit)
-    const cid = rawCid(leaves).toString()
+  /** The evidence that is asked of this node for a unit of a deal. */
+  request(assignment: Assignment): EvidenceRequest {
+    const { genesis, node, state } = this.options
+    const { signature } = state().draws.get(assignment.epoch)!
+    return requestFor(genesis, assignment, node, randomnessOf(signature))
+  }
+
+  /** Keeps a result until it is shown. When it resolves, the result survives a kill. */
+  async submit(assignment: Assignment, result: UnitResult, round: number): Promise<void> {
+    const { genesis, node, submissions, withheld, blocks } = this.options
+    const { leaves, ...unsigned } = resultOf(genesis, assignment, result)
+    const { leaves: cid } = openItem(unsigned.item)
     this.submitting.add(cid)
     try {
-      if (assignment?.audited && assignment.quorum[0] === node) await withheld.keep(assignment, leaves)
+      if (assignment.audited && assignment.quorum[0] === node) await withheld.keep(assignment, leaves)
       else await blocks.put(leaves, 'raw')
-      await submissions.keep({ ...result, leaves: cid }, round)
+      await submissions.keep(unsigned, round)
     } finally {
       this.submitting.delete(cid)
     }

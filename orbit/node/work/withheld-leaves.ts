@@ -60,13 +60,13 @@ export class WithheldLeaves {
   }
 
   private isAudited(state: State, key: string, { epoch, window, unit }: DealtUnit): boolean {
-    const evidence = state.evidence.units.get(key)
-    const reveals = evidence?.reveals.get(this.self) ?? []
+    const answers = state.answers.units.get(key)
+    const results = answers?.results.get(this.self) ?? []
     const assignment = state.draws
       .get(epoch)
       ?.assignments.find((dealt) => dealt.window === BigInt(window) && dealt.unit === unit)
     if (!assignment) return false
-    const claims = evidence?.claims.filter(({ node }) => state.nodes.has(node)) ?? []
-    return reveals.some((reveal) => auditorsOf(this.genesis, assignment, reveal, claims, null, this.memory).length > 0)
+    const claims = answers?.claims.filter(({ node }) => state.nodes.has(node)) ?? []
+    return results.some((result) => auditorsOf(this.genesis, assignment, result, claims, null, this.memory).length > 0)
   }
 }

@@ -3,7 +3,7 @@
  * (service.ts), and so can whatever a browser or a light worker has instead.
  */
 
-import type { ResultBody } from '../../rules/message/bodies.ts'
+import type { EvidenceRequest, UnitResult } from '../../../kernels/unit.ts'
 import type { Assignment } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { Emitter } from '../async/emitter.ts'
@@ -37,8 +37,13 @@ export interface WorkHost {
   round(): number | null
   /** The units that should be computed now, oldest first. */
   owed(): readonly Assignment[]
-  /** Takes a result. When it resolves, the result is no longer owed and survives a kill. */
-  submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void>
+  /** The evidence that is asked of the node for a unit that it owes. */
+  request(assignment: Assignment): EvidenceRequest
+  /**
+   * Takes a result, with its evidence. When it resolves, the result is no longer owed and survives
+   * a kill.
+   */
+  submit(assignment: Assignment, result: UnitResult): Promise<void>
   /** Gives units back uncomputed. */
   decline(assignments: readonly Assignment[]): Promise<void>
   /** How many results are submitted and not yet shown to others. */

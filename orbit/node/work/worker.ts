@@ -4,10 +4,9 @@
  * implements WorkHost.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine, UnitResult } from '../../../kernels/unit.ts'
-import { checksumHex, peakText } from '../../rules/message/bodies.ts'
-import type { Assignment } from '../../rules/message/unit.ts'
+import { type Assignment, dealtUnitKey } from '../../rules/message/unit.ts'
+import { lastRound } from '../../rules/network/schedule.ts'
 import { sleep } from '../async/sleep.ts'
 import { PRIVATE } from '../storage/private.ts'
 import { UnitCheckpoint } from './checkpoint.ts'
@@ -30,12 +29,15 @@ export interface WorkOptions {
  */
 export async function work(host: WorkHost, engine: Engine, options: WorkOptions): Promise<number> {
   let done = 0
+  let isTidy = false
   while (!options.signal.aborted && (options.units === undefined || done < options.units)) {
     const [next] = host.round() === null ? [] : host.owed()
     if (!next) {
       await changeOrRound(host, options.signal)
       continue
     }
+    if (!isTidy) await forgetOver(host)
+    isTidy = true
     try {
       await compute(host, engine, next, options.signal)
     } catch (error) {
@@ -60,8 +62,7 @@ async function showPending(host: WorkHost, signal: AbortSignal): Promise<boolean
   let waits = false
   while (!signal.aborted && host.pending() > 0) {
     if (!waits && host.genesis.body.replication > 1) {
-      const text =
-        'Done, and bound to it: waiting to show it when the others are (Ctrl-C: it is shown at the next start).'
+      const text = 'Done: waiting for the beacon round in which it is shown (Ctrl-C: it is shown at the next start).'
       host.events.emit('notice', { text })
     }
     waits = true
@@ -88,7 +89,7 @@ function changeOrRound({ events }: WorkHost, signal: AbortSignal): Promise<void>
 async function compute(host: WorkHost, engine: Engine, assignment: Assignment, signal: AbortSignal): Promise<void> {
   const { window, unit } = assignment
   const notice = (text: string) => host.events.emit('notice', { text })
-  const checkpoint = await UnitCheckpoint.open(host.kv, `${PRIVATE.checkpoint}${window}/${unit}`)
+  const checkpoint = await UnitCheckpoint.open(host.kv, PRIVATE.checkpoint + dealtUnitKey(assignment))
   if (checkpoint.wasDamaged) {
     notice(
       `The checkpoint of unit ${unit} of window ${window} was damaged, or is of another version of collatz: it is not used, and the unit begins anew.`,
@@ -99,7 +100,7 @@ async function compute(host: WorkHost, engine: Engine, assignment: Assignment, s
   const started = performance.now()
   const result = await verify(host, engine, assignment, checkpoint, signal)
   if (result.candidates.length > 0) await giveBack(host, assignment, result.candidates)
-  else await submit(host, assignment, result)
+  else await host.submit(assignment, result)
   await checkpoint.delete()
   if (result.candidates.length > 0) return
   const share = 1 - resumed / result.leaves.length
@@ -132,6 +133,7 @@ async function verify(
       { partition: host.genesis.partition, window: assignment.window, index: assignment.unit },
       {
         signal,
+        evidence: host.request(assignment),
         done: new Map(checkpoint.leaves),
         onLeaf: (index, leaf) => checkpoint.leaves.set(index, leaf),
         onProgress: ({ fraction }) => host.events.emit('progress', { assignment, fraction }),
@@ -159,13 +161,11 @@ async function giveBack(host: WorkHost, assignment: Assignment, candidates: read
   await host.decline([assignment])
 }
 
-async function submit(host: WorkHost, { epoch, window, unit }: Assignment, result: UnitResult): Promise<void> {
-  const { count, root } = result
-  await host.submit(
-    {
-      ...{ epoch, window: window.toString(), unit, count, root },
-      ...{ checksum: checksumHex(result.checksum), peak: peakText(result.peak) },
-    },
-    new Uint8Array(Buffer.concat(result.leaves.map(encodeLeaf))),
-  )
+/** Deletes checkpoints of deals that are over: one is good for its deal alone, as evidence is. */
+async function forgetOver(host: WorkHost): Promise<void> {
+  const { kv, genesis } = host
+  for (const [key] of await kv.entries(PRIVATE.checkpoint)) {
+    const epoch = Number(key.slice(PRIVATE.checkpoint.length).split('/')[0])
+    if (lastRound(genesis, epoch) < host.round()!) await kv.delete(key)
+  }
 }

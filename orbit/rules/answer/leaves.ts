@@ -1,24 +1,20 @@
 /**
  * The leaves behind a result, and where two of them part: the leaf that decides who is wrong.
  *
- * Two results of a unit that differ have Merkle trees that differ. Going down from the roots, into
- * a child that differs each time, ends at a leaf that differs: with both lists of records at hand
- * that is the first index where they do. Anyone can compute that one leaf, and then knows.
+ * Two results of a unit that differ have Merkle trees that differ. Going down from the roots, into a child that differs
+ * each time, ends at a leaf that differs: with both lists of records at hand that is the first index where they do.
+ * Anyone can compute that one leaf, and then knows.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import { decodeLeaf, LEAF_BYTES, summarize } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { RuleError } from '../base/statement.ts'
-import { checksumHex, type ResultBody } from '../message/bodies.ts'
+import { checksumHex, type ResultItem } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
 
-/**
- * The leaves behind a result: their number, their Merkle root and their sums.
- *
- * @throws {RuleError}
- */
-export function readLeaves(genesis: Genesis, unit: number, result: ResultBody, records: Uint8Array): HardSummary[] {
+/** The leaves behind a result: their number, their Merkle root and their sums. @throws {RuleError} */
+export function readLeaves(genesis: Genesis, unit: number, result: ResultItem, records: Uint8Array): HardSummary[] {
   const wanted = leavesOf(genesis.partition, unit).length
   if (records.length !== wanted * LEAF_BYTES) throw new RuleError(`unit ${unit} does not list its ${wanted} leaves`)
   const leaves = Array.from({ length: wanted }, (_, i) => {
@@ -42,7 +38,7 @@ export function readLeaves(genesis: Genesis, unit: number, result: ResultBody, r
 }
 
 /** Whether leaves have the number, the root and the sums that a result states. */
-export function isSumOf(genesis: Genesis, unit: number, result: ResultBody, records: Uint8Array): boolean {
+export function isSumOf(genesis: Genesis, unit: number, result: ResultItem, records: Uint8Array): boolean {
   try {
     readLeaves(genesis, unit, result, records)
     return true

@@ -1,30 +1,25 @@
 /**
- * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its
- * reserve, in the order of the deal, when seats fall free or more are wanted.
+ * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its reserve, in the order
+ * of the deal, when seats fall free or more are wanted.
  *
- * A seat falls free when its node declines, or when the deadline passes. What a node has not done
- * can't be proved, but that time has passed can: a commit carries the signature of a beacon round,
- * and the j-th of the reserve (from 0) may answer
+ * A seat falls free when its node declines, or when the deadline passes. What a node has not done can't be proved, but
+ * that time has passed can: a statement of results carries the signature of a beacon round, and the j-th of the reserve (from 0) may
+ * answer
  *
- *   - by a commit from round R(e) + deadline * (1 + floor(j / N)) on, or
+ *   - by a statement from round R(e) + deadline * (1 + floor(j / N)) on, or
  *   - as soon as more than j of the unit's nodes have declined, or
- *   - as soon as results that differ have called it: two more seats for each escalation
- *     (settle.ts); both reasons add up.
+ *   - as soon as results that differ have called it: two more seats for each escalation (settle.ts); both reasons add up.
  *
- * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve;
- * all of them are called as soon as that one declines or is shown wrong, since N are wanted then.
+ * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve; all of them are called
+ * as soon as that one declines or is shown wrong, since N are wanted then.
  *
- * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such
- * periods nobody may commit any more, and the unit is on offer again in a new draw.
- *
- * Reveals. While others may still commit, a reveal would tell them what to copy. So one is made
- * when commits of N accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which
- * leaves a period to the reserve.
+ * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods nobody may
+ * answer any more, and the unit is on offer again in a new draw.
  */
 
 import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import { commitDeadline, lastRound, OVERTIMES, reserveRound } from '../network/schedule.ts'
+import { lastRound, OVERTIMES, reserveRound } from '../network/schedule.ts'
 
 /** How often results that differ may call two more. */
 export const MAX_ESCALATIONS = 4
@@ -43,7 +38,7 @@ export interface Calls {
 
 export const NO_CALLS: Calls = { declines: 0, escalations: 0 }
 
-/** Whether a node may answer for a unit. @param round the beacon round that its commit carries */
+/** @param round the beacon round that the node's statement carries */
 export function mayAnswer(
   genesis: Genesis,
   assignment: Assignment,
@@ -61,24 +56,6 @@ export function mayAnswer(
   return round >= reserveRound(genesis, assignment.epoch, place)
 }
 
-/**
- * Whether a node's one result, with an audit of it, certifies the unit: it waits for no other
- * commits.
- */
-export const standsAlone = ({ audited, quorum }: Assignment, node: string): boolean =>
+/** Whether a node's one result, with an audit of it (quorum/audit.ts), certifies the unit. It has to show twice the evidence. */
+export const standsAlone = ({ audited, quorum }: Pick<Assignment, 'audited' | 'quorum'>, node: string): boolean =>
   audited !== null && node === quorum[0]
-
-/**
- * Whether a node may show its result of a unit.
- *
- * @param cited  how many other nodes' commits it cites, or could
- * @param round  the beacon round that the reveal carries
- * @param wanted how many commits are waited for, its own included: N, or more where results that
- *   differ have called more
- */
-export const mayReveal = (
-  genesis: Genesis,
-  assignment: Assignment,
-  node: string,
-  { cited, round, wanted = genesis.body.replication }: { cited: number; round: number; wanted?: number },
-): boolean => standsAlone(assignment, node) || 1 + cited >= wanted || round >= commitDeadline(genesis, assignment.epoch)

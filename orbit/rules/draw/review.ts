@@ -323,9 +323,7 @@ function stateAt(
 /** The beacon round that an answer carries; a decline carries none. */
 function roundOf(document: unknown, memory: Memory): number {
   const answer = openAnswer(document, memory)
-  if (answer.type === 'commit') return answer.commit.body.round
-  if (answer.type === 'reveal') return answer.reveals[0]?.body.round ?? 0
-  return answer.type === 'audit' ? (answer.claims[0]?.statement.body.round ?? 0) : 0
+  return answer.type === 'decline' ? 0 : answer.statement.body.round
 }
 
 /** Whether the witnesses are here of all draws that may have taken newcomers' seats (roster.ts). */

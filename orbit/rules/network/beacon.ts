@@ -70,6 +70,9 @@ export const QUICKNET: ChainInfo = {
   hash: '52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971',
 }
 
+/** The chains of the League of Entropy that a genesis may call drand. */
+export const KNOWN_CHAINS: readonly ChainInfo[] = [QUICKNET]
+
 /** Where quicknet is served over HTTP: the relays of the League of Entropy and of Cloudflare. */
 export const QUICKNET_RELAYS: readonly string[] = [
   'https://api.drand.sh',

@@ -5,11 +5,12 @@
 
 import { leavesOf } from '../../../kernels/partition.ts'
 import { recordAt } from '../answer/leaves.ts'
+import type { SignedResult } from '../answer/results.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import type { Statement } from '../base/statement.ts'
 import { standsAlone } from '../deal/seats.ts'
-import type { LeafClaim, Reveal } from '../message/answers.ts'
+import type { LeafClaim } from '../message/answers.ts'
 import type { AuditBody } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
 import { randomnessOf } from '../network/beacon.ts'
@@ -54,7 +55,7 @@ export function certifyingAudit(
 export function auditorsOf(
   genesis: Genesis,
   assignment: Assignment,
-  { node, body }: Pick<Reveal, 'node' | 'body'>,
+  { node, body }: Pick<SignedResult, 'node' | 'body'>,
   claims: readonly LeafClaim[],
   records: Uint8Array | null,
   memory: Memory = createMemory(),

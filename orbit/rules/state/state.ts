@@ -1,11 +1,12 @@
 /**
- * The state of a network as a pure function of its documents, in whatever order they came: who is
- * registered, which units were dealt to whom, which are certified, how far the frontier is. Nothing
- * in here is ever received.
+ * The state of a network as a pure function of its documents, in whatever order they came: who is registered, which
+ * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
  */
 
-import type { Refusal } from '../answer/admissible.ts'
-import { type Evidence, evidenceOf } from '../answer/evidence.ts'
+import type { Refusal } from '../answer/counts.ts'
+import { type Facts, NO_FACTS } from '../answer/facts.ts'
+import type { SignedResult } from '../answer/results.ts'
+import { type Answers, answersByUnit } from '../answer/unit-answers.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import { open, type Statement } from '../base/statement.ts'
 import { accountAt, asOf, type DealtDraw, readDraws } from '../deal/canonical-draws.ts'
@@ -18,14 +19,12 @@ import { statementDocument } from '../message/documents.ts'
 import type { Registration } from '../message/registration.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { type Conviction, convictionsOf } from '../quorum/convictions.ts'
-import { type Facts, NO_FACTS, type WantedLeaf } from '../quorum/facts.ts'
-import type { Settlement } from '../quorum/settle.ts'
+import type { Settlement, Wants } from '../quorum/settle.ts'
 import { settleAll } from '../quorum/settle-all.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import { falls, type History, NO_HISTORY, type SettledConviction, type SettledWindow } from './settled-window.ts'
 import { type AccountState, accountsOf } from './tally.ts'
-import type { WindowState } from './windows.ts'
-import { windowsIn } from './windows.ts'
+import type { CertifiedUnit, WindowState } from './windows.ts'
 
 /** What a machine knows besides the documents: facts, and fraud proofs that hold. */
 export interface Knowledge extends Facts {
@@ -54,28 +53,31 @@ export interface State {
   readonly witnesses: Witnesses
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
-  /**
-   * CIDs of those that are witnessed by more than half of their roster. What others deal certifies
-   * and convicts nobody.
-   */
+  /** CIDs of those that are witnessed by more than half of their roster. What others deal certifies and convicts nobody. */
   readonly witnessed: ReadonlySet<string>
   /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
   readonly equivocations: readonly Equivocation[]
   /** Draws whose R(e) is not known yet. */
   readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
   readonly windows: ReadonlyMap<bigint, WindowState>
-  readonly evidence: Evidence
+  readonly answers: Answers
   /** Of each unit of each deal that somebody has answered for, by dealtUnitKey. */
   readonly settlements: ReadonlyMap<string, Settlement>
   /** By account key, with the evidence. */
   readonly convictions: readonly Conviction[]
-  /** Answers that do not count, by reason. */
+  /** Nodes whose answers do not count, and statements whose block is not what they say, by reason. */
   readonly refused: Readonly<Partial<Record<Refusal, number>>>
   /** What a machine would have to know to decide what is in dispute. */
-  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
+  readonly wants: Wants & {
+    /** CIDs of blocks of results. */
+    readonly blocks: readonly string[]
+  }
   readonly accounts: readonly AccountState[]
   readonly frontier: Frontier
 }
+
+const NONE: ReadonlyMap<number, CertifiedUnit> = new Map()
+const NOWHERE: ReadonlySet<number> = new Set()
 
 /**
  * @param unitsPerWindow classes(genesis.partition).length
@@ -99,23 +101,50 @@ export function stateOf(
   const witnesses = witnessesIn(statements, nodes)
   const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered, memory)
 
-  const evidence = evidenceOf(genesis, documents.results, memory)
+  const answers = answersByUnit(genesis, documents.results, knowledge, memory)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
-  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history, memory)
+  const settlements = settleAll(genesis, nodes, dealt, answers, knowledge, history, memory)
   const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
   const convictions = convictionsOf(
     (node, epoch) =>
       witnessed.has(draws.get(epoch)?.cid ?? '') ? accountAt({ draws, nodes }, epoch, node) : undefined,
-    evidence,
+    answers,
     settlements.values(),
-    before.map((conviction) => ({ ...conviction, reveals: [], claim: null })),
+    before.map((conviction) => ({ ...conviction, results: [], claim: null })),
   )
   const convicted = new Set(convictions.map(({ account }) => account))
   const fallen = [...history.values()].filter((window) => falls(window, convicted))
   if (fallen.length > 0)
     return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history), memory)
 
-  const windows = windowsIn({ draws, nodes, witnessed, settlements, history, convicted, unitsPerWindow })
+  const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
+  const isConvictedAt = (epoch: number) => (node: string) =>
+    convicted.size > 0 && convicted.has(accountAt({ draws, nodes }, epoch, node) ?? '')
+  for (const draw of dealt) {
+    const stands = witnessed.has(draw.cid)
+    const isConvicted = isConvictedAt(draw.draw.body.epoch)
+    for (const [i, key] of draw.keys.entries()) {
+      const assignment = draw.assignments[i]!
+      const { window, unit } = assignment
+      if (history.has(window)) continue
+      const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
+      units.set(window, state)
+      const settlement = settlements.get(key)
+      if (!settlement) continue
+      if (settlement.status === 'disputed') state.disputed.add(unit)
+      if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
+      const results = certifying(settlement, isConvicted)
+      if (results) state.certified.set(unit, { assignment, results, settlement })
+    }
+  }
+  for (const { certified, disputed } of units.values()) for (const unit of certified.keys()) disputed.delete(unit)
+  const all: WindowState[] = [...units].map(([window, { certified, disputed }]) => ({
+    ...{ window, certified, settled: null, disputed, complete: certified.size === unitsPerWindow },
+  }))
+  for (const settled of history.values()) {
+    all.push({ window: settled.window, certified: NONE, settled, disputed: NOWHERE, complete: true })
+  }
+  const windows = new Map(all.sort((a, b) => (a.window < b.window ? -1 : 1)).map((state) => [state.window, state]))
   const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
   return {
     genesis,
@@ -128,48 +157,76 @@ export function stateOf(
     equivocations,
     sealed,
     windows,
-    evidence,
+    answers,
     settlements,
     convictions,
-    refused: refusedIn(dealt, evidence, settlements, history),
-    wants: wantsIn(settlements.values(), (node) => [...registered.get(node)!.keys()].some((a) => convicted.has(a))),
-    accounts: accountsOf(genesis, { draws, nodes, registered }, windows.values(), convicted, asOf(genesis, draws)),
+    refused: refusedIn(dealt, answers, settlements, history),
+    wants: wantsIn(settlements.values(), answers.missing, (node) =>
+      [...registered.get(node)!.keys()].some((a) => convicted.has(a)),
+    ),
+    accounts: accountsOf(
+      genesis,
+      { draws, nodes, registered },
+      windows.values(),
+      convicted,
+      asOf(genesis, draws),
+      memory,
+    ),
     frontier: frontierOf(genesis, complete),
   }
 }
 
-/** What is known without windows that do not stand any more. Who was convicted in them stays so. */
+/** What is known without windows that do not stand any more. Whoever was convicted in them stays so. */
 function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history: History): [Knowledge, History] {
   const standing = new Map(history)
   for (const { window } of fallen) standing.delete(window)
   return [
     {
+      block: (cid) => knowledge.block(cid),
       leaves: (cid) => knowledge.leaves(cid),
       truth: (leaf) => knowledge.truth(leaf),
+      judged: (cid, index) => knowledge.judged(cid, index),
       convictions: [...knowledge.convictions, ...fallen.flatMap(({ convictions }) => convictions)],
     },
     standing,
   ]
 }
 
-function wantsIn(settlements: Iterable<Settlement>, isBanned: (node: string) => boolean): State['wants'] {
+/**
+ * The results that agree, N or more, one of them at least of an account that is not convicted; null when there is none. Where an audit
+ * stands for the others, neither the one nor all of the auditors may be convicted.
+ */
+function certifying(
+  { results, auditors }: Settlement,
+  isConvicted: (node: string) => boolean,
+): readonly SignedResult[] | null {
+  if (auditors.length > 0 && auditors.every(isConvicted)) return null
+  return results.every(({ node }) => isConvicted(node)) ? null : results
+}
+
+function wantsIn(
+  settlements: Iterable<Settlement>,
+  blocks: readonly string[],
+  isBanned: (node: string) => boolean,
+): State['wants'] {
   const leaves = new Set<string>()
-  const truths: WantedLeaf[] = []
+  const truths: Wants['truths'][number][] = []
+  const judgements: Wants['judgements'][number][] = []
   for (const { wants } of settlements) {
     for (const cid of wants.leaves) leaves.add(cid)
-    // What a banned account claims is no reason any more: a false claim costs everybody one leaf,
-    // once.
+    if (wants.judgements.length > 0) judgements.push(...wants.judgements)
+    // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
     for (const leaf of wants.truths) {
       if (leaf.claimants === null || !leaf.claimants.every(isBanned)) truths.push(leaf)
     }
   }
-  return { leaves: [...leaves], truths }
+  return { blocks, leaves: [...leaves], truths, judgements }
 }
 
 /** Counts why answers do not count. What is said about a deal that is not known yet waits. */
 function refusedIn(
   dealt: readonly DealtDraw[],
-  evidence: Evidence,
+  answers: Answers,
   settlements: ReadonlyMap<string, Settlement>,
   history: History,
 ): State['refused'] {
@@ -177,12 +234,13 @@ function refusedIn(
   const add = (reason: Refusal, n = 1) => {
     refused[reason] = (refused[reason] ?? 0) + n
   }
+  if (answers.malformed > 0) add('malformed', answers.malformed)
   for (const settlement of settlements.values()) for (const reason of settlement.refused.values()) add(reason)
   const epochs = new Set(dealt.map(({ draw }) => draw.body.epoch))
-  for (const [key, { reveals }] of evidence.units) {
+  for (const [key, { results }] of answers.units) {
     if (settlements.has(key)) continue
     const [epoch, window] = key.split('/') as [string, string]
-    if (epochs.has(Number(epoch)) && !history.has(BigInt(window))) add('not-assigned', reveals.size)
+    if (epochs.has(Number(epoch)) && !history.has(BigInt(window))) add('not-assigned', results.size)
   }
   return refused
 }

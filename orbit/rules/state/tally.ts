@@ -1,11 +1,18 @@
-/** What each account has done, added up from certified units alone (levels.ts, allowance.ts). */
+/**
+ * What each account has done, added up from certified units alone (levels.ts, allowance.ts), and whether its evidence over
+ * all of them falls short: that costs it its level for as long as it does.
+ */
 
+import { type Alarm, alarmsOfAccount } from '../../../kernels/evidence/shortfall.ts'
+import { talliesOf } from '../answer/judge.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { accountAt, type Owners } from '../deal/canonical-draws.ts'
 import type { ShownWork } from '../membership/allowance.ts'
 import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
 import { type Registered, registrationsByAccount } from '../membership/owners.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { deadlineRound, seedRound } from '../network/schedule.ts'
+import { accountTallies, type EvidenceSums, mergeSums, sumsOf, type TalliedUnit } from './evidence-sums.ts'
 import type { WindowState } from './windows.ts'
 
 export interface AccountState extends ShownWork {
@@ -18,21 +25,8 @@ export interface AccountState extends ShownWork {
   /** R(e) of its newest certified unit. */
   readonly dealtAt: number | null
   readonly level: Level
-}
-
-type Tally = { -readonly [K in keyof AccountState]: AccountState[K] }
-
-/** Accounts that have done nothing yet, by key. */
-function newAccounts(registered: Registered): Map<string, Tally> {
-  const accounts = new Map<string, Tally>()
-  for (const [account, registrations] of registrationsByAccount(registered)) {
-    registrations.sort((a, b) => (a.node < b.node ? -1 : 1))
-    accounts.set(account, {
-      ...{ account, name: registrations[0]!.name, nodes: registrations.map(({ node }) => node) },
-      ...{ units: 0, hardNumbers: 0, dealtAt: null, best: 0, bestOfOld: 0, level: 'UNTRUSTED' },
-    })
-  }
-  return accounts
+  /** Where its evidence falls short, with the figures. */
+  readonly short: readonly Alarm[]
 }
 
 /**
@@ -47,36 +41,58 @@ export function accountsOf(
   windows: Iterable<WindowState>,
   convicted: ReadonlySet<string>,
   now: number,
+  memory: Memory = createMemory(),
 ): AccountState[] {
-  const accounts = newAccounts(state.registered)
+  const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] }>()
+  for (const [account, registrations] of registrationsByAccount(state.registered)) {
+    registrations.sort((a, b) => (a.node < b.node ? -1 : 1))
+    accounts.set(account, {
+      account,
+      name: registrations[0]!.name,
+      nodes: registrations.map(({ node }) => node),
+      units: 0,
+      hardNumbers: 0,
+      dealtAt: null,
+      best: 0,
+      bestOfOld: 0,
+      level: 'UNTRUSTED',
+      short: [],
+    })
+  }
   const { allowance, deadlineRounds } = genesis.body
   const remembered = now - allowance.rounds
   const byEpoch = new Map<string, Map<number, number>>()
   const count = (key: string, epoch: number, units: number) => {
     if (seedRound(genesis, epoch) <= remembered) return
-    const known = byEpoch.get(key) ?? new Map<number, number>()
-    byEpoch.set(key, known.set(epoch, (known.get(epoch) ?? 0) + units))
+    const of = byEpoch.get(key) ?? new Map<number, number>()
+    byEpoch.set(key, of.set(epoch, (of.get(epoch) ?? 0) + units))
   }
-  for (const { certified, settled } of windows) {
-    for (const [key, { units, hardNumbers, dealtAt, epochs }] of settled?.credits ?? []) {
+  const sums = new Map<string, EvidenceSums[]>()
+  const live = new Map<string, TalliedUnit[]>()
+  for (const { window, certified, settled } of windows) {
+    for (const [key, { units, hardNumbers, dealtAt, epochs, evidence }] of settled?.credits ?? []) {
       const account = accounts.get(key)
       if (!account) continue
       account.units += units
       account.hardNumbers += hardNumbers
       account.dealtAt = Math.max(account.dealtAt ?? 0, dealtAt)
+      sums.set(key, [...(sums.get(key) ?? []), evidence])
       if (dealtAt > remembered) for (const [epoch, n] of epochs) count(key, epoch, n)
     }
     for (const unit of certified.values()) {
       const { epoch } = unit.assignment
       const round = seedRound(genesis, epoch)
-      for (const { node } of unit.results) {
-        const key = accountAt(state, epoch, node)!
+      for (const result of unit.results) {
+        const key = accountAt(state, epoch, result.node)!
         const account = accounts.get(key)
         if (!account) continue
         account.units++
-        account.hardNumbers += unit.results[0]!.item.result.count
+        account.hardNumbers += result.item.count
         account.dealtAt = Math.max(account.dealtAt ?? 0, round)
         count(key, epoch, 1)
+        const tallies = talliesOf(genesis, unit.assignment, result, memory)
+        const tallied = live.get(key) ?? []
+        if (tallied.push({ epoch, window, unit: result.item.unit, tallies }) === 1) live.set(key, tallied)
       }
     }
   }
@@ -88,7 +104,10 @@ export function accountsOf(
       if (isOld) account.bestOfOld = Math.max(account.bestOfOld, n)
     }
     const idle = now - (account.dealtAt ?? now)
-    account.level = convicted.has(account.account) ? 'BANNED' : levelOf(genesis, account.units, idle)
+    const shown = mergeSums([...(sums.get(account.account) ?? []), sumsOf(live.get(account.account) ?? [])])
+    account.short = alarmsOfAccount(accountTallies(shown))
+    account.level = account.short.length > 0 ? 'UNTRUSTED' : levelOf(genesis, account.units, idle)
+    if (convicted.has(account.account)) account.level = 'BANNED'
   }
   return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
 }

@@ -11,7 +11,7 @@ import { CID } from 'multiformats/cid'
 import { certificateFiles } from '../../../orbit/node/home/certificate-files.ts'
 import { openHome } from '../../../orbit/node/home/home.ts'
 import { publicKeyOf } from '../../../orbit/rules/base/statement.ts'
-import { readDealtDraws } from '../../../orbit/rules/certificate/read.ts'
+import { readDealtDraws } from '../../../orbit/rules/certificate/signed-lists.ts'
 import type { DrawBody } from '../../../orbit/rules/message/bodies.ts'
 import { Desk, type Outcome } from '../program.ts'
 
