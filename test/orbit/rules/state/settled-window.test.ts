@@ -106,7 +106,17 @@ test('a settled window falls when all the accounts behind one of its units are c
   const [first, second] = windows as [(typeof windows)[0], (typeof windows)[0]]
   const convict = (accounts: readonly string[]) =>
     accounts.map((account) => ({
-      ...{ account, node: account, kind: 'leaf' as const, epoch: 9, window: 1n, unit: 0, leaf: 0, item: null, statements: [] },
+      ...{
+        account,
+        node: account,
+        kind: 'leaf' as const,
+        epoch: 9,
+        window: 1n,
+        unit: 0,
+        leaf: 0,
+        item: null,
+        statements: [],
+      },
     }))
   const after = (accounts: readonly string[]) => {
     const knowledge = { ...NO_KNOWLEDGE, convictions: convict(accounts) }
