@@ -103,7 +103,12 @@ function json(account: Shown) {
       ? [
           {
             ...{ kind: conviction.kind, node: conviction.node, epoch: conviction.epoch, window: conviction.window },
-            ...{ unit: conviction.unit, leaf: conviction.leaf, item: conviction.item, statements: conviction.statements },
+            ...{
+              unit: conviction.unit,
+              leaf: conviction.leaf,
+              item: conviction.item,
+              statements: conviction.statements,
+            },
             proof: present(fraudProofPath(directory, conviction)),
           },
         ]

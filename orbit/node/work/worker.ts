@@ -162,9 +162,10 @@ async function giveBack(host: WorkHost, assignment: Assignment, candidates: read
 }
 
 /** Deletes checkpoints of deals that are over: one is good for its deal alone, as evidence is. */
-async function forgetOver({ kv, genesis, round }: WorkHost): Promise<void> {
+async function forgetOver(host: WorkHost): Promise<void> {
+  const { kv, genesis } = host
   for (const [key] of await kv.entries(PRIVATE.checkpoint)) {
     const epoch = Number(key.slice(PRIVATE.checkpoint.length).split('/')[0])
-    if (lastRound(genesis, epoch) < round()!) await kv.delete(key)
+    if (lastRound(genesis, epoch) < host.round()!) await kv.delete(key)
   }
 }
