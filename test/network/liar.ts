@@ -77,7 +77,10 @@ else {
       taken.add(key)
       const { window, unit } = assignment
       const leaves = readLeaves(genesis, unit, item, block)
-      await service.submit(assignment, { ...summarize(leaves), evidence: readEvidence(genesis, window, unit, evidence) })
+      await service.submit(assignment, {
+        ...summarize(leaves),
+        evidence: readEvidence(genesis, window, unit, evidence),
+      })
     }
   }
 }

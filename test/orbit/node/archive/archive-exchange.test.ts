@@ -270,7 +270,7 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
     await knowing.stop()
   }
   expect(readFileSync(fraudProofPath(homes[1].directory, conviction))).toEqual(Buffer.from(proof))
-  const { convictions } = knowledgeOf(readKnowledge(homes[1], { leaves: [], truths: [] }))
+  const { convictions } = knowledgeOf(readKnowledge(homes[1], { blocks: [], leaves: [], truths: [] }))
   expect(convictions).toEqual([settledConviction(conviction)])
 })
 

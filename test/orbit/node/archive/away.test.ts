@@ -11,7 +11,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
-import { leavesNamed } from '../../../../orbit/node/archive/archived-windows.ts'
+import { blocksNamed } from '../../../../orbit/node/archive/archived-windows.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
 import { adopt, found } from '../../../../orbit/node/home/founding.ts'
 import { createHome, type Home } from '../../../../orbit/node/home/home.ts'
@@ -81,7 +81,7 @@ test('a node that was away gets what was archived meanwhile as certificates, and
   const missing = settledBy(founder).filter((window) => !before.includes(window))
   // Nothing but the certificates speaks of the first of them any more.
   const isSpokenOf = (service: Service) =>
-    [...service.state().evidence.units.keys()].some((key) => key.split('/')[1] === missing[0]!.toString())
+    [...service.state().answers.units.keys()].some((key) => key.split('/')[1] === missing[0]!.toString())
   await until(() => !isSpokenOf(founder), 'the documents to be gone')
 
   ada = await Service.start({ home: adaHome, capacity: 0, peers: founder.node.addresses() })
@@ -113,7 +113,7 @@ test('what is archived leaves neither a log nor leaves behind', async () => {
   stopping.abort()
   await working
   await founder.idle()
-  const live = leavesNamed(founder.state())
+  const live = blocksNamed(founder.state())
   const first = firstDrawOf(founder)
   const over = overIn(founder)
   await founder.stop()

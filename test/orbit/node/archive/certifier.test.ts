@@ -6,11 +6,10 @@ import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { CID } from 'multiformats/cid'
 import { archivable } from '../../../../orbit/node/archive/archived-windows.ts'
 import { Certifier } from '../../../../orbit/node/archive/certifier.ts'
 import { readCertificateFile } from '../../../../orbit/node/home/certificate-files.ts'
-import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
+import { openItem } from '../../../../orbit/rules/answer/results.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
 import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
@@ -24,10 +23,9 @@ test('a lie that was certified and exposed is taken out of the file, and the tru
   const [lied, ...others] = party.deal(2, 4)
   party.answer(lied!, lied!.quorum, [1, 1, 1])
   party.answerAll(others)
-  const blocks = { get: async (cid: CID) => party.blocks.get(cid.toString())! } as unknown as OrbitNode['blocks']
   const errors: string[] = []
   const certifier = new Certifier({
-    ...{ directory, node: { blocks }, state: () => party.state(), signal: new AbortController().signal },
+    ...{ directory, state: () => party.state(), signal: new AbortController().signal },
     sources: { leaves: (cid) => party.blocks.get(cid), registration: (node) => party.registration(node) },
     onWritten: () => {},
     onError: ({ message }) => errors.push(message),
@@ -38,7 +36,7 @@ test('a lie that was certified and exposed is taken out of the file, and the tru
   }
   const isArchivable = (epoch: number) =>
     archivable(party.state(), settledAfter(party.genesis, epoch) + 1, directory).length === 1
-  const [truth, lie] = [0, 1].map((variant) => party.result(lied!, party.claim(lied!, variant)))
+  const [truth, lie] = [0, 1].map((variant) => openItem(party.result(lied!, party.claim(lied!, variant)).item))
   await certifier.update()
   expect(checksumIn()).toBe(lie!.checksum)
 
@@ -57,7 +55,7 @@ test('a lie that was certified and exposed is taken out of the file, and the tru
       .filter((node) => !lied!.quorum.includes(node))
       .slice(0, 3),
     [],
-    20,
+    120,
   )
   await certifier.update()
   expect({ checksum: checksumIn(), errors }).toEqual({ checksum: truth!.checksum, errors: [] })
@@ -72,7 +70,6 @@ test('a file from before a restart that says something else is written anew, and
   expect(archivable(party.state(), settledAfter(party.genesis, 2) + 1, directory)).toEqual([])
   const certifier = new Certifier({
     ...{ directory, state: () => party.state(), signal: new AbortController().signal, onWritten: () => {} },
-    node: { blocks: { get: async (cid: CID) => party.blocks.get(cid.toString())! } as unknown as OrbitNode['blocks'] },
     sources: { leaves: (cid) => party.blocks.get(cid), registration: (node) => party.registration(node) },
     onError: (error) => {
       throw error

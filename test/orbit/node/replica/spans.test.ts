@@ -20,12 +20,12 @@ const lab = new Lab()
 afterAll(() => lab.dispose())
 
 /** The node of a party's first member. */
-async function replicating({ genesis, members }: Party) {
+async function replicating({ genesis, members, knowledge }: Party) {
   const node = await lab.node({
     ...{ nodeKey: members[0]!.nodeSecret, networkId: genesis.networkId },
     admit: (...document) => admit(genesis, ...document),
   })
-  return { node, replica: new Replica({ genesis, openStore: (name) => node.open(name) }) }
+  return { node, replica: new Replica({ genesis, knowledge, openStore: (name) => node.open(name) }) }
 }
 
 /** A network of one, on a real node: it can write all documents itself. */
@@ -54,13 +54,9 @@ async function alone() {
     party.answerAll(assignments)
     for (const document of party.documents.results.slice(at) as { statement: Uint8Array }[]) {
       const { body } = open(document.statement, answerBody, 'an answer')
-      if (body.type !== 'commit' && body.type !== 'reveal') throw new Error('only these were made')
+      if (body.type !== 'results') throw new Error('only these were made')
       const { batch } = body
-      const key =
-        body.type === 'commit'
-          ? documentKey.commit(self, batch, document.statement)
-          : documentKey.reveal(self, batch, body.part, document.statement)
-      await replica.put(`results-${batch}`, key, document)
+      await replica.put(`results-${batch}`, documentKey.results(self, batch, document.statement), document)
     }
   }
   const epochs = () => replica.heartbeats().map(({ round }) => round / 3)
@@ -110,7 +106,11 @@ test('a deal that certified what is not settled yet keeps its databases, also wh
 
   // What is on the disk, as a node finds it that was away for long: it looks before it drops
   // anything.
-  const again = new Replica({ genesis: party.genesis, openStore: (name) => node.open(name) })
+  const again = new Replica({
+    genesis: party.genesis,
+    knowledge: party.knowledge,
+    openStore: (name) => node.open(name),
+  })
   await again.start(600)
   for (let round = 600; round <= 660; round += 3) {
     await again.openSpans(round)

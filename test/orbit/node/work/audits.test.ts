@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
 import { Audits } from '../../../../orbit/node/work/audits.ts'
+import { openItem } from '../../../../orbit/rules/answer/results.ts'
 import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
@@ -29,7 +30,7 @@ function auditing(node: (party: Party, unit: Assignment) => string) {
     leaves: async () => machine.leaves,
     publish: async (claims) => void published.push(...claims),
   })
-  const records = party.blocks.get(party.result(unit, party.claim(unit)).leaves)!
+  const records = party.blocks.get(openItem(party.result(unit, party.claim(unit)).item).leaves)!
   audits.hear(party.state(), 8)
   return {
     party,

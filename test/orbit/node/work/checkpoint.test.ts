@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import { hardNumber } from '../../../../kernels/result.ts'
-import type { Engine, Unit, VerifyOptions } from '../../../../kernels/unit.ts'
+import type { Engine, LeafResult, Unit, VerifyOptions } from '../../../../kernels/unit.ts'
 import { found } from '../../../../orbit/node/home/founding.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { sealLeaves, unsealLeaves } from '../../../../orbit/node/work/checkpoint.ts'
@@ -20,7 +20,12 @@ const directory = mkdtempSync(join(tmpdir(), 'collatz-checkpoint-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 test('the leaves of a unit open as they were sealed, for that unit, and with no bit changed', () => {
-  const leaves = new Map([3, 5].map((i) => [i, hardNumber(2n ** 71n + BigInt(i), 330 + i, 10n ** 30n)]))
+  const leaf = (i: number) => hardNumber(2n ** 71n + BigInt(i), 330 + i, 10n ** 30n)
+  const leaves = new Map<number, LeafResult>([
+    [3, leaf(3)],
+    [5, { ...leaf(5), evidence: [[2n ** 71n + 1n, 2n ** 71n + 5n], [], [2n ** 71n + 5n]] }],
+    [6, { ...leaf(6), evidence: [[], [], []] }],
+  ])
   const sealed = sealLeaves('checkpoint/7/1', leaves)
   expect(unsealLeaves('checkpoint/7/1', sealed)).toEqual(leaves)
   expect(unsealLeaves('checkpoint/7/11', sealed)).toBeNull()

@@ -7,14 +7,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
-import { encodeLeaf } from '../../../../kernels/result.ts'
+import type { UnitResult } from '../../../../kernels/unit.ts'
 import { Emitter } from '../../../../orbit/node/async/emitter.ts'
 import { found } from '../../../../orbit/node/home/founding.ts'
 import type { PrivateRow } from '../../../../orbit/node/storage/private.ts'
 import type { WorkEvents, WorkHost } from '../../../../orbit/node/work/work-host.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
-import { checksumHex, peakText } from '../../../../orbit/rules/message/bodies.ts'
+import { requestFor } from '../../../../orbit/rules/answer/judge.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { lastRound } from '../../../../orbit/rules/network/schedule.ts'
 
 setDefaultTimeout(2_400_000)
 
@@ -28,13 +29,16 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
+const SELF = 'a1'.repeat(32)
+const SEED = new Uint8Array(32).fill(9)
+
 /** The one unit of a window, by its distance from the first. */
 const assignment = (distance: number): Assignment => ({
   ...{
     epoch: 2,
     window: genesis.firstWindow + BigInt(distance),
     unit: 0,
-    quorum: ['self'],
+    quorum: [SELF],
     reserve: [],
     audited: null,
   },
@@ -44,7 +48,7 @@ class MemoryHost implements WorkHost {
   readonly genesis = genesis
   readonly events = new Emitter<WorkEvents>()
   readonly rows = new Map<string, Uint8Array>()
-  readonly submitted: { result: Parameters<WorkHost['submit']>[0]; leaves: Uint8Array }[] = []
+  readonly submitted: { assignment: Assignment; result: UnitResult }[] = []
   readonly declined: Assignment[] = []
   readonly limits: number[] = []
   readonly started: number[] = []
@@ -74,9 +78,11 @@ class MemoryHost implements WorkHost {
   hasPeers = () => false
   idle = async () => {}
 
-  async submit(result: Parameters<WorkHost['submit']>[0], leaves: Uint8Array): Promise<void> {
-    this.submitted.push({ result, leaves })
-    this.units = this.units.filter(({ window }) => window.toString() !== result.window)
+  request = (assignment: Assignment) => requestFor(genesis, assignment, SELF, SEED)
+
+  async submit(assignment: Assignment, result: UnitResult): Promise<void> {
+    this.submitted.push({ assignment, result })
+    this.units = this.units.filter((owed) => owed !== assignment)
   }
 
   async decline(assignments: readonly Assignment[]): Promise<void> {
@@ -87,16 +93,10 @@ class MemoryHost implements WorkHost {
 
 /** What the engine says of a unit, as it is to be submitted. */
 async function truth(distance: number) {
-  const { window, unit } = assignment(distance)
+  const of = assignment(distance)
   const { partition } = genesis
-  const { count, checksum, peak, root, leaves } = await engine.verify({ partition, window, index: unit })
-  return {
-    result: {
-      ...{ epoch: 2, window: window.toString(), unit, count, root },
-      ...{ checksum: checksumHex(checksum), peak: peakText(peak) },
-    },
-    leaves: new Uint8Array(Buffer.concat(leaves.map(encodeLeaf))),
-  }
+  const evidence = requestFor(genesis, of, SELF, SEED)
+  return { assignment: of, result: await engine.verify({ partition, window: of.window, index: of.unit }, { evidence }) }
 }
 
 const { signal: forever } = new AbortController()
@@ -131,7 +131,7 @@ test('a unit that was broken off is resumed, and comes to the same result', asyn
   const off = host.events.on('progress', ({ fraction }) => fraction > 0.3 && stopping.abort())
   expect(await work(host, engine, { signal: stopping.signal })).toBe(0)
   off()
-  expect([...host.rows.keys()]).toEqual([`checkpoint/${genesis.firstWindow}/0`])
+  expect([...host.rows.keys()]).toEqual([`checkpoint/2/${genesis.firstWindow}/0`])
   expect(await work(host, engine, { units: 1, signal: forever })).toBe(1)
   expect(host.started[0]).toBe(0)
   expect(host.started[1]).toBeGreaterThan(0)
@@ -139,6 +139,20 @@ test('a unit that was broken off is resumed, and comes to the same result', asyn
   expect(host.finished[0]).toBeGreaterThan(0)
   expect(host.finished[0]).toBeLessThan(1)
   expect(host.rows.size).toBe(0)
+})
+
+test('checkpoints of deals that are over are deleted before it begins', async () => {
+  const host = new MemoryHost(0)
+  const last = lastRound(genesis, 1)
+  const keys = [`checkpoint/1/${genesis.firstWindow}/0`, `checkpoint/2/${genesis.firstWindow}/1`]
+  for (const key of keys) host.rows.set(key, new Uint8Array())
+  host.current = last
+  await work(host, engine, { units: 1, signal: forever })
+  expect([...host.rows.keys()]).toEqual(keys)
+  host.units = [assignment(0)]
+  host.current = last + 1
+  await work(host, engine, { units: 1, signal: forever })
+  expect([...host.rows.keys()]).toEqual(keys.slice(1))
 })
 
 test('it stays until what it did is shown, and says once what it waits for', async () => {
@@ -150,7 +164,7 @@ test('it stays until what it did is shown, and says once what it waits for', asy
   host.waiting = 0
   host.events.emit('change')
   expect(await working).toBe(0)
-  expect(host.notices).toEqual([expect.stringContaining('waiting to show it')])
+  expect(host.notices).toEqual([expect.stringContaining('waiting for the beacon round in which it is shown')])
 })
 
 test('a unit with a candidate is given back, and the number is kept', async () => {
