@@ -73,6 +73,7 @@ export class Forger {
   readonly quorums: readonly (readonly string[])[]
   readonly reserves: readonly (readonly string[])[]
   readonly roster: { node: string; account: string; capacity: number }[]
+  readonly beacon = { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) }
 
   constructor({ accounts = 5, partition, replication = 3, changes = {}, trusted = false }: ForgerOptions = {}) {
     this.partition = { ...SMALL, ...partition }
@@ -87,7 +88,7 @@ export class Forger {
       baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
       ...{ epoch: { rounds: 3, perDatabase: 1000 }, freshRounds: 300, deadlineRounds: 100, missLimit: 4 },
       allowance: { newcomer: 100_000, rounds: 1000 },
-      beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
+      beacon: this.beacon,
       coordinators: [founder!.node],
       founders: [{ account: founder!.account, node: founder!.node }],
       registration: { N: 2, r: 1, p: 1, tries: 1 },
@@ -143,11 +144,16 @@ export class Forger {
     return computed.get(key)!
   }
 
-  /** What whoever did the work finds for a signer. @param items k, if it is not the partition's */
-  honest(unit: number, node: string, items?: number, seed = randomnessOf(beaconAt(this.seed))): Shown {
+  /**
+   * What whoever did the work finds for a signer.
+   *
+   * @param items k, if it is not the partition's
+   * @param index the unit for which the evidence is
+   */
+  honest(unit: number, node: string, items?: number, seed = randomnessOf(beaconAt(this.seed)), index = unit): Shown {
     const { partition, window } = this
     const request = { network: sha256(this.genesis), seed, signer: hexToBytes(node), ...(items && { items }) }
-    const test = evidenceTest({ partition, window, index: unit }, request)
+    const test = evidenceTest({ partition, window, index }, request)
     const found = new ItemCollector()
     const leaves = this.alive(unit).map((numbers) => {
       for (const { n } of numbers) for (const tier of tiersOfNumber(n, test, partition.map)) found.add(tier, n)

@@ -23,7 +23,8 @@ function leastOdds(map, k) {
  * then an even step, 3 in another run, 0 else.
  */
 const ROOT = { k: 0, c: 0, evens: -1, run: 0 }
-const STATES = [[-1, 0], [0, 0], [1, 0], [0, 1], [1, 2], [0, 3]] // biome-ignore format: a table
+// biome-ignore format: a table
+const STATES = [[-1, 0], [0, 0], [1, 0], [0, 1], [1, 2], [0, 3]]
 const slotOf = ({ c, evens, run }) => 6 * c + STATES.findIndex(([e, r]) => e === evens && r === run)
 
 /** After one step more, or null where rule D, M or O fires. */
@@ -56,8 +57,8 @@ export function walk(map, n, most) {
 /** Rule P: n lies on the path of a smaller number. */
 export const isPreimage = (map, n) => map.proved && [2n, 4n, 5n, 8n].includes(n % 9n)
 
-/** Sums over the residues mod 2^depth that no rule drops, of valueOf() of the state: by depth k <= 71 and state there. */
-function sums(map, depth, valueOf) {
+/** Sums over the residues mod 2^depth that no rule drops, of an amount by state: by depth k <= 71 and state there. */
+function sums(map, depth, amountOf) {
   const layers = []
   for (let k = depth; k >= 0; k--) {
     const layer = []
@@ -65,7 +66,7 @@ function sums(map, depth, valueOf) {
       for (const [evens, run] of STATES) {
         const state = { k, c, evens, run }
         const next = (isOdd) => (after(map, state, isOdd) ? layers[k + 1][slotOf(after(map, state, isOdd))] : 0n)
-        layer[slotOf(state)] = k === depth ? valueOf(state) : next(true) + next(false)
+        layer[slotOf(state)] = k === depth ? amountOf(state) : next(true) + next(false)
       }
     }
     layers[k] = layer
@@ -78,57 +79,53 @@ const once = (name, make) => known.get(name) ?? known.set(name, make()).get(name
 /** How many residues mod 2^steps below a state no rule drops within so many steps. */
 const outliving = (name, steps) => once(`${name} ${steps}`, () => sums(MAPS[name], steps, () => 1n))
 
-// --- The cut (kernels/partition.ts): the class of greatest weight is split, until there are enough; of equal ones that of
-// less depth, then of the smaller residue. Classes that leave 8 bits open are whole. Equal classes are split together.
+// --- The cut (kernels/partition.ts): the class of greatest weight is split, again and again, until there are enough; of
+// equal ones that of less depth, then of the smaller residue. Classes that leave 8 bits open stay whole. Those of equal
+// weight and depth are kept together, so that the next one is found among some hundred groups.
+const halvesOf = (map, { k, c, evens, run, r, image }) =>
+  [0n, 1n].flatMap((bit) => {
+    const value = image + bit * map.a ** BigInt(c)
+    const isOdd = (value & 1n) === 1n
+    const next = after(map, { k, c, evens, run }, isOdd)
+    return next ? { ...next, r: r + (bit << BigInt(k)), image: (isOdd ? map.a * value + map.b : value) >> 1n } : []
+  })
 function split(map, weightOf, top, bits, wanted) {
   const [groups, whole] = [new Map(), []]
   let count = 0
-  const add = (one) => {
+  const add = (state) => {
+    const [weight, k] = [weightOf(state), state.k]
+    const group = groups.get(`${weight} ${k}`) ?? { name: `${weight} ${k}`, weight, k, states: [] }
+    if (k < bits - 8) groups.set(group.name, group)
+    const list = k < bits - 8 ? group.states : whole
+    list.push(state)
     count++
-    if (one.k >= bits - 8) return whole.push(one)
-    const weight = weightOf(one)
-    const name = `${weight} ${one.k}`
-    if (!groups.has(name)) groups.set(name, { weight, k: one.k, members: [] })
-    return groups.get(name).members.push(one)
   }
-  const halves = (one) =>
-    [0n, 1n].flatMap((bit) => {
-      const image = one.image + bit * map.a ** BigInt(one.c)
-      const isOdd = (image & 1n) === 1n
-      const next = after(map, one, isOdd)
-      const value = isOdd ? map.a * image + map.b : image
-      return next ? { ...next, r: one.r + (bit << BigInt(one.k)), image: value >> 1n } : []
-    })
   add(top)
+  const isFirst = (a, b) => a.weight > b.weight || (a.weight === b.weight && a.k < b.k)
   while (groups.size > 0 && count < wanted) {
-    const [name, { members }] = [...groups].reduce((a, b) =>
-      a[1].weight > b[1].weight || (a[1].weight === b[1].weight && a[1].k < b[1].k) ? a : b,
-    )
+    const { name, states } = [...groups.values()].reduce((a, b) => (isFirst(a, b) ? a : b))
     groups.delete(name)
-    members.sort((x, y) => (x.r < y.r ? -1 : 1))
-    while (members.length > 0 && count < wanted) {
-      const halved = halves(members.shift())
+    states.sort((a, b) => (a.r < b.r ? -1 : 1))
+    const left = states.findIndex((state) => {
+      if (count >= wanted) return true
       count--
-      halved.forEach(add)
-    }
-    if (members.length > 0) whole.push(...members)
+      halvesOf(map, state).forEach(add)
+      return false
+    })
+    if (left >= 0) whole.push(...states.slice(left))
   }
-  for (const { members } of groups.values()) whole.push(...members)
-  const order = ({ r }) => [...r.toString(2).padStart(bits, '0')].reverse().join('')
-  const sorted = whole.map((one) => [order(one), one]).sort(([x], [y]) => (x < y ? -1 : 1))
-  return sorted.map(([, one]) => one)
+  for (const { states } of groups.values()) whole.push(...states)
+  // Depth first: by the bits of the residue, the lowest first.
+  const path = ({ r }) => [...r.toString(2).padStart(bits, '0')].reverse().join('')
+  const sorted = whole.map((state) => ({ state, path: path(state) })).sort((a, b) => (a.path < b.path ? -1 : 1))
+  return sorted.map(({ state }) => state)
 }
 
 /** The classes that are the units of every window, and the leaves of one. */
 export function cutOf({ map: name, bits, units, leaves }) {
-  const [map, weight] = [MAPS[name], outliving(name, bits)]
-  const least = outliving(name, bits - 8)
-  return {
-    classes: split(map, weight, { ...ROOT, r: 0n, image: 0n }, bits, units),
-    leavesOf: (unit) => split(map, weight, unit, bits, leaves),
-    // Every split adds a class or none, until there are enough or all leave 8 bits open.
-    leafCount: (unit) => Math.min(leaves, Number(unit.k >= bits - 8 ? 1n : least(unit))),
-  }
+  const [map, weightOf] = [MAPS[name], outliving(name, bits)]
+  const classes = split(map, weightOf, { ...ROOT, r: 0n, image: 0n }, bits, units)
+  return { classes, leavesOf: (unit) => split(map, weightOf, unit, bits, leaves) }
 }
 
 // --- What theory expects: each residue mod 2^S belongs to one parity vector of S steps. Rule P leaves 5 of 9.
@@ -139,9 +136,9 @@ function expected({ map: name, bits }, state, steps) {
   return [p * outliving(name, steps)(state), q << BigInt(steps - bits)]
 }
 
-/** Hard numbers that a leaf expects on average, rounded down; where S0 > 1000, those for 1000, which are more. */
-export function hardInLeaf(partition, units) {
-  const [numerator, denominator] = expected(partition, ROOT, Math.min(1000, partition.hardSteps))
+/** Numbers that a leaf expects on average to live on after so many steps, rounded down: hard ones, after S0. */
+export function hardInLeaf(partition, steps, units) {
+  const [numerator, denominator] = expected(partition, ROOT, Math.max(steps, partition.bits))
   return Number(numerator / (denominator * BigInt(units * partition.leaves)))
 }
 
@@ -188,6 +185,12 @@ export function whyNoItem(map, { key, tiers, flagBits, flag }, tier, n) {
   if (sigma !== null) return `is dropped within ${steps} steps`
   return isFlagged && BigInt.asUintN(Number(flagBits), value) !== flag ? 'does not carry the flag' : null
 }
+
+/** The sum of tallies, { count, mean }: what was found, and what is expected in units of 2^-32. */
+export const pooled = (tallies) => ({
+  count: tallies.reduce((sum, { count }) => sum + count, 0),
+  mean: tallies.reduce((sum, { mean }) => sum + mean, 0n),
+})
 
 /** Weights of Poisson's distribution relative to that at the mode, in 128 bits: of 0 to count, and of all. */
 function poisson(count, mean) {

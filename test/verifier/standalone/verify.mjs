@@ -6,17 +6,18 @@
  */
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { LEAST_HARD, MOST_BYTES, verify } from './certificate.mjs'
-import { mostSkipped } from './numbers.mjs'
+import { mostSkipped, pooled } from './numbers.mjs'
 
 const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`
 const listed = (units) => `${units.slice(0, 10).join(', ')}${units.length > 10 ? ', ...' : ''}`
 
 /** What the file shows, in three parts, and what it does not show. */
-function report({ genesis, window, isWhole, units, count, checksum, registrations, draws, isDrand }) {
+function report({ genesis, window, isWhole, units, count, checksum, registrations, draws }) {
   const results = units.flatMap((unit) => unit.results)
-  const items = results.reduce((sum, { pooled }) => sum + pooled.count, 0)
-  const skipped = Math.max(...results.map(({ pooled }) => mostSkipped(pooled)))
-  const peaks = units.filter(({ hasLeaves }) => hasLeaves).length
+  const sums = results.map(({ tallies }) => pooled(tallies))
+  const items = pooled(sums).count
+  const skipped = sums.reduce((most, sum) => Math.max(most, mostSkipped(sum)), 0)
+  const peaks = units.filter(({ block }) => block).length
   const { map, bits } = genesis.partition
   const signers = new Set(results.map(({ account }) => account))
   const names = registrations.filter(({ account }) => signers.has(account)).map(({ name, account }) => [account, name])
@@ -40,7 +41,7 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
     ...people,
     `  ${plural(draws.length, 'draw')}, each witnessed by more than half of the accounts on its roster before the beacon spoke.`,
     'Who ran the beacon',
-    isDrand
+    genesis.beacon.source === 'drand'
       ? "  drand's quicknet, the League of Entropy: nobody could choose who was dealt what."
       : '  One operator, who knows every round in advance: who was dealt what rests on trust in that operator.',
     'What is not shown',
