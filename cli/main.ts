@@ -1,6 +1,7 @@
 /** The program `collatz`. Commands are in the files beside this one. */
 // First: the libraries below look at NO_COLOR when they load.
 import './shell/colour.ts'
+import './shell/stdout.ts'
 import { defineCommand, renderUsage } from 'citty'
 import { homeDirectory, isHome } from '../orbit/node/home/home.ts'
 import pkg from '../package.json' with { type: 'json' }

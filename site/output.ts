@@ -1,9 +1,10 @@
 /**
  * The output folder.
  *
- * A marker file in it lists what we wrote, so that a later rendering removes exactly that. No file that is not on the list
- * is ever replaced or removed, no link is followed, and a folder with files but no list is refused. A page that is rendered
- * goes in file by file, each renamed into its place; a page that was fetched takes the place of the folder as a whole.
+ * A marker file in it lists what we wrote, so that a later rendering removes exactly that. No file
+ * that is not on the list is ever replaced or removed, no link is followed, and a folder with files
+ * but no list is refused. A page that is rendered goes in file by file, each renamed into its
+ * place; a page that was fetched takes the place of the folder as a whole.
  */
 import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
@@ -71,7 +72,8 @@ async function pathsUnder(folder: string): Promise<{ files: string[]; folders: s
  * Whether a folder holds nothing but what an earlier call wrote.
  *
  * @returns 'free' when it is missing or empty
- * @throws {OutputError} when it is a link, or holds anything else: a hidden file, a link, a file of the user's
+ * @throws {OutputError} when it is a link, or holds anything else: a hidden file, a link, a file of
+ * the user's
  */
 export async function checkReplaceable(outDir: string): Promise<'free' | 'ours'> {
   const ours = new Set(await writtenBefore(outDir))
@@ -86,12 +88,13 @@ export async function checkReplaceable(outDir: string): Promise<'free' | 'ours'>
 }
 
 /**
- * Puts a whole folder in the place of `outDir`, which is missing, empty or ours. An interruption leaves the old folder or
- * the new one, each whole.
+ * Puts a whole folder in the place of `outDir`, which is missing, empty or ours. An interruption
+ * leaves the old folder or the new one, each whole.
  *
  * @param fresh a folder on the same file system; it is gone when this returns
  * @param aside a path on the same file system where nothing is; the old folder is moved there
- * @throws {OutputError} before anything is changed: `fresh` holds what no page holds, or `outDir` what is not ours
+ * @throws {OutputError} before anything is changed: `fresh` holds what no page holds, or `outDir`
+ * what is not ours
  */
 export async function replaceSite(outDir: string, fresh: string, aside: string): Promise<void> {
   const { files, others } = await pathsUnder(fresh)
@@ -167,7 +170,8 @@ export async function writeSite(
   for (const path of paths) await refuseForeign(outDir, path, ours)
 
   await mkdir(outDir, { recursive: true })
-  // The list names old and new files while both may lie there, so that an interrupted rendering can be run again.
+  // The list names old and new files while both may lie there, so that an interrupted rendering can
+  // be run again.
   await writeWhole(outDir, MARKER, markerText([...new Set([...before, ...paths])].sort()))
   const wanted = new Set(paths)
   await removeOurs(

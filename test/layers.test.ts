@@ -176,6 +176,28 @@ test('imports without an extension are followed', () => {
   expect(from).toBe('kernels/wasm/assembly/wide.ts')
 })
 
+/** A name at the top of a file that something is written to later; what is typed as read-only can't be. */
+const WRITTEN_TO =
+  /^(?:export )?(?:let|var) \w+|^(?:export )?const \w+\b(?!: Readonly)[^=\n]* = (?:new (?:Weak)?(?:Map|Set)\b|\[\]|\{\})/m
+
+test('rules keep nothing by themselves: their memory is a parameter (base/memory.ts)', async () => {
+  for await (const file of new Glob('orbit/rules/**/*.ts').scan(root)) {
+    const source = await Bun.file(resolve(root, file)).text()
+    expect({ file, found: WRITTEN_TO.exec(source)?.[0] }).toEqual({ file, found: undefined })
+  }
+  for (const kept of [
+    'let x = 1',
+    'const x = new Map<A, B>()',
+    'export const x: Set<A> = new Set()',
+    'const x: A[] = []',
+  ]) {
+    expect(WRITTEN_TO.test(`import a\n${kept}\n`)).toBe(true)
+  }
+  for (const fine of ['  const x = new Map()', 'const x: ReadonlyMap<A, B> = new Map()', 'const x = () => new Map()']) {
+    expect(WRITTEN_TO.test(`import a\n${fine}\n`)).toBe(false)
+  }
+})
+
 test('rules read no clock, no randomness and no system', async () => {
   const impure =
     /\b(Date\.now|new Date\(|performance\.|Math\.random|getRandomValues|process\.|Bun\.|fetch\(|setTimeout)\b|from 'node:/

@@ -23,7 +23,7 @@ async function everything(): Promise<void> {
   const nodes = files.filter((file) => file.startsWith('./test/orbit/node/'))
   const rest = files.filter((file) => !networks.includes(file) && !nodes.includes(file))
   // Networks, of processes or within one, mostly wait for the next beacon round, so two run side by side, those first that
-  // take long. What computes uses what they leave of the processor, at the lowest priority: no node misses a deadline.
+  // take long. What computes runs at a lower priority: no node misses a deadline for it.
   const queue = [...networks.map((file) => [file]), ...Object.values(Object.groupBy(nodes, dirname))] as string[][]
   const lane = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {

@@ -65,14 +65,14 @@ export class Suite {
    * @param name  told from others that run in this suite
    * @param args  of `bun test`: paths of files, begun with ./, and options
    * @param quiet print what it says when it is over, as others run beside it
-   * @param nice  at the lowest priority
+   * @param nice  at a lower priority. Not the lowest: on a busy machine that would get nothing at all
    */
   async bunTest(name: string, args: readonly string[], { quiet = true, nice = false } = {}): Promise<void> {
     const started = performance.now()
-    const file = join(this.scratch, name.replaceAll('/', '-'))
+    const file = join(this.scratch, name.replaceAll(/[^\w.]+/g, '-'))
     const [report, log] = [`${file}.xml`, `${file}.log`]
     const options = [`--timeout=${TEST_MS}`, '--reporter=junit', `--reporter-outfile=${report}`]
-    const child = Bun.spawn([...(nice ? ['nice', '-n', '19'] : []), process.execPath, 'test', ...options, ...args], {
+    const child = Bun.spawn([...(nice ? ['nice', '-n', '5'] : []), process.execPath, 'test', ...options, ...args], {
       cwd: root,
       stdout: quiet ? Bun.file(log) : 'inherit',
       stderr: quiet ? Bun.file(`${log}.err`) : 'inherit',

@@ -1,17 +1,23 @@
+/**
+ * `collatz bench`: how fast this machine is, stage by stage, and whether its counts are what theory
+ * expects.
+ *
+ * By work it does units of a network; by time its leaves are small, so that it ends near the time.
+ */
 import { defineCommand } from 'citty'
 import { cutOf } from '../../kernels/cut.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import { classes, leavesOf, weightOf } from '../../kernels/partition.ts'
 import { EMPTY, merge } from '../../kernels/result.ts'
 import { ROOT } from '../../kernels/rules.ts'
-import type { ClassState, Engine, HardSummary, Partition, StageCounts } from '../../kernels/unit.ts'
+import type { Engine, HardSummary, Partition, StageCounts } from '../../kernels/unit.ts'
 import { tuneWebgpu } from '../../kernels/webgpu/open.ts'
 import { CHOICES } from '../../kernels/webgpu/tune.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
 import { interruptible, shared, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { durationText, type LateBar, lateBar, printJson, rateText, table } from '../shell/print.ts'
-import { windowNumber } from '../verify/window.ts'
+import { windowNumber } from '../verify/verify-window.ts'
 import { engineArgs, engineOptions, openEngine } from './engines.ts'
 import { rememberSettings } from './gpu-settings.ts'
 
@@ -52,11 +58,12 @@ export const bench = defineCommand({
       throw new UserError('--units and --seconds exclude each other: bench by work, or by time', EXIT.usage)
     }
     const seconds = wholeNumber('--seconds', args.seconds ?? String(SECONDS), 1, 86_400)
-    // By work, units are those of a network; by time a leaf is small, so that it ends near the time.
+    // By work, units are those of a network; by time a leaf is small, so that it ends near the
+    // time.
     const byTime = args.units === undefined
     const partition = byTime ? benchCut(bits, exact) : cutOf(bits)
-    const all = classes(partition).length
-    const units = byTime || args.units === 'all' ? all : wholeNumber('--units', args.units!, 1, all)
+    const total = classes(partition).length
+    const units = byTime || args.units === 'all' ? total : wholeNumber('--units', args.units!, 1, total)
     const job: Job = { partition, window, units, limit: byTime ? seconds : null }
     const signal = interruptible()
     const runs: Run[] = []
@@ -77,7 +84,7 @@ export const bench = defineCommand({
       }
       if (runs[0]!.engine !== 'wasm') break
     }
-    if (args.json) return printJson({ bits, window, units, of: all, runs })
+    if (args.json) return printJson({ bits, window, units, of: total, runs })
     console.log(text(job, runs))
   },
 })
@@ -108,7 +115,9 @@ interface Measured {
   readonly deviations: number
   /** Numbers or nodes left at each stage. */
   readonly stages: StageCounts
-  /** Share of the time that the GPU computed, by its own clock; null where there is none that tells. */
+  /**
+   * Share of the time that the GPU computed, by its own clock; null where there is none that tells.
+   */
   readonly utilisation: number | null
 }
 
@@ -123,7 +132,10 @@ interface Run extends Measured {
 /** Classes that it takes a second or two to find. */
 const MOST_CLASSES = 2 ** 16
 
-/** A cut whose leaves take a fraction of a second: 2^35 numbers, or 2^22 for the exact engine. Seconds from 2^68 on. */
+/**
+ * A cut whose leaves take a fraction of a second: 2^35 numbers, or 2^22 for the exact engine.
+ * Seconds from 2^68 on.
+ */
 function benchCut(bits: number, exact: boolean): Partition {
   const cut = cutOf(bits)
   const wanted = 2 ** (bits - (exact ? 22 : 35))
@@ -132,7 +144,10 @@ function benchCut(bits: number, exact: boolean): Partition {
   return { ...cut, units: Math.ceil(units), leaves: Math.ceil(leaves) }
 }
 
-/** What is made once a window is no part of the rate: a leaf for each worker. @returns seconds to the first of them */
+/**
+ * What is made once a window is no part of the rate: a leaf for each worker.
+ * @returns seconds to the first of them
+ */
 async function warmUp(
   engine: Engine,
   { partition, window }: Job,
@@ -164,12 +179,12 @@ async function eachLeaf(
     }
     return
   }
-  function* all() {
+  function* everyLeaf() {
     for (let index = 0; index < units; index++) {
       for (const leaf of leavesOf(partition, index).keys()) yield { index, leaf }
     }
   }
-  const next = all()
+  const next = everyLeaf()
   // One at work and one waiting for each worker.
   const lanes = Array.from({ length: engine.name === 'wasm' ? 2 * workers : 1 }, async () => {
     for (const { index, leaf } of next) {
@@ -179,7 +194,47 @@ async function eachLeaf(
   await Promise.all(lanes)
 }
 
-/** The job, until it is done or the time is over. */
+/** What the leaves that are done come to. */
+class Tally {
+  private readonly partition: Partition
+  /** Leaves done. */
+  leaves = 0
+  weight = 0
+  total: HardSummary = EMPTY
+  private mean = 0
+  private variance = 0
+
+  constructor(partition: Partition) {
+    this.partition = partition
+  }
+
+  add(unit: number, leaf: number, summary: HardSummary): void {
+    const state = leavesOf(this.partition, unit)[leaf]!
+    const expected = expectedHard(this.partition, state)
+    this.total = merge(this.total, summary)
+    this.mean += expected.mean
+    this.variance += expected.standardDeviation ** 2
+    this.weight += Number(weightOf(state, this.partition))
+    this.leaves++
+  }
+
+  get expected(): { mean: number; standardDeviation: number } {
+    return { mean: this.mean, standardDeviation: Math.sqrt(this.variance) }
+  }
+
+  /**
+   * By weight: that is what an engine's time goes by, and a window's rate is to be told from a part
+   * of it.
+   */
+  get numbers(): number {
+    return 2 ** this.partition.bits * (this.weight / Number(weightOf(ROOT, this.partition)))
+  }
+}
+
+/**
+ * The job, until it is done or the time is over. What is under way when the time is over does not
+ * count, nor does its time; but one leaf is waited for, as nothing can be said of none.
+ */
 async function measure(
   engine: Engine,
   job: Job,
@@ -188,63 +243,41 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Measured> {
   const { partition, units, limit } = job
-  const weigh = (state: ClassState) => Number(weightOf(state, partition))
   const asked = classes(partition)
     .slice(0, units)
-    .reduce((sum, state) => sum + weigh(state), 0)
-  const counted = { ...engine.counters }
+    .reduce((sum, state) => sum + Number(weightOf(state, partition)), 0)
+  const countersBefore = { ...engine.counters }
   const gpuBefore = engine.gpuMs
-  const over = new AbortController()
-  let late = false
-  const overdue = () => {
-    late = true
-    // Nothing can be said of no leaf.
-    if (leaves > 0) over.abort()
-  }
+  const tally = new Tally(partition)
+  const timeIsUp = new AbortController()
   const began = performance.now()
+  const limitMs = limit === null ? Number.POSITIVE_INFINITY : limit * 1000
   let last = began
-  let total: HardSummary = EMPTY
-  let mean = 0
-  let variance = 0
-  let weight = 0
-  let leaves = 0
-  const timer = limit === null ? undefined : setTimeout(overdue, limit * 1000)
+  const timer = limit === null ? undefined : setTimeout(() => tally.leaves > 0 && timeIsUp.abort(), limitMs)
   const onLeaf = (unit: number, leaf: number, summary: HardSummary) => {
-    const state = leavesOf(partition, unit)[leaf]!
-    const expected = expectedHard(partition, state)
-    total = merge(total, summary)
-    mean += expected.mean
-    variance += expected.standardDeviation ** 2
-    weight += weigh(state)
-    leaves++
+    tally.add(unit, leaf, summary)
     last = performance.now()
-    const time = limit === null ? 0 : (last - began) / (limit * 1000)
-    bar.update(Math.min(1, Math.max(weight / asked, time)), `unit ${unit + 1} of ${units}, ${leaves} leaves`)
-    if (late) over.abort()
+    const share = Math.max(tally.weight / asked, (last - began) / limitMs)
+    bar.update(Math.min(1, share), `unit ${unit + 1} of ${units}, ${tally.leaves} leaves`)
+    if (last - began >= limitMs) timeIsUp.abort()
   }
   try {
-    await eachLeaf(engine, job, workers, AbortSignal.any([signal, over.signal]), onLeaf)
+    await eachLeaf(engine, job, workers, AbortSignal.any([signal, timeIsUp.signal]), onLeaf)
   } catch (error) {
-    // What was under way when the time was over does not count, nor does its time.
-    if (signal.aborted || !over.signal.aborted) throw error
+    if (signal.aborted || !timeIsUp.signal.aborted) throw error
   } finally {
     clearTimeout(timer)
   }
   const seconds = (last - began) / 1000
-  // By weight: that is what an engine's time goes by, and a window's rate is to be told from a part of it.
-  const numbers = 2 ** partition.bits * (weight / weigh(ROOT))
-  const expected = { mean, standardDeviation: Math.sqrt(variance) }
-  const stages = Object.entries(engine.counters ?? {}).map(([stage, left]) => [stage, left - (counted[stage] ?? 0)])
+  const { numbers, total, expected } = tally
+  const stages = Object.entries(engine.counters ?? {}).map(([stage, left]) => [
+    stage,
+    left - (countersBefore[stage] ?? 0),
+  ])
   return {
-    engine: engine.name,
-    seconds,
-    leaves,
-    numbers,
-    rate: numbers / seconds,
-    count: total.count,
-    checksum: checksumHex(total.checksum),
-    expected: mean,
-    standardDeviation: expected.standardDeviation,
+    ...{ engine: engine.name, seconds, leaves: tally.leaves, numbers, rate: numbers / seconds },
+    ...{ count: total.count, checksum: checksumHex(total.checksum) },
+    ...{ expected: expected.mean, standardDeviation: expected.standardDeviation },
     deviations: deviations(total.count, expected),
     stages: Object.fromEntries(stages),
     utilisation:

@@ -1,9 +1,10 @@
 /**
  * Checkpoints of commands that need no network: what is known so far, in the data directory.
  *
- * One is a file to which entries are only added, so that a save costs what is new, however much there is: after each a seal
- * (orbit/node/work/checkpoint.ts) that covers the seal before it, and with it the whole file up to there. An entry that a crash
- * cut short is dropped; a file in which anything else is not as it was written is set aside. Both are said.
+ * Entries are only added to the file, so that a save costs no more than what is new. After each
+ * entry comes a seal (orbit/node/work/checkpoint.ts), which covers the seal before it and with it
+ * all of the file up to there. An entry that a crash cut short is dropped. A file that is not as it
+ * was written in any other way is set aside. The user is told of both.
  */
 import {
   closeSync,
@@ -75,7 +76,8 @@ class CheckpointFile {
   add(entry: unknown): boolean {
     if (this.failed) return false
     try {
-      // Two that begin where the file ended would each be sealed after the same entry: neither could be read again.
+      // Two that begin where the file ended would each be sealed after the same entry: neither
+      // could be read again.
       if ((existsSync(this.path) ? statSync(this.path).size : 0) !== this.size) return this.leave()
       const content = dagCbor.encode(entry)
       const seal = this.sealAfter(content)
@@ -143,7 +145,7 @@ export class Checkpoint {
   private readonly file: CheckpointFile
   /** Encoded, not yet in the file. */
   private added: [unit: number, leaf: number, record: Uint8Array][] = []
-  private kept = true
+  private isKept = true
 
   constructor(
     data: string | undefined,
@@ -173,10 +175,10 @@ export class Checkpoint {
 
   /** Writes what is new. @returns whether all is kept */
   save(): boolean {
-    if (this.added.length === 0) return this.kept
-    this.kept = this.file.add(this.added) && this.kept
+    if (this.added.length === 0) return this.isKept
+    this.isKept = this.file.add(this.added) && this.isKept
     this.added = []
-    return this.kept
+    return this.isKept
   }
 
   remove(): void {
@@ -210,7 +212,7 @@ export class ScanCheckpoint {
   readonly state: ScanState
   private readonly file: CheckpointFile
   private saved: { at: bigint; records: number; hardNumbers: number }
-  private kept = true
+  private isKept = true
 
   /**
    * @param name of the range and of what is looked for
@@ -235,15 +237,15 @@ export class ScanCheckpoint {
   /** Writes what is new. @returns whether all is kept */
   save(): boolean {
     const { at, records, hardNumbers } = this.state
-    if (at === this.saved.at) return this.kept
+    if (at === this.saved.at) return this.isKept
     const entry: StoredState = [
       at.toString(),
       records.slice(this.saved.records).map(pack),
       hardNumbers.slice(this.saved.hardNumbers).map(pack),
     ]
-    this.kept = this.file.add(entry) && this.kept
+    this.isKept = this.file.add(entry) && this.isKept
     this.saved = this.mark()
-    return this.kept
+    return this.isKept
   }
 
   remove(): void {

@@ -64,9 +64,10 @@ function coresOf(flag: string | undefined): number {
 }
 
 /**
- * The engine asked for. `auto` takes the fastest that can do it and starts: the GPU where there is a real one, else wasm, else
- * exact. A GPU that is there but cannot be used, and the slow engine, are worth a line to `notice`. Asked for by name, an
- * engine that cannot do it is an error. A GPU that is lost on the way is replaced by wasm, with one line.
+ * The engine asked for. `auto` takes the fastest that can do it and starts: the GPU where there is
+ * a real one, else wasm, else exact. A GPU that is there but cannot be used, and the slow engine,
+ * are worth a line to `notice`. Asked for by name, an engine that cannot do it is an error. A GPU
+ * that is lost on the way is replaced by wasm, with one line.
  *
  * @throws {UserError} saying what to use instead
  * @throws {WorkerError} when the wasm engine cannot start or computes a known answer wrongly
@@ -99,7 +100,10 @@ export async function openEngine(
   return openWasmEngine({ workers })
 }
 
-/** As openEngine(), with a bar where that takes long, as a GPU's first start may. Notices go to stderr. */
+/**
+ * As openEngine(), with a bar where that takes long, as a GPU's first start may. Notices go to
+ * stderr.
+ */
 export async function openShown(options: EngineOptions, partition: Partition): Promise<Engine> {
   const bar = lateBar('starting')
   const notice = (line: string) => {
@@ -127,7 +131,10 @@ export class Replaceable implements Engine {
   private engine: Engine
   private readonly substitute: () => Promise<Engine>
   private readonly notice: (line: string) => void
-  /** Begun by the first unit that finds the device lost; all that were under way wait for the same one. */
+  /**
+   * Begun by the first unit that finds the device lost; all that were under way wait for the same
+   * one.
+   */
   private replacement: Promise<void> | undefined
   /** What the lost engine had counted. */
   private before: StageCounts = {}

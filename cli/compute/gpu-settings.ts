@@ -7,7 +7,10 @@ import { privateFolder, writeAtomically } from '../../orbit/node/storage/atomic-
 
 const path = (data: string | undefined) => join(homeDirectory(data), 'gpu.json')
 
-/** Written by nobody but us, and worth a minute of tuning: what is damaged or out of range is left out. */
+/**
+ * Written by nobody but us, and worth a minute of tuning: what is damaged or out of range is left
+ * out.
+ */
 export function rememberedSettings(data: string | undefined): Record<string, Settings> {
   let written: unknown
   try {

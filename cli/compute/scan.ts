@@ -1,3 +1,11 @@
+/**
+ * `collatz scan`: the hard numbers and the path records of a range, chunk by chunk, with a
+ * checkpoint.
+ *
+ * Chunks are windows, so that any engine counts them; kernels/records.ts finds the numbers that
+ * were counted.
+ */
+
 import { defineCommand } from 'citty'
 import { type Chunk, chunks, LEAST_CHUNK_BITS, padded } from '../../kernels/chunks.ts'
 import { cutOf } from '../../kernels/cut.ts'
@@ -5,18 +13,21 @@ import { hardNumbersIn, recordSteps, walkedRecords } from '../../kernels/records
 import type { Engine } from '../../kernels/unit.ts'
 import { GREATEST_HARD_STEPS, Kernel, leastHardSteps } from '../../kernels/wasm/kernel.ts'
 import { bunPlatform } from '../../kernels/wasm/open.ts'
-import { interruptible, sameCommand, shared, wholeNumber } from '../shell/command.ts'
+import { interruptible, shared, stoppedAt, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
-import { numberOf } from '../shell/numbers.ts'
 import { lateBar, note, printJson } from '../shell/print.ts'
+import { numberOf } from '../shell/whole-numbers.ts'
 import { type FoundNumber, ScanCheckpoint } from './checkpoints.ts'
 import { engineArgs, engineOptions, openShown } from './engines.ts'
 
-/** Some seconds of work each, so that a stop loses no more: a count alone, and a count with a list. */
+/**
+ * Some seconds of work each, so that a stop loses no more: a count alone, and a count with a list.
+ */
 const RECORD_BITS = 38
 const LIST_BITS = 34
 const SAVE_MS = 5_000
 const WALKED = 1n << BigInt(LEAST_CHUNK_BITS)
+const LEAST_HARD_STEPS = leastHardSteps(LEAST_CHUNK_BITS)
 
 export const scan = defineCommand({
   meta: { name: 'scan', description: 'list the hard numbers and the path records of a range' },
@@ -29,89 +40,109 @@ export const scan = defineCommand({
     ...shared,
   },
   async run({ args }) {
-    const [from, to] = [numberOf('--from', args.from), numberOf('--to', args.to)]
-    if (to <= from) throw new UserError(`--to ${to} is not above --from ${from}: give a range`, EXIT.usage)
-    if (to > 1n << 96n) throw new UserError(`--to ${to} is out of range: 2^96 is the most`, EXIT.usage)
-    const least = leastHardSteps(LEAST_CHUNK_BITS)
-    const hardSteps =
-      args['hard-steps'] === undefined
-        ? 320
-        : wholeNumber('--hard-steps', args['hard-steps'], least, GREATEST_HARD_STEPS)
-    const recordsOnly = Boolean(args.records)
-    const mostBits = recordsOnly ? RECORD_BITS : Math.min(LIST_BITS, LEAST_CHUNK_BITS + hardSteps - least)
-    const quiet = Boolean(args.json)
+    const job = jobOf(args)
+    const { start, end } = padded(job.from, job.to)
     const signal = interruptible()
-    const options = engineOptions(args)
-    const engine = await openShown(options, cutOf(LEAST_CHUNK_BITS, hardSteps))
-    const { start, end } = padded(from, to)
-    const name = `${start}-${end}-${recordsOnly ? 'records' : hardSteps}`
+    const engine = await openShown(engineOptions(args), cutOf(LEAST_CHUNK_BITS, job.hardSteps))
+    const name = `${start}-${end}-${job.recordsOnly ? 'records' : job.hardSteps}`
     const checkpoint = new ScanCheckpoint(args.data, name, start, console.error)
-    const { state } = checkpoint
-    if (state.at > start) note(`Going on from ${state.at}.`)
-    const search = { engine, kernel: new Kernel(await bunPlatform.module()), hardSteps, recordsOnly, signal }
-    const bar = lateBar('scan')
-    let saved = performance.now()
+    if (checkpoint.state.at > start) note(`Going on from ${checkpoint.state.at}.`)
+    const quiet = Boolean(args.json)
     try {
-      for (const chunk of chunks(from, to, mostBits)) {
-        if (startOf(chunk) < state.at) continue
-        const share = (fraction: number, doing: string) =>
-          bar.update(
-            (Number(startOf(chunk) - start) + fraction * 2 ** chunk.bits) / Number(end - start),
-            `${doing} from ${startOf(chunk)}`,
-          )
-        const found = await scanChunk(search, chunk, state.records.at(-1)?.peak ?? 0n, share)
-        if (!quiet && found.records.length + found.hardNumbers.length > 0) {
-          bar.hide()
-          printFound(found, start === 0n)
-        }
-        state.at = endOf(chunk)
-        for (const record of found.records) state.records.push(record)
-        for (const hard of found.hardNumbers) state.hardNumbers.push(hard)
-        if (performance.now() - saved > SAVE_MS) {
-          checkpoint.save()
-          saved = performance.now()
-        }
-      }
-      checkpoint.remove()
-    } catch (error) {
-      const kept = checkpoint.save()
-      if (!signal.aborted) throw error
-      bar.stop()
-      throw new UserError(
-        kept
-          ? `stopped at ${state.at}; what is done is kept. Go on with the same command: ${sameCommand()}`
-          : `stopped at ${state.at}; nothing is kept`,
-        EXIT.interrupted,
-      )
+      const search: Search = { engine, kernel: new Kernel(await bunPlatform.module()), ...job, signal }
+      await scanRange(search, checkpoint, quiet)
     } finally {
-      bar.stop()
       await engine.close()
     }
-    const candidates = state.hardNumbers.filter(({ sigma }) => sigma === null).map(({ n }) => n)
+    const { records, hardNumbers } = checkpoint.state
+    const candidates = hardNumbers.filter(({ sigma }) => sigma === null).map(({ n }) => n)
     if (candidates.length > 0) process.exitCode = EXIT.candidate
-    if (quiet) {
-      const records = state.records.map(({ n, peak }) => ({ n, value: peak }))
-      const hard = { hardSteps, hardNumbers: state.hardNumbers }
-      const range = { from: start, to: end, fromZero: start === 0n }
-      return printJson({ ...range, records, candidates, ...(recordsOnly ? {} : hard) })
-    }
-    const { length } = state.records
-    const kind =
-      start === 0n
-        ? 'path records'
-        : `hard numbers that climb higher than those before them from ${start} on (any path record of the range is among them)`
-    console.log(
-      `Scanned [${start}, ${end}): ${recordsOnly ? '' : `${state.hardNumbers.length} hard ${state.hardNumbers.length === 1 ? 'number' : 'numbers'} at S0 = ${hardSteps}, `}${length} ${kind}.`,
-    )
+    if (!quiet) return console.log(summaryText(job, start, end, checkpoint.state))
+    printJson({
+      ...{ from: start, to: end, fromZero: start === 0n },
+      ...{ records: records.map(({ n, peak }) => ({ n, value: peak })), candidates },
+      ...(job.recordsOnly ? {} : { hardSteps: job.hardSteps, hardNumbers }),
+    })
   },
 })
 
-interface Search {
+interface ScanJob {
+  readonly from: bigint
+  /** Above `from`, at most 2^96. */
+  readonly to: bigint
+  readonly hardSteps: number
+  readonly recordsOnly: boolean
+}
+
+/** @throws {UserError} */
+function jobOf(args: { from: string; to: string; records?: boolean; 'hard-steps'?: string }): ScanJob {
+  const [from, to] = [numberOf('--from', args.from), numberOf('--to', args.to)]
+  if (to <= from) throw new UserError(`--to ${to} is not above --from ${from}: give a range`, EXIT.usage)
+  if (to > 1n << 96n) throw new UserError(`--to ${to} is out of range: 2^96 is the most`, EXIT.usage)
+  const hardSteps =
+    args['hard-steps'] === undefined
+      ? 320
+      : wholeNumber('--hard-steps', args['hard-steps'], LEAST_HARD_STEPS, GREATEST_HARD_STEPS)
+  return { from, to, hardSteps, recordsOnly: Boolean(args.records) }
+}
+
+/**
+ * Scans what the checkpoint does not have yet, and adds to it.
+ *
+ * @param quiet print nothing that is found
+ * @throws {UserError} when the signal fires, saying how to go on
+ */
+async function scanRange(search: Search, checkpoint: ScanCheckpoint, quiet: boolean): Promise<void> {
+  const { from, to, hardSteps, recordsOnly, signal } = search
+  const { state } = checkpoint
+  const { start, end } = padded(from, to)
+  const mostBits = recordsOnly ? RECORD_BITS : Math.min(LIST_BITS, LEAST_CHUNK_BITS + hardSteps - LEAST_HARD_STEPS)
+  const bar = lateBar('scan')
+  const show = (chunk: Chunk, fraction: number, doing: string) => {
+    const numbers = Number(startOf(chunk) - start) + fraction * 2 ** chunk.bits
+    bar.update(numbers / Number(end - start), `${doing} from ${startOf(chunk)}`)
+  }
+  let savedAt = performance.now()
+  try {
+    for (const chunk of chunks(from, to, mostBits)) {
+      if (startOf(chunk) < state.at) continue
+      const highest = state.records.at(-1)?.peak ?? 0n
+      const found = await scanChunk(search, chunk, highest, (fraction, doing) => show(chunk, fraction, doing))
+      if (!quiet && found.records.length + found.hardNumbers.length > 0) {
+        bar.hide()
+        printFound(found, start === 0n)
+      }
+      state.at = endOf(chunk)
+      for (const record of found.records) state.records.push(record)
+      for (const hard of found.hardNumbers) state.hardNumbers.push(hard)
+      if (performance.now() - savedAt > SAVE_MS) {
+        checkpoint.save()
+        savedAt = performance.now()
+      }
+    }
+    checkpoint.remove()
+  } catch (error) {
+    const isSaved = checkpoint.save()
+    throw signal.aborted ? stoppedAt(`at ${state.at}`, isSaved) : error
+  } finally {
+    bar.stop()
+  }
+}
+
+function summaryText({ hardSteps, recordsOnly }: ScanJob, start: bigint, end: bigint, state: Found): string {
+  const { length: hard } = state.hardNumbers
+  const kind =
+    start === 0n
+      ? 'path records'
+      : `hard numbers that climb higher than those before them from ${start} on (any path record of the range is among them)`
+  const listed = recordsOnly ? '' : `${hard} hard ${hard === 1 ? 'number' : 'numbers'} at S0 = ${hardSteps}, `
+  return `Scanned [${start}, ${end}): ${listed}${state.records.length} ${kind}.`
+}
+
+interface Search extends ScanJob {
   readonly engine: Engine
   /** For finding what the engine counted. */
   readonly kernel: Kernel
-  readonly hardSteps: number
-  readonly recordsOnly: boolean
   readonly signal: AbortSignal
 }
 
@@ -120,7 +151,10 @@ interface Found {
   readonly hardNumbers: readonly FoundNumber[]
 }
 
-/** Two passes, because a record need not be hard at the S0 asked for (records.ts says at which it is). */
+/**
+ * Two passes, because a record need not be hard at the S0 asked for (records.ts says at which it
+ * is).
+ */
 async function scanChunk(
   { engine, kernel, hardSteps, recordsOnly, signal }: Search,
   chunk: Chunk,
@@ -149,7 +183,10 @@ async function scanChunk(
   return { records, hardNumbers }
 }
 
-/** @param fromZero else a number may climb higher than those before it in the range and be no path record */
+/**
+ * @param fromZero else a number may climb higher than those before it in the range and be no path
+ * record
+ */
 function printFound({ records, hardNumbers }: Found, fromZero: boolean): void {
   const word = fromZero ? 'record ' : 'climber'
   const lines = [

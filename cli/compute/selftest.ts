@@ -1,3 +1,9 @@
+/**
+ * `collatz selftest`: known answers, computed with every engine of this machine.
+ *
+ * Separate from the tests of the project, as it is for machines: memory that fails and processors
+ * that run too fast.
+ */
 import { defineCommand } from 'citty'
 import { createExactEngine } from '../../kernels/exact.ts'
 import { step, trajectory } from '../../kernels/map.ts'

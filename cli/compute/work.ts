@@ -1,3 +1,10 @@
+/**
+ * `collatz work`: a node that computes the units it is dealt, with its progress.
+ *
+ * Separate from the worker itself (orbit/node/work), which prints nothing and knows no engine by
+ * name.
+ */
+
 import { defineCommand } from 'citty'
 import { classes } from '../../kernels/partition.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
@@ -7,14 +14,17 @@ import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { allowanceFor } from '../../orbit/rules/membership/allowance.ts'
 import { frontierSentence } from '../../orbit/rules/state/frontier.ts'
 import { unitsCertified } from '../../orbit/rules/state/windows.ts'
-import { noBeacon, startNode, WAIT_NOTICE_MS } from '../network/running.ts'
+import { type Meter, noBeacon, type RunningNode, startNode, WAIT_NOTICE_MS } from '../network/running-node.ts'
 import { interruptible, shared, wholeNumber } from '../shell/command.ts'
 import { type Bar, durationText, note, progressBar, rateText } from '../shell/print.ts'
 import { type EngineOptions, engineArgs, engineOptions, openShown } from './engines.ts'
 
-/** Units a node is ready to owe at a time: two small windows, or a good part of a day of a large one. */
+/**
+ * Units a node is ready to owe at a time: two small windows, or a good part of a day of a large
+ * one.
+ */
 const CAPACITY = 32
-/** The most that a heartbeat can offer (events.ts). */
+/** The most that a heartbeat can offer (bodies.ts). */
 const LARGEST_CAPACITY = 4096
 
 export const workArgs = {
@@ -66,8 +76,8 @@ export async function runWork({ data, units, capacity: fixed, engine: wanted, li
       engines: [engine.name],
       ...(listen ? { listen } : {}),
     })
-    const stopShowing = show(node.service)
-    if (fixed === undefined && units === undefined) keepBusy(node.service, home)
+    const stopShowing = showProgress(node)
+    if (fixed === undefined && units === undefined) keepBusy(node, home)
     let done = 0
     try {
       done = await workOn(node.service, engine, { signal, ...(units === undefined ? {} : { units }) })
@@ -85,110 +95,136 @@ export async function runWork({ data, units, capacity: fixed, engine: wanted, li
   }
 }
 
-/** Draws come once an epoch: whoever computes more than he offers to be dealt at a time offers more. */
-function keepBusy(service: Service, home: Home): void {
+/**
+ * Draws come once an epoch: a node that computes more than it offers to be dealt at a time offers
+ * more.
+ */
+function keepBusy({ service, meter }: RunningNode, home: Home): void {
   const { chain, body } = service.genesis
-  let said = false
-  const epoch = body.epoch.rounds * chain.period * 1000
+  const epochMs = body.epoch.rounds * chain.period * 1000
   let offered = CAPACITY
-  let units = 0
-  let milliseconds = 0
-  service.events.on('finished', (event) => {
-    units += event.share
-    milliseconds += event.milliseconds
-    const wanted = Math.min(LARGEST_CAPACITY, Math.ceil((1.5 * epoch * units) / milliseconds))
-    // By halves, so that heartbeats do not follow every breath of the machine.
-    // Who has declined wants no more.
+  let hasExplained = false
+  service.events.on('finished', () => {
+    const wanted = Math.min(LARGEST_CAPACITY, Math.ceil((1.5 * epochMs * meter.units) / meter.milliseconds))
+    // By halves, so that heartbeats do not follow every change of the machine's pace; and a node
+    // that has declined wants no more.
     if (wanted < 1.5 * offered || service.capacity === 0) return
     offered = wanted
     service.setCapacity(wanted)
     const account = publicKeyOf(home.accountKey)
     const best = service.state().accounts.find((known) => known.account === account)?.best ?? 0
     const allowance = Math.max(service.genesis.body.allowance.newcomer, allowanceFor(best))
-    if (said || wanted <= allowance) return
-    said = true
+    if (hasExplained || wanted <= allowance) return
+    hasExplained = true
     note(
       `This machine can do some ${wanted} units an epoch. Your account is dealt ${allowance} for now: that doubles with each epoch in which it does them.`,
     )
   })
 }
 
-/** Progress of the window on stderr, certificates and the frontier on stdout. */
-function show(service: Service): () => void {
-  const { partition } = service.genesis
-  const unitsTotal = classes(partition).length
-  const numbersPerUnit = 2 ** partition.bits / unitsTotal
-  let bar: Bar | null = null
-  let barWindow: bigint | null = null
-  let numbers = 0
-  let milliseconds = 0
-  /** Units of a window that were computed here: they are certified when others have them too. */
-  const own = new Map<bigint, Set<number>>()
-  let said = ''
-  const close = () => {
-    bar?.stop()
-    bar = null
-    barWindow = null
-  }
-  const waiting = setTimeout(() => {
-    const round = service.round()
+/**
+ * Says what is waited for, when nothing has been dealt for a while.
+ * @returns a function that stops it
+ */
+function sayWaiting(service: Service): () => void {
+  const timer = setTimeout(() => {
     const n = service.genesis.body.replication
     note(
-      round === null
+      service.round() === null
         ? noBeacon(service)
         : `Waiting to be dealt units: the next draw needs ${n} registered ${n === 1 ? 'account' : 'accounts'} and a coordinator that is online.`,
     )
   }, WAIT_NOTICE_MS)
+  return () => clearTimeout(timer)
+}
 
-  const update = (window: bigint, unit: number, fraction: number) => {
-    if (barWindow !== window) {
-      close()
-      bar = progressBar(`window ${window}`)
-      barWindow = window
-    }
-    const known = service.state().windows.get(window)
-    const certified = known ? unitsCertified(known) : 0
-    const ahead = known?.complete ? [] : [...(own.get(window) ?? [])].filter((index) => !known?.certified.has(index))
-    const rate = milliseconds > 0 ? ` · ${rateText((numbers * 1000) / milliseconds)}` : ''
-    const done = Math.min(unitsTotal, certified + ahead.length + fraction)
-    bar?.update(done / unitsTotal, `unit ${unit}, ${certified}/${unitsTotal} certified${rate}`)
+/** A bar for the window that is worked on. */
+class WindowBar {
+  private readonly service: Service
+  private readonly meter: Meter
+  private readonly units: number
+  private bar: Bar | null = null
+  private window: bigint | null = null
+  /** Units of a window that were computed here: they are certified when others have them too. */
+  private readonly computed = new Map<bigint, Set<number>>()
+
+  constructor({ service, meter }: RunningNode) {
+    this.service = service
+    this.meter = meter
+    this.units = classes(service.genesis.partition).length
   }
-  const offs = [
-    service.events.on('started', ({ assignment, resumed }) => {
-      clearTimeout(waiting)
+
+  /** @param fraction done of the unit, 0 to 1 */
+  update(window: bigint, unit: number, fraction: number): void {
+    if (this.window !== window) {
+      this.hide()
+      this.bar = progressBar(`window ${window}`)
+      this.window = window
+    }
+    const known = this.service.state().windows.get(window)
+    const certified = known ? unitsCertified(known) : 0
+    const waiting = known?.complete
+      ? []
+      : [...(this.computed.get(window) ?? [])].filter((index) => !known?.certified.has(index))
+    const rate = this.meter.rate()
+    const done = Math.min(this.units, certified + waiting.length + fraction)
+    const rateNote = rate === null ? '' : ` · ${rateText(rate)}`
+    this.bar?.update(done / this.units, `unit ${unit}, ${certified}/${this.units} certified${rateNote}`)
+  }
+
+  finish(window: bigint, unit: number): void {
+    this.computed.set(window, (this.computed.get(window) ?? new Set()).add(unit))
+    this.update(window, unit, 0)
+  }
+
+  /** Takes it from the screen, so that lines can be printed; it comes back with the next update. */
+  hide(): void {
+    this.bar?.stop()
+    this.bar = null
+    this.window = null
+  }
+
+  forget(window: bigint): void {
+    this.hide()
+    this.computed.delete(window)
+  }
+}
+
+/**
+ * Progress of the window on stderr, certificates and the frontier on stdout.
+ * @returns a function that stops it
+ */
+function showProgress(node: RunningNode): () => void {
+  const { service, meter } = node
+  const bar = new WindowBar(node)
+  const stopWaiting = sayWaiting(service)
+  let printed = ''
+  const listeners = [
+    service.events.on('started', ({ assignment: { window, unit }, resumed }) => {
+      stopWaiting()
       if (resumed > 0) {
-        close()
-        note(
-          `Resuming unit ${assignment.unit} of window ${assignment.window} from its checkpoint (${resumed} leaves known).`,
-        )
+        bar.hide()
+        note(`Resuming unit ${unit} of window ${window} from its checkpoint (${resumed} leaves known).`)
       }
-      update(assignment.window, assignment.unit, 0)
+      bar.update(window, unit, 0)
     }),
-    service.events.on('progress', ({ assignment, fraction }) => update(assignment.window, assignment.unit, fraction)),
-    service.events.on('finished', (event) => {
-      const { window, unit } = event.assignment
-      own.set(window, (own.get(window) ?? new Set()).add(unit))
-      numbers += event.share * numbersPerUnit
-      milliseconds += event.milliseconds
-      update(event.assignment.window, event.assignment.unit, 0)
-    }),
+    service.events.on('progress', ({ assignment: { window, unit }, fraction }) => bar.update(window, unit, fraction)),
+    service.events.on('finished', ({ assignment: { window, unit } }) => bar.finish(window, unit)),
     service.events.on('certificate', ({ window, file }) => {
-      close()
-      own.delete(window)
-      const { frontier } = service.state()
-      const sentence = frontierSentence(service.genesis, frontier)
+      bar.forget(window)
       console.log(`Window ${window} is certified: ${file}`)
-      if (sentence === said) return
-      said = sentence
+      const sentence = frontierSentence(service.genesis, service.state().frontier)
+      if (sentence === printed) return
+      printed = sentence
       console.log(sentence)
-      if (milliseconds > 0)
-        note(`(${rateText((numbers * 1000) / milliseconds)}, ${durationText(milliseconds)} of computing)`)
+      const rate = meter.rate()
+      if (rate !== null) note(`(${rateText(rate)}, ${durationText(meter.milliseconds)} of computing)`)
     }),
     service.events.on('notice', ({ text }) => note(text)),
   ]
   return () => {
-    clearTimeout(waiting)
-    close()
-    for (const off of offs) off()
+    stopWaiting()
+    bar.hide()
+    for (const stopListening of listeners) stopListening()
   }
 }

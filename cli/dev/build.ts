@@ -1,6 +1,7 @@
 /**
- * `bun run build [--target linux-x64] [--out FILE]`: the program as one file. Targets are linux, darwin and windows on
- * x64 and arm64, as Bun names them, with the GPU library where there is one for the target.
+ * `bun run build [--target linux-x64] [--out FILE]`: the program as one file. Targets are linux,
+ * darwin and windows on x64 and arm64, as Bun names them, with the GPU library where there is one
+ * for the target.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -36,7 +37,8 @@ export async function buildBinary(target = hostTarget(), out?: string): Promise<
     },
     compile: {
       outfile,
-      // The folder that the program is started in is a stranger's: its code and its settings are not the program's.
+      // The folder that the program is started in is a stranger's: its code and its settings are
+      // not the program's.
       autoloadBunfig: false,
       autoloadDotenv: false,
       autoloadTsconfig: false,

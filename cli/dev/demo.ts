@@ -1,8 +1,10 @@
 /**
- * `npm run demo`: the whole way once, with the real program. It builds the program, founds a local network, verifies one
- * window above the frontier, checks its certificate and builds the page. Run again, it verifies the next window.
+ * `npm run demo`: the whole way once, with the real program. It builds the program, founds a local
+ * network, verifies one window above the frontier, checks its certificate and builds the page. Run
+ * again, it verifies the next window.
  *
- * The network lies in the project's folder: the data directory of the user stays free for a network of the user's own.
+ * The network lies in the project's folder: the data directory of the user stays free for a network
+ * of the user's own.
  */
 import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'

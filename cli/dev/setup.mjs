@@ -1,5 +1,6 @@
-// Sets the project up on a machine that has Node and npm, or Bun, and nothing else; then runs one of its scripts with
-// the pinned Bun: `node cli/dev/setup.mjs SCRIPT.ts [ARGS]`. Everything it gets stays inside the project's folder.
+// Sets the project up on a machine that has Node and npm, or Bun, and nothing else; then runs one
+// of its scripts with the pinned Bun: `node cli/dev/setup.mjs SCRIPT.ts [ARGS]`. Everything it gets
+// stays inside the project's folder.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -28,7 +29,10 @@ function fail(what, why, advice) {
 
 const isPinned = (bun) => spawnSync(bun, ['--version'], { encoding: 'utf8' }).stdout?.trim() === version
 
-/** Several builds come for one platform (baseline for old processors, musl): the first that runs is taken. */
+/**
+ * Several builds come for one platform (baseline for old processors, musl): the first that runs is
+ * taken.
+ */
 function cachedBun() {
   const scope = join(cache, 'node_modules', '@oven')
   if (!existsSync(scope)) return null

@@ -1,3 +1,8 @@
+/**
+ * `collatz certificate`: the file of a window, or one that is made of some of its units.
+ *
+ * `collatz work` writes the files of whole windows by itself; `collatz verify` checks them.
+ */
 import { existsSync, writeFileSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { certificateFiles, certificatePath, readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
@@ -7,9 +12,9 @@ import { documentKey, registrationDocument } from '../../orbit/rules/message/doc
 import { openRegistration } from '../../orbit/rules/message/registration.ts'
 import { shared, unitsOf } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
-import { numberOf } from '../shell/numbers.ts'
 import { printJson } from '../shell/print.ts'
-import { readLeafRecords, readSource } from './source.ts'
+import { numberOf } from '../shell/whole-numbers.ts'
+import { readLeafRecords, readSource } from './state-source.ts'
 
 export const certificate = defineCommand({
   meta: {
@@ -30,7 +35,7 @@ export const certificate = defineCommand({
     const home = openHome(homeDirectory(args.data))
     if (args.window === undefined) {
       if (args.units !== undefined || args.out !== undefined) {
-        throw new UserError('say of which window: `collatz certificate W`', EXIT.usage)
+        throw new UserError('name the window: `collatz certificate W`', EXIT.usage)
       }
       const files = certificateFiles(home.directory)
       if (args.json) return printJson(files)
@@ -43,7 +48,7 @@ export const certificate = defineCommand({
       throw new UserError('--units makes a new file: say where to write it with --out FILE', EXIT.usage)
     }
     if (args.out === '') throw new UserError('--out needs the name of a file', EXIT.usage)
-    const bytes = args.units === undefined ? whole(home, window) : await some(home, window, unitsOf(args.units))
+    const bytes = args.units === undefined ? wholeOf(home, window) : await partOf(home, window, unitsOf(args.units))
     if (args.out !== undefined) {
       if (existsSync(args.out)) throw new UserError(`${args.out} is there already: give another name`)
       writeFileSync(args.out, bytes)
@@ -65,15 +70,15 @@ function windowOf({ genesis }: Home, text: string): bigint {
   return window
 }
 
-function whole(home: Home, window: bigint): Uint8Array {
+function wholeOf(home: Home, window: bigint): Uint8Array {
   const bytes = readCertificateFile(home.directory, window)
   if (bytes) return bytes
   throw new UserError(`window ${window} has no certificate here: \`collatz status\` shows which windows are certified`)
 }
 
 /** From the documents that are here, and leaves that are here or with peers. */
-async function some(home: Home, window: bigint, units: readonly number[]): Promise<Uint8Array> {
-  const { state, documents } = await readSource(home)
+async function partOf(home: Home, window: bigint, units: readonly number[]): Promise<Uint8Array> {
+  const { state, documents, memory } = await readSource(home)
   if (state.windows.get(window)?.settled) {
     throw new UserError(`window ${window} is settled, and its documents are gone: its certificate is all that is left`)
   }
@@ -81,7 +86,7 @@ async function some(home: Home, window: bigint, units: readonly number[]): Promi
   const records = await readLeafRecords(home, [...new Set(counted.map(({ item }) => item.result.leaves))])
   const registrations = new Map(
     documents.accounts.map((document) => {
-      const { node, account } = openRegistration(home.genesis, document)
+      const { node, account } = openRegistration(home.genesis, document, memory)
       return [documentKey.registration(node, account), document]
     }),
   )

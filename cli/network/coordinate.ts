@@ -1,3 +1,7 @@
+/**
+ * `collatz coordinate`: a node that seals draws, and the keys that the founder of its network needs
+ * beforehand.
+ */
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome, prepareKeys } from '../../orbit/node/home/home.ts'
 import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
@@ -37,6 +41,6 @@ function prepare(directory: string, json: boolean, data: string | undefined): vo
   const flag = data ? ` --data ${data}` : ''
   console.log(`Node key ${node}
   keys   ${directory} (back them up)
-Give the node key to whoever founds the network: collatz init --production --coordinators KEY,...
+Give the node key to the founder of the network: collatz init --production --coordinators KEY,...
 Then: collatz join ADDRESS${flag}; collatz coordinate${flag}`)
 }

@@ -1,9 +1,13 @@
+/**
+ * `collatz decline`: gives back the units that this node owes, through the running node or with one
+ * that is started for it.
+ */
 import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/home/control.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { shared } from '../shell/command.ts'
 import { printJson } from '../shell/print.ts'
-import { declineAll, withNode } from './running.ts'
+import { declineAll, withNode } from './running-node.ts'
 
 export const decline = defineCommand({
   meta: {

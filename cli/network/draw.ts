@@ -1,3 +1,9 @@
+/**
+ * `collatz draw`: who was dealt which units in an epoch.
+ *
+ * The draw comes from the documents that are here or, when its epoch is over, from a certificate
+ * that rests on it. `collatz verify draw` recomputes it.
+ */
 import { defineCommand } from 'citty'
 import { readCertificateFile } from '../../orbit/node/home/certificate-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
@@ -11,7 +17,7 @@ import { shownName } from '../../site/text.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
-import { readSource } from './source.ts'
+import { readSource } from './state-source.ts'
 
 export const epochArg = {
   type: 'positional',
@@ -51,7 +57,10 @@ function pick(home: Home, state: State, given: string | undefined): DealtDraw {
   throw new UserError(`epoch ${wanted} ${waiting}: ${known}`)
 }
 
-/** The draw of an epoch that is over: its documents are gone, but the certificates that rest on it have it. */
+/**
+ * The draw of an epoch that is over: its documents are gone, but the certificates that rest on it
+ * have it.
+ */
 export function settledDraw({ directory }: Home, { genesis, windows }: State, epoch: number): DealtDraw | undefined {
   const round = seedRound(genesis, epoch)
   const candidates = [...windows.values()]
@@ -66,8 +75,8 @@ export function settledDraw({ directory }: Home, { genesis, windows }: State, ep
 }
 
 /**
- * How many accounts of the roster say that they had the draw before its beacon round, and how many have to. Of an epoch that
- * is over, the certificate has as many as are needed.
+ * How many accounts of the roster say that they had the draw before its beacon round, and how many
+ * have to. Of an epoch that is over, the certificate has as many as are needed.
  */
 const witnesses = (state: State, { draw: { body }, cid }: DealtDraw): Witnesses => ({
   accounts: state.draws.has(body.epoch) ? witnessesOf(body, state.witnesses.get(cid)).length : witnessesNeeded(body),

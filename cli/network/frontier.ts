@@ -1,3 +1,4 @@
+/** `collatz frontier`: the verified limit as a theorem, with all that it rests on. */
 import { readFileSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { certificateFiles } from '../../orbit/node/home/certificate-files.ts'
@@ -10,7 +11,7 @@ import type { Genesis } from '../../orbit/rules/network/genesis.ts'
 import { frontierSentence, gapsOf } from '../../orbit/rules/state/frontier.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
-import { readSource } from './source.ts'
+import { readSource } from './state-source.ts'
 
 export const frontier = defineCommand({
   meta: {
@@ -23,15 +24,15 @@ export const frontier = defineCommand({
     const { state } = await readSource(home)
     const { genesis, frontier: reached } = state
     const end = genesis.firstWindow + BigInt(reached.windows)
-    const under = certificateFiles(home.directory).flatMap(({ window, path }) => {
+    const certificates = certificateFiles(home.directory).flatMap(({ window, path }) => {
       const bytes = new Uint8Array(readFileSync(path))
       return window >= genesis.firstWindow && window < end && isOf(genesis, window, bytes)
         ? [{ window, cid: rawCid(bytes).toString(), path }]
         : []
     })
     const missing: bigint[] = []
-    const here = new Set(under.map(({ window }) => window))
-    for (let window = genesis.firstWindow; window < end; window++) if (!here.has(window)) missing.push(window)
+    const present = new Set(certificates.map(({ window }) => window))
+    for (let window = genesis.firstWindow; window < end; window++) if (!present.has(window)) missing.push(window)
     const gaps = gapsOf(genesis, reached)
     const theorem = frontierSentence(genesis, reached)
     if (args.json) {
@@ -40,7 +41,7 @@ export const frontier = defineCommand({
         ...{ theorem, network: genesis.networkId, below: reached.below, windows: reached.windows },
         ...{
           baseline: { below: genesis.baseline, citation, url },
-          certificates: under,
+          certificates,
           missing,
           beyond: reached.beyond,
           gaps,
@@ -48,23 +49,23 @@ export const frontier = defineCommand({
       })
     }
     const lines = [theorem, '', `network   ${genesis.networkId}`, `baseline  ${genesis.body.baseline.url}`]
-    if (under.length > 0) {
+    if (certificates.length > 0) {
       lines.push(
         '',
         table(
           ['window', 'CID of its certificate'],
-          under.map(({ window, cid }) => [window.toString(), cid]),
+          certificates.map(({ window, cid }) => [window.toString(), cid]),
         ),
       )
       lines.push('', 'Check one: collatz verify FILE (`collatz certificate` says where they are)')
     }
     if (missing.length > 0) {
-      const some = `${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ', …' : ''}`
+      const named = `${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ', …' : ''}`
       lines.push(
         '',
-        `Not here, or not what it should be: the ${missing.length === 1 ? 'certificate' : 'certificates'} of ${some}.`,
+        `Not here, or not what it should be: the ${missing.length === 1 ? 'certificate' : 'certificates'} of ${named}.`,
       )
-      lines.push('What is said above rests on them; the documents here say that they are certified.')
+      lines.push('The theorem rests on them; the documents here say that they are certified.')
     }
     for (const { from, to } of gaps) {
       lines.push(
@@ -75,7 +76,10 @@ export const frontier = defineCommand({
   },
 })
 
-/** Whether a file is a certificate of the whole window, in this network. `collatz verify FILE` checks all of it. */
+/**
+ * Whether a file is a certificate of the whole window, in this network. `collatz verify FILE`
+ * checks all of it.
+ */
 function isOf(genesis: Genesis, window: bigint, bytes: Uint8Array): boolean {
   try {
     const file = parseCertificate(bytes)

@@ -1,3 +1,8 @@
+/**
+ * `collatz init`: founds a network, with an account and a node of the founder's.
+ *
+ * Every flag is checked here; what a genesis holds is decided in orbit/node/home/founding.ts.
+ */
 import { defineCommand } from 'citty'
 import { relayUrl } from '../../orbit/node/beacon/drand.ts'
 import { found } from '../../orbit/node/home/founding.ts'
@@ -86,7 +91,7 @@ export const init = defineCommand({
     console.log(`Founded network ${genesis.networkId} (${genesis.body.name}).
   baseline   every n below ${powerText(genesis.baseline)} converges (${genesis.body.baseline.citation})
   windows    2^${genesis.partition.bits} numbers each, N = ${genesis.body.replication}${genesis.body.audit.adaptive ? ', or one TRUSTED account and an audit' : ''}
-  beacon     ${genesis.body.beacon.source === 'local' ? 'local: whoever trusts this network trusts its founder not to rig draws' : 'drand quicknet'}
+  beacon     ${genesis.body.beacon.source === 'local' ? 'local: to trust this network is to trust its founder not to rig draws' : 'drand quicknet'}
   data       ${home.directory} (back up account.key: it is you)
 Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },

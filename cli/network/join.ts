@@ -1,3 +1,10 @@
+/**
+ * `collatz join`: adopts the genesis of a network, makes an account and a node, and takes in what
+ * is certified already.
+ *
+ * Nothing that comes from a peer is believed: the genesis is signed, and each certificate of a
+ * snapshot is checked.
+ */
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { cpuEngine } from '../../kernels/cpu.ts'
@@ -79,7 +86,10 @@ Next: collatz work${args.data ? ` --data ${args.data}` : ''}`)
   },
 })
 
-/** What the node at an address has settled, checked here. Without it the documents come from peers all the same. */
+/**
+ * What the node at an address has settled, checked here. Without it the documents come from peers
+ * all the same.
+ */
 async function takeFrom(home: Home, address: string): Promise<number> {
   const path = `${snapshotPath(home.directory)}.new`
   const bar = lateBar('fetching')

@@ -1,8 +1,9 @@
 /**
  * Names as their owners give them, for an account or a network.
  *
- * Stricter than the protocol (orbit/rules/message/account-name.ts): a name is taken only if every reader is shown all of it,
- * in the terminal and on the page, so that what deceives or can't be seen is refused where somebody can still change it.
+ * Stricter than the protocol (orbit/rules/message/account-name.ts): a name is taken only if every
+ * reader is shown all of it, in the terminal and on the page, so that what deceives or can't be
+ * seen is refused where somebody can still change it.
  */
 import { MAX_NAME_POINTS } from '../../orbit/rules/message/account-name.ts'
 import { charactersOf, LONGEST_NAME, plainText } from '../../site/text.ts'
@@ -26,8 +27,8 @@ function nameOf(flag: string, text: string, longest: number, points: number): st
 
 /** The first character that is not shown as it is: `U+202E`. */
 function hiddenIn(name: string, shown: string): string {
-  const kept = [...shown]
-  const hidden = [...name].find((point, at) => point !== kept[at])!
+  const visible = [...shown]
+  const hidden = [...name].find((point, at) => point !== visible[at])!
   return `U+${hidden.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
 }
 

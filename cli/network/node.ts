@@ -1,10 +1,14 @@
+/**
+ * `collatz node`: a node that computes nothing, and what it prints. `collatz coordinate` runs it
+ * too.
+ */
 import { defineCommand } from 'citty'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import type { Service } from '../../orbit/node/service.ts'
 import { frontierSentence } from '../../orbit/rules/state/frontier.ts'
 import { fired, interruptible, shared } from '../shell/command.ts'
 import { note, printJsonLine } from '../shell/print.ts'
-import { noBeacon, startNode, WAIT_NOTICE_MS } from './running.ts'
+import { noBeacon, startNode, WAIT_NOTICE_MS } from './running-node.ts'
 
 export const node = defineCommand({
   meta: {

@@ -1,10 +1,10 @@
+/** `collatz pool`: the registered nodes, and what the next draw would deal to each. */
 import { defineCommand } from 'citty'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { limitsAt, rosterAt } from '../../orbit/rules/draw/roster.ts'
 import { excludedAt } from '../../orbit/rules/draw/seal.ts'
 import { allowancesAt } from '../../orbit/rules/membership/allowance.ts'
 import { isFresh } from '../../orbit/rules/membership/heartbeats.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { nextEpoch, sealingLead, seedRound } from '../../orbit/rules/network/schedule.ts'
 import { outstanding } from '../../orbit/rules/state/duties.ts'
 import { missBalance } from '../../orbit/rules/state/misses.ts'
@@ -12,15 +12,19 @@ import type { State } from '../../orbit/rules/state/state.ts'
 import { shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, table } from '../shell/print.ts'
-import { readSource } from './source.ts'
+import { presentRound, readSource } from './state-source.ts'
 
-/** The roster of the next draw, if it were sealed now; and how many tickets each account may have in it. */
+/**
+ * The roster of the next draw, if it were sealed now; and how many tickets each account may have in
+ * it.
+ */
 export function nextRoster(state: State, round: number) {
   const { genesis } = state
   const epoch = nextEpoch(genesis, round)
   const allowances = allowancesAt(state)
   const excluded = new Set(excludedAt(state, round))
-  // Who is there now would be on the roster if the draw were sealed now: it is, a while before its round.
+  // Who is there now would be on the roster if the draw were sealed now: it is, a while before its
+  // round.
   const at = Math.min(seedRound(genesis, epoch), round + sealingLead(genesis))
   const roster = rosterAt(state, state.heartbeats.values(), excluded, epoch, allowances, at)
   return { epoch, roster, limitOf: limitsAt(state, epoch, allowances) }
@@ -32,7 +36,7 @@ export const pool = defineCommand({
   async run({ args }) {
     const home = openHome(homeDirectory(args.data))
     const { state, live } = await readSource(home)
-    const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
+    const round = presentRound(home, live)
     const { owed } = outstanding(state, round)
     const misses = missBalance(state, round)
     const { epoch: next, roster, limitOf } = nextRoster(state, round)

@@ -1,3 +1,4 @@
+/** `collatz snapshot`: the certified windows in one CAR file, to be handed to newcomers. */
 import { existsSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { writeSnapshot } from '../../orbit/node/archive/snapshot.ts'

@@ -1,3 +1,9 @@
+/**
+ * `collatz status`: the network at a glance, for people and for scripts.
+ *
+ * A running node makes the same summary of its own state, which spares the command checking all
+ * documents again.
+ */
 import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/home/control.ts'
 import type { Home } from '../../orbit/node/home/home.ts'
@@ -7,7 +13,7 @@ import { unitsCertified } from '../../orbit/rules/state/windows.ts'
 import { plainText, shownName } from '../../site/text.ts'
 import { shared } from '../shell/command.ts'
 import { printJson, rateText, table } from '../shell/print.ts'
-import { readStored, type Source } from './source.ts'
+import { readStored, type Source } from './state-source.ts'
 
 export const status = defineCommand({
   meta: { name: 'status', description: 'network, frontier, windows, units, peers, rate: all from signed documents' },

@@ -1,6 +1,8 @@
 /**
- * How commands are declared and run. A command is one small citty object; it parses, calls one function of ours, and
- * prints. citty lets unknown flags pass, so what a command declares is checked here first, strictly.
+ * How commands are declared and run.
+ *
+ * A command is a citty object: it parses, calls one function, and prints. citty lets unknown flags
+ * pass, so that all arguments are checked here first, strictly.
  */
 import { parseArgs } from 'node:util'
 import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
@@ -37,8 +39,8 @@ export async function dispatch(root: CommandDef<any>, argv: readonly string[]): 
     const helpAt = rest.findIndex((argument) => argument === '--help' || argument === '-h')
     if (helpAt !== -1 && !rest.slice(0, helpAt).includes('--')) {
       // citty puts the parent's name before the command's: the whole way to it.
-      const way = path.split(' ').slice(0, -1).join(' ')
-      console.log(await renderUsage(command, parent && { ...parent, meta: { name: way } }))
+      const parentPath = path.split(' ').slice(0, -1).join(' ')
+      console.log(await renderUsage(command, parent && { ...parent, meta: { name: parentPath } }))
       return
     }
     const args = (command.args ?? {}) as ArgsDef
@@ -60,7 +62,10 @@ export async function dispatch(root: CommandDef<any>, argv: readonly string[]): 
   }
 }
 
-/** Of some words, the one that takes fewest slips of the finger to what was typed, two at most; null if none does. */
+/**
+ * The word that was probably meant: the fewest slips of the finger away, two at most; null if there
+ * is none.
+ */
 function nearest(typed: string, words: readonly string[]): string | null {
   const [best] = words.map((word) => ({ word, slips: slips(typed, word) })).sort((a, b) => a.slips - b.slips)
   return best && best.slips <= Math.min(2, best.word.length / 2) ? best.word : null
@@ -81,7 +86,10 @@ function slips(a: string, b: string): number {
   return d[a.length]![b.length]!
 }
 
-/** @param children commands below it: the first argument may be one of them with a slip of the finger */
+/**
+ * @param children commands below it: the first argument may be one of them with a slip of the
+ * finger
+ */
 function checkArguments(
   path: string,
   args: ArgsDef,
@@ -106,8 +114,9 @@ function checkArguments(
   } catch (error) {
     const unknown = /Unknown option '([^']*)'/.exec((error as Error).message)?.[1]
     const negative = rest.find((word) => /^-[0-9]/.test(word))
-    // Of -17, parseArgs calls one digit or the other unknown.
-    if (negative && unknown && /^-?[0-9]/.test(unknown)) {
+    // Of -17, parseArgs calls one digit or the other unknown; after a flag it calls it ambiguous.
+    const isAmbiguous = (error as Error).message.includes('ambiguous')
+    if (negative && (isAmbiguous || (unknown && /^-?[0-9]/.test(unknown)))) {
       throw new UserError(`${negative} is negative: numbers here are whole and from 0 or 1 on`, EXIT.usage)
     }
     const what = unknown ? `unknown flag ${unknown}` : (error as Error).message.split('\n')[0]!.replace(/\.$/, '')
@@ -152,6 +161,18 @@ export function fired(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
+/**
+ * What a command that was interrupted says.
+ *
+ * @param where `at 2^40`; empty where there is nothing to say
+ * @param isSaved whether a checkpoint has what is done
+ */
+export function stoppedAt(where: string, isSaved: boolean): UserError {
+  const stopped = where === '' ? 'stopped' : `stopped ${where}`
+  const advice = isSaved ? `what is done is kept. Go on with the same command: ${sameCommand()}` : 'nothing is kept'
+  return new UserError(`${stopped}; ${advice}`, EXIT.interrupted)
+}
+
 /** What was typed, to be typed again. */
-export const sameCommand = (): string =>
+const sameCommand = (): string =>
   ['collatz', ...process.argv.slice(2)].map((word) => (/^[\w./:=^,-]+$/.test(word) ? word : `'${word}'`)).join(' ')

@@ -1,8 +1,8 @@
 /**
  * What an error means to the user who typed the command: a line and an exit code.
  *
- * Errors that a user can mend are UserErrors (orbit/rules/base/errors.ts), and those of the engines, which stand alone.
- * Anything else is a defect of the program, and is called one.
+ * Errors that a user can mend are UserErrors (orbit/rules/base/errors.ts), and those of the
+ * engines, which stand alone. Anything else is a defect of the program, and is called one.
  */
 import { stripVTControlCharacters } from 'node:util'
 import { WorkerError } from '../../kernels/wasm/pool.ts'
@@ -11,8 +11,11 @@ import { UserError } from '../../orbit/rules/base/errors.ts'
 
 export { UserError }
 
-/** Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a counterexample. */
-export const EXIT = { candidate: 3, usage: 64, refused: 65, defect: 70, interrupted: 130 } as const
+/**
+ * Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a
+ * counterexample.
+ */
+export const EXIT = { candidate: 3, usage: 64, refused: 65, defect: 70, output: 74, interrupted: 130 } as const
 
 /** Errors of the kernels whose message says what happened, to what, and what to do. */
 const ENGINE_ERRORS = [NoGpu, DeviceLost, GpuFault, WorkerError]

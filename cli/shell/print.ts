@@ -87,8 +87,8 @@ export class Estimate {
 }
 
 /**
- * A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. It goes on painting by itself
- * where nothing is reported for long.
+ * A progress bar with ETA on stderr; where that is no terminal, a line every few seconds. It goes
+ * on painting by itself where nothing is reported for long.
  *
  * @param clear take it from the screen when it is stopped
  */
@@ -139,7 +139,10 @@ export interface LateBar extends Bar {
   hide(): void
 }
 
-/** A progress bar that appears after a second, reported or not, if there is still something to wait for. */
+/**
+ * A progress bar that appears after a second, reported or not, if there is still something to wait
+ * for.
+ */
 export function lateBar(title: string): LateBar {
   const estimate = new Estimate(performance.now())
   let bar: Bar | null = null

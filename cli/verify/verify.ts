@@ -1,13 +1,17 @@
+/**
+ * `collatz verify`: finds out what it was given, a number, a certificate or a fraud proof, and has
+ * that checked.
+ */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { shared, unitsOf, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
-import { isNumber, looksLikeNumber, numberOf } from '../shell/numbers.ts'
-import { verifyCertificate } from './certificate.ts'
-import { verifyDraw } from './draw.ts'
-import { isFraudProof, verifyFraud } from './fraud.ts'
-import { verifyNumber } from './number.ts'
-import { verifyWindow } from './window.ts'
+import { isNumber, looksLikeNumber, numberOf } from '../shell/whole-numbers.ts'
+import { verifyCertificate } from './verify-certificate.ts'
+import { verifyDraw } from './verify-draw.ts'
+import { isFraudProof, verifyFraud } from './verify-fraud-proof.ts'
+import { verifyNumber } from './verify-number.ts'
+import { verifyWindow } from './verify-window.ts'
 
 export const verify = defineCommand({
   meta: {

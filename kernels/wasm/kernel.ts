@@ -26,6 +26,9 @@ export interface LeafJob {
   readonly evidence?: EvidenceTest | undefined
 }
 
+/** What Kernel.numbers() asks of numbers. */
+export type NumbersJob = Pick<LeafJob, 'hardSteps' | 'evidence'>
+
 /** How many nodes or numbers each stage passed on, for a leaf or added up over many. */
 export interface Counters {
   /** Nodes of the tree above its last level. */
@@ -69,6 +72,9 @@ interface Exports {
     maxSteps: number,
   ): void
   advance(slices: number): number
+  begin(hardSteps: number, maxSteps: number): void
+  exact(lo: bigint, hi: bigint): void
+  end(): void
   setEvidence(
     asks: boolean,
     flagBits: number,
@@ -203,6 +209,22 @@ export class Kernel {
         exact: Number(word(7)),
       },
     }
+  }
+
+  /**
+   * Decides single numbers exactly: those that a filter elsewhere has left.
+   *
+   * @param numbers each from 0 to 2^128 - 1, left by rule P, and not twice
+   */
+  numbers(numbers: Iterable<bigint>, { hardSteps, evidence }: NumbersJob): Omit<LeafOutcome, 'counters'> {
+    const { begin, exact, end } = this.exports
+    this.#handedOver = []
+    this.#ask(evidence)
+    begin(hardSteps, this.maxSteps)
+    for (const n of numbers) exact(n & WORD, n >> 64n)
+    end()
+    const { counters: _, ...outcome } = this.outcome()
+    return outcome
   }
 
   /** A leaf from start to end, without a pause. */

@@ -8,6 +8,7 @@
  * kernel takes, where values outgrow the filter; and each state of an odd run. One sum over the
  * tables is added, because so few numbers read only a part of them.
  */
+import { isKnownEvidence, KNOWN_EVIDENCE } from '../evidence/known-answer.ts'
 import type { ClassState, HardSummary } from '../unit.ts'
 import type { Kernel, LeafJob } from './kernel.ts'
 
@@ -92,6 +93,12 @@ export function checkKnownAnswers(kernel: Kernel): void {
         `The wasm engine finds ${summary.count} hard numbers, not ${answer.count}, or wrong ones, in ${place}: ${consequence}`,
       )
     }
+  }
+  const { evidence } = kernel.leaf(KNOWN_EVIDENCE)
+  if (!evidence || !isKnownEvidence(evidence)) {
+    throw new Error(
+      `The wasm engine lists wrong evidence, ${evidence?.map(({ length }) => length)} items: ${consequence}`,
+    )
   }
   if (BigInt.asUintN(64, kernel.exports.tablesChecksum()) !== TABLES) {
     throw new Error(`The wasm engine makes wrong tables: ${consequence}`)

@@ -31,6 +31,14 @@ fn remains(seed: Seed, group: Group, offset: u32) -> bool {
   var headroom = bitcast<i32>(group.headroom);
   let end = select(frame.hardSteps, min(frame.hardSteps, group.depth + 120u), seed.wide == 1u);
   for (var steps = group.depth; steps + 10u <= end; steps += 10u) {
+    if EVIDENCE {
+      // Steps to where a tier looks; beyond 2^31 when the path is past it.
+      let first = group.depth + group.bits + FLAG_STEPS - steps;
+      let ahead = select(first, first + 60u, first >= 10u && frame.flagTiers == 2u);
+      if ahead < 10u && carriesFlag(v.x, ahead) {
+        return true;
+      }
+    }
     let entry = jump[v.x & 1023u];
     if i32(entry >> 20u) >= headroom {
       return false;

@@ -8,10 +8,13 @@
  *
  * Bounds: windows of 2^20 to 2^71 numbers, below 2^128; S0 up to 960.
  */
+import { isKnownEvidence, KNOWN_EVIDENCE } from '../evidence/known-answer.ts'
+import { evidenceTest } from '../evidence/request.ts'
 import { assertCan } from '../limits.ts'
 import { leavesOf, weightOf } from '../partition.ts'
-import { sameSummary, summarize } from '../result.ts'
-import type { Engine, HardSummary, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import { knownLeaf, sameSummary, summarize } from '../result.ts'
+import type { Engine, LeafOptions, LeafResult, StageCounts, Unit, UnitResult, VerifyOptions } from '../unit.ts'
+import { Kernel } from '../wasm/kernel.ts'
 import { type AdapterDescription, type Device, openDevice } from './device.ts'
 import { DeviceLost, firstLine, GpuFault } from './errors.ts'
 import { LeafSum } from './finish.ts'
@@ -31,7 +34,7 @@ export interface WebgpuOptions {
 
 /** A leaf's summary, and the numbers for which its record has no room. */
 interface LeafOutcome {
-  readonly summary: HardSummary
+  readonly summary: LeafResult
   readonly candidates: readonly bigint[]
 }
 
@@ -41,13 +44,16 @@ export class WebgpuEngine implements Engine {
   readonly settings: Settings
   readonly #device: Device
   readonly #runner: Runner
+  readonly #kernel: Kernel
   /** Units take turns: they share the device's buffers. */
   #lastTurn: Promise<unknown> = Promise.resolve()
+  #evidenceTested = false
   /** A GPU that was lost or answered wrongly once is not asked again. */
   #failure: Error | undefined
 
-  private constructor(device: Device, runner: Runner, settings: Settings) {
+  private constructor(device: Device, runner: Runner, settings: Settings, kernel: Kernel) {
     this.#device = device
+    this.#kernel = kernel
     this.#runner = runner
     this.adapter = device.adapter
     this.settings = settings
@@ -56,11 +62,12 @@ export class WebgpuEngine implements Engine {
   /**
    * Opens the GPU and has it compute known answers.
    *
+   * @param module the wasm kernel, whose exact stage decides what the GPU leaves
    * @throws {NoGpu} when there is none to use @throws {GpuFault} when it cannot run the shaders or
    *   answers wrongly
    * @throws {RangeError} when an option is out of range
    */
-  static async open(gpu: GPU, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
+  static async open(gpu: GPU, module: WebAssembly.Module, options: WebgpuOptions = {}): Promise<WebgpuEngine> {
     const { gpuDuty = 1, settings: custom } = options
     if (!(gpuDuty >= LEAST_DUTY && gpuDuty <= 1)) {
       throw new RangeError(`The GPU's duty must be from ${LEAST_DUTY} to 1, not ${gpuDuty}`)
@@ -72,7 +79,12 @@ export class WebgpuEngine implements Engine {
       const settings = { ...(adapter.software ? SOFTWARE : DEFAULTS), ...changes }
       checkSettings(settings)
       const pipeline = await Pipeline.open(device, settings)
-      const engine = new WebgpuEngine(device, new Runner(device, pipeline, settings, gpuDuty), settings)
+      const engine = new WebgpuEngine(
+        device,
+        new Runner(device, pipeline, settings, gpuDuty),
+        settings,
+        new Kernel(module),
+      )
       await engine.#selfTest()
       return engine
     } catch (error) {
@@ -98,27 +110,33 @@ export class WebgpuEngine implements Engine {
    *   are for another engine
    * @throws {GpuFault} when the GPU answered wrongly
    */
-  async verify(unit: Unit, { signal, onProgress, done, onLeaf }: VerifyOptions = {}): Promise<UnitResult> {
+  async verify(unit: Unit, options: VerifyOptions = {}): Promise<UnitResult> {
     const { partition } = unit
+    const { signal, onProgress, onLeaf } = options
     assertUnit(unit)
+    const evidence = options.evidence && evidenceTest(unit, options.evidence)
     signal?.throwIfAborted()
+    if (evidence) await this.#testEvidence()
     const states = leavesOf(partition, unit.index)
     const weights = states.map((state) => Number(weightOf(state, partition)))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
-    const leaves: HardSummary[] = []
+    const leaves: LeafResult[] = []
     const candidates: bigint[] = []
     let leavesDone = 0
     let weightDone = 0
-    const keep = (leaf: number, summary: HardSummary) => {
+    const keep = (leaf: number, summary: LeafResult) => {
       leaves[leaf] = summary
       weightDone += weights[leaf]!
       leavesDone++
     }
     const report = () => onProgress?.({ leavesDone, leavesTotal: states.length, fraction: weightDone / total })
-    for (const [leaf, summary] of done ?? []) if (leaf in states) keep(leaf, summary)
+    for (const leaf of states.keys()) {
+      const summary = knownLeaf(options, leaf)
+      if (summary) keep(leaf, summary)
+    }
     report()
     const jobs = states.map((state, leaf) => ({ leaf, state })).filter(({ leaf }) => !leaves[leaf])
-    const task = { bits: partition.bits, window: unit.window, hardSteps: partition.hardSteps, jobs }
+    const task = { bits: partition.bits, window: unit.window, hardSteps: partition.hardSteps, evidence, jobs }
     await this.#compute(task, signal, (leaf, outcome) => {
       keep(leaf, outcome.summary)
       candidates.push(...outcome.candidates)
@@ -131,14 +149,17 @@ export class WebgpuEngine implements Engine {
   }
 
   /** As verify(), for one leaf. */
-  async verifyLeaf(unit: Unit, leaf: number, { signal }: { signal?: AbortSignal } = {}): Promise<HardSummary> {
+  async verifyLeaf(unit: Unit, leaf: number, { signal, evidence }: LeafOptions = {}): Promise<LeafResult> {
     assertUnit(unit)
+    const test = evidence && evidenceTest(unit, evidence)
     const { partition, window } = unit
     const states = leavesOf(partition, unit.index)
     const state = states[leaf]
     if (!state) throw new RangeError(`There is no leaf ${leaf}: the unit has the leaves 0 to ${states.length - 1}`)
     signal?.throwIfAborted()
-    const task = { bits: partition.bits, window, hardSteps: partition.hardSteps, jobs: [{ leaf, state }] }
+    if (test) await this.#testEvidence()
+    const { bits, hardSteps } = partition
+    const task = { bits, window, hardSteps, evidence: test, jobs: [{ leaf, state }] }
     let found: LeafOutcome | undefined
     await this.#compute(task, signal, (_, outcome) => {
       found = outcome
@@ -160,7 +181,7 @@ export class WebgpuEngine implements Engine {
     const sumOf = (leaf: number) => {
       let sum = sums.get(leaf)
       if (!sum) {
-        sum = new LeafSum(task.hardSteps)
+        sum = new LeafSum(this.#kernel, task)
         sums.set(leaf, sum)
       }
       return sum
@@ -183,9 +204,26 @@ export class WebgpuEngine implements Engine {
     return turn
   }
 
+  /** Known evidence, before the first request is served: the shaders for it are compiled with it. */
+  async #testEvidence(): Promise<void> {
+    if (this.#evidenceTested) return
+    const { state, ...task } = KNOWN_EVIDENCE
+    let found: LeafResult | undefined
+    await this.#compute({ ...task, jobs: [{ leaf: 0, state }] }, undefined, (_, { summary }) => {
+      found = summary
+    })
+    if (!found?.evidence || !isKnownEvidence(found.evidence)) {
+      this.#failure = new GpuFault(
+        `The GPU ${this.adapter.description} finds ${found?.evidence?.map(({ length }) => length)} items of known evidence, or wrong ones: it miscalculates, and is not used`,
+      )
+      throw this.#failure
+    }
+    this.#evidenceTested = true
+  }
+
   async #selfTest(): Promise<void> {
     for (const { job, answer } of knownAnswers(this.settings)) {
-      let found: HardSummary | undefined
+      let found: LeafResult | undefined
       const task = { ...job, jobs: [{ leaf: 0, state: job.state }] }
       await this.#compute(task, undefined, (_, { summary }) => {
         found = summary

@@ -97,6 +97,9 @@ fn alive(item: u32) -> bool {
   var high = image.y + row.y * a + p0.y + select(0u, 1u, low < p0.x);
   var headroom = bitcast<i32>(row.w);
   for (var i = 0u; ; i++) {
+    if EVIDENCE && i == FLAG_JUMP && carriesFlag(low, FLAG_AHEAD) {
+      return true;
+    }
     let entry = jump[low & 1023u];
     // The look-ahead has already seen the first LOOKED jumps.
     if i >= LOOKED && i32(entry >> 20u) >= headroom {

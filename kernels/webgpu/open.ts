@@ -2,6 +2,7 @@
  * The webgpu engine in Bun: Dawn is loaded when it is first asked for, never by importing this
  * file.
  */
+import { bunPlatform } from '../wasm/open.ts'
 import { dawn } from './dawn.ts'
 import { WebgpuEngine, type WebgpuOptions } from './engine.ts'
 import { type TuneOptions, type Tuning, tune } from './tune.ts'
@@ -12,7 +13,7 @@ import { type TuneOptions, type Tuning, tune } from './tune.ts'
  * @throws {RangeError} when an option is out of range
  */
 export async function openWebgpuEngine(options: WebgpuOptions = {}): Promise<WebgpuEngine> {
-  return WebgpuEngine.open(await dawn(), options)
+  return WebgpuEngine.open(await dawn(), await bunPlatform.module(), options)
 }
 
 /** tune() on the same adapter; throws as it does. */

@@ -4,6 +4,7 @@
  * Two slots take turns, so that one batch is computed while the next is prepared. The slots share
  * the tables and the space for survivors, because the queue runs one submission after the other.
  */
+import type { EvidenceTest } from '../evidence/request.ts'
 import { minOdds } from '../rules.ts'
 import { type Batch, GROUP_ROOM, GROUP_WORDS, SEED_ROOM, SEED_WORDS, tableStart } from './batch.ts'
 import { compile, type Device } from './device.ts'
@@ -12,7 +13,20 @@ import { firstLine, GpuFault } from './errors.ts'
 import type { Settings } from './settings.ts'
 import { deepSource, filterSource } from './shaders.ts'
 import type { Slice } from './slices.ts'
-import { jumps, LAST_BITS, LOOK_ROWS, level, lookahead, type Patterns, patterns, ROWS, rowWords } from './tables.ts'
+import {
+  FLAG_WORDS,
+  flags,
+  JUMP_WORDS,
+  jumps,
+  LAST_BITS,
+  LOOK_ROWS,
+  level,
+  lookahead,
+  type Patterns,
+  patterns,
+  ROWS,
+  rowWords,
+} from './tables.ts'
 
 /** Slices of one submission. */
 export const SLICE_ROOM = 64
@@ -63,12 +77,98 @@ interface Slot {
   readonly deepGroup: GPUBindGroup
 }
 
+type Layouts = readonly [filter: GPUBindGroupLayout, deep: GPUBindGroupLayout]
+
+/** The buffers that both slots use. */
+interface Tables {
+  readonly patterns: GPUBuffer
+  readonly look: GPUBuffer
+  readonly level: GPUBuffer
+  readonly jumps: GPUBuffer
+  readonly survivors: GPUBuffer
+}
+
+function createSlot(
+  device: Device,
+  settings: Settings,
+  layouts: Layouts,
+  buffer: (size: number, usage: number) => GPUBuffer,
+  tables: Tables,
+): Slot {
+  const seeds = buffer(4 * SEED_WORDS * SEED_ROOM, STORAGE | COPY_DST)
+  const groups = buffer(4 * GROUP_WORDS * GROUP_ROOM, STORAGE | COPY_DST)
+  const frames = buffer(FRAME_STRIDE * SLICE_ROOM, UNIFORM | COPY_DST)
+  const counters = buffer(COUNTER_BYTES, STORAGE | COPY_SRC | COPY_DST)
+  const results = buffer(8 * settings.resultRoom, STORAGE | COPY_SRC)
+  const bind = (layout: GPUBindGroupLayout, buffers: [number, GPUBuffer][]) =>
+    device.gpu.createBindGroup({
+      layout,
+      entries: [
+        { binding: 0, resource: { buffer: frames, size: 48 } },
+        ...buffers.map(([binding, resource]) => ({ binding, resource: { buffer: resource } })),
+      ],
+    })
+  return {
+    seeds,
+    groups,
+    frames,
+    counters,
+    results,
+    readback: buffer(HEADER_BYTES + 8 * settings.resultRoom, MAP_READ | COPY_DST),
+    times: device.adapter.timestamps ? buffer(TIME_BYTES, QUERY_RESOLVE | COPY_SRC) : null,
+    queries: device.adapter.timestamps ? device.gpu.createQuerySet({ type: 'timestamp', count: 2 }) : null,
+    filterGroup: bind(layouts[0], [
+      [1, seeds],
+      [2, groups],
+      [3, tables.patterns],
+      [4, tables.look],
+      [5, tables.level],
+      [6, tables.jumps],
+      [7, counters],
+      [8, tables.survivors],
+    ]),
+    deepGroup: bind(layouts[1], [
+      [1, seeds],
+      [2, groups],
+      [6, tables.jumps],
+      [7, counters],
+      [8, tables.survivors],
+      [9, results],
+    ]),
+  }
+}
+
+interface Kernels {
+  readonly filter: GPUComputePipeline
+  readonly deep: GPUComputePipeline
+}
+
+async function compileKernels(
+  device: Device,
+  settings: Settings,
+  layouts: Layouts,
+  evidence: boolean,
+): Promise<Kernels> {
+  const [filterLayout, deepLayout] = layouts.map((l) => device.gpu.createPipelineLayout({ bindGroupLayouts: [l] }))
+  const [filter, deep] = await Promise.all([
+    compile(device, filterSource(settings, evidence), 'filterKernel', filterLayout!),
+    compile(device, deepSource(settings, evidence), 'deepKernel', deepLayout!),
+  ])
+  return { filter, deep }
+}
+
 export class Pipeline {
   readonly slots: readonly Slot[]
   readonly #device: Device
   readonly #settings: Settings
-  readonly #filter: GPUComputePipeline
-  readonly #deep: GPUComputePipeline
+  readonly #layouts: Layouts
+  readonly #plain: Kernels
+  /** The kernels that look for flags, once they were wanted. */
+  #flagging: Kernels | undefined
+  #kernels: Kernels
+  /** Words of a frame: the mask of the flag, and how many tiers have one. */
+  #flagWords: readonly [number, number] = [0, 0]
+  readonly #jumps: GPUBuffer
   readonly #patterns: GPUBuffer
   readonly #look: GPUBuffer
   readonly #level: GPUBuffer
@@ -78,16 +178,12 @@ export class Pipeline {
   #windows: Windows | undefined
   #depth = -1
 
-  private constructor(
-    device: Device,
-    settings: Settings,
-    layouts: readonly [GPUBindGroupLayout, GPUBindGroupLayout],
-    pipelines: readonly [GPUComputePipeline, GPUComputePipeline],
-  ) {
+  private constructor(device: Device, settings: Settings, layouts: Layouts, kernels: Kernels) {
     this.#device = device
     this.#settings = settings
-    this.#filter = pipelines[0]
-    this.#deep = pipelines[1]
+    this.#layouts = layouts
+    this.#plain = kernels
+    this.#kernels = kernels
     const buffer = (size: number, usage: number) => {
       const created = device.gpu.createBuffer({ size, usage })
       this.#buffers.push(created)
@@ -98,52 +194,13 @@ export class Pipeline {
     this.#level = buffer(16 * (ROWS + 9), STORAGE | COPY_DST)
     const survivors = buffer(8 * settings.survivorRoom, STORAGE)
     const table = jumps()
-    const jumpTable = buffer(table.byteLength, STORAGE | COPY_DST)
-    device.gpu.queue.writeBuffer(jumpTable, 0, table)
-    const slot = (): Slot => {
-      const seeds = buffer(4 * SEED_WORDS * SEED_ROOM, STORAGE | COPY_DST)
-      const groups = buffer(4 * GROUP_WORDS * GROUP_ROOM, STORAGE | COPY_DST)
-      const frames = buffer(FRAME_STRIDE * SLICE_ROOM, UNIFORM | COPY_DST)
-      const counters = buffer(COUNTER_BYTES, STORAGE | COPY_SRC | COPY_DST)
-      const results = buffer(8 * settings.resultRoom, STORAGE | COPY_SRC)
-      const bind = (layout: GPUBindGroupLayout, buffers: [number, GPUBuffer][]) =>
-        device.gpu.createBindGroup({
-          layout,
-          entries: [
-            { binding: 0, resource: { buffer: frames, size: 48 } },
-            ...buffers.map(([binding, resource]) => ({ binding, resource: { buffer: resource } })),
-          ],
-        })
-      return {
-        seeds,
-        groups,
-        frames,
-        counters,
-        results,
-        readback: buffer(HEADER_BYTES + 8 * settings.resultRoom, MAP_READ | COPY_DST),
-        times: device.adapter.timestamps ? buffer(TIME_BYTES, QUERY_RESOLVE | COPY_SRC) : null,
-        queries: device.adapter.timestamps ? device.gpu.createQuerySet({ type: 'timestamp', count: 2 }) : null,
-        filterGroup: bind(layouts[0], [
-          [1, seeds],
-          [2, groups],
-          [3, this.#patterns],
-          [4, this.#look],
-          [5, this.#level],
-          [6, jumpTable],
-          [7, counters],
-          [8, survivors],
-        ]),
-        deepGroup: bind(layouts[1], [
-          [1, seeds],
-          [2, groups],
-          [6, jumpTable],
-          [7, counters],
-          [8, survivors],
-          [9, results],
-        ]),
-      }
-    }
-    this.slots = [slot(), slot()]
+    this.#jumps = buffer(table.byteLength + 4 * FLAG_WORDS, STORAGE | COPY_DST)
+    device.gpu.queue.writeBuffer(this.#jumps, 0, table)
+    const tables = { patterns: this.#patterns, look: this.#look, level: this.#level, jumps: this.#jumps, survivors }
+    this.slots = [
+      createSlot(device, settings, layouts, buffer, tables),
+      createSlot(device, settings, layouts, buffer, tables),
+    ]
   }
 
   /** @throws {GpuFault} when a shader does not compile or a buffer cannot be had */
@@ -157,16 +214,12 @@ export class Pipeline {
         ],
       })
     const layouts = [layout([1, 2, 3, 4, 5, 6], [7, 8]), layout([1, 2, 6, 8], [7, 9])] as const
-    const [filterLayout, deepLayout] = layouts.map((l) => device.gpu.createPipelineLayout({ bindGroupLayouts: [l] }))
-    const pipelines = await Promise.all([
-      compile(device, filterSource(settings), 'filterKernel', filterLayout!),
-      compile(device, deepSource(settings), 'deepKernel', deepLayout!),
-    ])
+    const kernels = await compileKernels(device, settings, layouts, false)
     // A size beyond a limit of the adapter is a validation error. Both errors blame the settings,
     // not the device.
     device.gpu.pushErrorScope('validation')
     device.gpu.pushErrorScope('out-of-memory')
-    const pipeline = new Pipeline(device, settings, layouts, pipelines)
+    const pipeline = new Pipeline(device, settings, layouts, kernels)
     const scopes = [device.gpu.popErrorScope(), device.gpu.popErrorScope()]
     const refused = (await Promise.all(scopes)).find((error) => error !== null)
     if (refused) {
@@ -177,6 +230,24 @@ export class Pipeline {
     }
     device.check()
     return pipeline
+  }
+
+  /**
+   * What the batches to come look for, once what was submitted has come back. Without evidence the
+   * shaders are those that know of none; the others are compiled when they are first wanted.
+   *
+   * @throws {GpuFault} when a shader does not compile
+   */
+  async setEvidence(test: EvidenceTest | undefined): Promise<void> {
+    const tiers = test ? test.tiers.filter(({ flagged, tau }) => flagged && tau > 0n).length : 0
+    if (!test || tiers === 0) {
+      this.#kernels = this.#plain
+      return
+    }
+    this.#flagging ??= await compileKernels(this.#device, this.#settings, this.#layouts, true)
+    this.#kernels = this.#flagging
+    this.#flagWords = [2 ** test.flagBits - 1, tiers]
+    this.#device.gpu.queue.writeBuffer(this.#jumps, 4 * JUMP_WORDS, flags(test.flagBits, test.flag))
   }
 
   /** The table of D-bit patterns, made once. */
@@ -210,7 +281,7 @@ export class Pipeline {
       frames.set([from, i, this.#settings.survivorRoom, this.#settings.resultRoom], 64 * i)
       frames.set([batch.hardSteps, minOdds('3n+1', batch.bits - LAST_BITS)], 64 * i + 4)
       frames.set([2 ** this.#settings.lookBits - 1, rowWords(this.#settings.lookBits)], 64 * i + 6)
-      frames.set([first, Math.min(end, 0xffffffff)], 64 * i + 8)
+      frames.set([first, Math.min(end, 0xffffffff), ...this.#flagWords], 64 * i + 8)
     })
     gpu.queue.writeBuffer(slot.frames, 0, frames)
     const encoder = gpu.createCommandEncoder()
@@ -223,10 +294,10 @@ export class Pipeline {
     const { patterns: step, threads } = this.#settings
     slices.forEach(({ from, to, classes, widest }, i) => {
       if (classes === 0) return
-      pass.setPipeline(this.#filter)
+      pass.setPipeline(this.#kernels.filter)
       pass.setBindGroup(0, slot.filterGroup, [FRAME_STRIDE * i])
       pass.dispatchWorkgroups(Math.ceil(widest / step), to - from)
-      pass.setPipeline(this.#deep)
+      pass.setPipeline(this.#kernels.deep)
       pass.setBindGroup(0, slot.deepGroup, [FRAME_STRIDE * i])
       pass.dispatchWorkgroups(Math.min(DEEP_WORKGROUPS, Math.ceil((2 * classes) / threads)))
     })

@@ -6,6 +6,7 @@
  * survivors fit, and run again in halves where they did not. With a duty below 1 the GPU rests
  * after each batch.
  */
+import type { EvidenceTest } from '../evidence/request.ts'
 import { type Batch, BatchBuilder, classesAt, type Job, type Origin, SEED_ROOM } from './batch.ts'
 import type { Device } from './device.ts'
 import { GpuFault } from './errors.ts'
@@ -40,6 +41,8 @@ export interface Task {
   readonly window: bigint
   readonly hardSteps: number
   readonly jobs: readonly Job[]
+  /** Left out: no evidence, and the shaders that know of none. */
+  readonly evidence?: EvidenceTest | undefined
 }
 
 /**
@@ -134,6 +137,7 @@ export class Runner {
    * @throws the signal's reason, once what was submitted has come back
    */
   async run(task: Task, sink: Sink, signal?: AbortSignal): Promise<void> {
+    await this.#pipeline.setEvidence(task.evidence)
     const feed = this.#batches(task)
     const mostPending = this.#duty === 1 ? 2 : 1
     const pending: (() => Promise<void>)[] = []

@@ -12,6 +12,8 @@ struct Frame {
   lookWords: u32,    // words of a look-ahead row
   patternFirst: u32, // patterns [first, end) of each seed
   patternEnd: u32,
+  flagMask: u32,     // 2^J - 1, of evidence
+  flagTiers: u32,    // tiers of evidence whose numbers carry a flag: 1 or 2
 }
 
 // A class n0 mod 2^depth of the window. image is T^depth(n0) mod 2^128.
@@ -62,4 +64,11 @@ fn multiplyAddSmall(a: u32, m: u32, c: u32) -> vec2<u32> {
   let low = (a & 0xffffu) * m + c;
   let high = (a >> 16u) * m + (low >> 16u);
   return vec2((low & 0xffffu) | (high << 16u), high >> 16u);
+}
+
+// Whether T^d of a value carries the flag of evidence, d < 10: tables.ts, flags(). It needs the low
+// d + J bits of the value, 24 at most.
+fn carriesFlag(low: u32, d: u32) -> bool {
+  let patterns = (1u << d) - 1u;
+  return ((low >> d) & frame.flagMask) == jumps[FLAGS + patterns + (low & patterns)];
 }

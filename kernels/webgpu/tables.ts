@@ -123,6 +123,29 @@ export function jumps(): Uint32Array<ArrayBuffer> {
   return words
 }
 
+/** Words of jumps(). */
+export const JUMP_WORDS = 1024 + JUMP_STEPS + 1
+/** Words of flags(). */
+export const FLAG_WORDS = 2 ** JUMP_STEPS - 1
+
+/**
+ * Which values carry the flag of evidence, d = 0 to 9 steps later: T^d(v) = (v >> d) * 3^f +
+ * T^d(v mod 2^d), so T^d(v) is the flag mod 2^J just when v >> d is one number mod 2^J, which v mod
+ * 2^d decides. The 2^d numbers for d steps begin at word 2^d - 1.
+ *
+ * @param flagBits J, 0 to 15
+ */
+export function flags(flagBits: number, flag: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(FLAG_WORDS)
+  const mask = 2 ** flagBits - 1
+  words[0] = flag
+  for (let d = 1; d < JUMP_STEPS; d++) {
+    const { image, odds } = windows(d)
+    for (let x = 0; x < 2 ** d; x++) words[2 ** d - 1 + x] = Math.imul(flag - image[x]!, inverse(odds[x]!)) & mask
+  }
+  return words
+}
+
 /** 3^-c mod 2^32. */
 export function inverse(odds: number): number {
   let value = 1

@@ -1,6 +1,7 @@
 /**
- * What the rest of the program needs of a node's plumbing: blocks, documents, streams, topics, names, and a table of its
- * own. The interface alone: plumbing.ts implements it with SQLite, libp2p, Helia and OrbitDB, tests also otherwise.
+ * What the rest of the program needs of a node's plumbing: blocks, documents, streams, topics,
+ * names, and a table of its own. The interface alone: plumbing.ts implements it with SQLite,
+ * libp2p, Helia and OrbitDB, tests also otherwise.
  */
 import type { Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
@@ -34,19 +35,30 @@ export interface OrbitNode {
   /** The same name gives the same database on every node of the network. */
   open(name: string): Promise<DocumentStore>
   readonly blocks: Blocks
-  /** Answers streams of a protocol, from anybody. */
+  /** Answers streams of a protocol, from any peer. */
   handle(protocol: string, answer: (stream: Stream) => Promise<void>): Promise<void>
-  /** Opens a stream to a peer that is connected. @throws when it does not know the protocol, or the signal says so */
+  /**
+   * Opens a stream to a peer that is connected.
+   *
+   * @throws when it does not know the protocol, or the signal says so
+   */
   dial(peer: string, protocol: string, signal: AbortSignal): Promise<Stream>
   /** Gossip among the nodes of the network. */
   topic(name: string): Topic
   /** Private to this node: checkpoints and settings. */
   readonly kv: KeyValues
-  /** Reads the node's file itself, for what no other part of the interface tells. `reader` only reads. */
+  /**
+   * Reads the node's file itself, for what no other part of the interface tells. `reader` only
+   * reads.
+   */
   read<T>(reader: (sql: SqliteFile) => T): T
   /** Adds a folder as UnixFS. @returns its CID, the same for the same files on every machine */
   publishDirectory(directory: string): Promise<CID>
-  /** Points the name that belongs to the key `key`, made at its first use, at a CID. @returns the IPNS name */
+  /**
+   * Points the name that belongs to the key `key`, made at its first use, at a CID.
+   *
+   * @returns the IPNS name
+   */
   publishName(key: string, cid: CID): Promise<string>
   /** Asks for 30 s, if not told otherwise. @throws {NameError} */
   resolveName(name: string, timeoutMs?: number): Promise<CID>

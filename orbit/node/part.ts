@@ -1,6 +1,7 @@
 /**
- * The life cycle that all parts of a node have (service.ts runs it, parts.ts has the table of them). A part needs only
- * the steps in which it does something. Steps of different parts never run at once.
+ * The life cycle that all parts of a node have (service.ts runs it, parts.ts has the table of
+ * them). A part needs only the steps in which it does something. Steps of different parts never run
+ * at once.
  */
 import type { BeaconRound } from '../rules/network/beacon.ts'
 

@@ -1,11 +1,12 @@
 /**
- * The parts of a node, composed at one place: who gets what from whom, and the table of their life cycle. What is new in
- * a node (discovery, metrics, votes) is made here, and gets a line in the table.
+ * The parts of a node, composed at one place: who gets what from whom, and the table of their life
+ * cycle. What is new in a node (discovery, metrics, votes) is made here, and gets a line in the
+ * table.
  */
-
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
+import type { Memory } from '../rules/base/memory.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import type { CertificateSources } from '../rules/certificate/format.ts'
 import { documentKey, registrationDocument } from '../rules/message/documents.ts'
@@ -44,6 +45,8 @@ export interface PartsOptions {
   readonly home: Home
   readonly node: OrbitNode
   readonly payers: Payers
+  /** What was opened and checked, by whoever did it first: one for the whole node. */
+  readonly memory: Memory
   readonly beacon: BeaconSource
   readonly events: Emitter<ServiceEvents>
   readonly capacity: number
@@ -78,11 +81,11 @@ function commonOf(options: PartsOptions) {
 type Common = ReturnType<typeof commonOf>
 
 /** The documents, what is known besides them, and this node's judgement of the draws among them. */
-function composeReplica({ genesis, node, kv, payers, newestRound, openEngine, events }: Common) {
+function composeReplica({ genesis, node, kv, memory, payers, newestRound, openEngine, events }: Common) {
   const lookup = new LeafLookup(genesis, node, openEngine)
-  const arrivals = new ArrivalLog({ genesis, kv, round: newestRound })
+  const arrivals = new ArrivalLog({ genesis, kv, memory, round: newestRound })
   const replica = new Replica({
-    ...{ genesis, payers, knowledge: lookup, arrivals: arrivals.lookUp },
+    ...{ genesis, memory, payers, knowledge: lookup, arrivals: arrivals.lookUp },
     openStore: (name) => node.open(name),
   })
   const state = () => replica.state()
@@ -101,11 +104,11 @@ type Documents = ReturnType<typeof composeReplica>
 
 /** What this node is dealt, and what it publishes about that and about itself. */
 function composeWork(common: Common, { replica, state, put, verdicts }: Documents) {
-  const { home, genesis, node, kv, key, beacon, round, openEngine, signal, notice } = common
+  const { home, genesis, node, kv, key, memory, beacon, round, openEngine, signal, notice } = common
   const self = { genesis, node: key, secret: home.nodeKey, kv }
-  const submissions = new Submissions({ ...self, state, put })
+  const submissions = new Submissions({ ...self, memory, state, put })
   replica.events.on('answer', ({ document, isOld }) => submissions.hear(document, isOld))
-  const withheld = new WithheldLeaves(genesis, node, key)
+  const withheld = new WithheldLeaves(genesis, node, key, memory)
   const accepts = (draw: string) => verdicts.accepts(draw)
   const units = new OwedUnits({ ...self, state, accepts, submissions, withheld, blocks: node.blocks, put })
   const presence = new Presence(
@@ -116,7 +119,7 @@ function composeWork(common: Common, { replica, state, put, verdicts }: Document
     common.capacity,
   )
   const audits = new Audits({
-    ...{ node: key, openEngine },
+    ...{ node: key, memory, openEngine },
     beacon: (at) => beacon.round(at, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
     leaves: (cid) => node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }).catch(() => null),
     publish: (claims, drawnBy) => submissions.audit(claims, drawnBy, round()),
@@ -223,7 +226,10 @@ function lookingUp({ signal, failed }: Common, { lookup, replica, state }: Docum
   return { load: () => lookup.load(), onRound: run, onChange: run, stop: () => running.idle() }
 }
 
-/** Computes again what others have, where the beacon asks this node to: once an epoch, if it works at all. */
+/**
+ * Computes again what others have, where the beacon asks this node to: once an epoch, if it works
+ * at all.
+ */
 function auditing({ genesis, round, signal, failed }: Common, { audits, presence, state }: Parts): Part {
   const running = new SingleFlight(() => audits.run(state(), round(), signal), failed('audit'))
   let auditedIn = -1

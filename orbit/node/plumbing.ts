@@ -1,6 +1,7 @@
 /**
- * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows blocks, documents, topics
- * and names. Of the protocol it knows only which documents its caller admits.
+ * A node's plumbing, composed at one place: the SQLite file, libp2p, Helia, OrbitDB. It knows
+ * blocks, documents, topics and names. Of the protocol it knows only which documents its caller
+ * admits.
  */
 
 import { withBitswap } from '@helia/bitswap'
@@ -48,7 +49,10 @@ export interface NodeOptions {
   readonly quota?: (database: string) => Quota
 }
 
-/** @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged | PortInUse | AddressError} */
+/**
+ * @throws {DataDirectoryInUse | DataDirectoryUnreadable | DatabaseDamaged | PortInUse |
+ * AddressError}
+ */
 export async function openNode(options: NodeOptions): Promise<OrbitNode> {
   const listen = options.listen.map(parseAddress)
   const peers = options.peers.map(parseAddress)

@@ -1,4 +1,7 @@
-/** What a running node tells the program that started it: the command line prints it, tests wait for it. */
+/**
+ * What a running node tells the program that started it: the command line prints it, tests wait for
+ * it.
+ */
 import type { SealedDraw } from './epoch/coordinator.ts'
 import type { WorkEvents } from './work/work-host.ts'
 

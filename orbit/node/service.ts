@@ -1,9 +1,11 @@
 /**
- * A node of a network, as the program sees it: it starts the plumbing (plumbing.ts), the beacon and the parts (parts.ts),
- * hands rounds and changes to the parts one after the other, and stops them. Computing units is for the worker
- * (worker.ts), which the node serves as a WorkHost.
+ * A node of a network, as the program sees it: it starts the plumbing (plumbing.ts), the beacon and
+ * the parts (parts.ts), hands rounds and changes to the parts one after the other, and stops them.
+ * Computing units is for the worker (worker.ts), which the node serves as a WorkHost.
  */
+
 import type { Engine } from '../../kernels/unit.ts'
+import { createMemory, type Memory } from '../rules/base/memory.ts'
 import { publicKeyOf } from '../rules/base/statement.ts'
 import { admit } from '../rules/message/admit.ts'
 import type { ResultBody } from '../rules/message/bodies.ts'
@@ -55,7 +57,7 @@ export class Service implements WorkHost {
   private isStopped = false
   private readonly unsubscribe: (() => void)[] = []
 
-  private constructor(options: ServiceOptions, node: OrbitNode, payers: Payers) {
+  private constructor(options: ServiceOptions, node: OrbitNode, payers: Payers, memory: Memory) {
     const { home, capacity = 0, engines = ['wasm'] } = options
     this.home = home
     this.genesis = home.genesis
@@ -65,7 +67,7 @@ export class Service implements WorkHost {
     this.beacon = beaconOf(home)
     const { beacon, events } = this
     const { signal } = this.stopping
-    const { parts, table } = composeParts({ home, node, payers, beacon, events, capacity, engines, signal })
+    const { parts, table } = composeParts({ home, node, payers, memory, beacon, events, capacity, engines, signal })
     this.parts = parts
     this.table = table
   }
@@ -75,6 +77,7 @@ export class Service implements WorkHost {
     const { home } = options
     const { genesis } = home
     const payers = new Payers(genesis)
+    const memory = createMemory()
     const node = await openNode({
       dir: home.directory,
       networkId: genesis.networkId,
@@ -82,11 +85,11 @@ export class Service implements WorkHost {
       nodeKey: home.nodeKey,
       listen: [...(options.listen ?? home.config.listen)],
       peers: [...home.config.peers, ...(options.peers ?? [])],
-      admit: (...document) => admit(genesis, ...document),
+      admit: (...document) => admit(genesis, ...document, memory),
       quota: payers.quota,
     })
     try {
-      const service = new Service(options, node, payers)
+      const service = new Service(options, node, payers, memory)
       await service.begin()
       return service
     } catch (error) {
@@ -204,7 +207,10 @@ export class Service implements WorkHost {
     return this.parts.verdicts.all()
   }
 
-  /** Keeps a result of this node until it is committed to and shown. When it resolves, the result survives a kill. */
+  /**
+   * Keeps a result of this node until it is committed to and shown. When it resolves, the result
+   * survives a kill.
+   */
   submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array): Promise<void> {
     return this.parts.units.submit(result, leaves, this.round() ?? 0)
   }
@@ -219,7 +225,10 @@ export class Service implements WorkHost {
     return this.parts.units.decline(assignments)
   }
 
-  /** Resolves when all that the documents so far set off is done: draws sealed, certificates written. */
+  /**
+   * Resolves when all that the documents so far set off is done: draws sealed, certificates
+   * written.
+   */
   async idle(): Promise<void> {
     await this.duty.idle()
     await this.parts.certifier.idle()

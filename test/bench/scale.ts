@@ -6,6 +6,7 @@
  * With `--live UNITS` instead: what a node does again and again while so many units are certified and not settled, which is to
  * work out the state after each document.
  */
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ import { parseArgs } from 'node:util'
 import * as dagCbor from '@ipld/dag-cbor'
 import { writeSnapshot } from '../../orbit/node/archive/snapshot.ts'
 import { writeCertificate } from '../../orbit/rules/certificate/write.ts'
-import { decodeSettled, encodeSettled, type SettledWindow } from '../../orbit/rules/state/settled-window.ts'
+import { decodeSettled, encodeSettled, NO_HISTORY, type SettledWindow } from '../../orbit/rules/state/settled-window.ts'
 import { NO_KNOWLEDGE, stateOf } from '../../orbit/rules/state/state.ts'
 import { summaryOf } from '../../orbit/rules/state/windows.ts'
 import { Party } from '../orbit/rules/party.ts'
@@ -50,7 +51,7 @@ const perWindow = party.unitsPerWindow
 const AT_ONCE = 1000
 
 async function live(units: number): Promise<void> {
-  const stateNow = () => stateOf(party.genesis, perWindow, party.documents, NO_KNOWLEDGE)
+  const stateNow = () => stateOf(party.genesis, perWindow, party.documents, NO_KNOWLEDGE, NO_HISTORY, party.memory)
   await timed(`answering ${units} units`, () => {
     for (let from = 0; from < units; from += AT_ONCE) {
       const dealt = Math.min(AT_ONCE, units - from)
@@ -98,7 +99,7 @@ await timed(`living through ${windows} windows of ${perWindow} units`, () => {
     bytes += encoded.reduce((sum, { length }) => sum + length, 0)
     const documents = { ...party.documents, results: encoded.map((b) => dagCbor.decode(b)) }
     const before = performance.now()
-    const state = stateOf(party.genesis, perWindow, documents, NO_KNOWLEDGE, history)
+    const state = stateOf(party.genesis, perWindow, documents, NO_KNOWLEDGE, history, party.memory)
     seconds.push((performance.now() - before) / 1000)
     const window = [...state.windows.values()].find(({ settled }) => !settled)!
     writeFileSync(certificateOf(window.window), writeCertificate(state, window.window, sources))

@@ -1,4 +1,6 @@
-/** The program as its users run it: the binary, a data directory of its own, and what it printed. */
+/**
+ * The program as its users run it: the binary, a data directory of its own, and what it printed.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -34,7 +36,10 @@ export class Desk {
     })
   }
 
-  /** Ctrl-C, a second after it first says something. @returns all that it said on stderr, and its exit code */
+  /**
+   * Ctrl-C, a second after it first says something.
+   * @returns all that it said on stderr, and its exit code
+   */
   async interrupt(child: ReturnType<Desk['start']>): Promise<{ code: number; stderr: string }> {
     const decoder = new TextDecoder()
     let stderr = ''

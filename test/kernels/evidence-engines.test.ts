@@ -4,8 +4,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { decodeItems, encodeItems } from '../../kernels/evidence/encoding.ts'
 import { tiersOfNumber } from '../../kernels/evidence/item.ts'
+import { ItemCollector } from '../../kernels/evidence/items.ts'
+import { isKnownEvidence, KNOWN_EVIDENCE } from '../../kernels/evidence/known-answer.ts'
 import { type EvidenceTest, evidenceTest } from '../../kernels/evidence/request.ts'
-import { createExactEngine } from '../../kernels/exact.ts'
+import { createExactEngine, survivorsOf } from '../../kernels/exact.ts'
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import { mix64 } from '../../kernels/result.ts'
 import { children, ROOT } from '../../kernels/rules.ts'
@@ -83,6 +85,19 @@ describe('the wasm kernel', () => {
     for (let k = 0; k < depth; k++) states = states.flatMap((state) => children(state))
     return states
   }
+
+  test('knows its known evidence, which the exact engine has too', () => {
+    const { state, window, evidence, ...rest } = KNOWN_EVIDENCE
+    const items = new ItemCollector()
+    for (const n of survivorsOf(state, window, partition(71, 1, 1, rest))) {
+      for (const tier of tiersOfNumber(n, evidence, '3n+1')) items.add(tier, n)
+    }
+    expect(isKnownEvidence(items.items())).toBe(true)
+    expect(new Kernel(module).leaf(KNOWN_EVIDENCE).evidence).toEqual(items.items())
+    for (const tier of [0, 1, 2]) {
+      expect(isKnownEvidence(items.items().map((numbers, i) => (i === tier ? numbers.slice(1) : numbers)))).toBe(false)
+    }
+  })
 
   test('known from outside: 2^30 numbers from 2^71, J = 8, flag 0x6d, before hashes thin them', () => {
     const kernel = new Kernel(module)

@@ -1,12 +1,15 @@
 /** When evidence falls short: boundaries by tables of literals, honest accounts, and cheats that skip a share. */
 import { describe, expect, test } from 'bun:test'
 import {
+  type AccountTallies,
   alarmsOfAccount,
   alarmsOfUnit,
   deviationsOf,
   isShort,
   mostSkipped,
+  summed,
   type Tally,
+  TOLD_APART,
   type UnitTallies,
 } from '../../kernels/evidence/shortfall.ts'
 import { Random } from './random.ts'
@@ -78,12 +81,15 @@ describe('accounts', () => {
   /** A unit of which the shares of each tier are done. */
   const unit = (done: readonly number[]): UnitTallies =>
     SHARES.map((mean, tier) => tally(poisson(mean * done[tier]!), mean))
+  const accountOf = (units: readonly UnitTallies[]): AccountTallies => ({
+    ...{ units: units.length, total: summed(units), last: units.slice(-TOLD_APART) },
+  })
   /** After how many units the account is alarmed, or null. */
   const alarmedAfter = (done: readonly number[], most: number): number | null => {
     const units: UnitTallies[] = []
     while (units.length < most) {
       units.push(unit(done))
-      if (alarmsOfUnit(units.at(-1)!).length > 0 || alarmsOfAccount(units).length > 0) return units.length
+      if (alarmsOfUnit(units.at(-1)!).length > 0 || alarmsOfAccount(accountOf(units)).length > 0) return units.length
     }
     return null
   }
@@ -102,7 +108,7 @@ describe('accounts', () => {
 
   test('who serves the first tier and starves the second is alarmed by the second', () => {
     for (let i = 0; i < 20; i++) {
-      const alarms = alarmsOfUnit(unit([1, 0.6, 1]))
+      const alarms = alarmsOfUnit(unit([1, 0.5, 1]))
       expect(alarms.map(({ line }) => line)).toContain(1)
       expect(alarms.map(({ line }) => line)).not.toContain(0)
     }
@@ -111,8 +117,8 @@ describe('accounts', () => {
 
   test('who stops cheating for long is alarmed by the last 20 units all the same', () => {
     const honest = Array.from({ length: 200 }, () => SHARES.map((mean) => tally(Math.round(mean), mean)))
-    const short = Array.from({ length: 20 }, () => SHARES.map((mean) => tally(Math.round(mean * 0.94), mean)))
-    const alarms = alarmsOfAccount([...honest, ...short])
+    const short = Array.from({ length: 20 }, () => SHARES.map((mean) => tally(Math.round(mean * 0.93), mean)))
+    const alarms = alarmsOfAccount(accountOf([...honest, ...short]))
     expect(alarms.map(({ units, line }) => [units, line])).toEqual([[20, 'pooled']])
     expect(alarmsOfUnit(short[0]!)).toEqual([])
   })

@@ -68,14 +68,14 @@ describe('definition', () => {
   )
 
   test('the cut does not matter: any units and leaves add up to the same window', async () => {
-    const one = await wholeWindow(cut(20, 80, 1, 1), 2n ** 51n)
+    const uncut = await wholeWindow(cut(20, 80, 1, 1), 2n ** 51n)
     for (const [units, leaves] of [
       [3, 5],
       [64, 256],
       [1000, 1],
     ] as const) {
-      const other = await wholeWindow(cut(20, 80, units, leaves), 2n ** 51n)
-      expect(sameSummary(one, other)).toBe(true)
+      const summary = await wholeWindow(cut(20, 80, units, leaves), 2n ** 51n)
+      expect(sameSummary(uncut, summary)).toBe(true)
     }
   })
 
@@ -114,9 +114,9 @@ describe('definition', () => {
       const n = id * 2n ** 40n + offset
       const { trajectory, verdict, smallerNumber } = reportNumber(n)
       const partition = cut(40, 270, 65536, 16)
-      const at = (states: readonly ClassState[]) =>
+      const indexIn = (states: readonly ClassState[]) =>
         states.findIndex(({ depth, residue }) => (n & ((1n << BigInt(depth)) - 1n)) === residue)
-      const index = at(classes(partition))
+      const index = indexIn(classes(partition))
       if (id === 98999218n) {
         expect(verdict).toMatchObject({ rule: 'M', step: 19 })
         expect(meetsSmallerNumber(smallerNumber!)).toBe(true)
@@ -124,7 +124,7 @@ describe('definition', () => {
       } else {
         expect(hardOf(n, partition)).toMatchObject({ peak: trajectory.max })
         const unit = { partition, window: id, index }
-        const { peak } = await engine.verifyLeaf(unit, at(leavesOf(partition, index)))
+        const { peak } = await engine.verifyLeaf(unit, indexIn(leavesOf(partition, index)))
         expect(peak!.value).toBeGreaterThanOrEqual(trajectory.max)
       }
     },
@@ -166,19 +166,19 @@ describe('engine', () => {
 
   test('an abort stops it; with the leaves that it had reported the rest is computed, and the result is the same', async () => {
     const whole = await engine.verify(unit)
-    const kept = new Map<number, HardSummary>()
+    const reported = new Map<number, HardSummary>()
     const abort = new AbortController()
     const stopped = engine.verify(unit, {
       signal: abort.signal,
       onLeaf: (index, leaf) => {
-        kept.set(index, decodeLeaf(encodeLeaf(leaf)))
-        if (kept.size === 10) abort.abort()
+        reported.set(index, decodeLeaf(encodeLeaf(leaf)))
+        if (reported.size === 10) abort.abort()
       },
     })
     expect(await stopped.catch((error) => error.name)).toBe('AbortError')
-    expect(kept.size).toBe(10)
+    expect(reported.size).toBe(10)
     const fresh: number[] = []
-    const resumed = await engine.verify(unit, { done: kept, onLeaf: (index) => fresh.push(index) })
+    const resumed = await engine.verify(unit, { done: reported, onLeaf: (index) => fresh.push(index) })
     expect(resumed).toEqual(whole)
     expect(fresh).toEqual([...Array(32).keys()].slice(10))
   })

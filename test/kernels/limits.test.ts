@@ -8,8 +8,20 @@ import type { Partition } from '../../kernels/unit.ts'
 // Seconds of arithmetic, and the machine may be busy with other things.
 setDefaultTimeout(300_000)
 
-const of = (change: Partial<Partition>): Partition => ({ ...cutOf(40), ...change })
-const reason = (engine: 'wasm' | 'webgpu', change: Partial<Partition>) => whyNot(engine, of(change))?.reason ?? null
+const cut = (change: Partial<Partition>): Partition => ({ ...cutOf(40), ...change })
+const reason = (engine: 'wasm' | 'webgpu', change: Partial<Partition>) => whyNot(engine, cut(change))?.reason ?? null
+
+test.each([
+  [20, 1],
+  [40, 1],
+  [41, 2],
+  [49, 512],
+  [50, 1024],
+  [51, 1024],
+  [71, 1024],
+])('a window of 2^%i numbers is cut into %i units', (bits, units) => {
+  expect(cutOf(bits)).toEqual({ map: '3n+1', bits, units, leaves: 256, hardSteps: 320 })
+})
 
 test('all windows that a command can cut are for both engines', () => {
   for (let bits = 20; bits <= 71; bits++) {
@@ -17,21 +29,32 @@ test('all windows that a command can cut are for both engines', () => {
   }
 })
 
-test('hard steps are bounded below by the filter, and above by each engine’s own tables', () => {
-  expect(reason('wasm', { hardSteps: 98 })).toBeNull()
-  expect(reason('wasm', { hardSteps: 97 })).toBe(
-    'The wasm engine takes 98 to 4000 hard steps for windows of 2^40, not 97',
-  )
-  expect(reason('wasm', { hardSteps: 4000 })).toBeNull()
-  expect(reason('wasm', { hardSteps: 4001 })).toContain('not 4001')
-  expect(reason('webgpu', { hardSteps: 960 })).toBeNull()
-  expect(reason('webgpu', { hardSteps: 961 })).toContain('98 to 960')
-})
+const exact = 'use the exact engine (--engine exact)'
 
-test('what to use instead is what can: wasm where the GPU’s steps end, exact beyond and for other maps', () => {
-  expect(whyNot('webgpu', of({ hardSteps: 961 }))?.instead).toBe('use --engine wasm')
-  expect(whyNot('webgpu', of({ hardSteps: 4001 }))?.instead).toContain('--engine exact')
-  expect(whyNot('wasm', of({ map: '5n+1' }))?.instead).toContain('--engine exact')
+/** Bounded below by the filter, and above by each engine's own tables. */
+test.each<[engine: 'wasm' | 'webgpu', change: Partial<Partition>, reason: string | null, instead: string | null]>([
+  ['wasm', { hardSteps: 97 }, 'takes 98 to 4000 hard steps for windows of 2^40, not 97', exact],
+  ['wasm', { hardSteps: 98 }, null, null],
+  ['wasm', { hardSteps: 99 }, null, null],
+  ['wasm', { hardSteps: 98.5 }, 'not 98.5', exact],
+  ['wasm', { hardSteps: 3999 }, null, null],
+  ['wasm', { hardSteps: 4000 }, null, null],
+  ['wasm', { hardSteps: 4001 }, 'not 4001', exact],
+  ['webgpu', { hardSteps: 97 }, 'takes 98 to 960 hard steps for windows of 2^40, not 97', exact],
+  ['webgpu', { hardSteps: 98 }, null, null],
+  ['webgpu', { hardSteps: 960 }, null, null],
+  ['webgpu', { hardSteps: 961 }, '98 to 960', 'use --engine wasm'],
+  ['webgpu', { hardSteps: 4001 }, '98 to 960', exact],
+  ['wasm', { bits: 19 }, 'windows of 2^20 to 2^71 numbers, not 2^19', 'cut them so'],
+  ['wasm', { bits: 20 }, null, null],
+  ['wasm', { bits: 71 }, null, null],
+  ['wasm', { bits: 72 }, 'windows of 2^20 to 2^71 numbers, not 2^72', 'cut them so'],
+  ['wasm', { map: '5n+1' }, 'takes the map 3n+1, not 5n+1', exact],
+  ['webgpu', { map: '3n-1' }, 'takes the map 3n+1, not 3n-1', exact],
+])('%s with %j: %p', (engine, change, reason, instead) => {
+  const refusal = whyNot(engine, { ...cutOf(change.bits ?? 40), ...change })
+  expect(refusal?.reason ?? null).toEqual(reason && expect.stringContaining(reason))
+  expect(refusal?.instead ?? null).toBe(instead)
 })
 
 test('a cut so coarse that a leaf outgrows the words of the wasm kernel is for the GPU alone', () => {
@@ -49,7 +72,7 @@ test('the CPU takes the exact engine for what the wasm engine cannot do', async 
     [4000, 'wasm'],
     [4001, 'exact'],
   ] as const) {
-    const engine = cpuEngine(of({ hardSteps }), 1)
+    const engine = cpuEngine(cut({ hardSteps }), 1)
     expect(engine.name).toBe(name)
     await engine.close()
   }

@@ -81,24 +81,31 @@ describe('cycles', () => {
   })
 
   test('a claimed cycle is refused when it does not close, closes early, or is not led by its smallest element', () => {
-    expect(isCycle(5n, 3, '3n-1')).toBe(true)
-    expect(isCycle(5n, 2, '3n-1')).toBe(false)
-    expect(isCycle(5n, 6, '3n-1')).toBe(false)
-    expect(isCycle(7n, 3, '3n-1')).toBe(false)
-    expect(isCycle(5n, 3, '3n+1')).toBe(false)
-    expect(isCycle(0n, 1)).toBe(false)
-    expect(isCycle(5n, 0, '3n-1')).toBe(false)
-    expect(isCycle(1n, 2)).toBe(true)
+    for (const [start, length, map, closes] of [
+      [5n, 3, '3n-1', true],
+      [5n, 0, '3n-1', false],
+      [5n, 2, '3n-1', false],
+      [5n, 4, '3n-1', false],
+      [5n, 6, '3n-1', false],
+      [7n, 3, '3n-1', false],
+      [5n, 3, '3n+1', false],
+      [0n, 1, '3n+1', false],
+      [1n, 1, '3n+1', false],
+      [1n, 2, '3n+1', true],
+      [1n, 3, '3n+1', false],
+    ] as const) {
+      expect([start, length, map, isCycle(start, length, map)]).toEqual([start, length, map, closes])
+    }
   })
 
   test('a cycle finder names the length of the loop, whatever leads into it', () => {
     for (const tail of [0, 1, 5, 100]) {
       for (const loop of [1, 2, 7, 64]) {
-        const at = (i: number) => BigInt(i < tail ? i : tail + ((i - tail) % loop))
-        const finder = new CycleFinder(at(0))
+        const value = (i: number) => BigInt(i < tail ? i : tail + ((i - tail) % loop))
+        const finder = new CycleFinder(value(0))
         let length = 0
         let i = 0
-        while (length === 0) length = finder.see(at(++i))
+        while (length === 0) length = finder.see(value(++i))
         expect(length).toBe(loop)
         expect(i).toBeLessThanOrEqual(3 * (tail + loop))
       }

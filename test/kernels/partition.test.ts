@@ -81,13 +81,13 @@ describe('cover', () => {
     const smallestDepth = Math.min(...leaves.map(({ depth }) => depth))
     const largestDepth = Math.max(...leaves.map(({ depth }) => depth))
     const exceptions: bigint[] = []
-    let [held, dropped] = [0, 0]
+    let [inClasses, dropped] = [0, 0]
     for (let r = 0; r < 1 << 20; r++) {
       const n = window * 2n ** 20n + BigInt(r)
       const verdict = sigma(n)
       if (verdict.kind !== 'fired') throw new Error(`no rule fires for ${n}`)
       if (owners[r] === 1) {
-        held++
+        inClasses++
         if (verdict.step <= smallestDepth) throw new Error(`${n} is in a class, but is dropped at ${verdict.step}`)
         continue
       }
@@ -98,8 +98,8 @@ describe('cover', () => {
       else if (r % 64 === 0 && !meetsSmallerNumber(smallerNumberOf(n, verdict)))
         throw new Error(`${n} meets no smaller number`)
     }
-    expect(held + dropped).toBe(1 << 20)
-    expect(held).toBe(Number(leaves.reduce((sum, { depth }) => sum + 2 ** (20 - depth), 0)))
+    expect(inClasses + dropped).toBe(1 << 20)
+    expect(inClasses).toBe(Number(leaves.reduce((sum, { depth }) => sum + 2 ** (20 - depth), 0)))
     expect(exceptions).toEqual(window === 0n ? [...EXCEPTIONS['3n+1']] : [])
   })
 
@@ -197,13 +197,30 @@ describe('cut', () => {
     expect(leavesOf({ ...partition }, 77)).toBe(leavesOf(partition, 77))
   })
 
-  test('numbers out of range are refused', () => {
-    expect(() => classes(cut(19, 8, 8))).toThrow('a window of 2^19')
-    expect(() => classes(cut(72, 8, 8))).toThrow('a window of 2^72')
-    expect(() => classes(cut(20, 0, 8))).toThrow('0 units')
-    expect(() => classes({ ...cut(40, 8, 8), hardSteps: 39 })).toThrow("hard steps can't be 39")
-    expect(() => classes({ ...cut(40, 8, 8), hardSteps: 5000 })).toThrow("hard steps can't be 5000")
-    expect(() => leavesOf(cut(20, 8, 8), 8)).toThrow('there is no unit 8')
-    expect(() => leavesOf(cut(20, 8, 8), -1)).toThrow('there is no unit -1')
+  test.each<[change: Partial<Partition>, refusal: string | null]>([
+    [{ bits: 19 }, 'a window of 2^19'],
+    [{ bits: 20 }, null],
+    [{ bits: 20.5 }, 'a window of 2^20.5'],
+    [{ bits: 71 }, null],
+    [{ bits: 72 }, 'a window of 2^72'],
+    [{ units: 0 }, '0 units'],
+    [{ units: 1 }, null],
+    [{ leaves: 0 }, '0 leaves'],
+    [{ leaves: 1 }, null],
+    [{ hardSteps: 39 }, "hard steps can't be 39"],
+    [{ hardSteps: 40 }, null],
+    [{ hardSteps: 4999 }, null],
+    [{ hardSteps: 5000 }, "hard steps can't be 5000"],
+  ])('of 2^40 in 8 units of 8 leaves, with %j: %p', (change, refusal) => {
+    const partition = { ...cut(40, 8, 8), ...change }
+    if (change.bits !== undefined) partition.hardSteps = 100
+    if (refusal === null) expect(classes(partition).length).toBeGreaterThan(0)
+    else expect(() => classes(partition)).toThrow(refusal)
+  })
+
+  test.each([-1, 0, 7, 8])('of 8 units, unit %i has leaves or does not exist', (index) => {
+    const partition = cut(20, 8, 8)
+    if (index in classes(partition)) expect(leavesOf(partition, index).length).toBeGreaterThanOrEqual(8)
+    else expect(() => leavesOf(partition, index)).toThrow(`there is no unit ${index}`)
   })
 })

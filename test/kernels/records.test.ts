@@ -80,18 +80,79 @@ describe('chunks', () => {
     for (let i = 0; i < 200; i++) {
       const from = random.bits(random.below(90))
       const to = from + 1n + random.bits(random.below(44))
-      let at = (from >> 20n) << 20n
-      const start = at
+      const start = (from >> 20n) << 20n
+      let next = start
       for (const chunk of chunks(from, to, 40)) {
         const [first, end] = ends(chunk)
-        expect(first).toBe(at)
+        expect(first).toBe(next)
         expect(chunk.bits).toBeLessThanOrEqual(40)
-        if (at > start) expect(end - first).toBeLessThanOrEqual(at - start)
+        if (next > start) expect(end - first).toBeLessThanOrEqual(next - start)
         else expect(chunk.bits).toBe(20)
-        at = end
+        next = end
       }
-      expect(at).toBe(((to + (1n << 20n) - 1n) >> 20n) << 20n)
+      expect(next).toBe(((to + (1n << 20n) - 1n) >> 20n) << 20n)
     }
+  })
+
+  const MIB = 1n << 20n
+  test.each<[from: bigint, to: bigint, mostBits: number, expected: [bits: number, window: bigint][]]>([
+    [0n, 1n, 40, [[20, 0n]]],
+    [0n, MIB, 40, [[20, 0n]]],
+    [MIB - 1n, MIB, 40, [[20, 0n]]],
+    [
+      MIB - 1n,
+      MIB + 1n,
+      40,
+      [
+        [20, 0n],
+        [20, 1n],
+      ],
+    ],
+    [MIB, MIB + 1n, 40, [[20, 1n]]],
+    [
+      0n,
+      4n * MIB,
+      40,
+      [
+        [20, 0n],
+        [20, 1n],
+        [21, 1n],
+      ],
+    ],
+    [
+      0n,
+      4n * MIB + 1n,
+      40,
+      [
+        [20, 0n],
+        [20, 1n],
+        [21, 1n],
+        [20, 4n],
+      ],
+    ],
+    [
+      0n,
+      4n * MIB,
+      20,
+      [
+        [20, 0n],
+        [20, 1n],
+        [20, 2n],
+        [20, 3n],
+      ],
+    ],
+    [
+      MIB,
+      4n * MIB,
+      40,
+      [
+        [20, 1n],
+        [20, 2n],
+        [20, 3n],
+      ],
+    ],
+  ])('from %i to %i, at most 2^%i each', (from, to, mostBits, expected) => {
+    expect([...chunks(from, to, mostBits)].map(({ bits, window }) => [bits, window])).toEqual(expected)
   })
 
   test('from zero on they are the windows 1 of each size', () => {

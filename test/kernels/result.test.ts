@@ -51,6 +51,16 @@ describe('sums', () => {
     expect(merge(EMPTY, c).peak).toEqual({ n: 5n, value: 99n })
   })
 
+  test.each([
+    [1, 1n],
+    [479, 479n],
+    [480, 480n],
+    [481, 480n],
+    [5000, 480n],
+  ])('a sigma of %i weighs %i in a checksum', (sigma, weight) => {
+    expect(hardNumber(27n, sigma, 1n).checksum).toBe((mix64(27n) * weight) % 2n ** 64n)
+  })
+
   test('the checksum is the sum of mix64(n)*sigma mod 2^64', () => {
     const sum = merge(hardNumber(27n, 59, 9232n), hardNumber(2n ** 80n, 3, 1n))
     expect(sum.checksum).toBe((mix64(27n) * 59n + mix64(2n ** 80n) * 3n) % 2n ** 64n)
@@ -102,19 +112,32 @@ describe('record', () => {
 
   test('what does not fit is refused', () => {
     const peak = { n: 1n, value: 4n }
-    expect(() => encodeLeaf({ count: 1, checksum: 0n, peak: { ...peak, value: 2n ** 256n } })).toThrow('32 bytes')
-    expect(() => encodeLeaf({ count: 1, checksum: 0n, peak: { ...peak, n: 2n ** 128n } })).toThrow('16 bytes')
-    expect(() => encodeLeaf({ count: 1, checksum: 2n ** 64n, peak })).toThrow('8 bytes')
-    expect(() => encodeLeaf({ count: -1, checksum: 0n, peak })).toThrow('8 bytes')
-    expect(() => encodeLeaf({ count: 0.5, checksum: 0n, peak })).toThrow("can't count 0.5")
+    const largest = { n: 2n ** 128n - 1n, value: 2n ** 256n - 1n }
+    for (const [change, refusal] of [
+      [{ peak: largest }, null],
+      [{ peak: { ...largest, n: 2n ** 128n } }, '16 bytes'],
+      [{ peak: { ...largest, value: 2n ** 256n } }, '32 bytes'],
+      [{ checksum: 2n ** 64n - 1n }, null],
+      [{ checksum: 2n ** 64n }, '8 bytes'],
+      [{ checksum: -1n }, '8 bytes'],
+      [{ count: Number.MAX_SAFE_INTEGER }, null],
+      [{ count: Number.MAX_SAFE_INTEGER + 1 }, "can't count 9007199254740992"],
+      [{ count: -1 }, '8 bytes'],
+      [{ count: 0.5 }, "can't count 0.5"],
+    ] as const) {
+      const leaf = { count: 1, checksum: 0n, peak, ...change }
+      if (refusal === null) expect(decodeLeaf(encodeLeaf(leaf))).toEqual(leaf)
+      else expect(() => encodeLeaf(leaf)).toThrow(refusal)
+    }
   })
 
   test('what no leaf encodes to is refused', () => {
     expect(() => decodeLeaf(new Uint8Array(63))).toThrow('64 bytes, not 63')
-    const one = encodeLeaf(hardNumber(27n, 59, 9232n))
-    const change = (at: number, length: number, byte: number) => {
-      const changed = one.slice()
-      changed.fill(byte, at, at + length)
+    expect(() => decodeLeaf(new Uint8Array(65))).toThrow('64 bytes, not 65')
+    const record = encodeLeaf(hardNumber(27n, 59, 9232n))
+    const change = (offset: number, length: number, byte: number) => {
+      const changed = record.slice()
+      changed.fill(byte, offset, offset + length)
       return changed
     }
     expect(() => decodeLeaf(change(0, 8, 255))).toThrow("can't count")

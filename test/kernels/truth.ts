@@ -39,12 +39,12 @@ export const BARINA_TASKS = [
 ] as const
 
 /** The leaf of a partition that holds n. */
-export function leafWith(n: bigint, of: Partition): { unit: Unit; leaf: number } {
+export function leafWith(n: bigint, partition: Partition): { unit: Unit; leaf: number } {
   const holds = ({ depth, residue }: { depth: number; residue: bigint }) => BigInt.asUintN(depth, n) === residue
-  const index = classes(of).findIndex(holds)
+  const index = classes(partition).findIndex(holds)
   return {
-    unit: { partition: of, window: n >> BigInt(of.bits), index },
-    leaf: leavesOf(of, index).findIndex(holds),
+    unit: { partition, window: n >> BigInt(partition.bits), index },
+    leaf: leavesOf(partition, index).findIndex(holds),
   }
 }
 

@@ -61,6 +61,11 @@ const faults: [name: string, file: string, from: string, to: string][] = [
   ],
   ['a threshold too high', 'tree.ts', 'if (state >= threshold)', 'if (state >= threshold + (<u64>100 << 32))'],
   ['a rule forgotten', 'exact.ts', 'if (run == 2) break // O', ''],
+  ['a flag that is not immortal', 'tables.ts', 'STEP * W + IMMORTAL', 'STEP * W'],
+  ['one tier of evidence that is not marked', 'jumps.ts', 'if (step1) mark()', ''],
+  ['a tier that is marked a jump late', 'jumps.ts', 'FLAGGED_AGAIN: i32 = 6', 'FLAGGED_AGAIN: i32 = 7'],
+  ['a flag looked for a step late', 'exact.ts', 'if (k == stop) {', 'if (k == stop + 1) {'],
+  ['a wrong round of SHA-256', 'sha256.ts', '0x428a2f98', '0x428a2f99'],
   ['a step miscounted', 'exact.ts', 'min(k, SIGMA_CAP)', 'min(k + 1, SIGMA_CAP)'],
 ]
 for (const [name, ...fault] of faults) {

@@ -5,7 +5,8 @@
 import { WebgpuEngine } from '../../kernels/webgpu/engine.ts'
 
 async function compute() {
-  const engine = await WebgpuEngine.open(navigator.gpu, { allowSoftware: true })
+  const module = await WebAssembly.compile(await (await fetch('/kernel.wasm')).arrayBuffer())
+  const engine = await WebgpuEngine.open(navigator.gpu, module, { allowSoftware: true })
   const partition = { map: '3n+1', bits: 28, units: 1, leaves: 16, hardSteps: 128 } as const
   const { count, checksum } = await engine.verify({ partition, window: 5n, index: 0 })
   await engine.close()

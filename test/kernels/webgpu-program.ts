@@ -6,7 +6,7 @@
 import { createExactEngine } from '../../kernels/exact.ts'
 import { sameSummary } from '../../kernels/result.ts'
 import type { Engine, HardSummary, Partition, Unit, UnitResult } from '../../kernels/unit.ts'
-import { openWasmEngine } from '../../kernels/wasm/open.ts'
+import { bunPlatform, openWasmEngine } from '../../kernels/wasm/open.ts'
 import { dawn } from '../../kernels/webgpu/dawn.ts'
 import { openDevice } from '../../kernels/webgpu/device.ts'
 import { WebgpuEngine, type WebgpuOptions } from '../../kernels/webgpu/engine.ts'
@@ -22,6 +22,7 @@ import { FAULTS, HookedGpu, holdsSeeds } from './webgpu-faults.ts'
 const MAP_READ = 1
 const COPY_DST = 8
 const software: WebgpuOptions = { allowSoftware: true }
+const module = await bunPlatform.module()
 const partition = (bits: number, units: number, leaves: number, hardSteps = bits + 58): Partition => ({
   map: '3n+1',
   bits,
@@ -182,13 +183,13 @@ async function interrupted(engine: WebgpuEngine) {
 
 async function refused(engine: WebgpuEngine) {
   const unit: Unit = { partition: partition(24, 1, 8), window: 0n, index: 0 }
-  const of = (change: Partial<Partition>, window = 0n) =>
+  const refusal = (change: Partial<Partition>, window = 0n) =>
     errorOf(() => engine.verify({ ...unit, partition: { ...unit.partition, ...change }, window }))
   return {
-    map: await of({ map: '5n+1' }),
-    fewSteps: await of({ hardSteps: 81 }),
-    manySteps: await of({ hardSteps: 961 }),
-    window: await of({}, 2n ** 104n),
+    map: await refusal({ map: '5n+1' }),
+    fewSteps: await refusal({ hardSteps: 81 }),
+    manySteps: await refusal({ hardSteps: 961 }),
+    window: await refusal({}, 2n ** 104n),
     leaf: await errorOf(() => engine.verifyLeaf(unit, 1000)),
     duty: await errorOf(() => openWebgpuEngine({ ...software, gpuDuty: 0 })),
     setting: await errorOf(() => openWebgpuEngine({ ...software, settings: { threads: 100 } })),
@@ -223,7 +224,7 @@ async function agreement() {
 /** Buffers so small that most batches overflow. */
 async function tiny(gpu: HookedGpu) {
   const unit: Unit = { partition: partition(24, 8, 32), window: 2n ** 47n, index: 3 }
-  const engine = await WebgpuEngine.open(gpu.with({}), {
+  const engine = await WebgpuEngine.open(gpu.with({}), module, {
     ...software,
     settings: { survivorRoom: 512, resultRoom: 128 },
   })
@@ -242,7 +243,7 @@ async function planted(gpu: HookedGpu) {
   for (const [name, hooks] of Object.entries(FAULTS)) {
     // Room for a few survivors only, so that an overflow is there to be hidden.
     const settings = name.includes('overflow') ? { survivorRoom: 64 } : {}
-    caught[name] = await errorOf(() => WebgpuEngine.open(gpu.with(hooks), { ...software, settings }))
+    caught[name] = await errorOf(() => WebgpuEngine.open(gpu.with(hooks), module, { ...software, settings }))
   }
   return caught
 }
@@ -253,17 +254,17 @@ async function noticed(gpu: HookedGpu) {
   // seeds in place.
   let stale = false
   const data = (words: Uint32Array<ArrayBuffer>, buffer: GPUBuffer) => (stale && holdsSeeds(buffer) ? null : words)
-  const engine = await WebgpuEngine.open(gpu.with({ data }), software)
+  const engine = await WebgpuEngine.open(gpu.with({ data }), module, software)
   await engine.verify(unit)
   stale = true
   const staleBuffer = await errorOf(() => engine.verify(unit))
   stale = false
   let dead = false
-  const half = await WebgpuEngine.open(gpu.with({ deep: (workgroups) => (dead ? 0 : workgroups) }), software)
+  const half = await WebgpuEngine.open(gpu.with({ deep: (workgroups) => (dead ? 0 : workgroups) }), module, software)
   dead = true
   const deadKernel = await errorOf(() => half.verify(unit))
   const afterFault = await errorOf(() => half.verify(unit))
-  const other = await WebgpuEngine.open(gpu.with({}), software)
+  const other = await WebgpuEngine.open(gpu.with({}), module, software)
   const device = await gpu.device
   device.createBuffer({ size: 4, usage: 1 | 2 })
   await new Promise((resolve) => setTimeout(resolve, 50))
@@ -273,7 +274,7 @@ async function noticed(gpu: HookedGpu) {
     afterFault,
     refusedCommand: await errorOf(() => other.verify(unit)),
     badShader: await errorOf(() =>
-      WebgpuEngine.open(gpu.with({ source: (code) => code.replace('vec4(10u)', 'vec4(10.5)') }), software),
+      WebgpuEngine.open(gpu.with({ source: (code) => code.replace('vec4(10u)', 'vec4(10.5)') }), module, software),
     ),
   }
 }
@@ -284,7 +285,7 @@ async function duty(gpu: HookedGpu) {
   const seconds: number[] = []
   const counts: number[] = []
   for (const gpuDuty of [1, 0.25]) {
-    const engine = await WebgpuEngine.open(gpu.with({}), { ...software, gpuDuty })
+    const engine = await WebgpuEngine.open(gpu.with({}), module, { ...software, gpuDuty })
     const start = performance.now()
     counts.push((await engine.verify(unit)).count)
     seconds.push((performance.now() - start) / 1000)
@@ -298,7 +299,7 @@ async function large(gpu: HookedGpu) {
   const unit: Unit = { partition: partition(30, 64, 16, 128), window: 2n ** 41n, index: 9 }
   const results: UnitResult[] = []
   for (const settings of [DEFAULTS, SOFTWARE]) {
-    const engine = await WebgpuEngine.open(gpu.with({}), {
+    const engine = await WebgpuEngine.open(gpu.with({}), module, {
       ...software,
       settings: { ...settings, survivorRoom: 2 ** 20, resultRoom: 2 ** 16 },
     })
@@ -310,7 +311,7 @@ async function large(gpu: HookedGpu) {
 
 async function tuning(gpu: HookedGpu) {
   const tuned = await tune(gpu.with({}), { ...software, trialMs: 100, choices: [['lookBits', [16]]] })
-  const engine = await WebgpuEngine.open(gpu.with({}), { ...software, settings: tuned.settings })
+  const engine = await WebgpuEngine.open(gpu.with({}), module, { ...software, settings: tuned.settings })
   const { count } = await whole(engine, 24, 5n, 128)
   await engine.close()
   return { key: tuned.key, rates: tuned.trials.map(({ rate }) => rate), settings: tuned.settings, count }
@@ -318,7 +319,7 @@ async function tuning(gpu: HookedGpu) {
 
 /** Destroys the device. */
 async function lost(gpu: HookedGpu) {
-  const engine = await WebgpuEngine.open(gpu.with({}), software)
+  const engine = await WebgpuEngine.open(gpu.with({}), module, software)
   // Large enough for many batches, so that there is work left when the device goes.
   const unit: Unit = { partition: partition(33, 16, 64, 128), window: 2n ** 38n, index: 1 }
   const done = new Map<number, HardSummary>()

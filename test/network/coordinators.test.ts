@@ -1,7 +1,7 @@
 /** A network of two coordinators: they take turns, and when one seals nothing any more the other goes on alone. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { until } from '../until.ts'
 import { Machine } from './processes.ts'

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import { until } from '../until.ts'

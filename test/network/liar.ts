@@ -21,7 +21,7 @@ const home = openHome(directory)
 const engine = cpuEngine(home.genesis.partition, 1)
 // Room for more units than an honest node's: it is dealt enough of them by one draw or two.
 const service = await Service.start({ home, capacity: 4, engines: ['wasm'] })
-const signal = AbortSignal.timeout(600_000)
+const signal = AbortSignal.timeout(3_600_000)
 
 /** One unit in five, and the third first: there is honest work of its before the lie, and after it. */
 let computed = 0

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { fraudProofPath } from '../../orbit/node/home/fraud-proof-files.ts'
 import { openHome } from '../../orbit/node/home/home.ts'

@@ -2,7 +2,7 @@
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from '../../cli/network/source.ts'
+import { readSource } from '../../cli/network/state-source.ts'
 import { openHome } from '../../orbit/node/home/home.ts'
 import type { DealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { dealtUnitKey } from '../../orbit/rules/message/unit.ts'

@@ -14,7 +14,7 @@
 
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startNode } from '../../cli/network/running.ts'
+import { startNode } from '../../cli/network/running-node.ts'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { merkleRoot } from '../../kernels/merkle.ts'
 import { SnapshotShelf } from '../../orbit/node/archive/snapshot-exchange.ts'
@@ -108,8 +108,9 @@ if (how === 'unasked') {
     const { bytes } = sign(body, home.nodeKey)
     await replica.put(databaseName('draws'), documentKey.draw(service.nodeKey, body.epoch, bytes), { statement: bytes })
   }
-  // Several times: right after its start its own heartbeat may not have reached the others, who then refuse it for that.
-  for (let i = 0; i < 3000 && epochs.length < (how === 'omit' ? 8 : 1); i++) {
+  // Several times but for `two`: right after its start its own heartbeat may not have reached the others, who then refuse it
+  // for that.
+  while (epochs.length < (how === 'two' ? 1 : 8)) {
     await Bun.sleep(200)
     const round = beacon.current()?.round ?? 0
     const honest =

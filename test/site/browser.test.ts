@@ -9,8 +9,10 @@ import { pathToFileURL } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { renderSite } from '../../site/render.ts'
 import { type SiteServer, serveSite } from '../../site/serve.ts'
-import { folder } from './folder.ts'
+import { folder, removeFolders } from './folder.ts'
 import { account, certificatesOf, key, sample, window } from './sample.ts'
+
+afterAll(removeFolders)
 
 const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 const reason = chromiumPath ? '' : ' (skipped: no Chromium in /usr/bin; Debian has it as the package chromium)'

@@ -1,16 +1,16 @@
 /** Temporary folders and the reading of rendered sites, for the site's tests. */
-
-import { afterAll } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 
 const made: string[] = []
-afterAll(() => {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
 
-/** A new empty folder, removed after the test file. */
+/** Each file of tests that makes folders calls it when it is over. */
+export function removeFolders(): void {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
+}
+
+/** A new empty folder. */
 export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'collatz-site-'))
   made.push(path)

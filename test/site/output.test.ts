@@ -1,4 +1,7 @@
-/** What may be written over: nothing that collatz did not write, whatever it is and wherever a link leads. */
+/**
+ * What may be written over: nothing that collatz did not write, whatever it is and wherever a link
+ * leads.
+ */
 import { expect, test } from 'bun:test'
 import {
   existsSync,

@@ -1,10 +1,12 @@
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import type { SiteData } from '../../site/data.ts'
 import { renderSite } from '../../site/render.ts'
-import { filesOf, folder, markup } from './folder.ts'
+import { filesOf, folder, markup, removeFolders } from './folder.ts'
 import { account, certificatesOf, key, sample, window } from './sample.ts'
+
+afterAll(removeFolders)
 
 /** One test starts a process of its own. */
 setDefaultTimeout(300_000)

@@ -4,8 +4,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { renderSite } from '../../site/render.ts'
 import { ServeError, type SiteServer, serveSite } from '../../site/serve.ts'
-import { folder } from './folder.ts'
+import { folder, removeFolders } from './folder.ts'
 import { certificatesOf, sample } from './sample.ts'
+
+afterAll(removeFolders)
 
 const local = { port: 0, hostname: '127.0.0.1' }
 let dir: string

@@ -13,14 +13,14 @@
  */
 import { bottomNodes, candidates, drain, resetBottom } from './bottom'
 import { resetCandidates } from './candidate'
-import { resetExact, writeExact } from './exact'
+import { exact, resetExact, writeExact } from './exact'
 import { resetJumps, wide } from './jumps'
 import { setEvidence } from './evidence'
 import { END, JUMPS, KEY, LEAST_ODDS, LOOKAHEAD, MAX_STEPS, OUT, PLAIN } from './layout'
 import { constants, size, window } from './tables'
 import { grow, nodes, plant } from './tree'
 
-export { setEvidence, size, window }
+export { exact, setEvidence, size, window }
 
 constants()
 
@@ -56,6 +56,15 @@ export function advance(slices: i32): i32 {
     }
   }
   return 1
+}
+
+/** Begins with single numbers instead of a class: exact(lo, hi) takes them, end() writes OUT. */
+export function begin(hardSteps: i32, maxSteps: i32): void {
+  resetExact(hardSteps, maxSteps)
+}
+
+export function end(): void {
+  writeExact()
 }
 
 /** Depends on every bit of the jump table and of the look-ahead. */

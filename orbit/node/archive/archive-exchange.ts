@@ -1,16 +1,17 @@
 /**
- * Exchange of what is over, for a node that was away or is new: the documents about it are deleted everywhere
- * (archive.ts), so the node asks its peers for the certificates of archived windows and for the proofs behind bans.
- * Protocol /collatz/settled/1.
+ * Exchange of what is over, for a node that was away or is new: the documents about it are deleted
+ * everywhere (archive.ts), so the node asks its peers for the certificates of archived windows and
+ * for the proofs behind bans. Protocol /collatz/settled/1.
  *
- * The asker sends one message, dag-cbor [network id, ranges, accounts]: the windows that it does not need, as [from, to]
- * with both ends included, decimal strings, ascending; and the accounts that it knows to be convicted. The answer has up
- * to 64 files. First a fraud proof of each other account: a message dag-cbor ["fraud proof", size]. Then the certificate
- * of each other window in the peer's snapshot, ascending: dag-cbor [window as a decimal string, size]. The bytes of each
+ * The asker sends one message, dag-cbor [network id, ranges, accounts]: the windows that it does
+ * not need, as [from, to] with both ends included, decimal strings, ascending; and the accounts
+ * that it knows to be convicted. The answer has up to 64 files. First a fraud proof of each other
+ * account: a message dag-cbor ["fraud proof", size]. Then the certificate of each other window in
+ * the peer's snapshot, ascending: dag-cbor [window as a decimal string, size]. The bytes of each
  * file follow in messages of up to 64 KiB. The asker checks all of them and believes nothing.
  *
- * It takes only windows that are over: about others the documents may say more than the certificate. It takes none where
- * all accounts behind some unit are banned here.
+ * It takes only windows that are over: about others the documents may say more than the
+ * certificate. It takes none where all accounts behind some unit are banned here.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
@@ -54,6 +55,12 @@ const header = z.union([
   z.tuple([field.natural, z.number().int().min(1).max(LARGEST)]),
 ])
 
+/** What was taken from a peer. */
+interface Taken {
+  windows: number
+  convictions: number
+}
+
 export interface ArchiveExchangeOptions {
   readonly genesis: Genesis
   readonly node: Pick<OrbitNode, 'handle' | 'dial' | 'peers'>
@@ -64,7 +71,10 @@ export interface ArchiveExchangeOptions {
   readonly convicted: () => readonly string[]
   /** The fraud proofs that lie here, except those of some accounts. */
   readonly proofs: (except: ReadonlySet<string>) => Iterable<Uint8Array>
-  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
+  /**
+   * Whether a draw is among those published, and none of that coordinator for that epoch has more
+   * accounts on its roster.
+   */
   readonly isDraw: (cid: string) => boolean
   readonly round: () => number
   readonly openEngine: () => Engine
@@ -141,7 +151,7 @@ export class ArchiveExchange {
    * @returns how many windows were taken, and how many convictions
    * @throws {RuleError} when what it sends does not hold; what came before that is kept
    */
-  async ask(): Promise<{ windows: number; convictions: number }> {
+  async ask(): Promise<Taken> {
     const { node, genesis, certified, convicted, signal } = this.options
     const now = performance.now()
     const peers = [...new Set(node.peers().map(({ id }) => id))].filter((id) => now >= (this.bans.get(id) ?? 0))
@@ -158,8 +168,8 @@ export class ArchiveExchange {
         const known = [...convicted()].slice(0, MAX_ACCOUNTS)
         await sendMessage(stream, dagCbor.encode([genesis.networkId, rangesOf(certified()), known]), ending)
         const before = taken.windows + taken.convictions
-        const came = await this.takeAll(stream, stalled, taken)
-        more = came === AT_ONCE && taken.windows + taken.convictions > before
+        const files = await this.takeAll(stream, stalled, taken)
+        more = files === AT_ONCE && taken.windows + taken.convictions > before
         await stream.close({ signal: ending })
       } catch (error) {
         stream.abort(error as Error)
@@ -173,59 +183,68 @@ export class ArchiveExchange {
   }
 
   /** Counts in `taken` what it keeps. @returns how many files came */
-  private async takeAll(
-    stream: Stream,
-    stalled: AbortController,
-    taken: { windows: number; convictions: number },
-  ): Promise<number> {
-    const { genesis, openEngine, certified, convicted, isDraw, round, take, convict } = this.options
-    let timer = setTimeout(() => stalled.abort(), STALL_MS)
+  private async takeAll(stream: Stream, stalled: AbortController, taken: Taken): Promise<number> {
     const incoming = messages(stream, CHUNK)
+    let timer: Timer | undefined
     const next = async () => {
-      clearTimeout(timer)
       timer = setTimeout(() => stalled.abort(), STALL_MS)
       const { value } = await incoming.next()
       clearTimeout(timer)
       return value
     }
-    const engine = openEngine()
-    let came = 0
+    const engine = this.options.openEngine()
+    let files = 0
     try {
-      for (let head = await next(); head && came < AT_ONCE; head = await next()) {
+      for (let head = await next(); head && files < AT_ONCE; head = await next()) {
         const parsed = header.safeParse(dagCbor.decode(head))
         if (!parsed.success) throw new RuleError('a peer sent something else than archived windows')
-        const [what, size] = parsed.data
-        const parts: Uint8Array[] = []
-        for (let got = 0; got < size; ) {
-          const part = await next()
-          if (!part) throw new Error('the peer broke off')
-          if (part.length === 0 || got + part.length > size) {
-            throw new RuleError('a peer sent a file that is not as long as it said')
-          }
-          parts.push(part)
-          got += part.length
-        }
-        came++
-        const file = new Uint8Array(Buffer.concat(parts))
-        if (what === FRAUD_PROOF) {
-          const conviction = await checkFraudProof(file, genesis, engine)
-          if (convicted().includes(conviction.account)) continue
-          await convict(conviction, file)
-          taken.convictions++
-        } else if (!certified().includes(BigInt(what))) {
-          const { settled, draws } = await readCertifiedWindow(what, file, genesis, engine)
-          // A certificate on a draw that was never published counts nothing; a draw that is not here yet may be in a minute.
-          if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) continue
-          // The sender need not know yet which accounts are banned here.
-          if (falls(settled, new Set(convicted()))) continue
-          await take(settled, file)
-          taken.windows++
-        }
+        const [subject, size] = parsed.data
+        const file = await fileFrom(next, size)
+        files++
+        if (subject === FRAUD_PROOF) await this.takeProof(file, engine, taken)
+        else await this.takeWindow(subject, file, engine, taken)
       }
     } finally {
       clearTimeout(timer)
       await engine.close()
     }
-    return came
+    return files
   }
+
+  private async takeProof(file: Uint8Array, engine: Engine, taken: Taken): Promise<void> {
+    const { genesis, convicted, convict } = this.options
+    const conviction = await checkFraudProof(file, genesis, engine)
+    if (convicted().includes(conviction.account)) return
+    await convict(conviction, file)
+    taken.convictions++
+  }
+
+  /** @param window as a decimal string */
+  private async takeWindow(window: string, file: Uint8Array, engine: Engine, taken: Taken): Promise<void> {
+    const { genesis, certified, convicted, isDraw, round, take } = this.options
+    if (certified().includes(BigInt(window))) return
+    const { settled, draws } = await readCertifiedWindow(window, file, genesis, engine)
+    // A certificate on a draw that was never published counts nothing; a draw that is not here yet
+    // may be in a minute.
+    if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) return
+    // The sender need not know yet which accounts are banned here.
+    if (falls(settled, new Set(convicted()))) return
+    await take(settled, file)
+    taken.windows++
+  }
+}
+
+/** A file of so many bytes, from messages. @throws {RuleError} when more come */
+async function fileFrom(next: () => Promise<Uint8Array | undefined>, size: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for (let received = 0; received < size; ) {
+    const part = await next()
+    if (!part) throw new Error('the peer broke off')
+    if (part.length === 0 || received + part.length > size) {
+      throw new RuleError('a peer sent a file that is not as long as it said')
+    }
+    parts.push(part)
+    received += part.length
+  }
+  return new Uint8Array(Buffer.concat(parts))
 }

@@ -1,8 +1,9 @@
 /**
- * What a node does about what is over (rules: settled-window.ts). Windows that no document can change any more are
- * archived, and their certificates go into the snapshot that is handed out (snapshot-exchange.ts). Documents and leaves
- * of archived windows, and of deals that came to nothing, are deleted. What is over and not here is asked of peers
- * (archive-exchange.ts). An archived window that stands no longer, because all accounts behind one of its units were
+ * What a node does about what is over (rules: settled-window.ts). Windows that no document can
+ * change any more are archived, and their certificates go into the snapshot that is handed out
+ * (snapshot-exchange.ts). Documents and leaves of archived windows, and of deals that came to
+ * nothing, are deleted. What is over and not here is asked of peers (archive-exchange.ts). An
+ * archived window that stands no longer, because all accounts behind one of its units were
  * convicted, is given up.
  */
 import { existsSync } from 'node:fs'
@@ -39,7 +40,9 @@ import { SnapshotShelf } from './snapshot-exchange.ts'
 
 /** How often it looks for what is over, and asks a peer, in rounds. */
 const EVERY = 20
-/** How often the draws of a window from a snapshot are looked for once no old ones come any more. */
+/**
+ * How often the draws of a window from a snapshot are looked for once no old ones come any more.
+ */
 const TRIES = 10
 /** Each window costs a write to the disk: so many milliseconds at a time. */
 const CONFIRMING_MS = 500
@@ -52,7 +55,9 @@ export interface ArchiveOptions {
   readonly lookup: LeafLookup
   /** The newest round, 0 before the first. */
   readonly round: () => number
-  /** Whether this node still needs the leaves that a CID names, though no document names them yet. */
+  /**
+   * Whether this node still needs the leaves that a CID names, though no document names them yet.
+   */
   readonly isPending: (cid: string) => boolean
   readonly openEngine: () => Engine
   readonly notice: (text: string) => void
@@ -63,11 +68,16 @@ export class Archive implements Part {
   private readonly options: ArchiveOptions
   private readonly shelf: SnapshotShelf
   private readonly exchange: ArchiveExchange
-  /** Beside everything else: a large snapshot takes a while to write, and what comes from peers to check. */
+  /**
+   * Beside everything else: a large snapshot takes a while to write, and what comes from peers to
+   * check.
+   */
   private readonly shelving: SingleFlight
   private readonly catchingUp: SingleFlight
   private hasAsked = false
-  /** How many draws of the epochs of unconfirmed windows were known when they were looked for last. */
+  /**
+   * How many draws of the epochs of unconfirmed windows were known when they were looked for last.
+   */
   private drawsKnown = -1
   /** How often they have been looked for since old draws last came. */
   private inVain = 0
@@ -119,7 +129,8 @@ export class Archive implements Part {
     }
     const hasPeers = node.peers().length > 0
     if (isTime && hasPeers) await this.confirm()
-    // Not when peers write their snapshots anew, all at the same rounds: they hand out nothing meanwhile.
+    // Not when peers write their snapshots anew, all at the same rounds: they hand out nothing
+    // meanwhile.
     const isTimeToAsk = round % EVERY === EVERY / 2
     if (isTimeToAsk || (!this.hasAsked && hasPeers)) void this.catchingUp.run()
     this.hasAsked ||= hasPeers
@@ -131,8 +142,9 @@ export class Archive implements Part {
   }
 
   /**
-   * A snapshot proves that nodes were dealt units by a draw and agreed. It can't prove that the draw was ever published:
-   * the log of draws shows that, once it is here. A window whose draws are not in it by then does not count any more.
+   * A snapshot proves that nodes were dealt units by a draw and agreed. It can't prove that the
+   * draw was ever published: the log of draws shows that, once it is here. A window whose draws are
+   * not in it by then does not count any more.
    */
   private async confirm(): Promise<void> {
     const { node, replica, genesis, notice } = this.options
@@ -162,7 +174,10 @@ export class Archive implements Part {
     }
   }
 
-  /** Archived windows that stand no longer are to be done again. An account convicted in them stays convicted. */
+  /**
+   * Archived windows that stand no longer are to be done again. An account convicted in them stays
+   * convicted.
+   */
   private async giveUp(): Promise<void> {
     const { replica, notice } = this.options
     const { windows } = replica.state()
@@ -195,8 +210,9 @@ export class Archive implements Part {
   }
 
   /**
-   * Deletes the documents of what is over, and the leaves of its results. Each step leaves behind what the next one
-   * needs, so that a crash between two of them loses nothing and leaves nothing that is never deleted.
+   * Deletes the documents of what is over, and the leaves of its results. Each step leaves behind
+   * what the next one needs, so that a crash between two of them loses nothing and leaves nothing
+   * that is never deleted.
    */
   private async forget(): Promise<void> {
     const { node, replica, lookup, round, isPending } = this.options
@@ -234,8 +250,8 @@ export class Archive implements Part {
       return { windows: 0, convictions: 0 }
     })
     const text = (count: number, what: string) => (count > 0 ? [`${count} ${what}${count > 1 ? 's' : ''}`] : [])
-    const came = [...text(windows, 'certified window'), ...text(convictions, 'fraud proof')]
-    if (came.length > 0) this.options.notice(`${came.join(' and ')} came from a peer, checked`)
+    const parts = [...text(windows, 'certified window'), ...text(convictions, 'fraud proof')]
+    if (parts.length > 0) this.options.notice(`${parts.join(' and ')} came from a peer, checked`)
     if (windows > 0) void this.shelving.run()
   }
 
@@ -250,7 +266,8 @@ export class Archive implements Part {
 
   private async take(settled: SettledWindow, certificate: Uint8Array): Promise<void> {
     const { directory } = this.options
-    // First the file: one of a window that is not archived does no harm, the other way round it would be missing.
+    // First the file: one of a window that is not archived does no harm, the other way round it
+    // would be missing.
     if (!readCertificateFile(directory, settled.window)) writeCertificateFile(directory, settled.window, certificate)
     await this.archive([settled])
   }

@@ -1,4 +1,7 @@
-/** Archived windows: which windows are over (rules: settled-window.ts), and how they lie in the node's private table. */
+/**
+ * Archived windows: which windows are over (rules: settled-window.ts), and how they lie in the
+ * node's private table.
+ */
 import * as dagCbor from '@ipld/dag-cbor'
 import { settledAfter } from '../../rules/network/schedule.ts'
 import { decodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
@@ -16,7 +19,10 @@ export const decodeUnconfirmed = (bytes: Uint8Array): string[] => dagCbor.decode
 export const archivedIn = (rows: Iterable<PrivateRow>): Map<bigint, SettledWindow> =>
   new Map([...rows].map(([, value]) => decodeSettled(value)).map((settled) => [settled.window, settled]))
 
-/** Windows to archive: no document to come can change anything about them, and their certificate is on disk. */
+/**
+ * Windows to archive: no document to come can change anything about them, and their certificate is
+ * on disk.
+ */
 export function archivable(state: State, round: number, directory: string): SettledWindow[] {
   const { genesis } = state
   const isOver = (epoch: number) => settledAfter(genesis, epoch) < round

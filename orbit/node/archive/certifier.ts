@@ -1,4 +1,6 @@
-/** Writes the certificate of each window that is certified, beside everything else that a node does. */
+/**
+ * Writes the certificate of each window that is certified, beside everything else that a node does.
+ */
 import { CID } from 'multiformats/cid'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { RuleError } from '../../rules/base/statement.ts'
@@ -113,7 +115,9 @@ const certifiedKey = ({ certified }: WindowState): string =>
     .map(([unit, { assignment, results }]) => `${unit}:${assignment.epoch}:${resultKey(results[0]!.item.result)}`)
     .join()
 
-/** Whether a file certifies what the state does: an old one may hold what has been taken back since. */
+/**
+ * Whether a file certifies what the state does: an old one may hold what has been taken back since.
+ */
 export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null): boolean {
   if (!file) return false
   try {
@@ -124,7 +128,9 @@ export function isCertificateOf(state: State, window: WindowState, file: Uint8Ar
   }
 }
 
-/** What is certified and by whom. The convictions of other accounts are no part of a certificate. */
+/**
+ * What is certified and by whom. The convictions of other accounts are no part of a certificate.
+ */
 const essence = (summary: SettledWindow): Uint8Array =>
   encodeSettled({
     ...summary,

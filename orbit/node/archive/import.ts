@@ -1,7 +1,8 @@
 /**
- * Takes in a snapshot before the first start of a node: the windows that it certifies are archived for this node from
- * then on. Windows that are not over are left to their documents, which may say more than the certificate. Whether the
- * draws behind the windows were published is seen when the node runs (archive.ts).
+ * Takes in a snapshot before the first start of a node: the windows that it certifies are archived
+ * for this node from then on. Windows that are not over are left to their documents, which may say
+ * more than the certificate. Whether the draws behind the windows were published is seen when the
+ * node runs (archive.ts).
  */
 import { renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -31,7 +32,8 @@ export async function importSnapshot(
   round: number,
   onWindow: OnWindow,
 ): Promise<number> {
-  // The certificates lie on disk, as they may be more than the memory, and get to their place when all of them hold.
+  // The certificates lie on disk, as they may be more than the memory, and get to their place when
+  // all of them hold.
   const incoming = join(home.directory, 'incoming')
   rmSync(incoming, { recursive: true, force: true })
   privateFolder(incoming)
@@ -63,7 +65,10 @@ async function check(
   return over
 }
 
-/** First the files: a certificate of a window that is not archived does no harm, the other way round it would be missing. */
+/**
+ * First the files: a certificate of a window that is not archived does no harm, the other way round
+ * it would be missing.
+ */
 function moveCertificates({ directory }: Home, incoming: string, windows: readonly CheckedWindow[]): void {
   if (windows.length === 0) return
   for (const { settled } of windows) {

@@ -1,7 +1,8 @@
 /**
- * Hands out the newest snapshot, and asks for one: protocol /collatz/snapshot/1. The answer is one message with the size
- * of the CAR file, u64 big endian, then its bytes in messages of up to 64 KiB; no message at all if there is no snapshot
- * yet. The asker believes nothing and checks it (snapshot.ts).
+ * Hands out the newest snapshot, and asks for one: protocol /collatz/snapshot/1. The answer is one
+ * message with the size of the CAR file, u64 big endian, then its bytes in messages of up to 64
+ * KiB; no message at all if there is no snapshot yet. The asker believes nothing and checks it
+ * (snapshot.ts).
  */
 import { createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
@@ -69,7 +70,9 @@ export class SnapshotShelf {
     return new Set(this.index.map(([window]) => window))
   }
 
-  /** The certificates in the snapshot of those windows that are wanted, without leaves, ascending. */
+  /**
+   * The certificates in the snapshot of those windows that are wanted, without leaves, ascending.
+   */
   async *certificates(
     isWanted: (window: bigint) => boolean,
   ): AsyncGenerator<{ window: bigint; size: number; bytes: AsyncIterable<Uint8Array> }> {
@@ -124,9 +127,10 @@ async function* pieces(file: FileHandle, offset: number, size: number): AsyncGen
 /**
  * Asks the node at a multiaddr for its snapshot and writes it to a file.
  *
- * @param onBytes hears how many have come so far, and how many there are
+ * @param onBytes gets how many have come so far, and how many there are
  * @returns whether there was one
- * @throws {Error} when the node can't be reached, breaks off, or sends without end; no file is left then
+ * @throws {Error} when the node can't be reached, breaks off, or sends without end; no file is left
+ * then
  */
 export async function fetchSnapshot(
   address: string,

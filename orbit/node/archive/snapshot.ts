@@ -1,13 +1,13 @@
 /**
- * Snapshots: all archived windows in one CAR file (https://ipld.io/specs/transport/car/carv1/), so that a newcomer need
- * not get the documents of years. The root is a dag-cbor block
+ * Snapshots: all archived windows in one CAR file (https://ipld.io/specs/transport/car/carv1/), so
+ * that a newcomer need not get the documents of years. The root is a dag-cbor block
  *
  *     { format: "collatz-snapshot", version: 1, network, windows: [[w as a decimal string, CID of its certificate]] }
  *
- * and each certificate is a dag-cbor block, without the leaves (write.ts). The newcomer checks each of them like any
- * other certificate, computes the leaves that are contested, and believes nothing else in the file.
+ * and each certificate is a dag-cbor block, without the leaves (write.ts). The newcomer checks each
+ * of them like any other certificate, computes the leaves that are contested, and believes nothing
+ * else in the file.
  */
-
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -34,7 +34,10 @@ const manifest = z.strictObject({
   windows: z.array(z.tuple([field.natural, z.unknown()])).max(1_000_000),
 })
 
-/** Where the certificates lie in this node's snapshot, by window; empty when the file is not as it should be. */
+/**
+ * Where the certificates lie in this node's snapshot, by window; empty when the file is not as it
+ * should be.
+ */
 export async function blocksIn(path: string, genesis: Genesis): Promise<Map<string, BlockIndex>> {
   const found = new Map<string, BlockIndex>()
   if (!existsSync(path)) return found
@@ -73,8 +76,8 @@ export async function bytesAt(
 /**
  * Writes a snapshot of these windows, in order. The file is there when it is whole.
  *
- * A certificate without its leaves takes a quarter of a second to make for a thousand units, so those in the file that
- * is replaced are taken over.
+ * A certificate without its leaves takes a quarter of a second to make for a thousand units, so
+ * those in the file that is replaced are taken over.
  *
  * @param mode of the file, less what the process withholds; by default its owner alone may read it
  */
@@ -106,7 +109,7 @@ async function write(
   blockOf: (window: bigint) => Promise<Uint8Array>,
   mode: number,
 ): Promise<{ root: CID; windows: number }> {
-  // Made twice rather than kept: a snapshot may be larger than the memory.
+  // Each block is made twice: a snapshot may be larger than the memory.
   const blocks: (readonly [string, CID])[] = []
   for (const window of windows) blocks.push([window.toString(), cidOf(await blockOf(window))])
   const head = dagCbor.encode({
@@ -124,7 +127,8 @@ async function write(
     await writer.close()
   }
   try {
-    // Both at once: where the disk is full, nobody takes what is put any more.
+    // Both at once: when the disk is full, the stream takes no more, and the writer would wait for
+    // ever.
     await Promise.all([put(), pipeline(Readable.from(out), createWriteStream(unfinished, { mode }))])
     await rename(unfinished, path)
   } catch (error) {
@@ -137,7 +141,9 @@ async function write(
 /** An archived window, by a certificate that holds. */
 export interface CheckedWindow {
   readonly settled: SettledWindow
-  /** CIDs of the draws that dealt its units. The certificate can't prove that they were published. */
+  /**
+   * CIDs of the draws that dealt its units. The certificate can't prove that they were published.
+   */
   readonly draws: readonly string[]
 }
 
@@ -197,7 +203,8 @@ function readManifest(bytes: Uint8Array, genesis: Genesis): readonly (readonly [
 }
 
 /**
- * Checks the certificate of a window that came from somewhere, and computes the leaves that are contested in it.
+ * Checks the certificate of a window that came from somewhere, and computes the leaves that are
+ * contested in it.
  *
  * @param window as a decimal string
  * @throws {RuleError}

@@ -4,7 +4,10 @@ export interface BackoffOptions {
   /** Milliseconds before the first new try, and the most before any. */
   readonly first: number
   readonly most: number
-  /** The wait is multiplied by a random number between these, so that nodes do not try in step. [1, 1] unless told. */
+  /**
+   * The wait is multiplied by a random number between these, so that nodes do not try in step. [1,
+   * 1] unless told.
+   */
   readonly spread?: readonly [least: number, most: number]
 }
 

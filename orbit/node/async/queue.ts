@@ -1,6 +1,8 @@
 /** Order among things that run at once on one thread. */
 
-/** Gives timers and sockets their turn: code that awaits nothing but SQLite would keep them waiting. */
+/**
+ * Gives timers and sockets their turn: code that awaits nothing but SQLite would keep them waiting.
+ */
 export const yieldToLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** One thing after the other, in the order of the calls. */

@@ -1,6 +1,9 @@
 /** Waiting that a signal ends. */
 
-/** A timer does not count the time that the machine sleeps, so long waits look at the clock this often. */
+/**
+ * A timer does not count the time that the machine sleeps, so long waits look at the clock this
+ * often.
+ */
 const LONGEST = 60_000
 
 /** @throws the signal's reason when it fires first */
@@ -22,7 +25,11 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
   })
 }
 
-/** Waits until `now()` has reached a time in unix milliseconds. @throws the signal's reason when it fires first */
+/**
+ * Waits until `now()` has reached a time in unix milliseconds.
+ *
+ * @throws the signal's reason when it fires first
+ */
 export async function sleepUntil(time: number, now: () => number, signal: AbortSignal): Promise<void> {
   for (let left = time - now(); left > 0; left = time - now()) await sleep(Math.min(left, LONGEST), signal)
 }

@@ -1,7 +1,9 @@
 /**
- * drand over HTTP: GET {url}/public/{round} (https://docs.drand.love/dev-guide/API%20Documentation%20v1). drand-client
- * checks an answer against the chain of the genesis, never against a chain that the relay names, and FetchingSource
- * checks the signature once more with our own verifier. An answer has under 400 bytes; one of over 4 KiB is refused.
+ * drand over HTTP: GET {url}/public/{round}
+ * (https://docs.drand.love/dev-guide/API%20Documentation%20v1). drand-client checks an answer
+ * against the chain of the genesis, never against a chain that the relay names, and FetchingSource
+ * checks the signature once more with our own verifier. An answer has under 400 bytes; one of over
+ * 4 KiB is refused.
  */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { type ChainClient, fetchBeacon } from 'drand-client'
@@ -20,7 +22,8 @@ const answer = z.object({
 })
 
 /**
- * Parses a relay's URL: https://HOST, or http, with a path if the relay has one. The chain's hash need not be in it.
+ * Parses a relay's URL: https://HOST, or http, with a path if the relay has one. The chain's hash
+ * need not be in it.
  *
  * @throws {AddressError}
  */
@@ -34,7 +37,8 @@ export function relayUrl(text: string): string {
 }
 
 /**
- * The relays to ask for a chain's rounds: those that the node's owner names, else quicknet's usual ones.
+ * The relays to ask for a chain's rounds: those that the node's owner names, else quicknet's usual
+ * ones.
  *
  * @throws {AddressError}
  */
@@ -85,7 +89,10 @@ function supplierAt(baseUrl: string, chain: ChainInfo): Supplier {
 const reasonOf = ({ code, message }: NodeJS.ErrnoException): string =>
   typeof code === 'string' ? code : message.replace(/\.$/, '')
 
-/** Refuses plainly wrong answers itself, because drand-client would print to the console when it finds them. */
+/**
+ * Refuses plainly wrong answers itself, because drand-client would print to the console when it
+ * finds them.
+ */
 async function getRound(url: string, round: number, signal: AbortSignal) {
   const response = await fetch(url, { signal, headers: { accept: 'application/json' } })
   if (!response.ok) {

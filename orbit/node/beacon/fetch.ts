@@ -1,8 +1,9 @@
 /**
- * A source that gets rounds from suppliers (HTTP relays, peers) and believes none of them: a supplier that is dead, slow
- * or lies costs time and nothing else. One is asked first. The next is asked as well when the answer is wrong or takes
- * longer than a second and a half. The first valid answer wins, and its supplier is asked first the next time. When all
- * fail, it tries again after 0.5 s, 1 s, 2 s ... at most 30 s.
+ * A source that gets rounds from suppliers (HTTP relays, peers) and believes none of them: a
+ * supplier that is dead, slow or lies costs time and nothing else. One is asked first. The next is
+ * asked as well when the answer is wrong or takes longer than a second and a half. The first valid
+ * answer wins, and its supplier is asked first the next time. When all fail, it tries again after
+ * 0.5 s, 1 s, 2 s ... at most 30 s.
  */
 import { type BeaconRound, type ChainInfo, roundAt, timeOf } from '../../rules/network/beacon.ts'
 import { Backoff } from '../async/backoff.ts'
@@ -18,7 +19,10 @@ const STAGGER = 1500
 const PATIENCE = 10_000
 /** Half to all of 0.5 s, 1 s, 2 s ... 30 s, so that nodes do not ask in step. */
 const RETRY = { first: 500, most: 30_000, spread: [0.5, 1] } as const
-/** Seconds between the rounds that are followed: a node knows the time from rounds to within this, at 30 ms of work each. */
+/**
+ * Seconds between the rounds that are followed: a node knows the time from rounds to within this,
+ * at 30 ms of work each.
+ */
 const FOLLOW = 10
 
 export interface FetchOptions {
@@ -95,7 +99,10 @@ export class FetchingSource implements BeaconSource {
     await this.following
   }
 
-  /** Keeps the newest round within FOLLOW seconds of the clock. All nodes follow the same rounds, so peers can help. */
+  /**
+   * Keeps the newest round within FOLLOW seconds of the clock. All nodes follow the same rounds, so
+   * peers can help.
+   */
   private async follow(): Promise<void> {
     const { signal } = this.stopping
     const stride = Math.max(1, Math.round(FOLLOW / this.chain.period))
@@ -122,7 +129,7 @@ export class FetchingSource implements BeaconSource {
     return sleepUntil(timeOf(this.chain, round) * 1000, this.now, signal)
   }
 
-  /** One try with all suppliers. @returns whether the round is kept now */
+  /** One try with all suppliers. @returns whether the round is stored now */
   private async obtain(round: number, signal: AbortSignal): Promise<boolean> {
     if (this.rounds.get(round)) return true
     const won = new AbortController()
@@ -163,8 +170,8 @@ export class FetchingSource implements BeaconSource {
 }
 
 /**
- * Rounds from peers alone: those that they hand in through accept(), and those that round() asks for if there is a way
- * to ask. Without one, round() waits until a peer hands the round in.
+ * Rounds from peers alone: those that they hand in through accept(), and those that round() asks
+ * for if there is a way to ask. Without one, round() waits until a peer hands the round in.
  */
 export const relaySource = (options: { chain: ChainInfo; ask?: Supplier; now?: () => number }): BeaconSource =>
   new FetchingSource({ ...options, suppliers: options.ask ? [options.ask] : [] })

@@ -1,7 +1,8 @@
 /**
- * Beacon rounds by gossip. A node that has rounds from their source publishes each; gossip carries it to the others. A
- * round proves itself, so it does not matter which peer sent it. Checking one takes a pairing, so an old round is dropped
- * unchecked, and a peer that sends wrong ones is banned before long (bans.ts).
+ * Beacon rounds by gossip. A node that has rounds from their source publishes each; gossip carries
+ * it to the others. A round proves itself, so it does not matter which peer sent it. Checking one
+ * takes a pairing, so an old round is dropped unchecked, and a peer that sends wrong ones is banned
+ * before long (bans.ts).
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
@@ -41,7 +42,11 @@ export async function passOn(topic: Topic, { round, signature }: BeaconRound): P
   await topic.publish(dagCbor.encode([round, signature])).catch(() => {})
 }
 
-/** Resolves with the newest round, when there is one. @throws {BeaconSilent} when none comes in a minute */
+/**
+ * Resolves with the newest round, when there is one.
+ *
+ * @throws {BeaconSilent} when none comes in a minute
+ */
 export function firstRound(beacon: BeaconSource): Promise<BeaconRound> {
   const known = beacon.current()
   if (known) return Promise.resolve(known)

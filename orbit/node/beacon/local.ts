@@ -1,6 +1,7 @@
 /**
- * A local chain's source: this node has the key and signs a round each period while it runs. Rounds do not depend on one
- * another, so a round that was missed while it was off is signed when it is asked for. It signs none before its time.
+ * A local chain's source: this node has the key and signs a round each period while it runs. Rounds
+ * do not depend on one another, so a round that was missed while it was off is signed when it is
+ * asked for. It signs none before its time.
  */
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { type BeaconRound, type ChainInfo, localChain, roundAt, signRound, timeOf } from '../../rules/network/beacon.ts'

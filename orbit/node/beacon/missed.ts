@@ -1,4 +1,6 @@
-/** Beacon rounds that a node has missed: each is asked for once at a time, and nobody waits for it. */
+/**
+ * Beacon rounds that a node has missed: each is asked for once at a time, and nobody waits for it.
+ */
 import type { BeaconRound, BeaconSource } from './source.ts'
 
 export class MissedRounds {

@@ -1,6 +1,7 @@
 /**
- * The rounds that a node has checked. Each is verified once (15 ms), however often it is handed in, and stored among the
- * last few thousand. A chain has one signature a round, so a round that differs from the stored one is refused unchecked.
+ * The rounds that a node has checked. Each is verified once (15 ms), however often it is handed in,
+ * and stored among the last few thousand. A chain has one signature a round, so a round that
+ * differs from the stored one is refused unchecked.
  */
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { RuleError } from '../../rules/base/statement.ts'
@@ -45,7 +46,10 @@ export class VerifiedRounds {
     }
   }
 
-  /** Stores a round that this node signed with the chain's own key, so that there is nothing to check. */
+  /**
+   * Stores a round that this node signed with the chain's own key, so that there is nothing to
+   * check.
+   */
   acceptOwn(round: number, signature: Uint8Array): BeaconRound {
     return this.stored.get(round) ?? this.store({ round, signature, randomness: randomnessOf(signature) })
   }
@@ -55,7 +59,11 @@ export class VerifiedRounds {
     return () => this.listeners.delete(listener)
   }
 
-  /** Resolves when the round is stored. @throws the signal's reason, or the reason given to rejectAll() */
+  /**
+   * Resolves when the round is stored.
+   *
+   * @throws the signal's reason, or the reason given to rejectAll()
+   */
   wait(round: number, signal?: AbortSignal): Promise<BeaconRound> {
     const known = this.stored.get(round)
     if (known) return Promise.resolve(known)

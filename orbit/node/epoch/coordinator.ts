@@ -1,9 +1,8 @@
 /**
- * What a node does that the genesis names as a coordinator: it writes down the beacon rounds that deal the draws, and
- * seals the next draw when it is its turn and no draw is there that it accepts (rules: coordinators.ts). What a draw says
- * is in rules/draw.
+ * What a node does that the genesis names as a coordinator: it writes down the beacon rounds that
+ * deal the draws, and seals the next draw when it is its turn and no draw is there that it accepts
+ * (rules: coordinators.ts). The content of a draw is for rules/draw.
  */
-
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
 import { mayStepIn } from '../../rules/deal/coordinators.ts'
 import { nextDraw } from '../../rules/draw/seal.ts'
@@ -34,7 +33,10 @@ export interface CoordinatorOptions {
   readonly beacon: Pick<BeaconSource, 'round'>
   /** The round by the clock. */
   readonly wallRound: () => number
-  /** Whether an epoch has a draw that this node accepts, or may yet accept in time for others to be spared one. */
+  /**
+   * Whether an epoch has a draw that this node accepts, or may yet accept in time for others to be
+   * spared one.
+   */
   readonly hasDraw: (epoch: number) => boolean
   /** Writes a heartbeat of this node. */
   readonly beat: (round: BeaconRound) => Promise<void>

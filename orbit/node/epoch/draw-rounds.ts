@@ -1,8 +1,8 @@
 /**
- * The beacon rounds that deal the draws, as this node has seen them. A coordinator writes R(e) down for all nodes, and
- * admit.ts lets no other node do so; if it vanishes between sealing and that, the draw would wait for its return. But a
- * round proves itself, so each node keeps the rounds of the draws it has, on disk, until a coordinator has written them.
- * One a draw, 48 bytes.
+ * The beacon rounds that deal the draws, as this node has seen them. A coordinator writes R(e) down
+ * for all nodes, and admit.ts lets no other node do so; if it vanishes between sealing and that,
+ * the draw would wait for its return. But a round proves itself, so each node keeps the rounds of
+ * the draws it has, on disk, until a coordinator has written them. One a draw, 48 bytes.
  */
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { seedRound } from '../../rules/network/schedule.ts'

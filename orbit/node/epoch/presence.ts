@@ -1,6 +1,6 @@
 /**
- * What a node publishes about itself: once, that its account owns it, at the price of a puzzle; and again and again a
- * heartbeat, with its room for work and the draws that it had in time.
+ * What a node publishes about itself: once, that its account owns it, at the price of a puzzle; and
+ * again and again a heartbeat, with its room for work and the draws that it had in time.
  */
 import { publicKeyOf, sign } from '../../rules/base/statement.ts'
 import { seatsSince } from '../../rules/draw/roster.ts'
@@ -24,7 +24,10 @@ export interface PresenceOptions {
   readonly put: (database: string, key: string, value: unknown) => Promise<void>
   readonly signal: AbortSignal
   readonly notice: (text: string) => void
-  /** How long the puzzle of one beacon round is tried: 30 s unless told, which is within a grace (rules: coordinators.ts). */
+  /**
+   * How long the puzzle of one beacon round is tried: 30 s unless told, which is within a grace
+   * (rules: coordinators.ts).
+   */
   readonly puzzleMs?: number
 }
 
@@ -49,7 +52,8 @@ export class Presence {
   }
 
   async onRound(round: BeaconRound): Promise<void> {
-    // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this node's account.
+    // Not awaited: the puzzle may take minutes, and the rest of the network does not wait for this
+    // node's account.
     void this.register(round)
     await this.beatIfDue(round)
   }
@@ -68,7 +72,10 @@ export class Presence {
     return this.registering
   }
 
-  /** Whether it is not registered, or its account has missed so much that it is dealt nothing until it registers again. */
+  /**
+   * Whether it is not registered, or its account has missed so much that it is dealt nothing until
+   * it registers again.
+   */
   private isDue(round: number): boolean {
     const { home, state, notice } = this.options
     const { missLimit } = home.genesis.body
@@ -109,7 +116,8 @@ export class Presence {
     const { networkId, body } = home.genesis
     const seconds = coreSecondsOf(body.registration)
     if (seconds > 5) notice(`Registering: a puzzle that takes about ${Math.round(seconds)} core-seconds, once.`)
-    // Each try is as likely to succeed as any other, so changing to a newer round now and then loses nothing.
+    // Each try is as likely to succeed as any other, so changing to a newer round now and then
+    // loses nothing.
     for (let round = first; ; round = this.newest ?? round) {
       const isOver = AbortSignal.timeout(puzzleMs)
       const input = { networkId, account, round: round.round, randomness: round.randomness }
@@ -123,8 +131,8 @@ export class Presence {
   }
 
   /**
-   * Writes a heartbeat before the last one grows stale, and once an epoch when it has news: other room for work than the
-   * deals leave it, or a draw to witness.
+   * Writes a heartbeat before the last one grows stale, and once an epoch when it has news: other
+   * room for work than the deals leave it, or a draw to witness.
    */
   async beatIfDue(round: BeaconRound): Promise<void> {
     const { last, node } = this
@@ -136,7 +144,8 @@ export class Presence {
     const epoch = epochOf(round.round)
     const capacity = Math.max(0, this.capacity - owed(round.round))
     const witnessed = this.options.witnessed()
-    // Rounds may come by twos and threes (fetch.ts): a heartbeat is due if it would be overdue with the next round.
+    // Rounds may come by twos and threes (fetch.ts): a heartbeat is due if it would be overdue with
+    // the next round.
     const stride = this.seen === null ? 0 : round.round - this.seen
     this.seen = round.round
     const isStale = !last || round.round - last.round + stride > beatRounds(genesis)
@@ -173,7 +182,11 @@ export class Presence {
     this.last = body
   }
 
-  /** Writes a last heartbeat, so that the next draw does not count on this node. @param round the newest, if any */
+  /**
+   * Writes a last heartbeat, so that the next draw does not count on this node.
+   *
+   * @param round the newest, if any
+   */
   async leave(round: BeaconRound | null): Promise<void> {
     await this.registering
     if (!this.last?.capacity || !round) return

@@ -1,6 +1,7 @@
 /**
- * Solves the registration puzzle (rules: puzzle.ts) with the runtime's native scrypt, on all cores, off the main thread.
- * Nonces are tried in order, so a search that was stopped can go on from where it was.
+ * Solves the registration puzzle (rules: puzzle.ts) with the runtime's native scrypt, on all cores,
+ * off the main thread. Nonces are tried in order, so a search that was stopped can go on from where
+ * it was.
  */
 import { scrypt } from 'node:crypto'
 import { availableParallelism } from 'node:os'

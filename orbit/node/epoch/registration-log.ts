@@ -1,10 +1,10 @@
 /**
- * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter for a draw to come, and on
- * disk for whoever looks at one again (review.ts). What comes within the first grace after a start may have come while
- * the node was away.
+ * When registrations reached this node (rules: arrivals.ts): in memory for as long as it can matter
+ * for a draw to come, and on disk for whoever looks at one again (review.ts). What comes within the
+ * first grace after a start may have come while the node was away.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
+import type { Memory } from '../../rules/base/memory.ts'
 import { type Arrival, type Arrivals, heardLate, heardLive } from '../../rules/draw/registration-age.ts'
 import { openRegistration } from '../../rules/message/registration.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
@@ -30,6 +30,8 @@ export function arrivalsFrom(rows: ArrivalRows): Arrivals {
 
 export interface ArrivalLogOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly kv: KeyValues
   /** The newest round that is out, by the beacon and by the clock. */
   readonly round: () => number
@@ -55,7 +57,10 @@ export class ArrivalLog {
       this.known.set(key, arrival)
   }
 
-  /** A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile from what comes now. */
+  /**
+   * A machine that slept, or had no rounds for long, begins anew: it can't tell what came meanwhile
+   * from what comes now.
+   */
   private listen(): number {
     const { genesis, round } = this.options
     const now = round()
@@ -68,8 +73,8 @@ export class ArrivalLog {
   hear(document: unknown, isNew: boolean): void {
     const now = this.listen()
     if (!isNew) return
-    const { genesis } = this.options
-    const { node, account, round: named } = openRegistration(genesis, document)
+    const { genesis, memory } = this.options
+    const { node, account, round: named } = openRegistration(genesis, document, memory)
     const isLive = now >= this.since + graceRounds(genesis)
     const arrival = isLive ? heardLive(genesis, named, now) : heardLate(genesis, named, now)
     const key = keyOf(node, account)

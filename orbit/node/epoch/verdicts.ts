@@ -1,9 +1,11 @@
 /**
- * Verdicts of this node on draws (rules: check.ts): whether a draw came in time, whether it holds, and therefore whether
- * the node witnesses it. A verdict is final, and on disk, so that a node that starts again gives the same.
+ * Verdicts of this node on draws (rules: check.ts): whether a draw came in time, whether it holds,
+ * and therefore whether the node witnesses it. A verdict is final, and on disk, so that a node that
+ * starts again gives the same.
  *
- * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator for an epoch, since two
- * expose it. So no coordinator can crowd out verdicts on others, and with them their witnesses.
+ * Draws for epochs that are long over or far ahead get none, nor does a third draw of a coordinator
+ * for an epoch, since two expose it. So no coordinator can crowd out verdicts on others, and with
+ * them their witnesses.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
@@ -92,7 +94,10 @@ export class Verdicts {
     return given.length + open.length
   }
 
-  /** The state of now, and of when news that others may not have had yet were not here: of a grace ago, and of two. */
+  /**
+   * The state of now, and of when news that others may not have had yet were not here: of a grace
+   * ago, and of two.
+   */
   private states(): [State, ...State[]] {
     const now = this.options.round()
     const state = this.options.state()
@@ -102,7 +107,7 @@ export class Verdicts {
     return [state, ...this.recent.map((remembered) => remembered.state).filter((remembered) => remembered !== state)]
   }
 
-  /** Whether the state of now is to be kept, for when it is a grace ago. */
+  /** Whether to remember the state of now, for when it is a grace ago. */
   private isToRemember(): boolean {
     const [newest] = this.recent
     return !newest || this.options.round() - newest.round >= graceRounds(this.options.genesis)
@@ -111,7 +116,7 @@ export class Verdicts {
   /** Gives the verdicts that can be given. @returns whether there was one */
   async judge(): Promise<boolean> {
     const { genesis, known, cited, arrivals = LONG_AGO, round, kv } = this.options
-    let any = false
+    let isGiven = false
     // The state of a large network takes a while to compute.
     if (this.open.size === 0 && !this.isToRemember()) return false
     const states = this.states()
@@ -125,13 +130,13 @@ export class Verdicts {
       this.open.delete(cid)
       this.given.set(cid, { epoch, draw: cid, signer: draw.signer, fault })
       await kv.put(PRIVATE.verdict + cid, dagCbor.encode([epoch, fault, draw.signer]))
-      any = true
+      isGiven = true
     }
     for (const cid of [...this.given.keys()].slice(0, Math.max(0, this.given.size - MOST))) {
       this.given.delete(cid)
       await kv.delete(PRIVATE.verdict + cid)
     }
-    return any
+    return isGiven
   }
 
   accepts(cid: string): boolean {
@@ -139,8 +144,9 @@ export class Verdicts {
   }
 
   /**
-   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or, in its turn, it waits for
-   * documents that may be on their way, and has not waited for as long as a turn lasts.
+   * Whether an epoch has a draw that spares a coordinator sealing one: it is accepted; or, in its
+   * turn, it waits for documents that may be on their way, and has not waited for as long as a turn
+   * lasts.
    */
   hasDraw(epoch: number): boolean {
     const { genesis, round } = this.options

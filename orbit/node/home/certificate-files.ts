@@ -1,4 +1,7 @@
-/** The certificate files of a data directory: certificates/window-<w>.json, one for each certified window. */
+/**
+ * The certificate files of a data directory: certificates/window-<w>.json, one for each certified
+ * window.
+ */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { privateFolder, writeAtomically } from '../storage/atomic-file.ts'

@@ -1,6 +1,7 @@
 /**
- * One process owns a data directory, and the others ask it. A running node answers on loopback, to any process that can
- * read control.json (mode 0600) in its data directory. Requests and answers are dag-cbor.
+ * One process owns a data directory, and the others ask it. A running node answers on loopback, to
+ * any process that can read control.json (mode 0600) in its data directory. Requests and answers
+ * are dag-cbor.
  */
 import { timingSafeEqual } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'

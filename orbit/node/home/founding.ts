@@ -16,7 +16,9 @@ const BASELINE = {
 
 export interface Founding {
   readonly directory: string
-  /** local: N = 1, its own beacon, small windows. production: N = 3, drand quicknet, large windows. */
+  /**
+   * local: N = 1, its own beacon, small windows. production: N = 3, drand quicknet, large windows.
+   */
   readonly kind: 'local' | 'production'
   readonly network: string
   readonly account: string
@@ -83,7 +85,8 @@ export function found(founding: Founding): Home {
     beacon: { source: local ? 'local' : 'drand', ...chain },
     coordinators: [...new Set([node, ...(founding.coordinators ?? [])])],
     founders: [{ account, node }],
-    // A local network's accounts belong to its founder; among strangers an account costs ten minutes of a core.
+    // A local network's accounts belong to its founder; among strangers an account costs ten
+    // minutes of a core.
     registration: priceOf(local ? 0 : 600),
     audit: { leaves: 2, auditors: 2, adaptive: founding.adaptive ?? false },
     // A level lost for each 90 days without a unit.

@@ -1,6 +1,6 @@
 /**
- * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json, one for each conviction
- * (rules: fraud-proof.ts). A file is never changed: its proof stays true.
+ * The fraud proof files of a data directory: fraud/<first 16 digits of the account>-<kind>.json,
+ * one for each conviction (rules: fraud-proof.ts). A file is never changed: its proof stays true.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -61,8 +61,8 @@ export class FraudProofWriter {
 }
 
 /**
- * Writes the file of each conviction that has none. A proof may need leaves that only a peer has: it is left out, and
- * written when a later call finds them here.
+ * Writes the file of each conviction that has none. A proof may need leaves that only a peer has:
+ * it is left out, and written when a later call finds them here.
  *
  * @returns the files written
  */

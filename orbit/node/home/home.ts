@@ -50,7 +50,11 @@ export interface Home {
   readonly beaconKey: Uint8Array | null
 }
 
-/** --data, else COLLATZ_HOME, else ~/.collatz. @throws {HomeError} when --data is empty: a shell's unset variable */
+/**
+ * --data, else COLLATZ_HOME, else ~/.collatz.
+ *
+ * @throws {HomeError} when --data is empty: a shell's unset variable
+ */
 export function homeDirectory(flag?: string): string {
   if (flag === '') throw new HomeError('--data is empty: name a directory, or leave it out')
   return resolve(flag ?? (process.env.COLLATZ_HOME || join(homedir(), '.collatz')))
@@ -58,12 +62,17 @@ export function homeDirectory(flag?: string): string {
 
 const file = (directory: string, name: string) => join(directory, name)
 
-/** Files and folders of ours in a data directory; in one that its owner uses for more, the rest is none of our business. */
+/**
+ * Files and folders of ours in a data directory; in one that its owner uses for more, the rest is
+ * none of our business.
+ */
 const OUR_FILES =
   /^(genesis\.cbor|(account|node|beacon)\.key|last-sealed|(config|control|gpu)\.json|snapshot\.car|node\.sqlite)/
 const OUR_FOLDERS = ['certificates', 'fraud', 'checkpoints']
 
-/** Closes a data directory that is there to other users: earlier versions left files open to them. */
+/**
+ * Closes a data directory that is there to other users: earlier versions left files open to them.
+ */
 function closeDirectory(directory: string): void {
   privateFolder(directory)
   for (const name of readdirSync(directory)) if (OUR_FILES.test(name)) closeToOthers(file(directory, name))
@@ -71,7 +80,8 @@ function closeDirectory(directory: string): void {
     const folder = file(directory, name)
     if (!existsSync(folder) || (statSync(folder).mode & 0o077) === 0) continue
     for (const entry of readdirSync(folder)) closeToOthers(file(folder, entry))
-    // Last: a closed folder says that all in it is closed, so that thousands of files are looked at once.
+    // Last: a closed folder says that all in it is closed, so that thousands of files are looked at
+    // once.
     privateFolder(folder)
   }
 }
@@ -129,8 +139,8 @@ export function createHome(home: NewHome): Home {
 }
 
 /**
- * Makes the keys of a node that has no network yet, or reads those that were made before: a coordinator's key has to be
- * known to the founder of the network.
+ * Makes the keys of a node that has no network yet, or reads those that were made before: a
+ * coordinator's key has to be known to the founder of the network.
  *
  * @throws {HomeError} when the directory belongs to a network, or a key in it is damaged
  */

@@ -1,7 +1,8 @@
 /**
- * The newest epoch that this node has sealed a draw for. Two draws for one epoch expose a coordinator for good (rules:
- * coordinators.ts), and a node whose database was lost or restored from a backup does not know what it sealed. So the
- * number lies in a file of its own beside the key, and is on disk before a draw is published.
+ * The newest epoch that this node has sealed a draw for. Two draws for one epoch expose a
+ * coordinator for good (rules: coordinators.ts), and a node whose database was lost or restored
+ * from a backup does not know what it sealed. So the number lies in a file of its own beside the
+ * key, and is on disk before a draw is published.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +31,11 @@ export class LastSealed {
     return epoch > this.newest
   }
 
-  /** On disk when it returns. @throws when it can't be written: the epoch is not sealed, and may be tried again */
+  /**
+   * On disk when it returns.
+   *
+   * @throws when it can't be written: the epoch is not sealed, and may be tried again
+   */
   seal(epoch: number): void {
     writeAtomically(this.path, `${epoch}\n`)
     this.newest = epoch

@@ -1,8 +1,8 @@
 /**
- * Access rules of a log: the key that signed an entry owns its document, and the document's key begins with it. The
- * check is a pure function of the entry, with no network call: every replica lets in the same entries, and none can be
- * made to wait. Cheap checks come first. The rules' own check of the document, which may cost milliseconds, runs once an
- * entry.
+ * Access rules of a log: the key that signed an entry owns its document, and the document's key
+ * begins with it. The check is a pure function of the entry, with no network call: every replica
+ * lets in the same entries, and none can be made to wait. Cheap checks come first. The rules' own
+ * check of the document, which may cost milliseconds, runs once an entry.
  */
 import { RuleError } from '../../rules/base/statement.ts'
 import { envelopeFault, type LogEntry, signedBytes } from './entry.ts'
@@ -24,12 +24,16 @@ export function checkEntry(database: string, entry: LogEntry, admit: Admit): str
     return admit(database, writer, payload.key, payload.value)
   } catch (error) {
     if (error instanceof RuleError) return error.message
-    // A peer's entry may make our own check throw: one that is nested deep enough can't be encoded again. Then the answer is no.
+    // A peer's entry may make our own check throw: one that is nested deep enough can't be encoded
+    // again. Then the answer is no.
     return `a document that could not be checked: ${(error as Error).message}`
   }
 }
 
-/** The access rules of one database, with a memory: `hash` is always computed from the bytes, so one check is enough. */
+/**
+ * The access rules of one database, with a memory: `hash` is always computed from the bytes, so one
+ * check is enough.
+ */
 export class Judge {
   private readonly database: string
   private readonly admit: Admit

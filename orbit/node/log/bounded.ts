@@ -1,6 +1,6 @@
 /**
- * A buffer in memory for things that wait for something else to come first. It is bounded in number and in bytes: the
- * oldest things make room.
+ * A buffer in memory for things that wait for something else to come first. It is bounded in number
+ * and in bytes: the oldest things make room.
  */
 
 export class BoundedBuffer<T> {

@@ -1,19 +1,23 @@
 /**
- * Catching up: a node asks a peer for the heads of a database, and for the entries that it lacks in one stream. With one
- * round trip for each level of the log's DAG, 5,000 entries would take 80 s; so they take a few. Gossip spreads what is
- * new. This brings what gossip did not: at first contact, when an entry's parents are missing, and once a minute.
+ * Catching up: a node asks a peer for the heads of a database, and for the entries that it lacks in
+ * one stream. With one round trip for each level of the log's DAG, 5,000 entries would take 80 s;
+ * so they take a few. Gossip spreads what is new. This brings what gossip did not: at first
+ * contact, when an entry's parents are missing, and once a minute.
  *
- * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after, upTo]. The answer is
- * one message with the heads' hashes, dag-cbor, newest first, and then one message with the block of each entry with
- * after < Lamport time <= upTo, parents before children. A node that lacks little lacks the newest, so the asker begins
- * near the top of what it has and goes down in steps that grow fourfold, until all heads are connected.
+ * Protocol /collatz/<network id>/entries/1. The asker sends one message, dag-cbor [address, after,
+ * upTo]. The answer is one message with the heads' hashes, dag-cbor, newest first, and then one
+ * message with the block of each entry with after < Lamport time <= upTo, parents before children.
+ * A node that lacks little lacks the newest, so the asker begins near the top of what it has and
+ * goes down in steps that grow fourfold, until all heads are connected.
  *
- * An entry from a peer is stored only after it was judged (access.ts), and stays only if it is joined. Served are joined
- * entries of open databases alone. A peer that is slow, silent or lies costs seconds of waiting, in its own turn.
+ * An entry from a peer is stored only after it was judged (access.ts), and stays only if it is
+ * joined. Served are joined entries of open databases alone. A peer that is slow, silent or lies
+ * costs seconds of waiting, in its own turn.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { Backoff } from '../async/backoff.ts'
+import { Patience } from '../async/patience.ts'
 import { Serial, yieldToLoop } from '../async/queue.ts'
 import { messages, sendMessage } from '../p2p/streams.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
@@ -35,16 +39,21 @@ const PAGE = 256
 const BATCH_BYTES = 4 << 20
 /** Entries that a peer may send in one turn and that can't be joined. */
 const MAX_LOOSE = 20_000
-/** A peer may keep us waiting so long, and a little longer for each entry that it has sent: 50 entries a second. */
-const PATIENCE_MS = 10_000
-const PATIENCE_PER_ENTRY_MS = 20
+/**
+ * A peer may keep us waiting so long, and a little longer for each entry that it has sent: 50
+ * entries a second.
+ */
+const PATIENCE = { most: 10_000, perAnswer: 20 }
 /** A peer that asks nothing, or takes nothing of an answer, for so long is dropped. */
 const SERVING_MS = 30_000
 /** Streams served at a time, to all and to one peer. */
 const MAX_SERVED = 64
 const MAX_SERVED_TO_ONE = 8
 const AGAIN_MS = 60_000
-/** Parents are often on their way by gossip: they are asked for after this long, and then not again for a second. */
+/**
+ * Parents are often on their way by gossip: they are asked for after this long, and then not again
+ * for a second.
+ */
 const WANT_MS = 200
 const WANT_AGAIN_MS = 1_000
 /** After a turn that failed. */
@@ -214,11 +223,11 @@ export class CatchUp {
   ): Promise<{ heads: string[] }> {
     const stalled = new AbortController()
     const signal = AbortSignal.any([stalled.signal, database.closing.signal])
-    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), database.closing.signal])
+    const dialling = AbortSignal.any([AbortSignal.timeout(PATIENCE.most), database.closing.signal])
     const stream = await this.libp2p.dialProtocol(peer, this.protocol, { signal: dialling })
     const broken = () => stream.abort(signal.reason)
     signal.addEventListener('abort', broken)
-    const patience = new Patience(() => stalled.abort(new Error('the peer keeps us waiting')))
+    const patience = new Patience(PATIENCE, () => stalled.abort(new Error('the peer keeps us waiting')))
     try {
       await sendMessage(stream, dagCbor.encode([database.log.address, after, upTo]))
       const answer = messages(stream, Math.max(MAX_ENTRY, MAX_HEADER))[Symbol.asyncIterator]()
@@ -238,7 +247,8 @@ export class CatchUp {
       for (let next = await patience.wait(answer.next()); !next.done; next = await patience.wait(answer.next())) {
         const entry = decodeEntry(next.value)
         const { time } = entry.clock ?? {}
-        // In strict order no entry comes twice: a stream is as long as the history that the peer has, and no longer.
+        // In strict order no entry comes twice: a stream is as long as the history that the peer
+        // has, and no longer.
         if (!(time > last.time || (time === last.time && entry.hash > last.hash)) || time > upTo) {
           throw new Error('a peer sent entries out of order')
         }
@@ -262,7 +272,10 @@ export class CatchUp {
     }
   }
 
-  /** Stores judged entries, and joins those that are no parents of others: they bring their parents along. */
+  /**
+   * Stores judged entries, and joins those that are no parents of others: they bring their parents
+   * along.
+   */
   private async take(
     { log }: Database,
     batch: readonly LogEntry[],
@@ -320,7 +333,10 @@ export class CatchUp {
     }
   }
 
-  /** Hashes of joined entries by Lamport time, read a page at a time, so that they are never all in memory. */
+  /**
+   * Hashes of joined entries by Lamport time, read a page at a time, so that they are never all in
+   * memory.
+   */
   private *between(address: string, after: number, upTo: number): Generator<string> {
     let [time, hash] = [after, LAST_HASH]
     while (true) {
@@ -333,32 +349,6 @@ export class CatchUp {
       if (rows.length < PAGE) return
       ;({ time, hash } = rows.at(-1)!)
     }
-  }
-}
-
-/** Counts only the time that we wait for a peer, not that of our own checks. */
-class Patience {
-  private left = PATIENCE_MS
-  private readonly exhausted: () => void
-  private timer: Timer | undefined
-
-  constructor(exhausted: () => void) {
-    this.exhausted = exhausted
-  }
-
-  async wait<T>(answer: Promise<T>): Promise<T> {
-    const since = performance.now()
-    this.timer = setTimeout(this.exhausted, this.left)
-    try {
-      return await answer
-    } finally {
-      clearTimeout(this.timer)
-      this.left = Math.min(PATIENCE_MS, this.left - (performance.now() - since) + PATIENCE_PER_ENTRY_MS)
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.timer)
   }
 }
 

@@ -32,7 +32,8 @@ export class OpenDatabases {
 
   private async openNew(name: string): Promise<DocumentStore> {
     const { judge, Database } = this.describe(name)
-    // The address is the hash of a manifest of name, type and access rules: the same on every node, without a look-up.
+    // The address is the hash of a manifest of name, type and access rules: the same on every node,
+    // without a look-up.
     const { store, guarded } = (await this.orbitdb.open(`${this.networkId}/${name}`, {
       type: DOCUMENTS_TYPE,
       Database,

@@ -1,7 +1,8 @@
 /**
- * A database of documents: an OrbitDB log whose entries are projected into SQL as they are joined, so that reading never
- * walks the log. Of several entries for one key, the one with the highest (clock, hash) counts, which is the same on
- * every replica, in whatever order they came. Values lie as dag-cbor, so that bytes and CIDs come back as such.
+ * A database of documents: an OrbitDB log whose entries are projected into SQL as they are joined,
+ * so that reading never walks the log. Of several entries for one key, the one with the highest
+ * (clock, hash) counts, which is the same on every replica, in whatever order they came. Values lie
+ * as dag-cbor, so that bytes and CIDs come back as such.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { PeerId } from '@libp2p/interface'
@@ -39,9 +40,16 @@ export interface DocumentStore {
   count(): number
   /** Hashes of the log's heads; without an order, newest first. */
   heads(order?: HeadOrder): Promise<string[]>
-  /** The values of all entries under these heads, replaced ones included; null when a head is not here yet. */
+  /**
+   * The values of all entries under these heads, replaced ones included; null when a head is not
+   * here yet.
+   */
   under(heads: readonly string[]): Promise<unknown[] | null>
-  /** Calls back with documents that are new or changed, once they are on disk. @returns a function that stops it */
+  /**
+   * Calls back with documents that are new or changed, once they are on disk.
+   *
+   * @returns a function that stops it
+   */
   on(event: 'update', handler: (documents: readonly Document[]) => void): () => void
   /** Deletes documents. Their entries stay in the log, so the documents do not come back. */
   forget(keys: readonly string[]): void
@@ -73,7 +81,7 @@ export interface DocumentsOptions {
 
 export const DOCUMENTS_TYPE = 'collatz-documents'
 
-/** An OrbitDB database type: what orbitdb.open calls with the address that the name comes to. */
+/** An OrbitDB database type: what orbitdb.open calls with the address that belongs to the name. */
 export function documentsDatabase(options: DocumentsOptions) {
   return async (parameters: { address: string; name: string }) => {
     const { sql, judge, identity, refuse, quota, blame, meet } = options
@@ -84,9 +92,11 @@ export function documentsDatabase(options: DocumentsOptions) {
       headsStorage: sqliteStorage(sql, `${name}/heads`),
       indexStorage: indexStorage(sql, address),
       entryStorage: entryStorage(sql),
-      // A joined entry was judged when it was joined, and OrbitDB asks about an entry's parents again and again.
+      // A joined entry was judged when it was joined, and OrbitDB asks about an entry's parents
+      // again and again.
       access: { canAppend: async (entry: LogEntry) => log.has(entry.hash) || judge.judge(entry) === null },
-      // OrbitDB's own exchange of heads takes in whatever is sent, and fails on two messages in one chunk.
+      // OrbitDB's own exchange of heads takes in whatever is sent, and fails on two messages in one
+      // chunk.
       syncAutomatically: false,
     })
     const log: GuardedLog = new GuardedLog({
@@ -143,7 +153,8 @@ class Projection {
     this.sql = sql
     this.address = address
     this.name = name
-    // The kind of documents at an address (accounts, results ...), for readers that start no node (offline/).
+    // The kind of documents at an address (accounts, results ...), for readers that start no node
+    // (offline/).
     sql.run('INSERT OR IGNORE INTO databases VALUES(?, ?)', address, name.split('/').at(-1)!.split('-')[0]!)
   }
 

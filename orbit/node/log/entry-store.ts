@@ -1,7 +1,8 @@
 /**
- * Where OrbitDB keeps a log: the blocks of entries in the blockstore, and in the table `entries` which of them have been
- * joined. Neither asks the network. OrbitDB's own storage would, for a block that it lacks, and one entry with an
- * invented parent could hold its queue up for as long as that takes. catch-up.ts brings missing blocks beside the queue.
+ * Where OrbitDB keeps a log: the blocks of entries in the blockstore, and in the table `entries`
+ * which of them have been joined. Neither asks the network. OrbitDB's own storage would, for a
+ * block that it lacks, and one entry with an invented parent could hold its queue up for as long as
+ * that takes. catch-up.ts brings missing blocks beside the queue.
  */
 import type { SqliteFile } from '../storage/sqlite.ts'
 import { MAX_ENTRY, multihashOf } from './entry.ts'
@@ -42,7 +43,10 @@ export const entryStorage = (sql: SqliteFile) => ({
 export const joinedTime = (sql: SqliteFile, address: string, hash: string): number | undefined =>
   sql.get<{ time: number }>('SELECT time FROM entries WHERE db = ? AND hash = ?', address, hash)?.time
 
-/** OrbitDB's index: a view of the table `entries`, which the projection fills in one transaction with the documents. */
+/**
+ * OrbitDB's index: a view of the table `entries`, which the projection fills in one transaction
+ * with the documents.
+ */
 export const indexStorage = (sql: SqliteFile, address: string) => ({
   ...nothing,
   get: async (hash: string) => (joinedTime(sql, address, hash) === undefined ? undefined : Uint8Array.of(1)),

@@ -1,7 +1,8 @@
 /**
- * An entry of a log: OrbitDB's version 2 block, in the one form that this network accepts. Refused is whatever could make
- * two readers see two things in the same block, or one reader store it under another name: fields beyond the nine, bytes
- * that are not canonical dag-cbor, an identity that is not the key itself.
+ * An entry of a log: OrbitDB's version 2 block, in the one form that this network accepts. Refused
+ * is whatever could make two readers see two things in the same block, or one reader store it under
+ * another name: fields beyond the nine, bytes that are not canonical dag-cbor, an identity that is
+ * not the key itself.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { base58btc } from 'multiformats/bases/base58'
@@ -85,6 +86,7 @@ export function envelopeFault(entry: LogEntry): string | null {
   if (!payload.key.startsWith(`${key}/`)) return "a document under another's key"
   const bytes = dagCbor.encode(block)
   if (bytes.length > MAX_ENTRY) return 'an entry that is too large'
-  // OrbitDB stores the entry as it encodes it: another encoding would give a head whose block no node has.
+  // OrbitDB stores the entry as it encodes it: another encoding would give a head whose block no
+  // node has.
   return hashOf(bytes) === hash ? null : 'an entry that is not canonical'
 }

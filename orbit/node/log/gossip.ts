@@ -1,6 +1,6 @@
 /**
- * Gossip of new entries, on the topic that is their database's address. A message is judged before it is passed on, so
- * that junk goes one hop. catch-up.ts brings what gossip loses.
+ * Gossip of new entries, on the topic that is their database's address. A message is judged before
+ * it is passed on, so that junk goes one hop. catch-up.ts brings what gossip loses.
  */
 import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'

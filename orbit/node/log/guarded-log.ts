@@ -1,9 +1,10 @@
 /**
- * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): the one door for this node's
- * entries and for those of others. An entry that is joined is admitted (access.ts), its parents are joined, and its
- * Lamport clock is one more than the greatest of its parents: otherwise one entry could push every node's clock to where
- * no number follows. An entry whose parents are not here waits among the orphans, and catch-up.ts is told. An entry that
- * nobody pays for (quota.ts) waits among the unpaid, until it is paid for or a paid entry builds on it.
+ * A database's log, on top of OrbitDB's (a Merkle-CRDT, https://arxiv.org/abs/2004.00107): the one
+ * door for this node's entries and for those of others. An entry that is joined is admitted
+ * (access.ts), its parents are joined, and its Lamport clock is one more than the greatest of its
+ * parents: otherwise one entry could push every node's clock to where no number follows. An entry
+ * whose parents are not here waits among the orphans, and catch-up.ts is told. An entry that nobody
+ * pays for (quota.ts) waits among the unpaid, until it is paid for or a paid entry builds on it.
  */
 import { Entry } from '@orbitdb/core'
 import { UserError } from '../../rules/base/errors.ts'
@@ -13,6 +14,7 @@ import { BoundedBuffer } from './bounded.ts'
 import { blockOf, decodeEntry, envelopeFault, type LogEntry, MAX_PARENTS } from './entry.ts'
 import { deleteEntries, entryBlock, joinedTime, storeEntries } from './entry-store.ts'
 import type { Identity } from './identity.ts'
+import { BURST, Past } from './past.ts'
 import type { Quota } from './quota.ts'
 
 /** This node's own rules refuse what it was asked to store. */
@@ -41,18 +43,22 @@ export interface LogOptions {
   readonly identity: Identity
   /** null to let an entry in, else the reason. */
   readonly judge: (entry: LogEntry) => string | null
-  /** Takes in entries that have just been joined, children before parents, and who pays for them, in one transaction. */
+  /**
+   * Takes in entries that have just been joined, children before parents, and who pays for them, in
+   * one transaction.
+   */
   readonly project: (entries: readonly LogEntry[], payments: Payments) => void
   readonly refuse: (reason: string) => void
   readonly quota: Quota
 }
 
-/** Entries that wait for a parent, at most. A later exchange of heads brings those that were pushed out. */
+/**
+ * Entries that wait for a parent, at most. A later exchange of heads brings those that were pushed
+ * out.
+ */
 const MOST_ORPHANS = { items: 1024, bytes: 32 << 20 }
 /** Likewise unpaid entries: unknown writers write them. */
 const MOST_UNPAID = { items: 128, bytes: 8 << 20 }
-/** Entries looked at before the event loop has its turn. */
-const BURST = 64
 
 type Walk = { readonly missing: string[] } | { readonly fresh: Map<string, LogEntry> } | { readonly refused: string }
 
@@ -61,9 +67,13 @@ export class GuardedLog {
   private readonly options: LogOptions
   private readonly sql: SqliteFile
   private readonly join: (entry: LogEntry) => Promise<boolean>
-  /** With OrbitDB's own queues an append can run into a join and lose a head: here one queue has both. */
+  /**
+   * With OrbitDB's own queues an append can run into a join and lose a head: here one queue has
+   * both.
+   */
   private readonly serial = new Serial()
   private readonly orphans = new BoundedBuffer<{ entry: LogEntry; missing: readonly string[] }>(MOST_ORPHANS)
+  private readonly history: Past
   private readonly wanting = new Set<() => void>()
   private readonly unpaid = new BoundedBuffer<LogEntry>(MOST_UNPAID)
 
@@ -71,9 +81,11 @@ export class GuardedLog {
     this.options = options
     this.address = options.address
     this.sql = options.sql
+    this.history = new Past(this.sql, (hash) => this.has(hash))
     const { log } = options
     this.join = log.joinEntry
-    // OrbitDB's exchange of heads and its gossip end here. `false` tells it that nothing is left to do.
+    // OrbitDB's exchange of heads and its gossip end here. `false` tells it that nothing is left to
+    // do.
     log.joinEntry = async (entry) => {
       if ((await this.offer(entry)) === 'orphan') for (const want of this.wanting) want()
       return false
@@ -99,45 +111,9 @@ export class GuardedLog {
     return row?.t ?? 0
   }
 
-  /** The heads that were asked for last, and all that lies under them: the next heads mostly add a little to that. */
-  private closure: { heads: readonly string[]; entries: Map<string, LogEntry> } = { heads: [], entries: new Map() }
-
-  /** All entries that are under these heads, the heads included; null when one of the heads is not here yet. */
-  async past(heads: readonly string[]): Promise<LogEntry[] | null> {
-    if (!heads.every((hash) => this.has(hash))) return null
-    const { closure } = this
-    // The old closure lies under the new heads if the old heads do.
-    const reached = await this.walkBack(heads, new Map(), closure.entries)
-    const all = closure.heads.every((hash) => reached.stops.has(hash) || reached.found.has(hash))
-      ? new Map([...closure.entries, ...reached.found])
-      : (await this.walkBack(heads, new Map(), new Map())).found
-    this.closure = { heads: [...heads], entries: all }
-    return [...all.values()]
-  }
-
-  /** Entries under `heads` that are not in `known`, and those of `known` at which it stopped. A joined entry has its parents. */
-  private async walkBack(
-    heads: readonly string[],
-    found: Map<string, LogEntry>,
-    known: ReadonlyMap<string, LogEntry>,
-  ): Promise<{ found: Map<string, LogEntry>; stops: Set<string> }> {
-    const stops = new Set<string>()
-    const wave = [...heads]
-    for (let seen = 1; wave.length > 0; seen++) {
-      const hash = wave.pop()!
-      if (found.has(hash)) continue
-      if (known.has(hash)) {
-        stops.add(hash)
-        continue
-      }
-      if (seen % BURST === 0) await yieldToLoop()
-      const block = entryBlock(this.sql, hash)
-      if (!block) continue
-      const entry = decodeEntry(block, hash)
-      found.set(hash, entry)
-      wave.push(...entry.next)
-    }
-    return { found, stops }
+  /** All entries under these heads, the heads included; null when one of the heads is not here. */
+  past(heads: readonly string[]): Promise<LogEntry[] | null> {
+    return this.history.under(heads)
   }
 
   /** Newest first. */
@@ -170,7 +146,10 @@ export class GuardedLog {
     })
   }
 
-  /** Joins an entry from wherever, with all its ancestors that are here, or returns why not. Never throws. */
+  /**
+   * Joins an entry from wherever, with all its ancestors that are here, or returns why not. Never
+   * throws.
+   */
   async offer(entry: LogEntry): Promise<Outcome> {
     try {
       return await this.serial.run(() => this.take(entry))
@@ -202,7 +181,9 @@ export class GuardedLog {
     this.unpaid.put(entry.hash, entry, blockOf(entry).length)
   }
 
-  /** A node has registered, or time has passed: takes the unpaid entries that are paid for by now. */
+  /**
+   * A node has registered, or time has passed: takes the unpaid entries that are paid for by now.
+   */
   async reconsider(): Promise<void> {
     for (const [, entry] of this.unpaid.entries()) if (this.isPaid(entry)) await this.offer(entry)
   }
@@ -263,8 +244,8 @@ export class GuardedLog {
   }
 
   /**
-   * For how many of these entries each payer pays: each writer for its own, and for an unpaid one the payer of the entry
-   * that builds on it. The first entry builds on all others.
+   * For how many of these entries each payer pays: each writer for its own, and for an unpaid one
+   * the payer of the entry that builds on it. The first entry builds on all others.
    */
   private paymentsFor(fresh: ReadonlyMap<string, LogEntry>): Payments {
     const { payer } = this.options.quota
@@ -308,7 +289,10 @@ export class GuardedLog {
     }
   }
 
-  /** Deletes the blocks of those that are not joined, but not while an entry is being joined that may build on them. */
+  /**
+   * Deletes the blocks of those that are not joined, but not while an entry is being joined that
+   * may build on them.
+   */
   async discard(hashes: Iterable<string>): Promise<void> {
     await this.serial.run(async () =>
       deleteEntries(
@@ -345,8 +329,9 @@ export class GuardedLog {
 }
 
 /**
- * The parents of a new entry: the newest head, whose clock counts, and some of the others, drawn by chance. So a thousand
- * nodes that write at once tie all heads together, and not the same thirty-two.
+ * The parents of a new entry: the newest head, whose clock counts, and some of the others, drawn by
+ * chance. So a thousand nodes that write at once tie all heads together, and not the same
+ * thirty-two.
  */
 function drawn(heads: readonly LogEntry[]): LogEntry[] {
   if (heads.length <= MAX_PARENTS) return [...heads]

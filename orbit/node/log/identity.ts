@@ -1,12 +1,15 @@
 /**
- * The node's Ed25519 key as an OrbitDB identity. Entries name the key itself, so that no identity has to be looked up to
- * check one. Signing and verifying (RFC 8032) are node:crypto's: an entry costs microseconds, not milliseconds.
+ * The node's Ed25519 key as an OrbitDB identity. Entries name the key itself, so that no identity
+ * has to be looked up to check one. Signing and verifying (RFC 8032) are node:crypto's: an entry
+ * costs microseconds, not milliseconds.
  */
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { publicKeyOf } from '../../rules/base/statement.ts'
 
-/** RFC 8410: the DER prefixes of a raw Ed25519 seed (PKCS #8) and public key (SubjectPublicKeyInfo). */
+/**
+ * RFC 8410: the DER prefixes of a raw Ed25519 seed (PKCS #8) and public key (SubjectPublicKeyInfo).
+ */
 const PKCS8 = hexToBytes('302e020100300506032b657004220420')
 const SPKI = hexToBytes('302a300506032b6570032100')
 
@@ -21,7 +24,11 @@ export interface Identity {
   verify(signature: string, writer: string, bytes: Uint8Array): Promise<boolean>
 }
 
-/** @param signature 64 bytes in hex. @param writer a public key in hex. @returns false also when they are no such hex */
+/**
+ * @param signature 64 bytes in hex.
+ * @param writer a public key in hex.
+ * @returns false also when they are no such hex
+ */
 export function verifyWriter(signature: string, writer: string, bytes: Uint8Array): boolean {
   try {
     const key = createPublicKey({ key: Buffer.concat([SPKI, hexToBytes(writer)]), format: 'der', type: 'spki' })

@@ -1,9 +1,9 @@
 /**
- * The files about the draw of an epoch, read from the logs themselves and past everything that a running node has derived
- * from them: a check of a draw believes nothing, not even this machine's own node. The logs of draws and registrations are
- * stored for good, so they are there when the documents of an epoch are deleted; the pools are not.
+ * The files about the draw of an epoch, read from the logs themselves and past everything that a
+ * running node has derived from them: a check of a draw believes nothing, not even this machine's
+ * own node. The logs of draws and registrations are stored for good, so they are there when the
+ * documents of an epoch are deleted; the pools are not.
  */
-
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
 import { open } from '../../rules/base/statement.ts'
@@ -21,11 +21,17 @@ import { hasDatabase, SqliteFile } from '../storage/sqlite.ts'
 
 /** In a form that goes through dag-cbor. */
 export interface DrawFiles {
-  /** Documents of draws and beacon rounds: of the epoch, and of earlier ones that its roster may depend on. */
+  /**
+   * Documents of draws and beacon rounds: of the epoch, and of earlier ones that its roster may
+   * depend on.
+   */
   readonly draws: readonly unknown[]
   /** All registrations ever made. */
   readonly accounts: readonly unknown[]
-  /** By draw of the epoch: the heartbeats under the pool heads that it cites; null if a head is not here. */
+  /**
+   * By draw of the epoch: the heartbeats under the pool heads that it cites; null if a head is not
+   * here.
+   */
   readonly cited: readonly { readonly draw: string; readonly heartbeats: readonly CitedHeartbeat[] | null }[]
   /** This node's verdicts on draws of the epoch, from when they came. */
   readonly verdicts: readonly { readonly draw: string; readonly fault: DrawFault | null }[]
@@ -42,7 +48,11 @@ export interface CitedHeartbeat {
   readonly document: unknown
 }
 
-/** Without starting a node. @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts) */
+/**
+ * Without starting a node.
+ *
+ * @throws {DataDirectoryInUse} when a node runs on the directory: ask it instead (control.ts)
+ */
 export function readDrawFiles(directory: string, genesis: Genesis, epoch: number): DrawFiles {
   if (!hasDatabase(directory)) return { draws: [], accounts: [], cited: [], verdicts: [], arrivals: [], damage: [] }
   const sql = new SqliteFile(directory)
@@ -89,7 +99,9 @@ export function drawFiles(sql: SqliteFile, genesis: Genesis, epoch: number): Dra
   }
 }
 
-/** The log's entries and the projected documents: if one of the two was changed, the other shows it. */
+/**
+ * The log's entries and the projected documents: if one of the two was changed, the other shows it.
+ */
 function* stored(
   sql: SqliteFile,
   kind: 'accounts' | 'draws',

@@ -1,4 +1,6 @@
-/** Documents and knowledge of a stopped node, read from its database: no network, nothing written. */
+/**
+ * Documents and knowledge of a stopped node, read from its database: no network, nothing written.
+ */
 import * as dagCbor from '@ipld/dag-cbor'
 import type { DatabaseKind } from '../../rules/message/documents.ts'
 import { type History, NO_HISTORY } from '../../rules/state/settled-window.ts'
@@ -32,7 +34,10 @@ export const readHistory = (home: Home): History =>
 export const readKnowledge = (home: Home, wants: Wants): KnowledgeDump =>
   reading(home, { leaves: [], truths: [], convictions: [] }, (sql) => storedKnowledge(sql, wants))
 
-/** Opens the database for a short time only: a node that starts meanwhile finds the directory in use. */
+/**
+ * Opens the database for a short time only: a node that starts meanwhile finds the directory in
+ * use.
+ */
 function reading<T>(home: Home, nothing: T, read: (sql: SqliteFile) => T): T {
   if (!hasDatabase(home.directory)) return nothing
   const sql = new SqliteFile(home.directory)

@@ -1,8 +1,9 @@
 /**
- * libp2p's TCP transport, with dials that can be aborted. libp2p passes its signal on to net.connect, which destroys the
- * socket of an aborted dial with an error that nothing listens for any more: one dead peer could end the whole node (seen
- * with @libp2p/tcp 11.0.28 on Bun 1.4.5). Here the socket gets no signal: an aborted dial is given up, and its socket is
- * closed when it connects or fails.
+ * libp2p's TCP transport, with dials that can be aborted. libp2p passes its signal on to
+ * net.connect, which destroys the socket of an aborted dial with an error that nothing listens for
+ * any more: one dead peer could end the whole node (seen with @libp2p/tcp 11.0.28 on Bun 1.4.5).
+ * Here the socket gets no signal: an aborted dial is given up, and its socket is closed when it
+ * connects or fails.
  */
 import { tcp } from '@libp2p/tcp'
 

@@ -1,4 +1,6 @@
-/** Addresses that a node is told to listen on, which are parsed and tried before libp2p gets them. */
+/**
+ * Addresses that a node is told to listen on, which are parsed and tried before libp2p gets them.
+ */
 import { createServer } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { UserError } from '../../rules/base/errors.ts'
@@ -32,7 +34,8 @@ export function parseAddress(address: string): Multiaddr {
 }
 
 /**
- * libp2p goes on when one of several addresses is taken, and its user would wonder why no peer can connect.
+ * libp2p goes on when one of several addresses is taken, and its user would wonder why no peer can
+ * connect.
  *
  * @throws {PortInUse | AddressError}
  */

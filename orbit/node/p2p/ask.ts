@@ -1,4 +1,7 @@
-/** Asks a node for one thing before this machine has a node: a connection with a key made for the occasion. */
+/**
+ * Asks a node for one thing before this machine has a node: a connection with a key made for the
+ * occasion.
+ */
 import type { Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'

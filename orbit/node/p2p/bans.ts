@@ -1,14 +1,18 @@
 /**
- * Bans of peers that pass on messages that no node of this program would. Each such message costs a check, of a signature
- * or a pairing of fifteen milliseconds, so a peer that goes on sending them is cut off for a while. A node checks what it
- * passes on, so it is never banned for what another sent.
+ * Bans of peers that pass on messages that no node of this program would. Each such message costs a
+ * check, of a signature or a pairing of fifteen milliseconds, so a peer that goes on sending them
+ * is cut off for a while. A node checks what it passes on, so it is never banned for what another
+ * sent.
  */
 import type { PeerId } from '@libp2p/interface'
 
 /** A peer is banned at so many wrong messages, until FORGIVEN_MS after the last of them. */
 const PATIENCE = 16
 const FORGIVEN_MS = 600_000
-/** Peers that are remembered, at most: a peer with a new key each time pays for a new connection each time. */
+/**
+ * Peers that are remembered, at most: a peer with a new key each time pays for a new connection
+ * each time.
+ */
 const REMEMBERED = 1024
 
 export class Bans {

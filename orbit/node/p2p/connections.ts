@@ -1,6 +1,6 @@
 /**
- * Keeps a node connected to the peers that it was told of: dials them, again and again when they are gone, restarted or
- * late, and keeps the streams open on which they hear it.
+ * Keeps a node connected to the peers that it was told of: dials them, again and again when they
+ * are gone, restarted or late, and keeps the streams open on which they hear it.
  */
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -57,8 +57,8 @@ export function keepDialling(libp2p: Libp2p, peers: readonly Multiaddr[]): () =>
 const ALONE_MS = 3_000
 
 /**
- * A node that is alone dials the peers that it once knew, also those from before a restart: a founder was told of no peer,
- * and if its port has changed, no peer finds it either.
+ * A node that is alone dials the peers that it once knew, also those from before a restart: a
+ * founder was told of no peer, and if its port has changed, no peer finds it either.
  *
  * @returns a function that stops it
  */
@@ -97,9 +97,10 @@ interface Talking {
 }
 
 /**
- * gossipsub opens its stream to a peer when the peer connects, and never again. If a busy machine is too late for that,
- * or the connection that carried the stream closes while a second one stays, the peer hears nothing more of this node,
- * neither beacon nor documents, for as long as they are connected. So a connected peer without a stream gets a new one.
+ * gossipsub opens its stream to a peer when the peer connects, and never again. If a busy machine
+ * is too late for that, or the connection that carried the stream closes while a second one stays,
+ * the peer hears nothing more of this node, neither beacon nor documents, for as long as they are
+ * connected. So a connected peer without a stream gets a new one.
  *
  * @returns a function that stops it
  */
@@ -109,7 +110,8 @@ export function keepTalking(libp2p: Libp2p): () => void {
   const timer = setInterval(() => {
     const connections = libp2p.getConnections().filter(({ status, limits }) => status === 'open' && !limits)
     const missing = connections.filter(({ remotePeer }) => !pubsub.streamsOutbound.has(remotePeer.toString()))
-    // A peer without a stream may just have connected: it is given one if it still has none at the next check.
+    // A peer without a stream may just have connected: it is given one if it still has none at the
+    // next check.
     for (const connection of missing) {
       if (silent.has(connection.id)) pubsub.onPeerConnected(connection.remotePeer, connection)
     }

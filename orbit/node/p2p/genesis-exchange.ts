@@ -1,4 +1,6 @@
-/** Hands out the genesis block, and asks a node for it: protocol /collatz/genesis/1, one message. */
+/**
+ * Hands out the genesis block, and asks a node for it: protocol /collatz/genesis/1, one message.
+ */
 import type { Libp2p, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { UserError } from '../../rules/base/errors.ts'

@@ -1,4 +1,7 @@
-/** The libp2p of a node: TCP and WebSocket, Noise, yamux, gossipsub, and a DHT for this network alone that carries IPNS. */
+/**
+ * The libp2p of a node: TCP and WebSocket, Noise, yamux, gossipsub, and a DHT for this network
+ * alone that carries IPNS.
+ */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { fetch } from '@libp2p/fetch'
@@ -15,7 +18,10 @@ import type { Libp2pOptions } from 'libp2p'
 import { abortableTcp } from './abortable-tcp.ts'
 import type { Bans } from './bans.ts'
 
-/** Bun's node:crypto has no ChaCha20-Poly1305: Noise fails on frames of 1,200 bytes or more unless given a pure one. */
+/**
+ * Bun's node:crypto has no ChaCha20-Poly1305: Noise fails on frames of 1,200 bytes or more unless
+ * given a pure one.
+ */
 export const bunNoise = () =>
   noise({
     crypto: {
@@ -26,8 +32,9 @@ export const bunNoise = () =>
   })
 
 /**
- * libp2p hands Bun's http server sockets of a listener that libp2p itself has opened, so the server never listens. Bun's
- * emits no "close" when a server that never listened is closed, and the listener would wait for that for ever.
+ * libp2p hands Bun's http server sockets of a listener that libp2p itself has opened, so the server
+ * never listens. Bun's emits no "close" when a server that never listened is closed, and the
+ * listener would wait for that for ever.
  */
 export const bunWebSockets = (): ReturnType<typeof webSockets> => (components) => {
   const transport = webSockets()(components)
@@ -45,7 +52,10 @@ export const bunWebSockets = (): ReturnType<typeof webSockets> => (components) =
   return transport
 }
 
-/** libp2p's private key of an Ed25519 seed: seed and public key, 64 bytes. The peer id is the node key. */
+/**
+ * libp2p's private key of an Ed25519 seed: seed and public key, 64 bytes. The peer id is the node
+ * key.
+ */
 export const libp2pKey = (seed: Uint8Array) => privateKeyFromRaw(Buffer.concat([seed, ed25519.getPublicKey(seed)]))
 
 export function libp2pOptions(options: {
@@ -67,7 +77,8 @@ export function libp2pOptions(options: {
       denyDialPeer: (peer) => options.bans?.has(peer) ?? false,
       denyInboundEncryptedConnection: (peer) => options.bans?.has(peer) ?? false,
     },
-    // A university, a household or a test has many nodes behind one address; libp2p's own limit is five a second.
+    // A university, a household or a test has many nodes behind one address; libp2p's own limit is
+    // five a second.
     connectionManager: { inboundConnectionThreshold: 100, maxIncomingPendingConnections: 100 },
     services: {
       identify: identify(),
@@ -85,7 +96,8 @@ export function libp2pOptions(options: {
       dht: kadDHT({
         protocol: `/collatz/${options.networkId}/kad/1.0.0`,
         clientMode: false,
-        // A founder publishes before any node has joined: the others find what it stores when they ask it.
+        // A founder publishes before any node has joined: the others find what it stores when they
+        // ask it.
         allowQueryWithZeroPeers: true,
         peerInfoMapper: passthroughMapper,
       }) as never,

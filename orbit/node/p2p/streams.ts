@@ -1,7 +1,8 @@
 /**
- * Length-prefixed messages on a libp2p stream: the length as u32 big endian, then so many bytes. Neither side runs ahead
- * of the other by more than some megabytes. libp2p alone does not ensure that: its iterator takes in whatever a peer
- * sends, however slowly we read, and its onDrain waits only for the first drain of a stream.
+ * Length-prefixed messages on a libp2p stream: the length as u32 big endian, then so many bytes.
+ * Neither side runs ahead of the other by more than some megabytes. libp2p alone does not ensure
+ * that: its iterator takes in whatever a peer sends, however slowly we read, and its onDrain waits
+ * only for the first drain of a stream.
  */
 import type { Stream } from '@libp2p/interface'
 
@@ -14,7 +15,11 @@ const HIGH = 1 << 20
 /** So many bytes written and not yet taken by the peer's window make us wait. */
 const UNSENT = 1 << 18
 
-/** Resolves when the peer has taken all but UNSENT bytes. @throws when the stream ends or the signal fires before that */
+/**
+ * Resolves when the peer has taken all but UNSENT bytes.
+ *
+ * @throws when the stream ends or the signal fires before that
+ */
 export async function sendMessage(stream: Stream, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
   const framed = new Uint8Array(4 + bytes.length)
   new DataView(framed.buffer).setUint32(0, bytes.length)
@@ -43,7 +48,10 @@ function progress(stream: Stream, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** @throws {StreamError} when a message is longer than `longest` bytes, or the stream ends inside one */
+/**
+ * @throws {StreamError} when a message is longer than `longest` bytes, or the stream ends inside
+ * one
+ */
 export async function* messages(stream: Stream, longest: number): AsyncGenerator<Uint8Array, undefined> {
   let rest: Uint8Array = new Uint8Array(0)
   for await (const chunk of chunks(stream)) {
@@ -68,7 +76,8 @@ async function* chunks(stream: Stream): AsyncGenerator<Uint8Array> {
   let failed: Error | undefined
   let wake = () => {}
 
-  // Not within resume(), which hands out what was held back and then opens the window, whether paused again or not.
+  // Not within resume(), which hands out what was held back and then opens the window, whether
+  // paused again or not.
   let resuming = false
   const pauseIfFull = () => {
     if (bytes > HIGH && stream.readStatus === 'readable' && !resuming) stream.pause()

@@ -6,7 +6,10 @@ import type { PubSub } from './pubsub.ts'
 export interface Topic {
   /** Resolves when it is sent to all who listen now. That nobody listens is no error. */
   publish(bytes: Uint8Array): Promise<void>
-  /** The handler gets what others publish. Anybody may have made the bytes: it checks them and gives its judgement. */
+  /**
+   * The handler gets what others publish. Anybody may have made the bytes: it checks them and gives
+   * its judgement.
+   */
   subscribe(handler: (bytes: Uint8Array) => Judgement): Promise<void>
 }
 

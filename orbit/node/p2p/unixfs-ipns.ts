@@ -1,4 +1,7 @@
-/** Folders as UnixFS, and names for them: IPNS over the network's own DHT. The public page is published so. */
+/**
+ * Folders as UnixFS, and names for them: IPNS over the network's own DHT. The public page is
+ * published so.
+ */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { ipns } from '@helia/ipns'
@@ -38,7 +41,8 @@ export class Publishing {
   constructor(helia: Helia) {
     this.fs = unixfs(helia)
     this.names = ipns(helia)
-    // Helia would start it, but has started already. Without this no record is published again before it expires.
+    // Helia would start it, but has started already. Without this no record is published again
+    // before it expires.
     ;(this.names as unknown as { start(): void }).start()
   }
 
@@ -100,7 +104,8 @@ export class Publishing {
    * Writes a published folder to disk, without hidden files.
    *
    * @param directory new or empty: nothing that is there is written over, and no link is followed
-   * @throws {NameError} when it is no folder, or has odd names, too many files or too many bytes for a page
+   * @throws {NameError} when it is no folder, or has odd names, too many files or too many bytes
+   * for a page
    */
   async exportDirectory(cid: CID, directory: string): Promise<void> {
     const root = resolve(directory)

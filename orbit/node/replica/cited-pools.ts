@@ -1,9 +1,10 @@
 /**
- * The pools as a draw cites them: so many heads, and the heartbeats under them. Entries have no price, so a writer of a
- * thousand entries that nobody built on could leave a draw no room to cite the others: a coordinator therefore first ties
- * the heads together by entries of its own.
+ * The pools as a draw cites them: so many heads, and the heartbeats under them. Entries have no
+ * price, so a writer of a thousand entries that nobody built on could leave a draw no room to cite
+ * the others: a coordinator therefore first ties the heads together by entries of its own.
  */
 
+import type { Memory } from '../../rules/base/memory.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
 import { type DrawBody, type HeartbeatBody, MAX_HEADS } from '../../rules/message/bodies.ts'
 import { databaseName, spanOf } from '../../rules/message/documents.ts'
@@ -14,11 +15,15 @@ import type { DocumentStore } from '../log/documents.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
 import { headsInTurn, heartbeatIn } from './pool.ts'
 
-/** Entries that tie up one pool, at most: with the heads cited beside them, as many heads as a draw has nodes. */
+/**
+ * Entries that tie up one pool, at most: with the heads cited beside them, as many heads as a draw
+ * has nodes.
+ */
 const MAX_TIES = 16
 
 export interface CitedPoolsOptions {
   readonly genesis: Genesis
+  readonly memory: Memory
   readonly state: () => State
   readonly open: (name: string) => Promise<DocumentStore>
   /** undefined: the database is not open. */
@@ -34,7 +39,10 @@ export class CitedPools {
     this.options = options
   }
 
-  /** The spans of the pools behind a draw sealed at `round`: that of now, and the one before if it is still fresh. */
+  /**
+   * The spans of the pools behind a draw sealed at `round`: that of now, and the one before if it
+   * is still fresh.
+   */
   private spansAt(round: number): number[] {
     const { genesis } = this.options
     const { epoch, freshRounds } = genesis.body
@@ -50,8 +58,8 @@ export class CitedPools {
   }
 
   /**
-   * Ties the heads of the pools that a draw sealed at `round` cites, by entries that repeat this node's newest heartbeat
-   * in the pool.
+   * Ties the heads of the pools that a draw sealed at `round` cites, by entries that repeat this
+   * node's newest heartbeat in the pool.
    *
    * @param self this node
    * @param beat writes a heartbeat of this node into the pool of now
@@ -74,7 +82,8 @@ export class CitedPools {
   /** A node's newest heartbeat in a pool. */
   private newest(name: string, node: string): [key: string, document: unknown] | undefined {
     const heartbeats = [...this.options.documents(name)].filter(([key]) => key.startsWith(`${node}/`))
-    return heartbeats.sort(([, a], [, b]) => heartbeatIn(b).round - heartbeatIn(a).round)[0]
+    const roundOf = (document: unknown) => heartbeatIn(document, this.options.memory).round
+    return heartbeats.sort(([, a], [, b]) => roundOf(b) - roundOf(a))[0]
   }
 
   /** The heads that a draw of this node cites, its own first, and what is under them. */
@@ -94,7 +103,7 @@ export class CitedPools {
     for (const { span, heads } of cited) {
       const values = await this.options.opened(databaseName('pool', span))?.under(heads)
       if (!values) return null
-      for (const value of values) heartbeats.push(heartbeatIn(value))
+      for (const value of values) heartbeats.push(heartbeatIn(value, this.options.memory))
     }
     return heartbeats
   }

@@ -1,9 +1,9 @@
 /**
- * Knowledge besides the documents (rules: settle.ts): the leaves of results in dispute, which peers hand out, and the
- * leaves that this node has computed to find out which result is wrong. Both are facts: a block is checked by its CID,
- * and a leaf is mathematics. Computed leaves are stored, as each may have taken seconds.
+ * Knowledge besides the documents (rules: settle.ts): the leaves of results in dispute, which peers
+ * hand out, and the leaves that this node has computed to find out which result is wrong. Both are
+ * facts: a block is checked by its CID, and a leaf is mathematics. Computed leaves are stored, as
+ * each may have taken seconds.
  */
-
 import { CID } from 'multiformats/cid'
 import type { Engine } from '../../../kernels/unit.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
@@ -115,25 +115,25 @@ export class LeafLookup implements Knowledge {
   }
 
   /**
-   * Looks up what the state wants to know: blocks first, then leaves, each computed once. What can't be had or computed
-   * now is tried again later, and does not hold up the rest.
+   * Looks up what the state wants to know: blocks first, then leaves, each computed once. What
+   * can't be had or computed now is tried again later, and does not hold up the rest.
    *
    * @returns whether anything is known now that was not
    */
   async learn({ wants }: State, signal: AbortSignal): Promise<boolean> {
     const now = performance.now()
     const askable = wants.leaves.filter((cid) => !this.blocks.has(cid) && this.retries.isDue(cid, now))
-    const got = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
+    const fetched = await Promise.all(askable.map((cid) => this.fetch(cid, signal)))
     const unknown = wants.truths.filter((leaf) => {
       const key = leafKey(leaf)
       return !this.facts.has(key) && this.retries.isDue(key, now)
     })
     const contested = unknown.filter(({ claimants }) => claimants === null)
-    // Mere claims are checked one at a time: after a false one, no other of that account is checked. And none while blocks
-    // come in, since they may turn out to say the same.
-    const next = contested.length > 0 ? contested : got.some(Boolean) ? [] : unknown.slice(0, 1)
+    // Mere claims are checked one at a time: after a false one, no other of that account is
+    // checked. And none while blocks come in, since they may turn out to say the same.
+    const next = contested.length > 0 ? contested : fetched.some(Boolean) ? [] : unknown.slice(0, 1)
     const isLearned = next.length > 0 && (await this.compute(next, signal))
-    return got.some(Boolean) || isLearned
+    return fetched.some(Boolean) || isLearned
   }
 
   private async fetch(cid: string, signal: AbortSignal): Promise<boolean> {
@@ -142,7 +142,8 @@ export class LeafLookup implements Knowledge {
       this.retries.succeeded(cid)
       return true
     } catch {
-      // No peer has it now. Leaves that wait for an audit are handed out soon after it (withheld-leaves.ts).
+      // No peer has it now. Leaves that wait for an audit are handed out soon after it
+      // (withheld-leaves.ts).
       this.retries.failed(cid)
       return false
     }

@@ -1,9 +1,10 @@
 /**
- * Which documents no node needs any more: those about archived windows, or about deals that are over (rules:
- * settled-window.ts), alone. They are deleted here, and the archive keeps what they came to.
+ * Which documents no node needs any more: those about archived windows, or about deals that are
+ * over (rules: settled-window.ts), alone. They are deleted here, and the archive keeps what they
+ * came to.
  */
-
 import { bytesToHex } from '@noble/hashes/utils.js'
+import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open } from '../../rules/base/statement.ts'
 import { equivocationsIn } from '../../rules/deal/coordinators.ts'
 import { openAnswer } from '../../rules/message/answers.ts'
@@ -19,7 +20,10 @@ export interface OverUnit {
   readonly window: bigint
 }
 
-/** Documents that are over: their keys by database, the draws among them, CIDs of leaves that they name. */
+/**
+ * Documents that are over: their keys by database, the draws among them, CIDs of leaves that they
+ * name.
+ */
 export interface OverDocuments {
   readonly isOver: (unit: OverUnit) => boolean
   readonly keys: ReadonlyMap<string, readonly string[]>
@@ -27,17 +31,22 @@ export interface OverDocuments {
   readonly leaves: readonly string[]
 }
 
-const drawIn = (document: unknown) => open(statementDocument.parse(document).statement, drawBody, 'the draw')
+const drawIn = (document: unknown, memory: Memory) =>
+  open(statementDocument.parse(document).statement, drawBody, 'the draw', memory)
 
 /** CIDs of the leaves of the results that an answer shows. */
-function leavesIn(document: unknown): string[] {
-  const answer = openAnswer(document)
+function leavesIn(document: unknown, memory: Memory): string[] {
+  const answer = openAnswer(document, memory)
   return answer.type === 'reveal' ? answer.reveals.map(({ item }) => item.result.leaves) : []
 }
 
 /** Whether an answer is about units alone that are over. */
-export function isOverAnswer(document: unknown, isOver: (unit: OverUnit) => boolean): boolean {
-  const answer = openAnswer(document)
+export function isOverAnswer(
+  document: unknown,
+  isOver: (unit: OverUnit) => boolean,
+  memory: Memory = createMemory(),
+): boolean {
+  const answer = openAnswer(document, memory)
   const unit = ({ epoch, window }: { epoch: number; window: string }) => ({ epoch, window: BigInt(window) })
   const units =
     answer.type === 'commit'
@@ -51,12 +60,19 @@ export function isOverAnswer(document: unknown, isOver: (unit: OverUnit) => bool
 }
 
 /**
- * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a coordinator sealed two draws
- * is never over.
+ * Whether a draw, or the beacon round of one, is of an epoch that is over. The proof that a
+ * coordinator sealed two draws is never over.
  */
-export function overDraws(genesis: Genesis, documents: Iterable<unknown>, isOver: (epoch: number) => boolean) {
+export function overDraws(
+  genesis: Genesis,
+  documents: Iterable<unknown>,
+  isOver: (epoch: number) => boolean,
+  memory: Memory = createMemory(),
+) {
   const epochs = new Set<number>()
-  const draws = [...documents].filter((document) => !beaconDocument.safeParse(document).success).map(drawIn)
+  const draws = [...documents]
+    .filter((document) => !beaconDocument.safeParse(document).success)
+    .map((document) => drawIn(document, memory))
   const proofs = new Set([...equivocationsIn(draws).values()].flatMap(({ proof }) => proof.map(bytesToHex)))
   for (const { body } of draws) if (isOver(body.epoch)) epochs.add(body.epoch)
   return (document: unknown): boolean => {
@@ -65,7 +81,7 @@ export function overDraws(genesis: Genesis, documents: Iterable<unknown>, isOver
       const epoch = epochAt(genesis, beacon.data.round)
       return seedRound(genesis, epoch) === beacon.data.round && epochs.has(epoch)
     }
-    const { body, bytes } = drawIn(document)
+    const { body, bytes } = drawIn(document, memory)
     return epochs.has(body.epoch) && !proofs.has(bytesToHex(bytes))
   }
 }
@@ -80,9 +96,10 @@ export function overDocuments(
   databases: ReadonlyMap<string, ReadonlyMap<string, unknown>>,
   isArchived: (window: bigint) => boolean,
   isOverDeal: (epoch: number) => boolean,
+  memory: Memory = createMemory(),
 ): OverDocuments {
   const isOver = ({ epoch, window }: OverUnit) => isArchived(window) || isOverDeal(epoch)
-  const isOverDraw = overDraws(genesis, databases.get('draws')?.values() ?? [], isOverDeal)
+  const isOverDraw = overDraws(genesis, databases.get('draws')?.values() ?? [], isOverDeal, memory)
   const keys = new Map<string, string[]>()
   const draws: PublishedDraw[] = []
   const leaves: string[] = []
@@ -90,10 +107,10 @@ export function overDocuments(
     const kind = name.split('-')[0]
     if (kind !== 'draws' && kind !== 'results') continue
     for (const [key, document] of documents) {
-      if (!(kind === 'draws' ? isOverDraw(document) : isOverAnswer(document, isOver))) continue
+      if (!(kind === 'draws' ? isOverDraw(document) : isOverAnswer(document, isOver, memory))) continue
       keys.set(name, [...(keys.get(name) ?? []), key])
-      if (kind === 'results') leaves.push(...leavesIn(document))
-      else if (statementDocument.safeParse(document).success) draws.push(publishedDraw(drawIn(document)))
+      if (kind === 'results') leaves.push(...leavesIn(document, memory))
+      else if (statementDocument.safeParse(document).success) draws.push(publishedDraw(drawIn(document, memory)))
     }
   }
   return { isOver, keys, draws, leaves }

@@ -1,16 +1,21 @@
-/** A pool of heartbeats: which of its heads count when a draw can't cite all, and the heartbeats that were replaced of late. */
+/**
+ * A pool of heartbeats: which of its heads count when a draw can't cite all, and the heartbeats
+ * that were replaced of late.
+ */
+import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open } from '../../rules/base/statement.ts'
 import { type HeartbeatBody, heartbeatBody } from '../../rules/message/bodies.ts'
 import { statementDocument } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
 
-export const heartbeatIn = (document: unknown): HeartbeatBody =>
-  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat').body
+export const heartbeatIn = (document: unknown, memory: Memory = createMemory()): HeartbeatBody =>
+  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory).body
 
 /**
- * This node's heads first, since its entries tie the others; then the newest of each account, then a second of each, and
- * so on. Accounts have a price, and entries have none: an account that writes thousands crowds out no other.
+ * This node's heads first, since its entries tie the others; then the newest of each account, then
+ * a second of each, and so on. Accounts have a price, and entries have none: an account that writes
+ * thousands crowds out no other.
  *
  * @param self      this node's key
  * @param accountOf undefined: the node is not registered
@@ -31,21 +36,24 @@ export const headsInTurn =
   }
 
 /**
- * A pool has one heartbeat of a node for each epoch and what it witnesses. That a node was there a while ago is known by
- * the heartbeats that newer ones replaced (rules: check.ts), for as long as they are fresh, and since this node started.
+ * A pool has one heartbeat of a node for each epoch and what it witnesses. That a node was there a
+ * while ago is known by the heartbeats that newer ones replaced (rules: check.ts), for as long as
+ * they are fresh, and since this node started.
  */
 export class ReplacedHeartbeats {
   private readonly genesis: Genesis
+  private readonly memory: Memory
   private readonly byNode = new Map<string, HeartbeatBody[]>()
 
-  constructor(genesis: Genesis) {
+  constructor(genesis: Genesis, memory: Memory) {
     this.genesis = genesis
+    this.memory = memory
   }
 
   /** @param old undefined: there was none. */
   add(old: unknown, replacement: unknown): void {
     if (old === undefined) return
-    const [was, is] = [heartbeatIn(old), heartbeatIn(replacement)]
+    const [was, is] = [heartbeatIn(old, this.memory), heartbeatIn(replacement, this.memory)]
     if (was.round === is.round) return
     this.byNode.set(was.node, [...this.freshOf(was.node, is.round), was])
   }

@@ -1,6 +1,6 @@
 /**
- * Which draws were published, as far as this node knows: those whose documents are here, and those that it has forgotten
- * since. Certificates rest on them long after they are over.
+ * Which draws were published, as far as this node knows: those whose documents are here, and those
+ * that it has forgotten since. Certificates rest on them long after they are over.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../rules/base/cid.ts'
@@ -31,7 +31,10 @@ export const publishedIn = (rows: Iterable<readonly [key: string, value: Uint8Ar
       .map(([cid, coordinator, epoch, accounts]) => ({ cid, coordinator, epoch, accounts })),
   )
 
-/** CIDs of those than which none of their coordinator for their epoch has more accounts on its roster. */
+/**
+ * CIDs of those than which none of their coordinator for their epoch has more accounts on its
+ * roster.
+ */
 export function largestOf(draws: Iterable<PublishedDraw>): ReadonlySet<string> {
   const largest = new Map<string, { accounts: number; cids: string[] }>()
   for (const { cid, coordinator, epoch, accounts } of draws) {

@@ -1,8 +1,10 @@
 /**
- * The documents of a network as this node has them, and the state that follows from them. The state is computed when it
- * is asked for and kept until a document changes. What else the node does follows the replica's events.
+ * The documents of a network as this node has them, and the state that follows from them. The state
+ * is computed when it is asked for and kept until a document changes. What else the node does
+ * follows the replica's events.
  */
 import { classes } from '../../../kernels/partition.ts'
+import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open, type Statement } from '../../rules/base/statement.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
@@ -33,7 +35,10 @@ export interface ReplicaEvents {
   registration: { document: unknown; isNew: boolean }
   /** A draw came in. */
   draw: Statement<DrawBody>
-  /** An answer that was on disk when its database was opened (isOld), and then each that comes in, in that order. */
+  /**
+   * An answer that was on disk when its database was opened (isOld), and then each that comes in,
+   * in that order.
+   */
   answer: { document: unknown; isOld: boolean }
   /** The documents, or what is known besides them, changed: the state may be another. */
   change: undefined
@@ -41,6 +46,8 @@ export interface ReplicaEvents {
 
 export interface ReplicaOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked: that of whoever admits the documents. */
+  readonly memory?: Memory
   readonly openStore: (name: string) => Promise<DocumentStore>
   /** Is told who is registered, and of each round. */
   readonly payers?: Payers
@@ -57,13 +64,20 @@ export class Replica {
   readonly history = new Map<bigint, SettledWindow>()
   /** Draws that were published and are forgotten, by CID. */
   readonly forgotten = new Map<string, PublishedDraw>()
-  /** Signatures of beacon rounds that deal a draw and that no coordinator has written down yet (draw-rounds.ts). */
+  /**
+   * Signatures of beacon rounds that deal a draw and that no coordinator has written down yet
+   * (draw-rounds.ts).
+   */
   readonly rounds = new Map<number, Uint8Array>()
   readonly pools: CitedPools
   private readonly options: ReplicaOptions
+  private readonly memory: Memory
   private readonly payers: Payers
   private readonly stores = new Map<string, DocumentStore>()
-  /** Database -> key -> value: the very objects, so that what was verified once need not be again (statement.ts). */
+  /**
+   * Database -> key -> value: the very objects, so that what was verified once need not be again
+   * (statement.ts).
+   */
   private readonly documents = new Map<string, Map<string, unknown>>()
   private readonly replaced: ReplacedHeartbeats
   private readonly deals: UnfinishedDeals
@@ -75,12 +89,13 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     const { genesis } = options
     this.options = options
+    this.memory = options.memory ?? createMemory()
     this.payers = options.payers ?? new Payers(genesis)
-    this.replaced = new ReplacedHeartbeats(genesis)
+    this.replaced = new ReplacedHeartbeats(genesis, this.memory)
     this.deals = new UnfinishedDeals(genesis)
     this.unitsPerWindow = classes(genesis.partition).length
     this.pools = new CitedPools({
-      genesis,
+      ...{ genesis, memory: this.memory },
       state: () => this.state(),
       open: (name) => this.open(name),
       opened: (name) => this.stores.get(name),
@@ -100,8 +115,9 @@ export class Replica {
   }
 
   /**
-   * Drops the pools and the results that no unfinished deal needs, log and all: what is going on is all that a node
-   * carries. A node that was away meanwhile gets the certificates (archive-exchange.ts).
+   * Drops the pools and the results that no unfinished deal needs, log and all: what is going on is
+   * all that a node carries. A node that was away meanwhile gets the certificates
+   * (archive-exchange.ts).
    */
   async dropSpans(round: number): Promise<void> {
     const needed = this.deals.spans(this.state(), this.history, round)
@@ -109,7 +125,8 @@ export class Replica {
     for (const [name, store] of this.stores) {
       const [kind, span] = name.split('-')
       if ((kind !== 'pool' && kind !== 'results') || Number(span) >= now - 1 || needed.has(Number(span))) continue
-      // A node that had the draw before its epoch began may have witnessed it then, and never since.
+      // A node that had the draw before its epoch began may have witnessed it then, and never
+      // since.
       if (kind === 'pool' && needed.has(Number(span) + 1)) continue
       this.stores.delete(name)
       this.documents.delete(name)
@@ -123,7 +140,9 @@ export class Replica {
     return spanOf(epochAt(genesis, round), genesis.body.epoch.perDatabase)
   }
 
-  /** Opens the pools and results of now and of unfinished deals, whose witnesses lie in the pools. */
+  /**
+   * Opens the pools and results of now and of unfinished deals, whose witnesses lie in the pools.
+   */
   async openSpans(round: number): Promise<void> {
     this.payers.round = Math.max(this.payers.round, round)
     this.replaced.prune(this.payers.round)
@@ -164,7 +183,7 @@ export class Replica {
       documents.set(key, value)
       if (name === 'accounts') this.payers.registered.add(key.split('/')[0]!)
       if (name.startsWith('results')) this.events.emit('answer', { document: value, isOld: false })
-      if (name === 'draws') for (const draw of drawsIn([value])) this.events.emit('draw', draw)
+      if (name === 'draws') for (const draw of drawsIn([value], this.memory)) this.events.emit('draw', draw)
     }
     this.invalidate()
     if (name === 'accounts') void this.reconsider()
@@ -189,7 +208,10 @@ export class Replica {
     return coordinators.some((writer) => this.get('draws', documentKey.beacon(writer, round)) !== undefined)
   }
 
-  /** Whether a draw is among those published, and none of that coordinator for that epoch has more accounts on its roster. */
+  /**
+   * Whether a draw is among those published, and none of that coordinator for that epoch has more
+   * accounts on its roster.
+   */
   isPublished(cid: string): boolean {
     this.publishedDraws ??= largestOf(this.allPublished())
     return this.publishedDraws.has(cid)
@@ -201,7 +223,7 @@ export class Replica {
   }
 
   private allPublished(): PublishedDraw[] {
-    return [...drawsIn(this.all('draws')).map(publishedDraw), ...this.forgotten.values()]
+    return [...drawsIn(this.all('draws'), this.memory).map(publishedDraw), ...this.forgotten.values()]
   }
 
   get(database: string, key: string): unknown {
@@ -215,7 +237,7 @@ export class Replica {
 
   /** All heartbeats that are here, and those that they replaced of late. */
   heartbeats(): HeartbeatBody[] {
-    return [...[...this.all('pool')].map(heartbeatIn), ...this.replaced.all()]
+    return [...[...this.all('pool')].map((document) => heartbeatIn(document, this.memory)), ...this.replaced.all()]
   }
 
   /** Whether a draw by a coordinator for an epoch is here. */
@@ -236,6 +258,7 @@ export class Replica {
       },
       this.options.knowledge ?? NO_KNOWLEDGE,
       this.history,
+      this.memory,
     )
     return this.cached
   }
@@ -254,10 +277,13 @@ export class Replica {
   /** The documents that are over as of a round. */
   over(round: number): OverDocuments {
     const isOverDeal = this.deals.over(this.state(), this.history, round)
-    return overDocuments(this.options.genesis, this.documents, (window) => this.history.has(window), isOverDeal)
+    const isArchived = (window: bigint) => this.history.has(window)
+    return overDocuments(this.options.genesis, this.documents, isArchived, isOverDeal, this.memory)
   }
 
-  /** Deletes documents. That the draws among them were published is remembered (published-draws.ts). */
+  /**
+   * Deletes documents. That the draws among them were published is remembered (published-draws.ts).
+   */
   forget({ keys, draws }: Pick<OverDocuments, 'keys' | 'draws'>): void {
     for (const draw of draws) this.forgotten.set(draw.cid, draw)
     for (const [name, over] of keys) {
@@ -280,8 +306,8 @@ export class Replica {
 }
 
 /** Without the beacon rounds that lie among them. */
-const drawsIn = (documents: Iterable<unknown>): Statement<DrawBody>[] =>
+const drawsIn = (documents: Iterable<unknown>, memory: Memory): Statement<DrawBody>[] =>
   [...documents].flatMap((document) => {
     const { success, data } = statementDocument.safeParse(document)
-    return success ? [open(data.statement, drawBody, 'the draw')] : []
+    return success ? [open(data.statement, drawBody, 'the draw', memory)] : []
   })

@@ -1,7 +1,8 @@
 /**
- * Which deals are still going on for a node, and so which databases it needs. A deal is over when nothing that is said of it
- * counts any more (rules: settled-window.ts), and it has certified nothing that is not settled. So a draw that nobody worked by, of a
- * window however far away, keeps nothing for longer than any other.
+ * Which deals are still going on for a node, and so which databases it needs. A deal is over when
+ * nothing that is said of it counts any more (rules: settled-window.ts), and it has certified
+ * nothing that is not settled. So a draw that nobody worked by, of a window however far away, keeps
+ * nothing for longer than any other.
  */
 import type { DrawBody } from '../../rules/message/bodies.ts'
 import { spanOf } from '../../rules/message/documents.ts'
@@ -30,14 +31,17 @@ export class UnfinishedDeals {
     }
     for (const { epoch, offers } of drawsOf(state)) {
       if (!this.since.has(epoch)) this.since.set(epoch, round)
-      // Whether it certified something is known once its documents are here: they have as long to come as a deal lasts.
+      // Whether it certified something is known once its documents are here: they have as long to
+      // come as a deal lasts.
       const isNew = round <= this.since.get(epoch)! + settledAfter(this.genesis, 0)
       if (isNew && offers.some(({ window }) => !history.has(BigInt(window)))) live.add(epoch)
     }
     return (epoch) => settledAfter(this.genesis, epoch) < round && !live.has(epoch)
   }
 
-  /** Spans of the databases that the deals which are not over are spoken of in, up to that of now. */
+  /**
+   * Spans of the databases that the deals which are not over are spoken of in, up to that of now.
+   */
   spans(state: State, history: History, round: number): Set<number> {
     const { rounds, perDatabase } = this.genesis.body.epoch
     const isOver = this.over(state, history, round)

@@ -1,4 +1,6 @@
-/** Helia's blocks in the SQLite file, by multihash: the codec in a CID does not change the block. */
+/**
+ * Helia's blocks in the SQLite file, by multihash: the codec in a CID does not change the block.
+ */
 import { BaseBlockstore } from 'blockstore-core'
 import { NotFoundError } from 'interface-store'
 import { CID } from 'multiformats/cid'

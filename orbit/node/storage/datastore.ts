@@ -1,4 +1,7 @@
-/** Helia's and libp2p's small values in the SQLite file: known peers, the DHT's records, the keys of IPNS names. */
+/**
+ * Helia's and libp2p's small values in the SQLite file: known peers, the DHT's records, the keys of
+ * IPNS names.
+ */
 import { BaseDatastore } from 'datastore-core'
 import { Key, type KeyQuery, type Pair, type Query } from 'interface-datastore'
 import { NotFoundError } from 'interface-store'

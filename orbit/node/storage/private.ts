@@ -1,11 +1,14 @@
 /**
- * The node's private table: what it keeps for itself, as bytes by key, beside the documents that all nodes share. All
- * keys are named here, so that no two parts of the node can use the same one, and so that a reader of a stopped node's
- * file knows where to look.
+ * The node's private table: what it stores for itself, as bytes by key, beside the documents that
+ * all nodes share. All keys are named here, so that no two parts of the node can use the same one,
+ * and so that a reader of a stopped node's file knows where to look.
  */
 import { prefixRange, type SqliteFile } from './sqlite.ts'
 
-/** Keys and, with a slash at the end, prefixes of keys. They lie in existing files: a new name needs a migration. */
+/**
+ * Keys and, with a slash at the end, prefixes of keys. They lie in existing files: a new name needs
+ * a migration.
+ */
 export const PRIVATE = {
   /** + leafKey: the record of a leaf that this node has computed. */
   truth: 'truth/',
@@ -13,11 +16,17 @@ export const PRIVATE = {
   conviction: 'convicted/',
   /** + window: the summary of an archived window. */
   archived: 'settled/',
-  /** + window: CIDs of the draws behind a window from a snapshot, until all are known to be published. */
+  /**
+   * + window: CIDs of the draws behind a window from a snapshot, until all are known to be
+   * published.
+   */
   unconfirmed: 'unconfirmed/',
   /** + CID: draws that were published and whose documents were deleted. */
   published: 'published/',
-  /** CIDs of leaves that may have to be deleted: set while the documents that name them are being deleted. */
+  /**
+   * CIDs of leaves that may have to be deleted: set while the documents that name them are being
+   * deleted.
+   */
   leaving: 'leaving',
   /** + node/account: when a registration arrived. */
   arrival: 'arrival/',

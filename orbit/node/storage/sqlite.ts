@@ -1,8 +1,8 @@
 /**
- * The node's one database file (bun:sqlite): blocks, datastore, OrbitDB's heads, the projected documents and the private
- * table, with one process as its owner. Write-ahead log with full sync: what was acknowledged survives kill -9 and a
- * power cut. Every statement goes through SqliteFile, so that damage met years later is named as clearly as damage met
- * at the start.
+ * The node's one database file (bun:sqlite): blocks, datastore, OrbitDB's heads, the projected
+ * documents and the private table, with one process as its owner. Write-ahead log with full sync:
+ * what was acknowledged survives kill -9 and a power cut. Every statement goes through SqliteFile,
+ * so that damage met years later is named as clearly as damage met at the start.
  */
 import { Database, type SQLQueryBindings } from 'bun:sqlite'
 import { existsSync } from 'node:fs'
@@ -49,8 +49,9 @@ export class DatabaseClosed extends UserError {
 }
 
 /**
- * `entries` is the log's index: the entries that have been joined, in the order in which peers ask for them. `payments`
- * has who pays for how many of them, and for how many bytes (quota.ts). `private` is described in private.ts.
+ * `entries` is the log's index: the entries that have been joined, in the order in which peers ask
+ * for them. `payments` has who pays for how many of them, and for how many bytes (quota.ts).
+ * `private` is described in private.ts.
  */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS blocks(k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
@@ -68,7 +69,9 @@ const SCHEMA = `
 /** Small, and needed for everything: checked whole at every start, however large the rest is. */
 const SMALL_TABLES = ['private', 'databases', 'storage', 'datastore']
 
-/** quick_check reads every page, some 2 ms a MiB: a file of up to this many bytes is checked whole. */
+/**
+ * quick_check reads every page, some 2 ms a MiB: a file of up to this many bytes is checked whole.
+ */
 const CHECKED_WHOLE = 64 << 20
 
 export class SqliteFile {
@@ -109,7 +112,8 @@ export class SqliteFile {
     const small = pages * size <= CHECKED_WHOLE
     const existing = this.db.query("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[]
     const names = existing.map(({ name }) => name).filter((name) => SMALL_TABLES.includes(name))
-    // The rest of a large file is checked by the reads that meet it: each of them goes through `explained`.
+    // The rest of a large file is checked by the reads that meet it: each of them goes through
+    // `explained`.
     for (const check of small ? ['quick_check(1)'] : names.map((name) => `quick_check('${name}')`)) {
       const [first] = this.db.query(`PRAGMA ${check}`).all() as { quick_check: string }[]
       if (first?.quick_check !== 'ok') {

@@ -1,16 +1,18 @@
 /**
- * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves, on one core, beside the
- * work.
+ * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves,
+ * on one core, beside the work.
  *
- * Of units that N results certify, it publishes each record that is not as certified. If the leaves can't be had, it asks
- * again every epoch, and a deadline after the audit was drawn it publishes what it found, so that the leaves must be shown
- * (rules: settle.ts). Of units that one result and an audit certify, it publishes what it found in any case, without having
- * seen the leaves; but only if the result was here before the beacon round that drew them.
+ * Of units that N results certify, it publishes each record that is not as certified. If the leaves
+ * can't be had, it asks again every epoch, and a deadline after the audit was drawn it publishes
+ * what it found, so that the leaves must be shown (rules: settle.ts). Of units that one result and
+ * an audit certify, it publishes what it found in any case, without having seen the leaves; but
+ * only if the result was here before the beacon round that drew them.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'
 import { recordAt } from '../../rules/answer/leaves.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
+import type { Memory } from '../../rules/base/memory.ts'
 import { leafRecord } from '../../rules/certificate/recompute.ts'
 import { accountAt } from '../../rules/deal/canonical-draws.ts'
 import { type AuditBody, MAX_AUDITED } from '../../rules/message/bodies.ts'
@@ -27,6 +29,8 @@ type Claims = AuditBody['claims']
 
 export interface AuditsOptions {
   readonly node: string
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly openEngine: () => Engine
   /** A beacon round that is out; null when it can't be had now. */
   readonly beacon: (round: number) => Promise<BeaconRound | null>
@@ -49,7 +53,10 @@ interface Due {
 
 export class Audits {
   private readonly options: AuditsOptions
-  /** By dealtUnitKey and number of results, the epoch that draws the audit: the first that begins after they were here. */
+  /**
+   * By dealtUnitKey and number of results, the epoch that draws the audit: the first that begins
+   * after they were here.
+   */
   private readonly drawnIn = new Map<string, number>()
   /** By the same, audits that are done, or that name other nodes. */
   private readonly seen = new Set<string>()
@@ -89,16 +96,16 @@ export class Audits {
     const done: string[] = []
     let failure: unknown
     try {
-      for (const one of due) {
-        const records = one.against === null ? null : await this.options.leaves(one.against)
-        const mayWait = round < one.drawnBy.round + state.genesis.body.deadlineRounds
-        if (one.against !== null && !records && mayWait) continue
+      for (const audit of due) {
+        const records = audit.against === null ? null : await this.options.leaves(audit.against)
+        const mayWait = round < audit.drawnBy.round + state.genesis.body.deadlineRounds
+        if (audit.against !== null && !records && mayWait) continue
         try {
-          const claims = await this.compute(state, one, records, engine, signal)
-          const of = byRound.get(one.drawnBy.round) ?? { drawnBy: one.drawnBy, claims: [] }
-          byRound.set(one.drawnBy.round, of)
-          of.claims.push(...claims)
-          done.push(one.key)
+          const claims = await this.compute(state, audit, records, engine, signal)
+          const batch = byRound.get(audit.drawnBy.round) ?? { drawnBy: audit.drawnBy, claims: [] }
+          byRound.set(audit.drawnBy.round, batch)
+          batch.claims.push(...claims)
+          done.push(audit.key)
         } catch (error) {
           if (signal.aborted) throw error
           failure = error
@@ -117,7 +124,10 @@ export class Audits {
     if (failure) throw failure
   }
 
-  /** This node's claims: the leaves that are not as in `records`, or all of them where there are no records. */
+  /**
+   * This node's claims: the leaves that are not as in `records`, or all of them where there are no
+   * records.
+   */
   private async compute(
     { genesis: { partition } }: State,
     { assignment: { epoch, window, unit }, leaves }: Due,
@@ -145,7 +155,7 @@ export class Audits {
     if (round >= deadlineRound(genesis, assignment.epoch)) return []
     const drawnBy = await this.options.beacon(seedRound(genesis, epoch))
     if (!drawnBy) return []
-    const audit = certifyingAudit(genesis, assignment, drawnBy.signature)
+    const audit = certifyingAudit(genesis, assignment, drawnBy.signature, this.options.memory)
     if (audit?.auditors.includes(this.options.node)) {
       return [{ key, assignment, leaves: audit.leaves, drawnBy, against: null }]
     }

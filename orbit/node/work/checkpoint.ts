@@ -1,7 +1,8 @@
 /**
- * Checkpoints. The leaves in one are not computed again, and a node signs them. So each is sealed: SHA-256 over its
- * subject, its content, and the engines that computed it. One that was damaged on disk, or that an older engine computed,
- * does not open, and its work is done again. A seal is against accidents: an owner can write anything into its directory.
+ * Checkpoints. The leaves in one are not computed again, and a node signs them. So each is sealed:
+ * SHA-256 over its subject, its content, and the engines that computed it. One that was damaged on
+ * disk, or that an older engine computed, does not open, and its work is done again. A seal is
+ * against accidents: an owner can write anything into its directory.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -60,7 +61,9 @@ export class UnitCheckpoint {
   readonly leaves: Map<number, HardSummary>
   /** How many leaves were known when it was opened. */
   readonly resumed: number
-  /** Whether there was one that did not open: it is deleted, since the node would sign for what it says. */
+  /**
+   * Whether there was one that did not open: it is deleted, since the node would sign what is in it.
+   */
   readonly wasDamaged: boolean
   private readonly kv: Pick<KeyValues, 'put' | 'delete'>
   private readonly key: string

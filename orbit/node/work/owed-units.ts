@@ -1,5 +1,7 @@
-/** The units that the deals ask of this node: which are owed, and what becomes of them, a result or a decline. */
-
+/**
+ * The units that the deals ask of this node: which are owed, and what becomes of them, a result or
+ * a decline.
+ */
 import { rawCid } from '../../rules/base/cid.ts'
 import { sign } from '../../rules/base/statement.ts'
 import { isWitnessed } from '../../rules/deal/witness.ts'
@@ -52,7 +54,10 @@ export class OwedUnits {
     return this.options.accepts(dealt.cid) || isWitnessed(dealt.draw.body, state.witnesses.get(dealt.cid))
   }
 
-  /** Keeps a result until it is committed to and shown. When it resolves, the result survives a kill. */
+  /**
+   * Keeps a result until it is committed to and shown. When it resolves, the result survives a
+   * kill.
+   */
   async submit(result: Omit<ResultBody, 'leaves'>, leaves: Uint8Array, round: number): Promise<void> {
     const { node, state, submissions, withheld, blocks } = this.options
     const { epoch, unit } = result
@@ -69,7 +74,9 @@ export class OwedUnits {
     }
   }
 
-  /** Whether this node still needs the leaves that a CID names, though no document names them yet. */
+  /**
+   * Whether this node still needs the leaves that a CID names, though no document names them yet.
+   */
   isPending(cid: string): boolean {
     return this.submitting.has(cid) || this.options.submissions.isKept(cid)
   }

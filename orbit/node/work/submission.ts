@@ -1,20 +1,24 @@
 /**
- * A node's own answers, from a finished unit to a result that is shown: kept on disk with its salt, committed to in a batch,
- * revealed in a batch once the others' commits are there (rules: commit-reveal.ts, seats.ts). One commit and one reveal an
- * epoch, as documents are what costs every node.
+ * A node's own answers, from a finished unit to a result that is shown: kept on disk with its salt,
+ * committed to in a batch, revealed in a batch once the others' commits are there (rules:
+ * commit-reveal.ts, seats.ts). One commit and one reveal an epoch, as documents are what costs
+ * every node.
  *
- * A batch goes out when the node has nothing left to compute, or when something in it is from an earlier epoch. Nothing is
- * ever committed to twice: what a commit names is looked up among the documents, and those are on disk when put()
- * resolves.
+ * A batch goes out when the node has nothing left to compute, or when something in it is from an
+ * earlier epoch. Nothing is ever committed to twice: what a commit names is looked up among the
+ * documents, and those are on disk when put() resolves.
  *
- * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What came when is known to
- * this node alone, so it is kept on disk: a restart makes no copy look honest.
+ * Whoever commits when a result has been shown may have copied it: such a commit is not cited. What
+ * came when is known to this node alone, so it is kept on disk: a restart makes no copy look
+ * honest.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { merkleRoot } from '../../../kernels/merkle.ts'
 import { commitTo, itemsOf, partsOf } from '../../rules/answer/commit-reveal.ts'
 import { equalBytes } from '../../rules/base/bytes.ts'
+import type { Memory } from '../../rules/base/memory.ts'
 import { sign } from '../../rules/base/statement.ts'
+import { mayReveal } from '../../rules/deal/seats.ts'
 import { type Commit, openAnswer, recordOf, type SaltedResult } from '../../rules/message/answers.ts'
 import {
   type AuditBody,
@@ -29,7 +33,7 @@ import {
 import { databaseName, documentKey, spanOf } from '../../rules/message/documents.ts'
 import { type DealtUnit, dealtUnitKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
-import { commitDeadline, epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
+import { epochAt, lastRound, seedRound } from '../../rules/network/schedule.ts'
 import { type Revealable, revealable } from '../../rules/state/duties.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { BeaconRound } from '../beacon/source.ts'
@@ -37,6 +41,8 @@ import { type KeyValues, PRIVATE } from '../storage/private.ts'
 
 export interface SubmissionsOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly node: string
   readonly secret: Uint8Array
   readonly kv: KeyValues
@@ -58,7 +64,9 @@ export class Submissions {
   private readonly readySince = new Map<string, number>()
   /** By dealtUnitKey, CIDs of the reveals that have come. */
   private readonly shown = new Map<string, Set<string>>()
-  /** By dealtUnitKey and CID, of commits that came after reveals of that unit: the CIDs of those. */
+  /**
+   * By dealtUnitKey and CID, of commits that came after reveals of that unit: the CIDs of those.
+   */
   private readonly late = new Map<string, readonly string[]>()
   /** The newest round that it has heard of. */
   private now = 0
@@ -102,7 +110,7 @@ export class Submissions {
    * @param isOld it was on disk when the node started: what came before it is known since then
    */
   hear(document: unknown, isOld: boolean): void {
-    const answer = openAnswer(document)
+    const answer = openAnswer(document, this.options.memory)
     if (answer.type === 'reveal') {
       for (const { cid, item } of answer.reveals) {
         const key = dealtUnitKey(item.result)
@@ -116,16 +124,18 @@ export class Submissions {
       const before = this.shown.get(key)
       if (!before || this.late.has(`${key} ${cid}`)) continue
       this.late.set(`${key} ${cid}`, [...before])
-      // A disk that refuses says so of what matters more; until a restart this is known all the same.
+      // A disk that refuses says so of what matters more; until a restart this is known all the
+      // same.
       const written = this.options.kv.put(`${PRIVATE.late}${key} ${cid}`, dagCbor.encode([...before])).catch(() => {})
       this.written = Promise.all([this.written, written])
     }
   }
 
   /**
-   * The commits that a reveal of a unit cites: none that came when a result had been shown, but for the first of a node of the
-   * reserve, which may have been called only then. A node's only one that such a result cites itself was there before it: news
-   * came to this node in another order. Of each node one before any of a second, so that nobody crowds others out.
+   * The commits that a reveal of a unit cites: none that came when a result had been shown, but for
+   * the first of a node of the reserve, which may have been called only then. A node's only one
+   * that such a result cites itself was there before it: news came to this node in another order.
+   * Of each node one before any of a second, so that nobody crowds others out.
    */
   private citesOf({ assignment, others, shown, cited }: Revealable): Commit[] {
     const key = dealtUnitKey(assignment)
@@ -226,12 +236,13 @@ export class Submissions {
     for (const [part, shown] of partsOf(items).slice(0, MAX_PARTS).entries()) await this.show(round, batch, part, shown)
   }
 
-  /** Whether a reveal that cites these commits would count (admissible.ts): if not yet, it waits. */
+  /**
+   * Whether a reveal that cites these commits would count (admissible.ts): if not yet, it waits.
+   */
   private isSound({ assignment }: Revealable, cites: readonly Commit[], round: number): boolean {
     const { genesis, node } = this.options
-    if (assignment.audited && assignment.quorum[0] === node) return true
-    const nodes = new Set(cites.map((commit) => commit.node)).size
-    return 1 + nodes >= genesis.body.replication || round >= commitDeadline(genesis, assignment.epoch)
+    const cited = new Set(cites.map((commit) => commit.node)).size
+    return mayReveal(genesis, assignment, node, { cited, round })
   }
 
   private async show(round: BeaconRound, batch: number, part: number, items: Uint8Array[]): Promise<void> {
@@ -266,7 +277,11 @@ export class Submissions {
     return null
   }
 
-  /** Says what records this node has computed for leaves of others' results. @param drawnBy which of them */
+  /**
+   * Says what records this node has computed for leaves of others' results.
+   *
+   * @param drawnBy which of them
+   */
   async audit(claims: AuditBody['claims'], drawnBy: BeaconRound, now: number): Promise<void> {
     const { genesis, node, secret } = this.options
     const batch = this.epochOf(now)
@@ -290,8 +305,8 @@ export class Submissions {
   private async forget(round: number): Promise<void> {
     const { genesis, kv } = this.options
     for (const [key, { result }] of this.results) {
-      // Only when all is over that was committed to beside it, since proofs are made of it: that may have been dealt as late
-      // as this one's time ended.
+      // Only when all is over that was committed to beside it, since proofs are made of it: that
+      // may have been dealt as late as this one's time ended.
       const over = lastRound(genesis, result.epoch) + lastRound(genesis, 0) + 2 * seedRound(genesis, 1)
       if (over >= round) continue
       this.results.delete(key)

@@ -1,8 +1,11 @@
 /**
- * Leaves of this node's results that auditors are to compute without having seen them (rules: audit.ts). They lie on disk,
- * and are handed out when all auditors have published their claims, or when the time for that is over.
+ * Leaves of this node's results that auditors are to compute without having seen them (rules:
+ * audit.ts). They lie on disk, and are handed out when all auditors have published their claims, or
+ * when the time for that is over.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
+import type { Memory } from '../../rules/base/memory.ts'
 import { type Assignment, type DealtUnit, dealtUnitKey } from '../../rules/message/unit.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { deadlineRound } from '../../rules/network/schedule.ts'
@@ -20,14 +23,16 @@ export class WithheldLeaves {
   private readonly genesis: Genesis
   private readonly node: Pick<OrbitNode, 'blocks' | 'kv'>
   private readonly self: string
+  private readonly memory: Memory
   /** By dealtUnitKey. */
   private readonly withheld = new Map<string, Withheld>()
 
   /** @param self this node's key */
-  constructor(genesis: Genesis, node: Pick<OrbitNode, 'blocks' | 'kv'>, self: string) {
+  constructor(genesis: Genesis, node: Pick<OrbitNode, 'blocks' | 'kv'>, self: string, memory: Memory) {
     this.genesis = genesis
     this.node = node
     this.self = self
+    this.memory = memory
   }
 
   async load(): Promise<void> {
@@ -62,6 +67,6 @@ export class WithheldLeaves {
       ?.assignments.find((dealt) => dealt.window === BigInt(window) && dealt.unit === unit)
     if (!assignment) return false
     const claims = evidence?.claims.filter(({ node }) => state.nodes.has(node)) ?? []
-    return reveals.some((reveal) => auditorsOf(this.genesis, assignment, reveal, claims, null).length > 0)
+    return reveals.some((reveal) => auditorsOf(this.genesis, assignment, reveal, claims, null, this.memory).length > 0)
   }
 }

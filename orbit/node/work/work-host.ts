@@ -1,6 +1,6 @@
 /**
- * What a worker needs of the node it works for. The interface alone: a full node implements it (service.ts), and so can
- * whatever a browser or a light worker has instead.
+ * What a worker needs of the node it works for. The interface alone: a full node implements it
+ * (service.ts), and so can whatever a browser or a light worker has instead.
  */
 
 import type { ResultBody } from '../../rules/message/bodies.ts'
@@ -14,10 +14,15 @@ export interface WorkEvents {
   round: { round: number }
   /** The documents changed: the state may be another. */
   change: undefined
-  /** A unit that the deal asks of this node was begun, with so many leaves known from a checkpoint. */
+  /**
+   * A unit that the deal asks of this node was begun, with so many leaves known from a checkpoint.
+   */
   started: { assignment: Assignment; resumed: number }
   progress: { assignment: Assignment; fraction: number }
-  /** Its result is signed and stored. share: of its leaves, 0 to 1, those that were computed in that time. */
+  /**
+   * Its result is signed and stored. share: of its leaves, 0 to 1, those that were computed in that
+   * time.
+   */
   finished: { assignment: Assignment; count: number; share: number; milliseconds: number }
   /** Something that the node's owner should know, in one line. */
   notice: { text: string }

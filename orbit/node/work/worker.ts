@@ -1,6 +1,7 @@
 /**
- * Computes the units that the deals ask of a node, one after the other, on all cores: takes one, computes it with a
- * checkpoint every two seconds, submits it. The node behind it is whatever implements WorkHost.
+ * Computes the units that the deals ask of a node, one after the other, on all cores: takes one,
+ * computes it with a checkpoint every two seconds, submits it. The node behind it is whatever
+ * implements WorkHost.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { encodeLeaf } from '../../../kernels/result.ts'
@@ -22,8 +23,8 @@ export interface WorkOptions {
 }
 
 /**
- * Works until so many units are done and shown, or until the signal fires: what is not shown by then is shown after the
- * next start.
+ * Works until so many units are done and shown, or until the signal fires: what is not shown by
+ * then is shown after the next start.
  *
  * @returns the number of units done
  */
@@ -50,7 +51,11 @@ export async function work(host: WorkHost, engine: Engine, options: WorkOptions)
   return done
 }
 
-/** Waits until all results are shown, or the signal fires. @returns whether there was one to show */
+/**
+ * Waits until all results are shown, or the signal fires.
+ *
+ * @returns whether there was one to show
+ */
 async function showPending(host: WorkHost, signal: AbortSignal): Promise<boolean> {
   let waits = false
   while (!signal.aborted && host.pending() > 0) {
@@ -140,7 +145,10 @@ async function verify(
   }
 }
 
-/** A result has no place for a candidate, and what is certified must converge: so nobody certifies its unit. */
+/**
+ * A result has no place for a candidate, and what is certified must converge: so nobody certifies
+ * its unit.
+ */
 async function giveBack(host: WorkHost, assignment: Assignment, candidates: readonly bigint[]): Promise<void> {
   const { epoch, window, unit } = assignment
   for (const n of candidates) {

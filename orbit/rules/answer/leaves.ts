@@ -10,11 +10,11 @@ import { decodeLeaf, LEAF_BYTES, summarize } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { RuleError } from '../base/statement.ts'
-import { checksumHex, type ResultBody } from '../message/bodies.ts'
+import { checksumHex, type ResultItem } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
 
 /** The leaves behind a result: their number, their Merkle root and their sums. @throws {RuleError} */
-export function readLeaves(genesis: Genesis, unit: number, result: ResultBody, records: Uint8Array): HardSummary[] {
+export function readLeaves(genesis: Genesis, unit: number, result: ResultItem, records: Uint8Array): HardSummary[] {
   const wanted = leavesOf(genesis.partition, unit).length
   if (records.length !== wanted * LEAF_BYTES) throw new RuleError(`unit ${unit} does not list its ${wanted} leaves`)
   const leaves = Array.from({ length: wanted }, (_, i) => {
@@ -35,6 +35,17 @@ export function readLeaves(genesis: Genesis, unit: number, result: ResultBody, r
     throw new RuleError(`unit ${unit} has a result that is not the sum of its leaves`)
   }
   return leaves
+}
+
+/** Whether leaves have the number, the root and the sums that a result states. */
+export function isSumOf(genesis: Genesis, unit: number, result: ResultItem, records: Uint8Array): boolean {
+  try {
+    readLeaves(genesis, unit, result, records)
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
 }
 
 export const recordAt = (records: Uint8Array, leaf: number): Uint8Array =>

@@ -17,6 +17,7 @@ import type { z } from 'zod'
 import { equalBytes } from './bytes.ts'
 import { UserError } from './errors.ts'
 import { envelope } from './fields.ts'
+import { createMemory, type Memory } from './memory.ts'
 
 const DOMAIN = new TextEncoder().encode('collatz/statement/1\0')
 
@@ -51,8 +52,8 @@ export function sign<Body>(body: Body, secret: Uint8Array): Statement<Body> {
   return { body, signer: bytesToHex(key), bytes: dagCbor.encode({ body, key, sig }) }
 }
 
-/** What was opened once need not be again: keyed by the very bytes, which nobody changes. */
-const opened = new WeakMap<Uint8Array, { schema: z.ZodType; statement: Statement<unknown> }>()
+/** By the very bytes, which nobody changes. */
+const opened = () => new WeakMap<Uint8Array, { schema: z.ZodType; statement: Statement<unknown> }>()
 
 /**
  * Opens a statement: canonical bytes, the schema, the signature.
@@ -60,8 +61,13 @@ const opened = new WeakMap<Uint8Array, { schema: z.ZodType; statement: Statement
  * @param what names it in the error, e.g. "the draw of epoch 7"
  * @throws {RuleError} saying what is wrong with it
  */
-export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: string): Statement<Body> {
-  const known = opened.get(bytes)
+export function open<Body>(
+  bytes: Uint8Array,
+  schema: z.ZodType<Body>,
+  what: string,
+  memory: Memory = createMemory(),
+): Statement<Body> {
+  const known = memory.table(opened).get(bytes)
   if (known?.schema === schema) return known.statement as Statement<Body>
   let value: unknown
   let canonical: Uint8Array
@@ -89,7 +95,7 @@ export function open<Body>(bytes: Uint8Array, schema: z.ZodType<Body>, what: str
   }
   if (!valid) throw new RuleError(`${what} carries a wrong signature`)
   const statement = { body: inner.data, signer: bytesToHex(key), bytes }
-  opened.set(bytes, { schema, statement })
+  memory.table(opened).set(bytes, { schema, statement })
   return statement
 }
 

@@ -1,39 +1,47 @@
-/** Reading a certificate (format.ts): whether it holds, from its bytes alone, and what it says. */
+/**
+ * Reading a certificate (format.ts): whether it holds by its form, signatures, beacon, deal and quorum, from its bytes alone,
+ * and what it says. Whether arithmetic finds fault with its results is for recompute.ts.
+ */
 
 import { verifyInclusion } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import type { UnitEvidence } from '../answer/evidence.ts'
-import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'
+import { talliesOf } from '../answer/judge.ts'
+import { firstDifference, readLeaves } from '../answer/leaves.ts'
+import { openItem, type SignedResult } from '../answer/results.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
-import { assign, offeredUnits } from '../deal/assignment.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
-import { accountsOn, isWitnessed, witnessesIn } from '../deal/witness.ts'
-import { byReveal, type Commit, claimsOf, isCommitted, openCommit, openItem, type Reveal } from '../message/answers.ts'
+import { accountsOn } from '../deal/witness.ts'
 import {
   type AuditBody,
   auditBody,
-  type DrawBody,
+  type DeclineBody,
   declineBody,
-  drawBody,
-  heartbeatBody,
-  MAX_REVEALED,
-  type ResultBody,
-  type RevealBody,
-  resultKey,
-  revealBody,
+  type ResultItem,
+  type ResultsBody,
 } from '../message/bodies.ts'
-import { openRegistration, type Registration } from '../message/registration.ts'
-import { type Assignment, type DealtUnit, dealtUnitKey, type LeafId } from '../message/unit.ts'
-import { verifyRound } from '../network/beacon.ts'
+import type { Registration } from '../message/registration.ts'
+import { type Assignment, dealtUnitKey, type LeafId } from '../message/unit.ts'
+import { randomnessOf } from '../network/beacon.ts'
 import { type Genesis, readGenesis } from '../network/genesis.ts'
-import { auditorsOf } from '../quorum/certifying-audit.ts'
 import type { Wrong } from '../quorum/dispute.ts'
-import type { Facts } from '../quorum/facts.ts'
-import { settle } from '../quorum/settle.ts'
-import { type SettledConviction, type SettledWindow, settledWindow } from '../state/settled-window.ts'
+import type { Settlement } from '../quorum/settle.ts'
+import { type CountedUnit, type SettledConviction, type SettledWindow, settledWindow } from '../state/settled-window.ts'
 import { type CertificateFile, parseCertificate } from './format.ts'
+import { unpackLeaves } from './packed-leaves.ts'
+import { byCid, type ShownLeaves, type ShownUnit, settleShown, withoutIdle } from './shown-unit.ts'
+import {
+  checkMessage,
+  pairOf,
+  type Registered,
+  readDraws,
+  readRegistrations,
+  readStatements,
+  type UsedList,
+} from './signed-lists.ts'
+
 /** What a certificate that holds up says. */
 export interface Certified {
   readonly genesis: Genesis
@@ -48,26 +56,26 @@ export interface Certified {
   /** Whose results certify its units. */
   readonly accounts: readonly Registration[]
   readonly units: ReadonlyMap<number, CertifiedResult>
-  /** The draws that dealt its units: who sealed them, and how many accounts were on their rosters. */
+  /** The draws that dealt its units: who sealed them, and how many accounts of their rosters it shows as witnesses. */
   readonly draws: readonly {
     readonly epoch: number
     readonly cid: string
     readonly coordinator: string
     readonly accounts: number
+    readonly witnesses: number
   }[]
   /** Leaves on which somebody signed something else: whoever is not sure computes these. */
   readonly contested: readonly LeafId[]
 }
 
-export interface CertifiedResult {
-  readonly epoch: number
-  readonly result: ResultBody
+export interface CertifiedResult extends CountedUnit {
+  readonly assignment: Assignment
+  /** Randomness of R(e), 32 bytes: what the evidence hangs on. */
+  readonly seed: Uint8Array
   /** The leaves as signed; null where the file leaves them out. */
   readonly leaves: readonly HardSummary[] | null
-  /** Accounts whose results certify it. */
-  readonly accounts: readonly string[]
-  /** Accounts whose audit certifies it with the one result. */
-  readonly auditors: readonly string[]
+  /** All that count, those that differ with them; with the records of their leaves, null where the file leaves them out. */
+  readonly shown: readonly { readonly result: SignedResult; readonly records: Uint8Array | null }[]
   /**
    * Nodes whose turn came before that of the last one in the file, and who are in it with neither a result nor a decline. They
    * may have said nothing, or something that whoever made the file left out: it can't show which.
@@ -82,317 +90,231 @@ export function settledBy({ genesis, window, complete, units }: Certified): Sett
   if (!complete) throw new RuleError('it certifies units, not a window')
   const convictions = [...units].flatMap(([unit, { epoch, wrong }]) =>
     wrong.map(
-      ({ node, account, reveal, leaf }): SettledConviction => ({
-        ...{ account, node, kind: leaf === null ? 'sum' : 'leaf', epoch, window, unit, leaf },
-        evidence: [cidOf(reveal.statement.bytes).toString()],
+      ({ node, account, result, kind, leaf, item }): SettledConviction => ({
+        ...{ account, node, kind, epoch, window, unit, leaf, item },
+        statements: [result.cid],
       }),
     ),
   )
   return settledWindow(genesis, window, units.values(), convictions)
 }
 
+/** Reads all of it. @throws {RuleError} saying what does not hold */
+export function readCertificate(fileBytes: Uint8Array, memory: Memory = createMemory()): Certified {
+  const steps = readingCertificate(fileBytes, memory)
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value
+}
+
 /**
- * Checks a certificate from the bytes alone, offline: form, signatures, beacon, deal, commits, Merkle roots, quorum. What
- * is left to trust is that the signers computed what they signed; recompute leaves for that.
+ * Likewise step by step, so that whoever reads a long one can do something else in between: some 30 ms a unit.
  *
- * @throws {RuleError} saying what does not hold
+ * @yields how many units have been read
  */
-export function readCertificate(fileBytes: Uint8Array): Certified {
+export function* readingCertificate(
+  fileBytes: Uint8Array,
+  memory: Memory = createMemory(),
+): Generator<{ readonly done: number; readonly total: number }, Certified> {
   const file = parseCertificate(fileBytes)
   const genesis = readGenesis(file.genesis)
   const window = BigInt(file.window)
   if (window < genesis.firstWindow) throw new RuleError('the window lies below the baseline')
-
-  const registered = readRegistrations(genesis, file)
-  const draws = readDraws(genesis, file, registered)
-  const commits = file.commits.map((bytes) => {
-    const commit = openCommit(bytes)
-    of(genesis, commit.body)
-    verifyRound(genesis.chain, commit.body.round, commit.body.beacon)
-    return commit
-  })
-  const reveals = file.reveals.map((bytes) => {
-    const reveal = open(bytes, revealBody, 'a reveal')
-    of(genesis, reveal.body)
-    verifyRound(genesis.chain, reveal.body.round, reveal.body.beacon)
-    return reveal
-  })
-
-  const commitsTo = new Map<string, Commit[]>()
-  for (const commit of commits) {
-    for (const [epoch, of, unit] of commit.body.units) {
-      const key = dealtUnitKey({ epoch, window: of, unit })
-      commitsTo.set(key, [...(commitsTo.get(key) ?? []), commit])
-    }
-  }
-  const signers = new Set<string>()
-  const contested: LeafId[] = []
+  const registered = readRegistrations(genesis, file, memory)
+  const draws = readDraws(genesis, file, registered, memory)
+  const statements = readStatements(genesis, file, memory)
   const units = new Map<number, CertifiedResult>()
+  const contested: LeafId[] = []
+  const signers = new Set<string>()
+  const dealtIn = new Map(draws.all.map((draw) => [draw, unitsOf(draw, window)]))
   let last = -1
   for (const entry of file.units) {
+    yield { done: units.size, total: file.units.length }
     const { unit } = entry
     if (unit <= last) throw new RuleError('the units are not sorted')
     last = unit
-    const draw = draws[entry.draw]
-    const assignment = draw?.units.get(unit)
+    const draw = draws.use(entry.draw)
+    const assignment = draw && dealtIn.get(draw)!.get(unit)
     if (!draw || !assignment) throw new RuleError(`unit ${unit} was not on offer in the draw that it names`)
-    const owner = (node: string) => draw.roster.get(node)!
-    const isRegistered = (node: string) => registered.has(pairOf(node, owner(node)))
-    const shown = entry.results.map((result) => {
-      const statement = reveals[result.reveal]
-      if (!statement) throw new RuleError(`unit ${unit} has a result without its reveal`)
-      return readItem(statement, result, assignment)
-    })
-    const bound = commitsTo.get(dealtUnitKey(assignment)) ?? []
-    if (shown.some(({ node }) => !isRegistered(node))) {
-      throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
-    }
-    const audits = entry.audits.map((bytes) => {
-      const audit = open(bytes, auditBody, `an audit of unit ${unit}`)
-      of(genesis, audit.body)
-      verifyRound(genesis.chain, audit.body.round, audit.body.beacon)
-      return audit
-    })
-    const { leaves, differing, results, auditors, declines, wrong } = checkUnit(
+    const { differing, signedBy, ...read } = readUnit({
       genesis,
+      draw,
       assignment,
       entry,
-      shown,
-      bound,
-      audits,
-      isRegistered,
-    )
-    for (const { node } of results) signers.add(pairOf(node, owner(node)))
-    for (const leaf of differing) contested.push({ window, unit, leaf })
-    const { result } = results[0]!.item
-    units.set(unit, {
-      ...{ epoch: assignment.epoch, result, leaves },
-      accounts: results.map(({ node }) => owner(node)),
-      auditors: auditors.map(owner),
-      silent: silentSeats(assignment, shown, declines),
-      wrong: wrong.map((one) => ({ ...one, account: owner(one.node) })),
+      registered,
+      statements,
+      memory,
     })
+    units.set(unit, read)
+    for (const leaf of differing) contested.push({ window, unit, leaf })
+    for (const { node } of signedBy) signers.add(pairOf(node, draw.owners.get(node)!))
   }
+  for (const list of [registered, draws, statements]) list.mustBeUsed()
   const wanted = classes(genesis.partition).length
   if (file.scope === 'window' && units.size !== wanted) {
     throw new RuleError(`it has ${units.size} units, but the classes of the partition are ${wanted}`)
   }
-  const total = settledWindow(genesis, window, units.values(), [])
+  const { count, checksum, peak } = settledWindow(genesis, window, units.values(), [])
   return {
-    genesis,
-    window,
-    complete: file.scope === 'window',
-    count: total.count,
-    checksum: total.checksum,
-    peak: total.peak,
-    accounts: [...registered].flatMap(([pair, registration]) => (signers.has(pair) ? [registration] : [])),
-    units,
-    draws: draws.map(({ epoch, dealt }) => ({
-      ...{ epoch, cid: dealt.cid, coordinator: dealt.draw.signer, accounts: accountsOn(dealt.draw.body) },
+    ...{ genesis, window, complete: file.scope === 'window', count, checksum, peak, units, contested },
+    accounts: registered.all.filter(({ node, account }) => signers.has(pairOf(node, account))),
+    draws: draws.all.map(({ cid, draw: { body, signer } }, i) => ({
+      ...{ epoch: body.epoch, cid, coordinator: signer },
+      ...{ accounts: accountsOn(body), witnesses: file.draws[i]!.witnesses.length },
     })),
-    contested,
   }
 }
 
-/** The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds. @throws {RuleError} */
-export function readDealtDraws(fileBytes: Uint8Array): readonly DealtDraw[] {
-  const file = parseCertificate(fileBytes)
-  const genesis = readGenesis(file.genesis)
-  return readDraws(genesis, file, readRegistrations(genesis, file)).map(({ dealt }) => dealt)
+/** The units of a window that a draw dealt. */
+const unitsOf = ({ assignments }: DealtDraw, window: bigint): ReadonlyMap<number, Assignment> =>
+  new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a]))
+
+type UnitEntry = CertificateFile['units'][number]
+
+/** What it takes to read a unit. */
+interface UnitPapers {
+  readonly genesis: Genesis
+  readonly draw: DealtDraw
+  readonly assignment: Assignment
+  readonly entry: UnitEntry
+  readonly registered: Registered
+  readonly statements: UsedList<Statement<ResultsBody>>
+  readonly memory: Memory
 }
 
-/** By pairOf: a node that changed hands between two draws is registered to both accounts. */
-type Registered = ReadonlyMap<string, Registration>
-
-const pairOf = (node: string, account: string): string => `${node} ${account}`
-
-function readRegistrations(genesis: Genesis, file: CertificateFile): Registered {
-  const registrations = file.registrations.map((document) => openRegistration(genesis, document))
-  return new Map(registrations.map((registration) => [pairOf(registration.node, registration.account), registration]))
-}
-
-function of(genesis: Genesis, { network }: { network: string }): void {
-  if (network !== genesis.networkId) throw new RuleError('it carries a statement for another network')
-}
-
-/** More than half of the accounts on the roster of a draw say that they had it before its beacon round. */
-function checkWitnesses(
-  genesis: Genesis,
-  draw: Statement<DrawBody>,
-  statements: readonly Uint8Array[],
-  registered: Registered,
-): void {
-  const cid = cidOf(draw.bytes).toString()
-  const { epoch } = draw.body
-  const accounts = new Map(draw.body.roster.map(({ node, account }) => [node, account]))
-  const heartbeats = statements.map((bytes) => {
-    const heartbeat = open(bytes, heartbeatBody, `a witness of the draw of epoch ${epoch}`)
-    const { body, signer } = heartbeat
-    of(genesis, body)
-    verifyRound(genesis.chain, body.round, body.beacon)
-    if (body.node !== signer) throw new RuleError("a heartbeat in another node's name")
-    if (!body.witnessed.some((witnessed) => witnessed.draw === cid)) {
-      throw new RuleError(`the draw of epoch ${epoch} has a witness that does not name it`)
+/** N equal results of nodes whose turn it was, or one and its audit; and whatever differed from them. */
+function readUnit(
+  papers: UnitPapers,
+): CertifiedResult & { readonly differing: readonly number[]; readonly signedBy: Settlement['results'] } {
+  const { genesis, draw, assignment, entry, registered, memory } = papers
+  const { unit } = entry
+  const owner = (node: string) => draw.owners.get(node) ?? ''
+  const results = entry.results.map((result) => readResult(papers, result))
+  const audits = entry.audits.map((bytes) => readAudit(papers, bytes))
+  const declines = entry.declines.map((bytes) => readDecline(papers, bytes))
+  for (const node of [...results.map((result) => result.node), ...audits.map(({ signer }) => signer)]) {
+    if (!registered.use(pairOf(node, owner(node)))) {
+      throw new RuleError(`unit ${unit} is signed by a node whose registration is missing or names another account`)
     }
-    if (!registered.has(pairOf(signer, accounts.get(signer) ?? ''))) {
-      throw new RuleError(
-        `the draw of epoch ${epoch} has a witness that is not on its roster, or not registered as there`,
-      )
-    }
-    return heartbeat
-  })
-  const nodes = new Set(heartbeats.map(({ signer }) => signer))
-  if (!isWitnessed(draw.body, witnessesIn(heartbeats, nodes).get(cid))) {
-    throw new RuleError(`the draw of epoch ${epoch} is not witnessed by more than half of its roster`)
+  }
+  const unpack = (bytes: Uint8Array) => unpackLeaves(genesis, assignment, bytes)
+  const records = entry.leaves && unpack(entry.leaves)
+  const blocks = new Map(
+    [...(records ? [records] : []), ...entry.contested.map(unpack)].map((b) => [rawCid(b).toString(), b]),
+  )
+  const settlement = settleAs(papers, { results, audits, declines }, { blocks, certified: records })
+  const certified = settlement.results[0]!.item
+  if (records && rawCid(records).toString() !== certified.leaves) {
+    throw new RuleError(`unit ${unit} has leaves that are not those named`)
+  }
+  checkContested(entry, settlement, certified, [...blocks.keys()])
+  return {
+    ...{ assignment, epoch: assignment.epoch, seed: randomnessOf(draw.signature), result: certified },
+    leaves: records && readLeaves(genesis, unit, certified, records),
+    shown: results.map((result) => ({ result, records: blocks.get(result.item.leaves) ?? null })),
+    accounts: settlement.results.map(({ node }) => owner(node)),
+    tallies: settlement.results.map((result) => talliesOf(genesis, assignment, result, memory)),
+    auditors: settlement.auditors.map(owner),
+    silent: silentSeats(assignment, results, declines),
+    wrong: settlement.wrong.map((wrong) => ({ ...wrong, account: owner(wrong.node) })),
+    signedBy: settlement.results,
+    differing: [...blocks.values()].flatMap((block) => (records && firstDifference([records, block])) ?? []),
   }
 }
 
-function readDraws(genesis: Genesis, file: CertificateFile, registered: Registered) {
-  const window = BigInt(file.window)
-  let lastEpoch = 0
-  return file.draws.map(({ draw: drawBytes, signature, witnesses }) => {
-    const draw = open(drawBytes, drawBody, 'a draw of the certificate')
-    if (!genesis.body.coordinators.includes(draw.signer)) throw new RuleError('a draw is not by a coordinator')
-    if (draw.body.epoch <= lastEpoch) throw new RuleError('the draws are not sorted')
-    lastEpoch = draw.body.epoch
-    const assignments = assign(genesis, draw.body, signature, offeredUnits(genesis, draw.body))
-    checkWitnesses(genesis, draw, witnesses, registered)
-    return {
-      dealt: { draw, cid: cidOf(drawBytes).toString(), signature, assignments },
-      epoch: draw.body.epoch,
-      roster: new Map(draw.body.roster.map((entry) => [entry.node, entry.account])),
-      units: new Map(assignments.filter((a) => a.window === window).map((a) => [a.unit, a])),
-    }
-  })
-}
-
-/** One result out of a reveal, with the proof that the reveal's signature covers it. */
-function readItem(
-  statement: Statement<RevealBody>,
-  { index, proof, item: bytes }: CertificateFile['units'][number]['results'][number],
-  { epoch, window, unit }: Assignment,
-): Reveal {
-  const { size, root } = statement.body
-  if (size > MAX_REVEALED || !verifyInclusion(bytes, index, size, proof, root)) {
-    throw new RuleError(`unit ${unit} has a result that the signature of its reveal does not cover`)
+/** One result from under a statement, with the proof that the signature covers it. */
+function readResult(
+  { genesis, assignment, statements, memory }: UnitPapers,
+  { statement: place, index, proof, item: bytes, evidence }: UnitEntry['results'][number],
+): SignedResult {
+  const { epoch, window, unit } = assignment
+  const statement = statements.use(place)
+  if (!statement) throw new RuleError(`unit ${unit} has a result without its statement`)
+  const { body, signer } = statement
+  if (!verifyInclusion(bytes, index, body.size, proof, body.root)) {
+    throw new RuleError(`unit ${unit} has a result that the signature of its statement does not cover`)
   }
   const item = openItem(bytes)
-  const { result } = item
-  if (result.epoch !== epoch || result.unit !== unit || result.window !== window.toString()) {
+  if (item.epoch !== epoch || item.unit !== unit || item.window !== window.toString()) {
     throw new RuleError(`unit ${unit} has a result of another unit`)
   }
   const cid = cidOf(statement.bytes).toString()
-  return { node: statement.signer, cid, statement, body: statement.body, item, bytes, index, proof: () => proof }
+  const result = { node: signer, cid, statement, body, item, bytes, evidence, index, proof: () => proof }
+  try {
+    talliesOf(genesis, assignment, result, memory)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new RuleError(`unit ${unit} has evidence that can't be read: ${error.message}`)
+  }
+  return result
 }
 
-/**
- * N equal results of nodes whose turn it was, committed before they were shown, or one and its audit; and whatever differed
- * from them.
- */
-function checkUnit(
-  genesis: Genesis,
-  assignment: Assignment,
-  { leaves: records, contested, declines, unit }: CertificateFile['units'][number],
-  shown: readonly Reveal[],
-  /** That name this unit. */
-  commits: readonly Commit[],
-  audits: readonly Statement<AuditBody>[],
-  isRegistered: (node: string) => boolean,
-): {
-  leaves: readonly HardSummary[] | null
-  differing: readonly number[]
-  results: readonly Reveal[]
-  auditors: readonly string[]
-  declines: UnitEvidence['declines']
-  wrong: readonly Wrong[]
-} {
-  const isOf = (claim: DealtUnit) => dealtUnitKey(claim) === dealtUnitKey(assignment)
-  const claims = audits.filter(({ signer }) => isRegistered(signer)).flatMap((audit) => claimsOf(audit).filter(isOf))
-  const by = <T extends { node: string }>(of: readonly T[]) => Map.groupBy(of, ({ node }) => node)
-  const reveals = by(shown.toSorted(byReveal))
-  const evidence: UnitEvidence = { commits: by(commits), reveals, declines: new Map(), claims }
-  for (const reveal of shown) {
-    const commit = commits.find(({ cid }) => cid === reveal.item.commit)
-    if (!commit || !isCommitted(commit, reveal)) {
-      throw new RuleError(`unit ${unit} has a result that its node did not commit to`)
-    }
-  }
-  const seats = [...assignment.quorum, ...assignment.reserve]
-  let seat = -1
-  for (const bytes of declines) {
-    const decline = open(bytes, declineBody, `a decline of unit ${unit}`)
-    of(genesis, decline.body)
-    const { body, signer } = decline
-    if (body.epoch !== assignment.epoch || body.unit !== unit || body.window !== assignment.window.toString()) {
-      throw new RuleError(`unit ${unit} has a decline of another unit`)
-    }
-    if (seats.indexOf(signer) <= seat) throw new RuleError(`unit ${unit} has declines that are not in the deal's order`)
-    seat = seats.indexOf(signer)
-    evidence.declines.set(signer, decline)
-  }
-  const keys = new Set(shown.map(({ item }) => resultKey(item.result)))
-  if (keys.size > 1 && (!records || audits.length > 0)) {
-    throw new RuleError(`unit ${unit} has results that differ, and leaves are missing that tell which one is certified`)
-  }
-  if (!records && contested.length > 0) throw new RuleError(`unit ${unit} is contested, and its leaves are left out`)
-  const blocks = new Map(
-    [...(records ? [records] : []), ...contested].map((block) => [rawCid(block).toString(), block]),
-  )
-  const facts: Facts = {
-    leaves: (cid) => blocks.get(cid),
-    // Taken for true here; the caller is told which leaves that concerns.
-    truth: ({ leaf }) => (records ? recordAt(records, leaf) : undefined),
-    certified: records,
-  }
-  const settlement = settle(genesis, assignment, evidence, facts, () => true)
+function readAudit({ genesis, assignment: { unit }, memory }: UnitPapers, bytes: Uint8Array): Statement<AuditBody> {
+  const audit = open(bytes, auditBody, `an audit of unit ${unit}`, memory)
+  checkMessage(genesis, audit, memory)
+  return audit
+}
+
+function readDecline({ genesis, assignment, memory }: UnitPapers, bytes: Uint8Array): Statement<DeclineBody> {
+  const decline = open(bytes, declineBody, `a decline of unit ${assignment.unit}`, memory)
+  checkMessage(genesis, decline, memory)
+  if (dealtUnitKey(decline.body) !== dealtUnitKey(assignment))
+    throw new RuleError(`unit ${assignment.unit} has a decline of another unit`)
+  return decline
+}
+
+/** Settles the unit by what the file shows. @throws {RuleError} when it is not certified, or something could be left out */
+function settleAs({ genesis, assignment, memory }: UnitPapers, shown: ShownUnit, leaves: ShownLeaves): Settlement {
+  const { unit, quorum, reserve } = assignment
+  const settleBy = (by: ShownUnit) => settleShown(genesis, assignment, by, leaves, memory)
+  const settlement = settleBy(shown)
   if (settlement.status !== 'certified') {
     const reasons = [...new Set(settlement.refused.values())].join(', ')
     throw new RuleError(
       `unit ${unit} is not certified by ${genesis.body.replication} equal results${reasons && ` (${reasons})`}`,
     )
   }
-  const { results, counted } = settlement
-  // What does not count convicts nobody, or whoever hands the file on could choose who is remembered as wrong.
-  const wrong = settlement.wrong.filter(({ reveal }) => counted.includes(reveal))
-  const certifies = (reveal: Reveal) =>
-    records !== null && auditorsOf(genesis, assignment, reveal, claims, records).length > 0
-  if (audits.length > 0 && !counted.some(certifies)) throw new RuleError(`unit ${unit} has audits that certify nothing`)
-  const { result } = results[0]!.item
-  const { declines: declined } = evidence
-  const said = { results, auditors: settlement.auditors, declines: declined, wrong }
-  if (!records) return { leaves: null, differing: [], ...said }
-  const leaves = readLeaves(genesis, unit, result, records)
-  if (rawCid(records).toString() !== result.leaves)
-    throw new RuleError(`unit ${unit} has leaves that are not those named`)
-  const differing = differences(records, contested, shown, result)
-  return { leaves, differing, ...said }
+  const { results, audits, declines } = shown
+  const { counted } = settlement
+  if (counted.length !== results.length || counted.some((result, i) => result !== results[i])) {
+    throw new RuleError(`unit ${unit} has results that do not count, or not in the deal's order`)
+  }
+  const seats = [...quorum, ...reserve]
+  const places = declines.map(({ signer }) => seats.indexOf(signer))
+  const isOrdered =
+    places.every((place, i) => i === 0 || places[i - 1]! < place) &&
+    byCid(audits).every((audit, i) => audit === audits[i])
+  if (!isOrdered || byCid(audits).length < audits.length || withoutIdle(shown, settleBy) !== shown) {
+    throw new RuleError(`unit ${unit} has declines or audits that it could do without, or not in order`)
+  }
+  return settlement
+}
+
+/** Of each result that differs its leaves are there, and no others. @param blocks CIDs, those of the certified one first */
+function checkContested(
+  { unit, leaves, audits, contested }: UnitEntry,
+  { counted }: Settlement,
+  certified: ResultItem,
+  blocks: readonly string[],
+): void {
+  const signed = new Set(counted.map(({ item }) => item.leaves))
+  signed.delete(certified.leaves)
+  if (!leaves && (signed.size > 0 || audits.length > 0 || contested.length > 0)) {
+    throw new RuleError(`unit ${unit} has results that differ, or an audit, and its leaves are left out`)
+  }
+  const others = blocks.slice(leaves ? 1 : 0)
+  if (others.join() !== [...signed].sort().join()) {
+    throw new RuleError(
+      `unit ${unit} lacks the leaves of a result that differs, has some that nobody signed, or not in order`,
+    )
+  }
 }
 
 function silentSeats(
   { quorum, reserve }: Assignment,
-  shown: readonly Reveal[],
-  declines: UnitEvidence['declines'],
+  results: readonly SignedResult[],
+  declines: readonly Statement<DeclineBody>[],
 ): string[] {
   const seats = [...quorum, ...reserve]
-  const last = Math.max(quorum.length - 1, ...shown.map(({ node }) => seats.indexOf(node)))
-  const spoke = new Set([...shown.map(({ node }) => node), ...declines.keys()])
+  const last = Math.max(quorum.length - 1, ...results.map(({ node }) => seats.indexOf(node)))
+  const spoke = new Set([...results.map(({ node }) => node), ...declines.map(({ signer }) => signer)])
   return seats.slice(0, last + 1).filter((node) => !spoke.has(node))
-}
-
-/** The leaves where others signed something else. Blocks that nobody signed have no place in a certificate. */
-function differences(
-  records: Uint8Array,
-  contested: readonly Uint8Array[],
-  shown: readonly Reveal[],
-  certified: ResultBody,
-): number[] {
-  const signed = new Set(shown.map(({ item }) => item.result.leaves))
-  signed.delete(certified.leaves)
-  const cids = contested.map((block) => rawCid(block).toString())
-  if (cids.some((cid, i) => !signed.has(cid) || (i > 0 && cids[i - 1]! >= cid))) {
-    throw new RuleError('it carries leaves that nobody signed who differs from what it certifies, or not in order')
-  }
-  return contested.flatMap((block) =>
-    block.length === records.length ? (firstDifference([records, block]) ?? []) : [],
-  )
 }

@@ -1,12 +1,16 @@
 /**
- * Leaves computed again and compared with what was signed: what turns a certificate that holds by its signatures into one
- * that was checked, and a fraud proof into a conviction. The program, a node and a browser judge by these functions alone;
- * an engine is the only thing that they bring.
+ * What turns a certificate that holds by its signatures into one that was checked, and a fraud proof into a conviction: each
+ * result judged by arithmetic (answer/judge.ts), and leaves computed again and compared with what was signed. The program, a
+ * node and a browser judge by these functions alone; an engine is the only thing that they bring.
  */
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
+import { type Fault, isLikelyCount, judgeEvidence, judgeLeaves } from '../answer/judge.ts'
 import { equalBytes } from '../base/bytes.ts'
+import { RuleError } from '../base/statement.ts'
+import { resultKey } from '../message/bodies.ts'
 import type { LeafId } from '../message/unit.ts'
+import type { Genesis } from '../network/genesis.ts'
 import { type FraudProof, readFraudProof } from './fraud-proof.ts'
 import { type Certified, type CertifiedResult, readCertificate } from './read.ts'
 
@@ -44,6 +48,10 @@ export interface JudgeOptions {
    * refuses for what it is about, it refuses by throwing here, before anything is computed.
    */
   readonly leavesOf?: (certified: Certified) => readonly LeafId[]
+  /** Of which units to judge the results; of all unless told. */
+  readonly unitsOf?: (certified: Certified) => readonly number[]
+  /** Told before each unit is judged, with the number of those that are done, from 0. */
+  readonly onUnit?: (unit: number, done: number, total: number) => void
   /** Told before each leaf, with the number of those that are done, from 0. */
   readonly onLeaf?: (leaf: LeafId, done: number, total: number) => void
   readonly signal?: AbortSignal
@@ -57,19 +65,64 @@ export interface JudgedCertificate {
   readonly wrong: WrongLeaf | null
 }
 
+const FAULTS: Readonly<Record<Fault, string>> = {
+  sum: 'is not the sum of its leaves',
+  count: 'has a count that is far from what theory expects',
+  peak: 'has a peak that is not a hard number of its leaf',
+  malformed: 'has evidence that is not what it signed',
+  'evidence-false': 'lists numbers as evidence that are none for it',
+  'evidence-short': 'has so little evidence that it can not have done all of the work',
+}
+
 /**
- * Reads a certificate and computes leaves of it again.
+ * Judges all results of a unit, those that differ with them: some 50 ms each.
+ *
+ * @throws {RuleError} naming the first that has a fault
+ */
+export function judgeUnit(genesis: Genesis, { assignment, seed, shown }: CertifiedResult): void {
+  const judged = new Map<string, Fault | null>()
+  const faultOfLeaves = ({ result: { item }, records }: CertifiedResult['shown'][number]): Fault | null => {
+    if (records) return judgeLeaves(genesis, item, records).fault
+    return isLikelyCount(genesis, item) ? null : 'count'
+  }
+  for (const { result, records } of shown) {
+    const key = resultKey(result.item)
+    const known = judged.get(key)
+    const ofLeaves = known === undefined ? faultOfLeaves({ result, records }) : known
+    judged.set(key, ofLeaves)
+    const fault = ofLeaves ?? judgeEvidence(genesis, assignment, result, seed).fault
+    if (fault) {
+      const who = `node ${result.node.slice(0, 16)}…`
+      throw new RuleError(`unit ${assignment.unit} has a result by ${who} that ${FAULTS[fault]}`)
+    }
+  }
+}
+
+/**
+ * Reads a certificate, judges its results and computes leaves of it again.
  *
  * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller closes it.
- * @throws {RuleError} when the certificate does not hold, whatever its leaves
+ * @throws {RuleError} when the certificate does not hold, whatever its leaves, or a result has a fault
  */
 export async function judgeCertificate(
   fileBytes: Uint8Array,
   engineFor: (partition: Partition) => LeafEngine,
-  { leavesOf = ({ contested }) => contested, onLeaf, signal }: JudgeOptions = {},
+  {
+    leavesOf = ({ contested }) => contested,
+    unitsOf = ({ units }) => [...units.keys()],
+    ...options
+  }: JudgeOptions = {},
 ): Promise<JudgedCertificate> {
   const certified = readCertificate(fileBytes)
+  const { onUnit, onLeaf, signal } = options
   const leaves = leavesOf(certified)
+  const judged = unitsOf(certified)
+  for (const [done, unit] of judged.entries()) {
+    onUnit?.(unit, done, judged.length)
+    judgeUnit(certified.genesis, certified.units.get(unit)!)
+    await new Promise((resolve) => setTimeout(resolve))
+    signal?.throwIfAborted()
+  }
   const recomputed: LeafId[] = []
   if (leaves.length === 0) return { certified, recomputed, wrong: null }
   const { partition } = certified.genesis

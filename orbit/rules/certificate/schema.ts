@@ -2,7 +2,7 @@
  * The schema of a certificate and of all that it carries as data, for programs that share no code with this one: JSON
  * Schema (draft 2020-12) of the dag-json form (https://ipld.io/specs/codecs/dag-json/spec/), in which bytes are {"/":
  * {"bytes": base64 without padding}}. It is made from the schemas that this program checks by (format.ts,
- * genesis.ts, events.ts), and committed beside them as certificate.schema.json.
+ * genesis.ts, message/bodies.ts), and committed beside them as certificate.schema.json.
  *
  * What a schema can't say, the prose of those files does: what is sorted, and what has to fit together.
  */
@@ -10,31 +10,29 @@ import { z } from 'zod'
 import { envelope } from '../base/fields.ts'
 import {
   auditBody,
-  commitBody,
   consentBody,
   declineBody,
   drawBody,
   heartbeatBody,
   registrationBody,
-  revealBody,
-  revealedItem,
+  resultItem,
+  resultsBody,
 } from '../message/bodies.ts'
 import { genesisBody } from '../network/genesis.ts'
 import { certificateFile, FORMAT_VERSION } from './format.ts'
 
 const statement = (body: z.ZodType) => envelope.extend({ body })
 
-/** By name: the file, an item of a reveal, and each kind of signed statement. */
+/** By name: the file, a result, and each kind of signed statement. */
 export const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   certificate: certificateFile,
-  item: revealedItem,
+  item: resultItem,
   genesis: statement(genesisBody),
   registration: statement(registrationBody),
   consent: statement(consentBody),
   heartbeat: statement(heartbeatBody),
   draw: statement(drawBody),
-  commit: statement(commitBody),
-  reveal: statement(revealBody),
+  results: statement(resultsBody),
   decline: statement(declineBody),
   audit: statement(auditBody),
 }

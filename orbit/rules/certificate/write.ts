@@ -2,23 +2,34 @@
 
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
-import type { UnitEvidence } from '../answer/evidence.ts'
-import { cidOf } from '../base/cid.ts'
-import { RuleError } from '../base/statement.ts'
+import { cidOf, rawCid } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
+import { RuleError, type Statement } from '../base/statement.ts'
 import { accountAt } from '../deal/canonical-draws.ts'
 import { witnessesNeeded, witnessesOf } from '../deal/witness.ts'
-import { type LeafClaim, openItem } from '../message/answers.ts'
-import { resultKey } from '../message/bodies.ts'
+import type { AuditBody } from '../message/bodies.ts'
 import { dealtUnitKey } from '../message/unit.ts'
-import type { Genesis } from '../network/genesis.ts'
 import { certifies } from '../quorum/certifying-audit.ts'
 import type { State } from '../state/state.ts'
 import type { CertifiedUnit } from '../state/windows.ts'
 import { type CertificateFile, type CertificateSources, codecOf, FORMAT_VERSION } from './format.ts'
-/** The CIDs of the leaves that a certificate of these units needs. */
+import { packLeaves } from './packed-leaves.ts'
+import { byCid, type ShownUnit, settleShown, withoutIdle } from './shown-unit.ts'
+
+/** The CIDs of the leaves that a certificate of these units needs: of all results that count. */
 export const leavesNeeded = (units: Iterable<CertifiedUnit>): string[] => [
-  ...new Set([...units].map(({ results }) => results[0]!.item.result.leaves)),
+  ...new Set([...units].flatMap(({ settlement }) => settlement.counted.map(({ item }) => item.leaves))),
 ]
+
+/** A unit, and what a file shows of it. */
+interface WrittenUnit {
+  readonly unit: number
+  readonly certified: CertifiedUnit
+  readonly shown: ShownUnit
+  readonly leaves: Uint8Array
+  /** Of results that differ, by their CID. */
+  readonly contested: readonly Uint8Array[]
+}
 
 /**
  * Writes the certificate of a window, or of some of its units.
@@ -30,6 +41,7 @@ export function writeCertificate(
   window: bigint,
   sources: CertificateSources,
   which: readonly number[] | 'all' = 'all',
+  memory: Memory = createMemory(),
 ): Uint8Array {
   const known = state.windows.get(window)
   if (which === 'all' && !known?.complete) throw new RuleError(`window ${window} is not certified yet`)
@@ -39,68 +51,82 @@ export function writeCertificate(
     .map((unit) => {
       const certified = known?.certified.get(unit)
       if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
-      return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
+      return writtenUnit(state, unit, certified, sources, memory)
     })
-  const needed = units.flatMap(({ certified }) => certified.settlement.needed)
-  const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
-  const reveals = sorted(needed.map(({ statement }) => statement.bytes))
-  const revealAt = new Map(reveals.map((bytes, i) => [cidOf(bytes).toString(), i]))
+  const statements = byCid(units.flatMap(({ shown }) => shown.results.map(({ statement }) => statement)))
+  const places = new Map(statements.map(({ bytes }, i) => [cidOf(bytes).toString(), i]))
   const epochs = [...new Set(units.map(({ certified }) => certified.assignment.epoch))].sort((a, b) => a - b)
-  const witnesses = epochs.map((epoch) => {
-    const { draw, cid } = state.draws.get(epoch)!
-    return witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
+  const draws = epochs.map((epoch) => {
+    const { draw, cid, signature } = state.draws.get(epoch)!
+    const witnesses = witnessesOf(draw.body, state.witnesses.get(cid)).slice(0, witnessesNeeded(draw.body))
+    return { epoch, draw, signature, witnesses }
   })
-  const audits = units.map(({ certified, evidence }) => auditsNeeded(state.genesis, certified, evidence))
-  const owners = ownersOf(state, [
-    ...units.flatMap(({ certified: { assignment, settlement } }, i) =>
-      [...settlement.needed, ...audits[i]!].map(({ node }) => ({ epoch: assignment.epoch, node })),
+  const signed = [
+    ...units.flatMap(({ certified: { assignment }, shown }) =>
+      [...shown.results.map(({ statement }) => statement), ...shown.audits].map(({ signer }) => [
+        assignment.epoch,
+        signer,
+      ]),
     ),
-    ...epochs.flatMap((epoch, i) => witnesses[i]!.map(({ signer }) => ({ epoch, node: signer }))),
-  ])
+    ...draws.flatMap(({ epoch, witnesses }) => witnesses.map(({ signer }) => [epoch, signer])),
+  ] as [number, string][]
   const file: CertificateFile = {
     format: 'collatz-certificate',
     version: FORMAT_VERSION,
     scope: which === 'all' ? 'window' : 'units',
     genesis: state.genesis.bytes,
     window: window.toString(),
-    registrations: owners.map(([node, account]) => sources.registration(node, account)),
-    draws: epochs.map((epoch, i) => {
-      const { draw, signature } = state.draws.get(epoch)!
-      return { draw: draw.bytes, signature, witnesses: witnesses[i]!.map(({ bytes }) => bytes) }
-    }),
-    commits,
-    reveals,
-    units: units.map(({ unit, certified, evidence }, i) => {
-      const { assignment, settlement, results } = certified
-      const own = results[0]!.item.result.leaves
-      const leaves = sources.leaves(own)
-      if (!leaves) throw new RuleError(`the leaves of unit ${unit} of window ${window} are not here`)
-      const others = new Set(settlement.needed.map(({ item }) => item.result.leaves).filter((cid) => cid !== own))
-      return {
-        unit,
-        draw: epochs.indexOf(assignment.epoch),
-        results: settlement.needed.map((reveal) => ({
-          reveal: revealAt.get(reveal.cid)!,
-          index: reveal.index,
-          proof: [...reveal.proof()],
-          item: reveal.bytes,
-        })),
-        audits: sorted(audits[i]!.map(({ statement }) => statement.bytes)),
-        declines: [...assignment.quorum, ...assignment.reserve].flatMap(
-          (node) => evidence.declines.get(node)?.bytes ?? [],
-        ),
-        leaves,
-        contested: [...others].sort().flatMap((cid) => sources.leaves(cid) ?? []),
-      }
-    }),
+    registrations: ownersOf(state, signed).map(([node, account]) => sources.registration(node, account)),
+    draws: draws.map(({ draw, signature, witnesses }) => ({
+      ...{ draw: draw.bytes, signature, witnesses: witnesses.map(({ bytes }) => bytes) },
+    })),
+    statements: statements.map(({ bytes }) => bytes),
+    units: units.map(({ unit, certified: { assignment }, shown, leaves, contested }) => ({
+      ...{ unit, draw: epochs.indexOf(assignment.epoch) },
+      results: shown.results.map(({ cid, index, proof, bytes, evidence }) => ({
+        ...{ statement: places.get(cid)!, index, proof: [...proof()], item: bytes, evidence },
+      })),
+      audits: shown.audits.map(({ bytes }) => bytes),
+      declines: shown.declines.map(({ bytes }) => bytes),
+      leaves: packLeaves(state.genesis, assignment, leaves),
+      contested: contested.map((records) => packLeaves(state.genesis, assignment, records)),
+    })),
   }
   return dagJson.encode(file)
 }
 
-/** Of nodes that are needed for what a draw dealt: the accounts that they were dealt it as, by its roster. Sorted. */
-function ownersOf(state: State, needed: readonly { epoch: number; node: string }[]): [node: string, account: string][] {
+function writtenUnit(
+  { genesis, answers }: State,
+  unit: number,
+  certified: CertifiedUnit,
+  sources: CertificateSources,
+  memory: Memory,
+): WrittenUnit {
+  const { assignment, settlement, results } = certified
+  const blockOf = (cid: string): Uint8Array => {
+    const block = sources.leaves(cid)
+    if (!block) throw new RuleError(`the leaves of unit ${unit} of window ${assignment.window} are not here`)
+    return block
+  }
+  const [first, ...others] = [...new Set([results[0]!, ...settlement.counted].map(({ item }) => item.leaves))]
+  const leaves = blockOf(first!)
+  const contested = others.sort().map(blockOf)
+  const said = answers.units.get(dealtUnitKey(assignment))!
+  const audits = said.claims.filter(({ node }) => settlement.auditors.includes(node)).map(({ statement }) => statement)
+  const all: ShownUnit = {
+    results: settlement.counted,
+    audits: byCid(audits.filter((audit: Statement<AuditBody>) => certifies(genesis, assignment, audit))),
+    declines: [...assignment.quorum, ...assignment.reserve].flatMap((node) => said.declines.get(node) ?? []),
+  }
+  const blocks = new Map([leaves, ...contested].map((block) => [rawCid(block).toString(), block]))
+  const settleBy = (shown: ShownUnit) => settleShown(genesis, assignment, shown, { blocks, certified: leaves }, memory)
+  return { unit, certified, shown: withoutIdle(all, settleBy), leaves, contested }
+}
+
+/** The accounts that nodes were dealt to as, by the rosters of the draws that name them. Sorted. */
+function ownersOf(state: State, signed: readonly [epoch: number, node: string][]): [node: string, account: string][] {
   const owners = new Map<string, [node: string, account: string]>()
-  for (const { epoch, node } of needed) {
+  for (const [epoch, node] of signed) {
     const account = accountAt(state, epoch, node)!
     owners.set(`${node} ${account}`, [node, account])
   }
@@ -109,36 +135,14 @@ function ownersOf(state: State, needed: readonly { epoch: number; node: string }
 
 /**
  * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks of: a fraction of it, with
- * all signatures.
+ * all signatures and all evidence.
  */
 export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
   const file = codecOf(fileBytes).decode<CertificateFile>(fileBytes)
-  const isContested = ({ results, audits }: CertificateFile['units'][number]) =>
-    audits.length > 0 || new Set(results.map(({ item }) => resultKey(openItem(item).result))).size > 1
   return dagCbor.encode({
     ...file,
-    units: file.units.map((unit) => (isContested(unit) ? unit : { ...unit, leaves: null })),
+    units: file.units.map((unit) =>
+      unit.audits.length + unit.contested.length > 0 ? unit : { ...unit, leaves: null },
+    ),
   })
-}
-
-/** By CID, each once. */
-const sorted = (statements: readonly Uint8Array[]): Uint8Array[] =>
-  [...new Map(statements.map((bytes) => [cidOf(bytes).toString(), bytes]))]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, bytes]) => bytes)
-
-/** The audits that certify a unit in place of N results. */
-function auditsNeeded(
-  genesis: Genesis,
-  { settlement, assignment }: CertifiedUnit,
-  { claims }: UnitEvidence,
-): LeafClaim[] {
-  const { auditors } = settlement
-  return claims.filter(({ node, statement }) => auditors.includes(node) && certifies(genesis, assignment, statement))
-}
-
-/** The commits behind the results, and those that they cite. */
-function commitsNeeded({ settlement }: CertifiedUnit, { commits }: UnitEvidence): Uint8Array[] {
-  const cids = new Set(settlement.needed.flatMap(({ item }) => [item.commit, ...item.cites]))
-  return [...commits.values()].flat().flatMap(({ cid, statement }) => (cids.has(cid) ? statement.bytes : []))
 }

@@ -4,6 +4,7 @@
  */
 
 import { classes } from '../../../kernels/partition.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
 import { limitFor, ticketsOf } from '../membership/allowance.ts'
 import type { DrawBody } from '../message/bodies.ts'
@@ -86,8 +87,9 @@ export function assign(
   draw: DrawBody,
   signature: Uint8Array,
   units: readonly UnitId[] = checkDraw(genesis, draw),
+  memory: Memory = createMemory(),
 ): Assignment[] {
-  const randomness = verifyRound(genesis.chain, seedRound(genesis, draw.epoch), signature)
+  const randomness = verifyRound(genesis.chain, seedRound(genesis, draw.epoch), signature, memory)
   const dealt = deal({
     networkId: genesis.networkId,
     epoch: draw.epoch,

@@ -5,17 +5,20 @@
 
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { cidOf } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
 import { isRegistered, type Registered } from '../membership/owners.ts'
 import { type DrawBody, drawBody } from '../message/bodies.ts'
 import { beaconDocument, statementDocument } from '../message/documents.ts'
 import type { Assignment } from '../message/unit.ts'
+import { dealtUnitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { seedRound, witnessedBy } from '../network/schedule.ts'
 import { assign, checkDraw } from './assignment.ts'
 import { equivocationsIn, turnOf } from './coordinators.ts'
 import { accountsOn, isWitnessed, type Witnesses } from './witness.ts'
 
+/** A draw whose beacon round is out, and what it deals. */
 export interface DealtDraw {
   readonly draw: Statement<DrawBody>
   /** CID of the draw. */
@@ -23,6 +26,26 @@ export interface DealtDraw {
   /** The signature of R(epoch). */
   readonly signature: Uint8Array
   readonly assignments: readonly Assignment[]
+  /** dealtUnitKey of each assignment, in their order. */
+  readonly keys: readonly string[]
+  /** By node: how many seats in quorums it has. */
+  readonly seats: ReadonlyMap<string, number>
+  /** By node: the account that the roster names. */
+  readonly owners: ReadonlyMap<string, string>
+}
+
+export function dealtDraw(
+  draw: Statement<DrawBody>,
+  signature: Uint8Array,
+  assignments: readonly Assignment[],
+): DealtDraw {
+  const seats = new Map<string, number>()
+  for (const { quorum } of assignments) for (const node of quorum) seats.set(node, (seats.get(node) ?? 0) + 1)
+  return {
+    ...{ draw, cid: cidOf(draw.bytes).toString(), signature, assignments, seats },
+    keys: assignments.map(dealtUnitKey),
+    owners: new Map(draw.body.roster.map(({ node, account }) => [node, account])),
+  }
 }
 
 /**
@@ -36,13 +59,14 @@ export function readDraws(
   documents: Iterable<unknown>,
   witnesses: Witnesses,
   registered: Registered,
+  memory: Memory = createMemory(),
 ) {
   const signatures = new Map<number, Uint8Array>()
   const statements: Statement<DrawBody>[] = []
   for (const document of documents) {
     const round = beaconDocument.safeParse(document)
     if (round.success) signatures.set(round.data.round, round.data.signature)
-    else statements.push(open(statementDocument.parse(document).statement, drawBody, 'the draw'))
+    else statements.push(open(statementDocument.parse(document).statement, drawBody, 'the draw', memory))
   }
   const draws = new Map<number, DealtDraw>()
   const sealed = new Map<number, Statement<DrawBody>>()
@@ -67,10 +91,10 @@ export function readDraws(
     if (!isWitnessed && epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
     const signature = signatures.get(seedRound(genesis, epoch))
     try {
-      if (wellFormed.get(draw) !== genesis) checkDraw(genesis, draw.body)
-      wellFormed.set(draw, genesis)
+      if (memory.table(wellFormed).get(draw) !== genesis) checkDraw(genesis, draw.body)
+      memory.table(wellFormed).set(draw, genesis)
       if (signature) {
-        const dealt = dealtDraw(genesis, draw, signature)
+        const dealt = dealOnce(genesis, draw, signature, memory)
         draws.set(epoch, dealt)
         if (isWitnessed) witnessed.add(dealt.cid)
       } else sealed.set(epoch, draw)
@@ -92,39 +116,23 @@ export const mayStand = (
   round: number,
 ): boolean => witnessed.has(cid) || round <= witnessedBy(genesis, draw.body.epoch)
 
-/** By draw, how many seats in quorums it gave each node. */
-const seatsGiven = new WeakMap<readonly Assignment[], ReadonlyMap<string, number>>()
-
-export function seatsIn({ assignments }: DealtDraw): ReadonlyMap<string, number> {
-  const known = seatsGiven.get(assignments)
-  if (known) return known
-  const seats = new Map<string, number>()
-  for (const { quorum } of assignments) for (const node of quorum) seats.set(node, (seats.get(node) ?? 0) + 1)
-  seatsGiven.set(assignments, seats)
-  return seats
-}
-
 /** The newest R(e) that a dealt draw proves: what "now" is for the rules. */
 export const asOf = (genesis: Genesis, draws: ReadonlyMap<number, DealtDraw>): number =>
   seedRound(genesis, Math.max(0, ...draws.keys()))
 
 /** What was found well-formed is so for good. */
-const wellFormed = new WeakMap<Statement<DrawBody>, Genesis>()
+const wellFormed = () => new WeakMap<Statement<DrawBody>, Genesis>()
 
-/** A deal costs a pairing (20 ms) and does not change: kept as long as its draw is. */
-const dealt = new WeakMap<Statement<DrawBody>, DealtDraw>()
+/** A deal costs a pairing (15 ms) and does not change. */
+const deals = () => new WeakMap<Statement<DrawBody>, DealtDraw>()
 
-function dealtDraw(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8Array): DealtDraw {
-  const known = dealt.get(draw)
+function dealOnce(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8Array, memory: Memory): DealtDraw {
+  const known = memory.table(deals).get(draw)
   if (known && equalBytes(known.signature, signature)) return known
-  const cid = cidOf(draw.bytes).toString()
-  const fresh = { draw, cid, signature, assignments: assign(genesis, draw.body, signature) }
-  dealt.set(draw, fresh)
-  return fresh
+  const made = dealtDraw(draw, signature, assign(genesis, draw.body, signature, undefined, memory))
+  memory.table(deals).set(draw, made)
+  return made
 }
-
-/** By draw, whose the nodes on its roster were. */
-const rosters = new WeakMap<DrawBody, ReadonlyMap<string, string>>()
 
 /** What tells whose a node is: the draws that count, by epoch, and whom each node is dealt to next. */
 export interface Owners {
@@ -137,9 +145,5 @@ export interface Owners {
  * another account takes it for its own later, what it did then is still the first one's.
  */
 export function accountAt({ draws, nodes }: Owners, epoch: number, node: string): string | undefined {
-  const body = draws.get(epoch)?.draw.body
-  if (body && !rosters.has(body)) {
-    rosters.set(body, new Map(body.roster.map((entry) => [entry.node, entry.account])))
-  }
-  return (body && rosters.get(body)!.get(node)) ?? nodes.get(node)?.account
+  return draws.get(epoch)?.owners.get(node) ?? nodes.get(node)?.account
 }

@@ -3,10 +3,10 @@
  * of the deal, when seats fall free or more are wanted.
  *
  * A seat falls free when its node declines, or when the deadline passes. What a node has not done can't be proved, but
- * that time has passed can: a commit carries the signature of a beacon round, and the j-th of the reserve (from 0) may
+ * that time has passed can: a statement of results carries the signature of a beacon round, and the j-th of the reserve (from 0) may
  * answer
  *
- *   - by a commit from round R(e) + deadline * (1 + floor(j / N)) on, or
+ *   - by a statement from round R(e) + deadline * (1 + floor(j / N)) on, or
  *   - as soon as more than j of the unit's nodes have declined, or
  *   - as soon as results that differ have called it: two more seats for each escalation (settle.ts); both reasons add up.
  *
@@ -14,10 +14,7 @@
  * as soon as that one declines or is shown wrong, since N are wanted then.
  *
  * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods nobody may
- * commit any more, and the unit is on offer again in a new draw.
- *
- * Reveals. While others may still commit, a reveal would tell them what to copy. So one is made when commits of N
- * accounts can be cited, or after the commit deadline, R(e) + 2 * deadline, which leaves a period to the reserve.
+ * answer any more, and the unit is on offer again in a new draw.
  */
 
 import type { Assignment } from '../message/unit.ts'
@@ -41,7 +38,7 @@ export interface Calls {
 
 export const NO_CALLS: Calls = { declines: 0, escalations: 0 }
 
-/** @param round the beacon round that the node's commit carries */
+/** @param round the beacon round that the node's statement carries */
 export function mayAnswer(
   genesis: Genesis,
   assignment: Assignment,
@@ -58,3 +55,7 @@ export function mayAnswer(
   if (place < declines + escalations * SEATS_AN_ESCALATION + others) return true
   return round >= reserveRound(genesis, assignment.epoch, place)
 }
+
+/** Whether a node's one result, with an audit of it (quorum/audit.ts), certifies the unit. It has to show twice the evidence. */
+export const standsAlone = ({ audited, quorum }: Pick<Assignment, 'audited' | 'quorum'>, node: string): boolean =>
+  audited !== null && node === quorum[0]

@@ -11,6 +11,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { cidOf } from '../base/cid.ts'
+import type { Memory } from '../base/memory.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
 import { assign, checkDraw } from '../deal/assignment.ts'
 import { mayStepIn, turnOf } from '../deal/coordinators.ts'
@@ -81,6 +82,8 @@ export interface DrawPapers {
   /** Of R(e), as it is kept: not checked yet. */
   readonly signature: Uint8Array
   readonly documents: ReviewedDocuments
+  /** That of whoever has the documents, so that none is opened twice. */
+  readonly memory: Memory
   readonly history: History
   readonly stateOf: (documents: ReviewedDocuments, history: History) => State
   /** The heartbeats under the pool heads that it cites; null if one of those is not here. */
@@ -119,11 +122,11 @@ const short = (key: string): string => key.slice(0, 12)
 
 /** @param present the state that follows from all documents, now */
 export function reviewDraw(papers: DrawPapers, present: State): DrawReview {
-  const { genesis, draw, signature } = papers
+  const { draw, signature } = papers
   const witnesses = witnessLine(papers, present)
   const stands = witnesses.finding.result === 'holds'
   const findings: Finding[] = [sealedLine(papers, present, stands)]
-  const { assignments, beacon, fault } = dealt(genesis, draw.body, signature)
+  const { assignments, beacon, fault } = dealt(papers, draw.body, signature)
   findings.push(beacon)
   findings.push(...judgedLines(papers, fault))
   findings.push(witnesses.finding, hereLine(papers))
@@ -178,12 +181,12 @@ function sealedLine({ genesis, draw }: DrawPapers, { equivocations }: State, sta
   return { check: 'sealed', result: 'holds', says: `by ${who}, ${place}: it may seal from round ${from} on${exposed}` }
 }
 
-function dealt(genesis: Genesis, body: DrawBody, signature: Uint8Array) {
+function dealt({ genesis, memory }: DrawPapers, body: DrawBody, signature: Uint8Array) {
   const round = seedRound(genesis, body.epoch)
   const of = `round ${round} of chain ${genesis.chain.hash.slice(0, 16)}…`
   const holds: Finding = { check: 'beacon', result: 'holds', says: `${of}: its signature is right` }
   try {
-    return { assignments: assign(genesis, body, signature), beacon: holds, fault: null }
+    return { assignments: assign(genesis, body, signature, undefined, memory), beacon: holds, fault: null }
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const { message } = error
@@ -207,11 +210,11 @@ function isWellFormed(genesis: Genesis, body: DrawBody): boolean {
 
 /** @param illFormed why it is, or null */
 function judgedLines(papers: DrawPapers, illFormed: string | null): Finding[] {
-  const { genesis, draw } = papers
+  const { draw } = papers
   if (illFormed !== null) return afterwards('offers', { check: 'offers', result: 'fails', says: illFormed }, papers)
   let cited: HeartbeatBody[] | null
   try {
-    cited = papers.cited && checkedHeartbeats(genesis, papers.cited)
+    cited = papers.cited && checkedHeartbeats(papers, papers.cited)
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const says = `under the pool heads that it cites lies ${error.message}`
@@ -271,17 +274,17 @@ function heldLine(check: Judged, { draw: { body }, cited }: DrawPapers): Finding
 }
 
 /** @throws {RuleError} naming one that is not what it should be */
-function checkedHeartbeats(genesis: Genesis, cited: NonNullable<DrawPapers['cited']>): HeartbeatBody[] {
+function checkedHeartbeats({ genesis, memory }: DrawPapers, cited: NonNullable<DrawPapers['cited']>): HeartbeatBody[] {
   const all = cited.map(({ span, key, document }) => {
     const parsed = statementDocument.safeParse(document)
     if (!parsed.success) throw new RuleError('what is no heartbeat')
-    return { span, key, document, ...open(parsed.data.statement, heartbeatBody, 'a heartbeat that') }
+    return { span, key, document, ...open(parsed.data.statement, heartbeatBody, 'a heartbeat that', memory) }
   })
   // What the roster follows from is checked whole; of the older ones, that their nodes signed them.
   const newest = new Set(newestHeartbeats(all.map(({ body }) => body)).values())
   for (const { span, key, document, signer, body } of all) {
     if (!newest.has(body)) continue
-    const fault = admit(genesis, databaseName('pool', span), signer, key, document)
+    const fault = admit(genesis, databaseName('pool', span), signer, key, document, memory)
     if (fault !== null) throw new RuleError(`a heartbeat of node ${short(signer)} that is refused: ${fault}`)
   }
   return all.map(({ body }) => body)
@@ -289,9 +292,9 @@ function checkedHeartbeats(genesis: Genesis, cited: NonNullable<DrawPapers['cite
 
 /** Judged by the states that there may have been when it was sealed, likelier ones first. */
 function faultThen(papers: DrawPapers, cited: readonly HeartbeatBody[]): DrawFault | null {
-  const { genesis, draw, documents, arrivals = LONG_AGO } = papers
+  const { genesis, draw, documents, memory, arrivals = LONG_AGO } = papers
   const last = seedRound(genesis, draw.body.epoch) - 1
-  const known = documents.pool.map(heartbeatIn).filter(({ round }) => round <= last)
+  const known = documents.pool.map((document) => heartbeatIn(document, memory)).filter(({ round }) => round <= last)
   const states: State[] = []
   let fault: DrawFault | null = null
   for (const moment of moments(papers, cited)) {
@@ -306,8 +309,8 @@ function faultThen(papers: DrawPapers, cited: readonly HeartbeatBody[]): DrawFau
   return fault
 }
 
-const heartbeatIn = (document: unknown): HeartbeatBody =>
-  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat').body
+const heartbeatIn = (document: unknown, memory: Memory): HeartbeatBody =>
+  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory).body
 
 /** Rounds as of which it may have been sealed, likelier ones first. */
 function moments({ genesis, draw }: DrawPapers, cited: readonly HeartbeatBody[]): Set<number> {
@@ -319,20 +322,26 @@ function moments({ genesis, draw }: DrawPapers, cited: readonly HeartbeatBody[])
 }
 
 /** As it was then, as far as documents say when they were made. The equivocations that are known now were not. */
-function stateAt({ genesis, draw, documents, history, stateOf }: DrawPapers, round: number, registered: number): State {
+function stateAt(
+  { genesis, draw, documents, history, memory, stateOf }: DrawPapers,
+  round: number,
+  registered: number,
+): State {
   const { epoch } = draw.body
   const isBefore = (document: unknown) => {
     const beacon = beaconDocument.safeParse(document)
     if (beacon.success) return beacon.data.round <= round
-    return open(statementDocument.parse(document).statement, drawBody, 'the draw').body.epoch < epoch
+    return open(statementDocument.parse(document).statement, drawBody, 'the draw', memory).body.epoch < epoch
   }
   const isOld = (settled: { dealtAt: number }) => settled.dealtAt < seedRound(genesis, epoch)
   const state = stateOf(
     {
-      accounts: documents.accounts.filter((document) => openRegistration(genesis, document).round <= registered),
-      pool: documents.pool.filter((document) => heartbeatIn(document).round <= round),
+      accounts: documents.accounts.filter(
+        (document) => openRegistration(genesis, document, memory).round <= registered,
+      ),
+      pool: documents.pool.filter((document) => heartbeatIn(document, memory).round <= round),
       draws: documents.draws.filter(isBefore),
-      results: documents.results.filter((document) => roundOf(document) <= round),
+      results: documents.results.filter((document) => roundOf(document, memory) <= round),
     },
     new Map([...history].filter(([, settled]) => isOld(settled))),
   )
@@ -340,11 +349,9 @@ function stateAt({ genesis, draw, documents, history, stateOf }: DrawPapers, rou
 }
 
 /** The beacon round that an answer carries; a decline carries none. */
-function roundOf(document: unknown): number {
-  const answer = openAnswer(document)
-  if (answer.type === 'commit') return answer.commit.body.round
-  if (answer.type === 'reveal') return answer.reveals[0]?.body.round ?? 0
-  return answer.type === 'audit' ? (answer.claims[0]?.statement.body.round ?? 0) : 0
+function roundOf(document: unknown, memory: Memory): number {
+  const answer = openAnswer(document, memory)
+  return answer.type === 'decline' ? 0 : answer.statement.body.round
 }
 
 /** Whether the witnesses are here of all draws that may have taken newcomers' seats (roster.ts). */
@@ -365,7 +372,7 @@ function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
   const { genesis, draw, certificate, dropped, round, verdict } = papers
   const { body } = draw
   const found = witnessesOf(body, witnesses.get(cidOf(draw.bytes).toString())).filter(({ body: heartbeat }) =>
-    isAdmitted(genesis, heartbeat),
+    isAdmitted(papers, heartbeat),
   )
   const [needed, of] = [witnessesNeeded(body), accountsOn(body)]
   const line = (accounts: number, result: Finding['result'], says: string) => ({
@@ -390,9 +397,9 @@ function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
 }
 
 /** Its node signed it when its beacon round was out. */
-function isAdmitted(genesis: Genesis, heartbeat: HeartbeatBody): boolean {
+function isAdmitted({ genesis, memory }: DrawPapers, heartbeat: HeartbeatBody): boolean {
   try {
-    return verifyRound(genesis.chain, heartbeat.round, heartbeat.beacon).length === 32
+    return verifyRound(genesis.chain, heartbeat.round, heartbeat.beacon, memory).length === 32
   } catch (error) {
     if (error instanceof RuleError) return false
     throw error

@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { accountAt, type DealtDraw, mayStand, seatsIn } from '../deal/canonical-draws.ts'
+import { accountAt, type DealtDraw, mayStand } from '../deal/canonical-draws.ts'
 import { allotted, limitFor } from '../membership/allowance.ts'
 import { isFresh, newestHeartbeats } from '../membership/heartbeats.ts'
 import { type DrawBody, type HeartbeatBody, MAX_ROSTER, type RosterEntry } from '../message/bodies.ts'
@@ -26,7 +26,7 @@ function* dealtBetween(state: State, since: number, before: number): Iterable<re
 export function seatsSince(state: State, node: string, round: number, before: number): number {
   let seats = 0
   for (const [, dealt] of dealtBetween(state, round, before)) {
-    seats += seatsIn(dealt).get(node) ?? 0
+    seats += dealt.seats.get(node) ?? 0
   }
   return seats
 }
@@ -41,7 +41,7 @@ function seatsByAccount(state: State, round: number, before: number): Map<string
   for (const [epoch, dealt] of dealtBetween(state, round, before)) {
     const spoken = seedRound(genesis, epoch) + spokenRounds(genesis) < seedRound(genesis, before)
     if (spoken && !witnessed.has(dealt.cid)) continue
-    for (const [node, given] of seatsIn(dealt)) {
+    for (const [node, given] of dealt.seats) {
       const account = accountAt(state, epoch, node)
       if (account !== undefined) seats.set(account, (seats.get(account) ?? 0) + given)
     }

@@ -4,6 +4,7 @@
  * dealt to the account that its roster pairs the node with, and a roster may pair none that are not registered.
  */
 
+import { createMemory, type Memory } from '../base/memory.ts'
 import type { DrawBody } from '../message/bodies.ts'
 import { openRegistration, type Registration } from '../message/registration.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -11,10 +12,14 @@ import type { Genesis } from '../network/genesis.ts'
 /** By node, by account: the newest registration of each pair. */
 export type Registered = ReadonlyMap<string, ReadonlyMap<string, Registration>>
 
-export function registeredIn(genesis: Genesis, documents: Iterable<unknown>): Registered {
+export function registeredIn(
+  genesis: Genesis,
+  documents: Iterable<unknown>,
+  memory: Memory = createMemory(),
+): Registered {
   const registered = new Map<string, Map<string, Registration>>()
   for (const document of documents) {
-    const registration = openRegistration(genesis, document)
+    const registration = openRegistration(genesis, document, memory)
     const { node, account } = registration
     const of = registered.get(node) ?? new Map<string, Registration>()
     registered.set(node, of)

@@ -1,14 +1,18 @@
 /**
  * The names that an account may register.
  *
- * All nodes have to agree on this for good, so it is stated in ranges of code points and depends on no version of Unicode:
- * what is unassigned today may be a letter tomorrow. A name has no controls, nothing that turns the direction of the text
- * around it, nothing that takes no room, and no space at either end; joiners stand between other characters, as in an emoji
- * of several parts. Programs refuse more when a name is chosen, and show less of one that a stranger chose (site/text.ts).
+ * All nodes have to agree on this for good, so it is stated in ranges of code points and depends on
+ * no version of Unicode: what is unassigned today may be a letter tomorrow. A name has no controls,
+ * nothing that turns the direction of the text around it, nothing that takes no room, and no space
+ * at either end; joiners stand between other characters, as in an emoji of several parts. Programs
+ * refuse more when a name is chosen, and show less of one that a stranger chose (site/text.ts).
  */
 import { z } from 'zod'
 
-/** Code points of a name. 40 emoji of the longest kind, two persons of different skins, have 10 each. */
+/**
+ * Code points of a name. 40 emoji of the longest kind, two persons of different skins, have 10
+ * each.
+ */
 export const MAX_NAME_POINTS = 400
 
 const REFUSED = [

@@ -5,12 +5,13 @@
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, RuleError } from '../base/statement.ts'
 import { verifyRound } from '../network/beacon.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { epochAt } from '../network/schedule.ts'
 import { openAnswer } from './answers.ts'
-import { answerBody, drawBody, heartbeatBody, MAX_ANSWER_BYTES } from './bodies.ts'
+import { drawBody, heartbeatBody, MAX_ANSWER_BYTES } from './bodies.ts'
 import { beaconDocument, documentKey, spanOf, statementDocument } from './documents.ts'
 import { openRegistration } from './registration.ts'
 
@@ -21,9 +22,16 @@ const MAX_BYTES = { accounts: 2048, pool: 8192, draws: 262_144, results: MAX_ANS
  * @param writer   the node key that signed the entry
  * @returns null to let it in, else the reason for the refusal
  */
-export function admit(genesis: Genesis, database: string, writer: string, key: string, value: unknown): string | null {
+export function admit(
+  genesis: Genesis,
+  database: string,
+  writer: string,
+  key: string,
+  value: unknown,
+  memory: Memory = createMemory(),
+): string | null {
   try {
-    check(genesis, database, writer, key, value)
+    check(genesis, database, writer, key, value, memory)
     return null
   } catch (error) {
     if (error instanceof RuleError) return error.message
@@ -31,14 +39,7 @@ export function admit(genesis: Genesis, database: string, writer: string, key: s
   }
 }
 
-/** The signed part of an answer document: a reveal's items lie beside it. */
-function statementOf(value: unknown): Uint8Array {
-  const statement = (value as { statement?: unknown } | null)?.statement
-  if (!(statement instanceof Uint8Array)) throw new RuleError('not a statement document')
-  return statement
-}
-
-function check(genesis: Genesis, database: string, writer: string, key: string, value: unknown): void {
+function check(genesis: Genesis, database: string, writer: string, key: string, value: unknown, memory: Memory): void {
   const [kind = '', spanText] = database.split('-')
   if (!Object.hasOwn(MAX_BYTES, kind)) throw new RuleError('an unknown database')
   if (dagCbor.encode(value).length > MAX_BYTES[kind as keyof typeof MAX_BYTES]) throw new RuleError('too large')
@@ -57,20 +58,20 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
   }
   switch (kind) {
     case 'accounts': {
-      const registration = openRegistration(genesis, value)
+      const registration = openRegistration(genesis, value, memory)
       if (registration.node !== writer) throw new RuleError("a registration in another node's name")
       keyIs(documentKey.registration(writer, registration.account))
       return
     }
     case 'pool': {
-      const { body, signer } = open(statement(), heartbeatBody, 'the heartbeat')
+      const { body, signer } = open(statement(), heartbeatBody, 'the heartbeat', memory)
       ours(body, signer)
       if (body.node !== writer) throw new RuleError("a heartbeat in another node's name")
       const epoch = epochAt(genesis, body.round)
       if (spanOf(epoch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('a heartbeat of other epochs than this database holds')
       }
-      verifyRound(genesis.chain, body.round, body.beacon)
+      verifyRound(genesis.chain, body.round, body.beacon, memory)
       keyIs(documentKey.heartbeat(writer, epoch, body))
       return
     }
@@ -78,27 +79,24 @@ function check(genesis: Genesis, database: string, writer: string, key: string, 
       if (!genesis.body.coordinators.includes(writer)) throw new RuleError('a draw by a node that is no coordinator')
       const round = beaconDocument.safeParse(value)
       if (round.success) {
-        verifyRound(genesis.chain, round.data.round, round.data.signature)
+        verifyRound(genesis.chain, round.data.round, round.data.signature, memory)
         keyIs(documentKey.beacon(writer, round.data.round))
         return
       }
-      const { body, signer } = open(statement(), drawBody, 'the draw')
+      const { body, signer } = open(statement(), drawBody, 'the draw', memory)
       ours(body, signer)
       keyIs(documentKey.draw(writer, body.epoch, statement()))
       return
     }
     default: {
-      const bytes = statementOf(value)
-      const { body, signer } = open(bytes, answerBody, 'the answer')
-      openAnswer(value)
+      const { body, signer, bytes } = openAnswer(value, memory).statement
       ours(body, signer)
       // A decline lies where the answers of its deal begin; everything else where its batch does.
       if (spanOf(body.type === 'decline' ? body.epoch : body.batch, genesis.body.epoch.perDatabase) !== span) {
         throw new RuleError('an answer of other epochs than this database holds')
       }
-      if (body.type !== 'decline') verifyRound(genesis.chain, body.round, body.beacon)
-      if (body.type === 'commit') keyIs(documentKey.commit(writer, body.batch, bytes))
-      else if (body.type === 'reveal') keyIs(documentKey.reveal(writer, body.batch, body.part, bytes))
+      if (body.type !== 'decline') verifyRound(genesis.chain, body.round, body.beacon, memory)
+      if (body.type === 'results') keyIs(documentKey.results(writer, body.batch, bytes))
       else if (body.type === 'audit') keyIs(documentKey.audit(writer, body.batch, bytes))
       else keyIs(documentKey.decline(writer, body.epoch, body.window, body.unit))
       return

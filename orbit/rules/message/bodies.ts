@@ -113,8 +113,11 @@ const unitId = {
   unit: z.number().int().min(0).max(65535),
 }
 
-/** What a node computed for a unit that a deal named it for. Signed through the root of the reveal that it lies in. */
-export const resultBody = z.strictObject({
+/**
+ * What a node computed for a unit that a deal named it for, and what its evidence comes to. Signed through the root of the
+ * statement that covers it (answer/results.ts).
+ */
+export const resultItem = z.strictObject({
   ...unitId,
   count: field.count,
   /** 16 hex digits. */
@@ -124,75 +127,34 @@ export const resultBody = z.strictObject({
   root: field.bytes(32),
   /** CID of the raw block that holds the leaves' 64-byte records in order. */
   leaves: field.rawCid,
+  /** RFC 9162 root over the records of the unit's evidence for this signer. */
+  evidence: field.bytes(32),
+  /** How many records. */
+  items: field.count,
 })
-export type ResultBody = z.infer<typeof resultBody>
+export type ResultItem = z.infer<typeof resultItem>
 
-/** Most units in one commit, and most items in one reveal document. */
-export const MAX_COMMITTED = 4096
-export const MAX_REVEALED = 128
-/** Commits that one item cites. */
-export const MAX_CITES = 32
+/** Most results under one statement. */
+export const MAX_RESULTS = 128
 /** Bytes of one document in a results database. */
-export const MAX_ANSWER_BYTES = 196_608
-/** Reveal documents of a node in an epoch. */
-export const MAX_PARTS = 64
+export const MAX_ANSWER_BYTES = 16_384
 
-/**
- * A node is bound to its results of some units before anybody shows one (commit-reveal.ts): which units, and the RFC 9162 root
- * over their records. Signed by the node.
- */
-export const commitBody = z.strictObject({
-  type: z.literal('commit'),
+/** A node shows what it computed: one root over its results, which lie in a block of their own. Signed by the node. */
+export const resultsBody = z.strictObject({
+  type: z.literal('results'),
   network,
   /** The epoch in which it was made. */
   batch: field.count,
-  /** [epoch of the deal, window, unit], in the order of the tree. */
-  units: z
-    .array(z.tuple([unitId.epoch, unitId.window, unitId.unit]))
-    .min(1)
-    .max(MAX_COMMITTED),
-  root: field.bytes(32),
   /** A beacon round that was out when it was made, and its BLS signature: what the reserve's turn hangs on (seats.ts). */
   round: field.count,
   beacon: field.bytes(48),
-})
-export type CommitBody = z.infer<typeof commitBody>
-
-/** One unit's result, as it is shown: where it was committed, and which other commits for the unit were seen before. */
-export const revealedItem = z.strictObject({
-  /** CID of the commit. */
-  commit: field.cid,
-  index: z
-    .number()
-    .int()
-    .min(0)
-    .max(MAX_COMMITTED - 1),
-  /** RFC 9162 inclusion proof of the record under the commit's root. */
-  proof: z.array(field.bytes(32)).max(12),
-  result: resultBody,
-  salt: field.bytes(16),
-  /** CIDs of commits of other accounts for this unit, ascending. */
-  cites: z.array(field.cid).max(MAX_CITES),
-})
-export type RevealedItem = z.infer<typeof revealedItem>
-
-/** A node shows results that it committed to. The items lie beside it, under the RFC 9162 root. Signed by the node. */
-export const revealBody = z.strictObject({
-  type: z.literal('reveal'),
-  network,
-  batch: field.count,
-  part: z
-    .number()
-    .int()
-    .min(0)
-    .max(MAX_PARTS - 1),
-  size: z.number().int().min(1).max(MAX_REVEALED),
+  size: z.number().int().min(1).max(MAX_RESULTS),
+  /** RFC 9162 root over the items. */
   root: field.bytes(32),
-  /** As of a commit: what the right to reveal without all commits hangs on. */
-  round: field.count,
-  beacon: field.bytes(48),
+  /** CID of the raw block that holds them, with their evidence. */
+  block: field.rawCid,
 })
-export type RevealBody = z.infer<typeof revealBody>
+export type ResultsBody = z.infer<typeof resultsBody>
 
 /** A node gives back a unit that the deal named it for, so that the reserve need not wait. Signed by the node. */
 export const declineBody = z.strictObject({ type: z.literal('decline'), network, ...unitId })
@@ -221,10 +183,10 @@ export const auditBody = z.strictObject({
 export type AuditBody = z.infer<typeof auditBody>
 
 /** What lies in a results database. */
-export const answerBody = z.discriminatedUnion('type', [commitBody, revealBody, declineBody, auditBody])
+export const answerBody = z.discriminatedUnion('type', [resultsBody, declineBody, auditBody])
 
 /** Two results agree when all of this is equal: count, checksum, peak, root, and with the root the leaves behind it. */
-export const resultKey = (r: ResultBody): string =>
+export const resultKey = (r: ResultItem): string =>
   `${r.count} ${r.checksum} ${r.peak?.n} ${r.peak?.value} ${bytesToHex(r.root)} ${r.leaves}`
 
 export const checksumHex = (checksum: bigint): string => checksum.toString(16).padStart(16, '0')

@@ -6,7 +6,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { cidOf } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
-import { type HeartbeatBody, MAX_REVEALED } from './bodies.ts'
+import type { HeartbeatBody } from './bodies.ts'
 
 /** The databases of a network. A document's key begins with its writer's node key; only that key can write it. */
 export type DatabaseKind = 'accounts' | 'pool' | 'draws' | 'results'
@@ -31,9 +31,7 @@ export const documentKey = {
   drawsOf: (coordinator: string, epoch: number): string => `${coordinator}/draw/${epoch}/`,
   beacon: (writer: string, round: number) => `${writer}/beacon/${round}`,
   /** By content as well: nothing that a node has said takes the place of what it said before. */
-  commit: (node: string, batch: number, statement: Uint8Array) => `${node}/commit/${batch}/${cidOf(statement)}`,
-  reveal: (node: string, batch: number, part: number, statement: Uint8Array) =>
-    `${node}/reveal/${batch}/${part}/${cidOf(statement)}`,
+  results: (node: string, batch: number, statement: Uint8Array) => `${node}/results/${batch}/${cidOf(statement)}`,
   audit: (node: string, batch: number, statement: Uint8Array) => `${node}/audit/${batch}/${cidOf(statement)}`,
   decline: (node: string, epoch: number, window: string, unit: number) => `${node}/decline/${epoch}/${window}/${unit}`,
 }
@@ -44,7 +42,5 @@ export const registrationDocument = z.strictObject({
   consent: field.blob,
 })
 export const statementDocument = z.strictObject({ statement: field.blob })
-/** `items` are dag-cbor of revealedItem. */
-export const revealDocument = z.strictObject({ statement: field.blob, items: z.array(field.blob).max(MAX_REVEALED) })
 /** A beacon round proves itself. */
 export const beaconDocument = z.strictObject({ round: field.count, signature: field.bytes(48) })

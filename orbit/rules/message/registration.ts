@@ -2,8 +2,10 @@
  * A registration: an account takes a node for its own, the node agrees, and the account has paid the puzzle of it
  * (network/puzzle.ts). Both statements lie in one document.
  */
+
 import type { z } from 'zod'
 import { cidOf } from '../base/cid.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, RuleError } from '../base/statement.ts'
 import { verifyRound } from '../network/beacon.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -18,28 +20,33 @@ export interface Registration {
   readonly round: number
 }
 
-/** A puzzle takes 33 ms to check: what was found right is not checked again. By network and the very bytes. */
-const registrations = new Map<string, Registration>()
+/** A puzzle takes 33 ms to check: what was found right, by network and the very bytes. */
+const registrations = () => new Map<string, Registration>()
 const REMEMBERED = 65_536
 /** And by the document itself, which nobody changes. */
-const seen = new WeakMap<object, { genesis: Genesis; registration: Registration }>()
+const seen = () => new WeakMap<object, { genesis: Genesis; registration: Registration }>()
 
 /** @throws {RuleError} */
-export function openRegistration(genesis: Genesis, document: unknown): Registration {
-  const same = seen.get(document as object)
+export function openRegistration(genesis: Genesis, document: unknown, memory: Memory = createMemory()): Registration {
+  const same = memory.table(seen).get(document as object)
   if (same?.genesis === genesis) return same.registration
   const parsed = registrationDocument.safeParse(document)
   if (!parsed.success) throw new RuleError('a registration document of the wrong shape')
   const { registration, consent } = parsed.data
   const identity = `${genesis.networkId} ${cidOf(registration)} ${cidOf(consent)}`
-  const checked = registrations.get(identity) ?? checkRegistration(genesis, parsed.data)
-  if (registrations.size >= REMEMBERED) registrations.clear()
-  registrations.set(identity, checked)
-  seen.set(document as object, { genesis, registration: checked })
+  const known = memory.table(registrations)
+  const checked = known.get(identity) ?? checkRegistration(genesis, parsed.data, memory)
+  if (known.size >= REMEMBERED) known.clear()
+  known.set(identity, checked)
+  memory.table(seen).set(document as object, { genesis, registration: checked })
   return checked
 }
 
-function checkRegistration(genesis: Genesis, document: z.infer<typeof registrationDocument>): Registration {
+function checkRegistration(
+  genesis: Genesis,
+  document: z.infer<typeof registrationDocument>,
+  memory: Memory,
+): Registration {
   const { body, signer } = open(document.registration, registrationBody, 'the registration')
   const consent = open(document.consent, consentBody, "the node's consent")
   if (body.network !== genesis.networkId || consent.body.network !== genesis.networkId) {
@@ -49,7 +56,7 @@ function checkRegistration(genesis: Genesis, document: z.infer<typeof registrati
   if (consent.signer !== body.node || consent.body.node !== body.node || consent.body.account !== body.account) {
     throw new RuleError('a registration without the consent of its node')
   }
-  const randomness = verifyRound(genesis.chain, body.round, body.beacon)
+  const randomness = verifyRound(genesis.chain, body.round, body.beacon, memory)
   const { networkId } = genesis
   verifyPuzzle(
     genesis.body.registration,

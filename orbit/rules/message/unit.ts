@@ -11,7 +11,7 @@ export interface UnitId {
 
 export const unitKey = (id: UnitId): string => `${id.window}/${id.unit}`
 
-/** A unit of one deal: what is committed to, revealed and declined. */
+/** A unit of one deal: what is answered or declined. */
 export interface DealtUnit {
   readonly epoch: number
   readonly window: string | bigint

@@ -13,10 +13,12 @@
  *
  * Rounds are numbered from 1, at genesisTime, and are plain numbers up to 2^53 - 1. One check takes about 15 ms.
  */
+
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import { equalBytes, u64 } from '../base/bytes.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
 
 export const SCHEME = 'bls-unchained-g1-rfc9380'
@@ -65,6 +67,9 @@ export const QUICKNET: ChainInfo = {
   beaconId: 'quicknet',
   hash: '52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971',
 }
+
+/** The chains of the League of Entropy that a genesis may call drand. */
+export const KNOWN_CHAINS: readonly ChainInfo[] = [QUICKNET]
 
 /** Where quicknet is served over HTTP: the relays of the League of Entropy and of Cloudflare. */
 export const QUICKNET_RELAYS: readonly string[] = [
@@ -122,8 +127,9 @@ export const timeOf = (chain: Pick<ChainInfo, 'genesisTime' | 'period'>, round: 
 /** The 32 bytes of randomness of a round whose signature has been checked. */
 export const randomnessOf = (signature: Uint8Array): Uint8Array => sha256(signature)
 
-/** A pairing costs 15 ms, and all heartbeats of a round carry the same: rounds found right are remembered. */
-const checkedRounds = new Set<string>()
+/** A pairing costs 15 ms, and all heartbeats of a round carry the same: rounds found right, by all that was checked. */
+const checkedRounds = () => new Set<string>()
+const REMEMBERED = 4096
 
 /**
  * Checks one round.
@@ -132,10 +138,16 @@ const checkedRounds = new Set<string>()
  * @returns the round's randomness, 32 bytes
  * @throws {RuleError} when this is not the chain's signature of this round
  */
-export function verifyRound(chain: Pick<ChainInfo, 'publicKey'>, round: number, signature: Uint8Array): Uint8Array {
+export function verifyRound(
+  chain: Pick<ChainInfo, 'publicKey'>,
+  round: number,
+  signature: Uint8Array,
+  memory: Memory = createMemory(),
+): Uint8Array {
   if (!isIntegerIn(round, 1, Number.MAX_SAFE_INTEGER)) throw new RuleError(`${round} is not a beacon round`)
   const identity = `${round}/${bytesToHex(signature)}/${bytesToHex(chain.publicKey)}`
-  if (checkedRounds.has(identity)) return randomnessOf(signature)
+  const checked = memory.table(checkedRounds)
+  if (checked.has(identity)) return randomnessOf(signature)
   let valid = false
   try {
     const point = bls12_381.shortSignatures.Signature.fromBytes(signature)
@@ -146,8 +158,8 @@ export function verifyRound(chain: Pick<ChainInfo, 'publicKey'>, round: number, 
     // Bytes that are no point of the group, or the point at infinity: as invalid as a wrong signature.
   }
   if (!valid) throw new RuleError(`beacon round ${round} carries a wrong signature`)
-  if (checkedRounds.size >= 4096) checkedRounds.clear()
-  checkedRounds.add(identity)
+  if (checked.size >= REMEMBERED) checked.clear()
+  checked.add(identity)
   return randomnessOf(signature)
 }
 

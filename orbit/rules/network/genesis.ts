@@ -4,12 +4,15 @@
  * refuses another.
  */
 import { z } from 'zod'
-import type { Partition } from '../../../kernels/unit.ts'
+import { MOST_FLAG_BITS, MOST_ITEMS } from '../../../kernels/evidence/tiers.ts'
+import { expectedHard } from '../../../kernels/expected.ts'
+import { classes } from '../../../kernels/partition.ts'
+import type { EvidenceParameters, Partition } from '../../../kernels/unit.ts'
 import { cidOf } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
 import { open, RuleError, type Statement } from '../base/statement.ts'
 import type { ChainInfo } from './beacon.ts'
-import { checkChain } from './beacon.ts'
+import { checkChain, KNOWN_CHAINS } from './beacon.ts'
 import { checkPrice } from './puzzle.ts'
 
 /** The most tickets of one account in one deal. */
@@ -17,7 +20,7 @@ export const MAX_ALLOWANCE = 2 ** 20
 
 export const genesisBody = z.strictObject({
   type: z.literal('genesis'),
-  version: z.literal(1),
+  version: z.literal(2),
   name: field.text(1, 64),
   /** Verified already, by others: every n below `below` converges. */
   baseline: z.strictObject({ below: field.natural, citation: field.text(0, 500), url: field.text(0, 300) }),
@@ -27,6 +30,15 @@ export const genesisBody = z.strictObject({
     units: z.number().int().min(1).max(65536),
     leaves: z.number().int().min(1).max(65536),
     hardSteps: z.number().int().min(1).max(4096),
+    /** What each signer of a unit has to list (kernels/evidence). */
+    evidence: z.strictObject({
+      flagBits: z.number().int().min(0).max(MOST_FLAG_BITS),
+      items: z
+        .number()
+        .int()
+        .min(1)
+        .max(MOST_ITEMS / 2),
+    }),
   }),
   /** N: equal results of N distinct accounts certify a unit. */
   replication: z.number().int().min(1).max(15),
@@ -50,7 +62,7 @@ export const genesisBody = z.strictObject({
   /** By so many units an account may be behind (duties.ts); then it must register again to be dealt more. */
   missLimit: field.positive,
   beacon: z.strictObject({
-    /** drand: the League of Entropy's chain. local: a chain that the founder's node signs; you trust its operator. */
+    /** drand: a chain of the League of Entropy that the program knows. local: any other; you trust its operator. */
     source: z.enum(['drand', 'local']),
     scheme: z.literal('bls-unchained-g1-rfc9380'),
     publicKey: field.bytes(96),
@@ -102,8 +114,10 @@ export type GenesisBody = z.infer<typeof genesisBody>
 export interface Genesis extends Statement<GenesisBody> {
   /** CID of the block, in base32. */
   readonly networkId: string
+  /** The 32 bytes of SHA-256 in that CID: names the network in evidence. */
+  readonly digest: Uint8Array
   readonly baseline: bigint
-  readonly partition: Partition
+  readonly partition: Partition & { readonly evidence: EvidenceParameters }
   readonly chain: ChainInfo
   /** The first window above the baseline. */
   readonly firstWindow: bigint
@@ -126,19 +140,35 @@ export function readGenesis(bytes: Uint8Array): Genesis {
   if (!body.founders.some((founder) => founder.account === statement.signer)) {
     throw new RuleError('the genesis is not signed by an account of its founders')
   }
-  const { source: _, ...rest } = body.beacon
+  const { source, ...rest } = body.beacon
   const chain: ChainInfo = rest
   if (body.audit.adaptive && body.audit.leaves === 0) {
     throw new RuleError('the genesis lets audits certify that look at no leaf')
   }
   checkChain(chain)
+  // The hash covers all that a chain is.
+  if (source === 'drand' && !KNOWN_CHAINS.some(({ hash }) => hash === chain.hash)) {
+    throw new RuleError('the genesis calls a beacon drand that is none of its chains')
+  }
   checkPrice(body.registration)
+  const cid = cidOf(bytes)
   return {
     ...statement,
-    networkId: cidOf(bytes).toString(),
+    networkId: cid.toString(),
+    digest: cid.multihash.digest,
     baseline,
     partition: body.partition,
     chain,
     firstWindow: baseline / size,
   }
 }
+
+/** A leaf with fewer hard numbers than this on average says too little about the work that was done. */
+export const LEAST_HARD = 20
+
+/** Hard numbers that theory expects in a leaf, on average over a window. */
+export const hardInLeaf = ({ partition }: Pick<Genesis, 'partition'>): number =>
+  expectedHard(partition).mean / (classes(partition).length * partition.leaves)
+
+/** Whether results of a network show so little that its certificates prove nothing. Allowed, for tests. */
+export const provesNothing = (genesis: Pick<Genesis, 'partition'>): boolean => hardInLeaf(genesis) < LEAST_HARD

@@ -7,7 +7,6 @@
  *     R(e) - lead              coordinators seal (deal/coordinators.ts)
  *     R(e)                     the draw is dealt
  *     R(e) + deadline          seats that said nothing pass to the reserve (deal/seats.ts)
- *     R(e) + 2 * deadline      results may be shown though commits of others are missing
  *     R(e) + 3 * deadline      the last round at which an answer is awaited
  *     R(e) + 6 * deadline      the last round at which anything counts
  */
@@ -35,10 +34,6 @@ export const OVERTIMES = 2
 /** From this round on the node at a place of the reserve (from 0) may answer, though no seat fell free. */
 export const reserveRound = (clock: Clock, epoch: number, place: number): number =>
   seedRound(clock, epoch) + clock.body.deadlineRounds * (1 + Math.floor(place / clock.body.replication))
-
-/** From this round on a result may be revealed though commits of others are missing. */
-export const commitDeadline = (clock: Clock, epoch: number): number =>
-  seedRound(clock, epoch) + 2 * clock.body.deadlineRounds
 
 /** The last round at which anything is still awaited from a deal. */
 export const lastRound = (clock: Clock, epoch: number): number =>

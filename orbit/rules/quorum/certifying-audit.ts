@@ -1,9 +1,13 @@
 /** The audit that certifies a unit with one result (audit.ts): who has to say what, and whether they have. */
+
 import { leavesOf } from '../../../kernels/partition.ts'
 import { recordAt } from '../answer/leaves.ts'
+import type { SignedResult } from '../answer/results.ts'
 import { equalBytes } from '../base/bytes.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import type { Statement } from '../base/statement.ts'
-import type { LeafClaim, Reveal } from '../message/answers.ts'
+import { standsAlone } from '../deal/seats.ts'
+import type { LeafClaim } from '../message/answers.ts'
 import type { AuditBody } from '../message/bodies.ts'
 import type { Assignment } from '../message/unit.ts'
 import { randomnessOf } from '../network/beacon.ts'
@@ -12,7 +16,7 @@ import { certifyingEpoch, seedRound } from '../network/schedule.ts'
 import { type Audit, auditOf } from './audit.ts'
 
 /** An assignment has one audit: its epoch's R(a) is one. */
-const audits = new WeakMap<Assignment, Audit | null>()
+const audits = () => new WeakMap<Assignment, Audit | null>()
 
 /**
  * The audit that certifies a unit with one result.
@@ -20,8 +24,13 @@ const audits = new WeakMap<Assignment, Audit | null>()
  * @param signature of R(certifyingEpoch), checked
  * @returns null where N results are wanted, or the roster has too few accounts
  */
-export function certifyingAudit(genesis: Genesis, assignment: Assignment, signature: Uint8Array): Audit | null {
-  const known = audits.get(assignment)
+export function certifyingAudit(
+  genesis: Genesis,
+  assignment: Assignment,
+  signature: Uint8Array,
+  memory: Memory = createMemory(),
+): Audit | null {
+  const known = memory.table(audits).get(assignment)
   if (known !== undefined) return known
   const { audited, quorum, epoch, window, unit } = assignment
   const signers = (audited ?? []).flatMap(({ node, account }) => (node === quorum[0] ? [account] : []))
@@ -29,7 +38,7 @@ export function certifyingAudit(genesis: Genesis, assignment: Assignment, signat
   const about = { epoch, window, unit, leaves, signers, level: 'UNTRUSTED' } as const
   const audit = audited && auditOf(genesis, about, audited, randomnessOf(signature))
   const whole = audit?.auditors.length === genesis.body.audit.auditors ? audit : null
-  audits.set(assignment, whole)
+  memory.table(audits).set(assignment, whole)
   return whole
 }
 
@@ -42,15 +51,16 @@ export function certifyingAudit(genesis: Genesis, assignment: Assignment, signat
 export function auditorsOf(
   genesis: Genesis,
   assignment: Assignment,
-  { node, body }: Pick<Reveal, 'node' | 'body'>,
+  { node, body }: Pick<SignedResult, 'node' | 'body'>,
   claims: readonly LeafClaim[],
   records: Uint8Array | null,
+  memory: Memory = createMemory(),
 ): readonly string[] {
   const a = certifyingEpoch(genesis, assignment.epoch)
-  if (!assignment.audited || node !== assignment.quorum[0] || body.batch >= a) return []
+  if (!standsAlone(assignment, node) || body.batch >= a) return []
   const timely = claims.filter(({ statement }) => statement.body.round === seedRound(genesis, a))
   const first = timely[0]
-  const audit = first && certifyingAudit(genesis, assignment, first.statement.body.beacon)
+  const audit = first && certifyingAudit(genesis, assignment, first.statement.body.beacon, memory)
   if (!audit) return []
   const holds = (claim: LeafClaim) => !records || equalBytes(recordAt(records, claim.leaf), claim.record)
   const has = (auditor: string, leaf: number) =>

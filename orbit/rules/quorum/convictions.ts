@@ -1,32 +1,38 @@
 /**
  * Convictions: an account is banned by what it signed itself, and by nothing that anyone else says.
  *
- * What convicts is a result that its node committed to and revealed, in one of three ways:
- *   leaf           the record of one of its leaves is not the one that computing that leaf gives
+ * What convicts is a result that its node signed for a unit, or a claim, in one of these ways:
+ *   leaf           the record of one of its leaves is not the one that computing that leaf gives; a peak that is no hard
+ *                  number of the leaf shows it at once
  *   sum            its leaves do not have the root, count, checksum or peak that it states
- *   contradiction  the same node revealed another result for the same unit
+ *   contradiction  the same node signed another result for the same unit
+ *   evidence       its evidence lists a number that is no item for this node
  *   claim          as an auditor it signed a leaf's record that is not the one that computing that leaf gives
- * The first needs the computation of one leaf, the others none. A proof of any of them is a file (fraud.ts).
+ * The first and the last need the computation of one leaf, the others none. A proof of any of them is a file
+ * (certificate/fraud-proof.ts).
  */
 
-import type { Evidence } from '../answer/evidence.ts'
+import type { SignedResult } from '../answer/results.ts'
+import type { Answers } from '../answer/unit-answers.ts'
 import { cidOf } from '../base/cid.ts'
-import type { LeafClaim, Reveal } from '../message/answers.ts'
+import type { LeafClaim } from '../message/answers.ts'
 import type { Settlement } from './settle.ts'
 
 export interface Conviction {
   readonly account: string
   readonly node: string
-  readonly kind: 'leaf' | 'sum' | 'contradiction' | 'claim'
+  readonly kind: 'leaf' | 'sum' | 'contradiction' | 'claim' | 'evidence'
   /** The epoch of the deal. */
   readonly epoch: number
   readonly window: bigint
   readonly unit: number
   readonly leaf: number | null
+  /** Which record of the evidence is false. */
+  readonly item: number | null
   /** CIDs of the statements that convict it. */
-  readonly evidence: readonly string[]
+  readonly statements: readonly string[]
   /** What it signed; two of them for a contradiction. Empty for a claim. */
-  readonly reveals: readonly Reveal[]
+  readonly results: readonly SignedResult[]
   readonly claim: LeafClaim | null
 }
 
@@ -38,34 +44,35 @@ export interface Conviction {
  */
 export function convictionsOf(
   accountAt: (node: string, epoch: number) => string | undefined,
-  evidence: Evidence,
+  { contradictions }: Pick<Answers, 'contradictions'>,
   settlements: Iterable<Settlement>,
   before: readonly Conviction[] = [],
 ): Conviction[] {
   const found: Conviction[] = [...before]
-  const add = (node: string, conviction: Omit<Conviction, 'account' | 'node' | 'evidence'>) => {
+  const add = (node: string, conviction: Omit<Conviction, 'account' | 'node' | 'statements'>) => {
     const account = accountAt(node, conviction.epoch)
     if (account === undefined) return
-    const signed = [...conviction.reveals, ...(conviction.claim ? [conviction.claim] : [])]
-    const evidence = signed.map(({ statement }) => cidOf(statement.bytes).toString())
-    found.push({ account, node, ...conviction, evidence })
+    const signed = [...conviction.results, ...(conviction.claim ? [conviction.claim] : [])]
+    found.push({
+      account,
+      node,
+      ...conviction,
+      statements: signed.map(({ statement }) => cidOf(statement.bytes).toString()),
+    })
   }
-  const about = ({ item: { result } }: Reveal) => ({
-    epoch: result.epoch,
-    window: BigInt(result.window),
-    unit: result.unit,
-    claim: null,
+  const about = ({ item: { epoch, window, unit } }: SignedResult) => ({
+    ...{ epoch, window: BigInt(window), unit, claim: null },
   })
-  for (const { node, reveals } of evidence.contradictions) {
-    add(node, { kind: 'contradiction', ...about(reveals[0]), leaf: null, reveals })
+  for (const { node, results } of contradictions) {
+    add(node, { kind: 'contradiction', ...about(results[0]), leaf: null, item: null, results })
   }
   for (const { wrong, wrongClaims } of settlements) {
-    for (const { node, reveal, leaf } of wrong) {
-      add(node, { kind: leaf === null ? 'sum' : 'leaf', ...about(reveal), leaf, reveals: [reveal] })
+    for (const { node, result, kind, leaf, item } of wrong) {
+      add(node, { kind, ...about(result), leaf, item, results: [result] })
     }
     for (const claim of wrongClaims) {
       const { node, epoch, window, unit, leaf } = claim
-      add(node, { kind: 'claim', epoch, window, unit, leaf, reveals: [], claim })
+      add(node, { kind: 'claim', epoch, window, unit, leaf, item: null, results: [], claim })
     }
   }
   const order = (a: Conviction, b: Conviction) =>

@@ -5,28 +5,31 @@
 
 import { leavesOf } from '../../../kernels/partition.ts'
 import { LEAF_BYTES } from '../../../kernels/result.ts'
-import { firstDifference, readLeaves, recordAt } from '../answer/leaves.ts'
+import type { Facts, WantedLeaf } from '../answer/facts.ts'
+import { firstDifference, recordAt } from '../answer/leaves.ts'
+import type { SignedResult } from '../answer/results.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { RuleError } from '../base/statement.ts'
-import type { LeafClaim, Reveal } from '../message/answers.ts'
-import { type ResultBody, resultKey } from '../message/bodies.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
+import type { LeafClaim } from '../message/answers.ts'
+import { resultKey } from '../message/bodies.ts'
 import type { Assignment, LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { auditorsOf } from './certifying-audit.ts'
-import type { Facts, WantedLeaf } from './facts.ts'
 
-/** A signed result that is wrong: by this leaf, or because it is not the sum of its own leaves (leaf null). */
+/** A signed result that is wrong: by a leaf, because it is not the sum of its own leaves, or by an item of its evidence. */
 export interface Wrong {
   readonly node: string
-  readonly reveal: Reveal
+  readonly result: SignedResult
+  readonly kind: 'leaf' | 'sum' | 'evidence'
   readonly leaf: number | null
+  readonly item: number | null
 }
 
 /** What a unit comes to, by the results that count. */
 export interface Decision {
   readonly status: 'waiting' | 'disputed' | 'certified'
   /** When certified, the results that agree, one a node: N or more, in the order of the deal. */
-  readonly results: readonly Reveal[]
+  readonly results: readonly SignedResult[]
   /** Nodes whose audit certifies it in place of N results. */
   readonly auditors: readonly string[]
   readonly wrong: readonly Wrong[]
@@ -39,8 +42,7 @@ export interface Decision {
 }
 
 interface Group {
-  readonly key: string
-  readonly reveals: readonly Reveal[]
+  readonly results: readonly SignedResult[]
   readonly records: Uint8Array | undefined
 }
 
@@ -57,8 +59,8 @@ class Findings {
     this.facts = facts
   }
 
-  convict({ reveals }: Pick<Group, 'reveals'>, leaf: number | null): void {
-    for (const reveal of reveals) this.wrong.push({ node: reveal.node, reveal, leaf })
+  convict({ results }: Group, leaf: number): void {
+    for (const result of results) this.wrong.push({ node: result.node, result, kind: 'leaf', leaf, item: null })
   }
 
   known(leaf: number): Uint8Array | undefined {
@@ -90,85 +92,51 @@ class Findings {
 export function decide(
   genesis: Genesis,
   assignment: Assignment,
-  counted: readonly Reveal[],
+  counted: readonly SignedResult[],
   facts: Facts,
   said: readonly LeafClaim[],
+  memory: Memory = createMemory(),
 ): Decision {
-  const N = genesis.body.replication
   const { length } = leavesOf(genesis.partition, assignment.unit)
   // What is said of a leaf that is none is said of nothing.
   const claims = said.filter(({ leaf }) => leaf < length)
-  const doubted = claims.length > 0 || Boolean(facts.certified)
-  const groups = groupsOf(counted, facts, doubted)
-  const differ = groups.length > 1
+  const byKey = Map.groupBy(counted, ({ item }) => resultKey(item))
+  const differ = byKey.size > 1
+  // Nobody looks at the leaves of results that agree and that no auditor doubts.
+  const isLookedInto = differ || claims.length > 0 || Boolean(facts.certified)
+  const groups = [...byKey.values()].map((results) => ({
+    results,
+    records: isLookedInto ? facts.leaves(results[0]!.item.leaves) : undefined,
+  }))
   const findings = new Findings(assignment, facts)
   const { wrong, wrongClaims, wants } = findings
   let standing: readonly Group[] = groups
-  let isConfirmed = false
-  // Nobody looks at the leaves of results that agree and that no auditor doubts.
-  if (differ || doubted) {
-    for (const group of groups) {
-      if (group.records || isHeldBack(genesis, assignment, group, differ, claims)) continue
-      wants.leaves.push(group.reveals[0]!.item.result.leaves)
-    }
-    standing = shownRight(genesis, assignment, groups, facts, findings)
+  if (isLookedInto) {
+    for (const { records, results } of groups) if (!records) wants.leaves.push(results[0]!.item.leaves)
+    standing = asCertified(differ ? parted(groups, findings) : groups, facts, findings)
     const unsettled = wants.truths.length
-    const heard = hearClaims(groups, standing, claims, N, findings)
-    standing = heard.standing
-    isConfirmed = heard.isConfirmed
+    standing = hearClaims(groups, standing, claims, findings)
     // A claim that nobody has looked into yet holds nothing up; a difference does.
     if (unsettled > 0) return { status: 'disputed', results: [], auditors: [], wrong, wrongClaims, wants, differ }
   }
   const proven = differ ? standing.filter(({ records }) => records) : standing
   const only = proven.length === 1 ? proven[0]! : null
-  const unanimous = only !== null && only.reveals.length >= N
-  // It must show its leaves.
-  const isHidden = unanimous && isConfirmed && !only.records
-  const auditors = only && !unanimous && !differ ? auditorsIn(genesis, assignment, only, claims) : []
-  const certified = (unanimous && !isHidden) || auditors.length > 0
+  const unanimous = only !== null && only.results.length >= genesis.body.replication
+  const auditors = only && !unanimous && !differ ? auditorsIn(genesis, assignment, only, claims, memory) : []
+  const certified = unanimous || auditors.length > 0
   return {
-    status: certified ? 'certified' : differ || isHidden || wrong.length > 0 ? 'disputed' : 'waiting',
-    results: certified ? only!.reveals : [],
+    status: certified ? 'certified' : differ || wrong.length > 0 ? 'disputed' : 'waiting',
+    results: certified ? only!.results : [],
     ...{ auditors, wrong, wrongClaims, wants, differ },
   }
 }
 
-/** Of a result that waits for its audit the leaves are held back until all auditors have spoken. */
-function isHeldBack(
-  genesis: Genesis,
-  assignment: Assignment,
-  { reveals }: Group,
-  differ: boolean,
-  claims: readonly LeafClaim[],
-): boolean {
-  const [first] = reveals
-  return (
-    assignment.audited !== null &&
-    !differ &&
-    reveals.length < genesis.body.replication &&
-    first!.node === assignment.quorum[0] &&
-    auditorsOf(genesis, assignment, first!, claims, null).length === 0
-  )
-}
-
-/** Those that their own leaves, the leaf where they part, and leaves that are taken for true do not show wrong. */
-function shownRight(
-  genesis: Genesis,
-  assignment: Assignment,
-  groups: readonly Group[],
-  { certified }: Facts,
-  findings: Findings,
-): readonly Group[] {
-  const summed = keep(
-    groups,
-    (group) => !group.records || addsUp(genesis, assignment, group),
-    (group) => findings.convict(group, null),
-  )
-  const standing = groups.length > 1 ? parted(summed, findings) : summed
+/** Those that show the leaves that are taken for true, where any are. */
+function asCertified(groups: readonly Group[], { certified }: Facts, findings: Findings): readonly Group[] {
   return keep(
-    standing,
+    groups,
     ({ records }) => !certified || !records || equalBytes(records, certified),
-    (group) => findings.convict(group, firstDifference([certified!, group.records!])),
+    (group) => findings.convict(group, firstDifference([certified!, group.records!])!),
   )
 }
 
@@ -177,25 +145,16 @@ function hearClaims(
   groups: readonly Group[],
   before: readonly Group[],
   claims: readonly LeafClaim[],
-  N: number,
   findings: Findings,
-): { standing: readonly Group[]; isConfirmed: boolean } {
+): readonly Group[] {
   let standing = before
-  const isTrue = ({ leaf, record }: LeafClaim) => {
-    const truth = findings.known(leaf)
-    return truth !== undefined && equalBytes(truth, record)
-  }
-  const isConfirmed = claims.some(isTrue)
-  // One true claim is enough to ask for leaves that would certify.
-  const asks = !isConfirmed && groups.some(({ reveals, records }) => !records && reveals.length >= N)
   for (const claim of claims) {
     const denies = ({ records }: Group) => {
       const signed = records && recordAt(records, claim.leaf)
       return signed?.length === LEAF_BYTES && !equalBytes(signed, claim.record)
     }
     // A claim that says what was signed is no reason to compute anything; if it was computed, it convicts all the same.
-    const isAsked = asks || groups.some(denies)
-    const truth = isAsked ? findings.truthOf(claim.leaf, claim.node) : findings.known(claim.leaf)
+    const truth = groups.some(denies) ? findings.truthOf(claim.leaf, claim.node) : findings.known(claim.leaf)
     if (!truth) continue
     if (!equalBytes(truth, claim.record)) findings.wrongClaims.push(claim)
     else
@@ -205,17 +164,18 @@ function hearClaims(
         (group) => findings.convict(group, claim.leaf),
       )
   }
-  return { standing, isConfirmed }
+  return standing
 }
 
 function auditorsIn(
   genesis: Genesis,
   assignment: Assignment,
-  { reveals, records }: Group,
+  { results, records }: Group,
   claims: readonly LeafClaim[],
+  memory: Memory,
 ): readonly string[] {
-  const own = reveals.find(({ node }) => node === assignment.quorum[0])
-  return own && records ? auditorsOf(genesis, assignment, own, claims, records) : []
+  const first = results.find(({ node }) => node === assignment.quorum[0])
+  return first && records ? auditorsOf(genesis, assignment, first, claims, records, memory) : []
 }
 
 /** Those that pass; the others are told to `failed`. */
@@ -225,20 +185,6 @@ function keep(groups: readonly Group[], passes: (g: Group) => boolean, failed: (
     if (!passed) failed(group)
     return passed
   })
-}
-
-function groupsOf(counted: readonly Reveal[], facts: Facts, doubted: boolean): Group[] {
-  const byKey = new Map<string, Reveal[]>()
-  for (const reveal of counted) {
-    const key = resultKey(reveal.item.result)
-    const known = byKey.get(key)
-    if (known) known.push(reveal)
-    else byKey.set(key, [reveal])
-  }
-  return [...byKey].map(([key, reveals]) => ({
-    ...{ key, reveals },
-    records: doubted || byKey.size > 1 ? facts.leaves(reveals[0]!.item.result.leaves) : undefined,
-  }))
 }
 
 /** Takes those out that a known leaf shows wrong, until the rest agree or a leaf is wanted. */
@@ -254,86 +200,4 @@ function parted(groups: readonly Group[], findings: Findings): readonly Group[] 
       (group) => findings.convict(group, leaf),
     )
   }
-}
-
-/** The leaves of results that the block's own bytes contradict convict by themselves. */
-function addsUp(genesis: Genesis, { unit }: Assignment, { records, reveals }: Group): boolean {
-  const { result } = reveals[0]!.item
-  const known = sums.get(result)
-  if (known !== undefined) return known
-  try {
-    readLeaves(genesis, unit, result, records!)
-    sums.set(result, true)
-  } catch (error) {
-    if (!(error instanceof RuleError)) throw error
-    sums.set(result, false)
-  }
-  return sums.get(result)!
-}
-
-/** The block is what its CID says, so this is a fact about the result alone. */
-const sums = new WeakMap<ResultBody, boolean>()
-
-/**
- * A result whose commit nobody cites certifies nothing: it may have been copied. But it may also be the honest one, left out
- * by those who agree on a lie. So if it says something else than what would be certified, and its leaves are here, the leaf
- * where they part decides: whoever is wrong is convicted, and until that is known nothing is certified.
- */
-export function doubt(
-  genesis: Genesis,
-  assignment: Assignment,
-  decision: Decision,
-  uncited: readonly Reveal[],
-  facts: Facts,
-): Decision {
-  const [first] = decision.results
-  if (!first) return decision
-  const { wants } = decision
-  const wrong = [...decision.wrong]
-  const missing = { leaves: [...wants.leaves], truths: [...wants.truths] }
-  let isOpen = false
-  for (const reveal of uncited) {
-    const { result } = reveal.item
-    if (resultKey(result) === resultKey(first.item.result)) continue
-    const records = facts.leaves(result.leaves)
-    if (!records) {
-      missing.leaves.push(result.leaves)
-      continue
-    }
-    const convict = (reveals: readonly Reveal[], leaf: number | null) => {
-      for (const by of reveals) wrong.push({ node: by.node, reveal: by, leaf })
-    }
-    if (!addsUp(genesis, assignment, { key: '', reveals: [reveal], records })) {
-      convict([reveal], null)
-      continue
-    }
-    const certified = facts.leaves(first.item.result.leaves)
-    if (!certified) {
-      missing.leaves.push(first.item.result.leaves)
-      isOpen = true
-      continue
-    }
-    if (!addsUp(genesis, assignment, { key: '', reveals: decision.results, records: certified })) {
-      convict(decision.results, null)
-      isOpen = true
-      continue
-    }
-    const leaf = firstDifference([certified, records])
-    // Leaves that are the same leave nothing to decide.
-    if (leaf === null) continue
-    const id: LeafId = { window: assignment.window, unit: assignment.unit, leaf }
-    const truth = facts.truth(id)
-    if (!truth) {
-      missing.truths.push({ ...id, claimants: null })
-      isOpen = true
-      continue
-    }
-    if (!equalBytes(recordAt(records, leaf), truth)) convict([reveal], leaf)
-    if (!equalBytes(recordAt(certified, leaf), truth)) {
-      convict(decision.results, leaf)
-      isOpen = true
-    }
-  }
-  const heard = { ...decision, wrong, wants: missing }
-  return isOpen ? { ...heard, status: 'disputed', results: [], auditors: [] } : heard
 }

@@ -3,29 +3,17 @@
  * is complete: one is settled anew only when something has been said of it, or something that it hangs on is known.
  */
 
-import type { Evidence, UnitEvidence } from '../answer/evidence.ts'
+import { type Facts, NO_FACTS } from '../answer/facts.ts'
+import type { Answers, UnitAnswers } from '../answer/unit-answers.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import type { DealtDraw } from '../deal/canonical-draws.ts'
-import type { Assignment } from '../message/unit.ts'
-import { dealtUnitKey, type LeafId } from '../message/unit.ts'
+import type { Assignment, LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
-import type { Facts } from './facts.ts'
 import { type Settlement, settle } from './settle.ts'
 
-/** By the assignments of a draw: their keys. */
-const keys = new WeakMap<readonly Assignment[], readonly string[]>()
-
-/** dealtUnitKey of each unit of a deal, in its order. */
-export function keysOf({ assignments }: DealtDraw): readonly string[] {
-  const known = keys.get(assignments)
-  if (known) return known
-  const made = assignments.map(dealtUnitKey)
-  keys.set(assignments, made)
-  return made
-}
-
-/** What was asked besides the evidence when a unit was settled, and the answer. */
+/** What was asked besides the answers when a unit was settled, and what it was told. */
 type Asked = readonly [ask: (of: Asking) => unknown, answer: unknown]
-type Asking = Pick<Facts, 'leaves' | 'truth'> & { readonly isAuditor: (node: string) => boolean }
+type Asking = Pick<Facts, 'leaves' | 'truth' | 'judged'> & { readonly isAuditor: (node: string) => boolean }
 
 interface Settled {
   readonly genesis: Genesis
@@ -34,11 +22,17 @@ interface Settled {
   readonly settlement: Settlement
 }
 
-/** By what was said of the unit (evidence.ts). */
-const settled = new WeakMap<UnitEvidence, Settled>()
+/** By what was said of the unit. */
+const settled = () => new WeakMap<UnitAnswers, Settled>()
 
-function settleOnce(genesis: Genesis, assignment: Assignment, evidence: UnitEvidence, asking: Asking): Settlement {
-  const known = settled.get(evidence)
+function settleOnce(
+  genesis: Genesis,
+  assignment: Assignment,
+  answers: UnitAnswers,
+  asking: Asking,
+  memory: Memory,
+): Settlement {
+  const known = memory.table(settled).get(answers)
   const isSame = known?.genesis === genesis && known.assignment === assignment
   if (isSame && known.asked.every(([ask, answer]) => ask(asking) === answer)) return known.settlement
   const asked: Asked[] = []
@@ -48,11 +42,13 @@ function settleOnce(genesis: Genesis, assignment: Assignment, evidence: UnitEvid
     return answer
   }
   const facts: Facts = {
+    ...NO_FACTS,
+    judged: (cid, index) => answerTo((of) => of.judged(cid, index)),
     leaves: (cid) => answerTo((of) => of.leaves(cid)),
     truth: (leaf: LeafId) => answerTo((of) => of.truth(leaf)),
   }
-  const settlement = settle(genesis, assignment, evidence, facts, (node) => answerTo((of) => of.isAuditor(node)))
-  settled.set(evidence, { genesis, assignment, asked, settlement })
+  const settlement = settle(genesis, assignment, answers, facts, (node) => answerTo((of) => of.isAuditor(node)), memory)
+  memory.table(settled).set(answers, { genesis, assignment, asked, settlement })
   return settlement
 }
 
@@ -61,22 +57,24 @@ export function settleAll(
   genesis: Genesis,
   nodes: ReadonlyMap<string, unknown>,
   dealt: readonly DealtDraw[],
-  evidence: Evidence,
+  answers: Pick<Answers, 'units'>,
   facts: Facts,
   history: Pick<ReadonlyMap<bigint, unknown>, 'has'>,
+  memory: Memory = createMemory(),
 ): Map<string, Settlement> {
   const settlements = new Map<string, Settlement>()
   const asking: Asking = {
+    judged: (cid, index) => facts.judged(cid, index),
     leaves: (cid) => facts.leaves(cid),
     truth: (leaf) => facts.truth(leaf),
     isAuditor: (node) => nodes.has(node),
   }
   for (const draw of dealt) {
-    for (const [i, key] of keysOf(draw).entries()) {
+    for (const [i, key] of draw.keys.entries()) {
       const assignment = draw.assignments[i]!
       if (history.has(assignment.window)) continue
-      const ofUnit = evidence.units.get(key)
-      if (ofUnit) settlements.set(key, settleOnce(genesis, assignment, ofUnit, asking))
+      const ofUnit = answers.units.get(key)
+      if (ofUnit) settlements.set(key, settleOnce(genesis, assignment, ofUnit, asking, memory))
     }
   }
   return settlements

@@ -8,14 +8,14 @@ import { registrationsByAccount } from '../membership/owners.ts'
 import { resultKey } from '../message/bodies.ts'
 import { type Assignment, dealtUnitKey } from '../message/unit.ts'
 import { deadlineRound, lastRound, seedRound, settledAfter } from '../network/schedule.ts'
-import { evidenceFor } from './duties.ts'
+import { answersFor } from './duties.ts'
 import type { State } from './state.ts'
 
 /**
- * What each account is behind with: a miss or a decline of a unit that a witnessed draw dealt it adds one, a result shown
+ * What each account is behind with: a miss or a decline of a unit that a witnessed draw dealt it adds one, a result that counts
  * takes one off, down to none, in the order of the deals. At the genesis' missLimit it stays, whatever is shown then, until
- * the account registers anew, with any of its nodes: that begins at none. No commit by the deadline is a miss, and no
- * reveal by the last round, nor a reveal of something else than what was certified. What is not due does not count, nor
+ * the account registers anew, with any of its nodes: that begins at none. No result by the deadline is a miss, and one that
+ * is refused, that nobody could judge by the last round, or that is not what was certified. What is not due does not count, nor
  * what is long over (settled-window.ts). An account that is convicted has missed all that it may: it is on no roster.
  *
  * So whoever does less than half of what he is dealt is out before long, also if he shows a result now and then.
@@ -33,18 +33,20 @@ export function missBalance(state: State, round: number): Map<string, number> {
     const over = deadlineRound(genesis, epoch) < round
     const allOver = lastRound(genesis, epoch) < round
     for (const assignment of assignments) {
-      const { commits, reveals, declines } = evidenceFor(state, assignment)
+      const { results, declines } = answersFor(state, assignment)
+      const settlement = state.settlements.get(dealtUnitKey(assignment))
       for (const node of assignment.quorum) {
         const account = accountAt(state, epoch, node)
         if (account === undefined || (registered.get(account) ?? 0) > seedRound(genesis, epoch)) continue
         const behind = balance.get(account) ?? 0
         if (behind >= missLimit) continue
-        const missed = declines.has(node) || (commits.has(node) ? allOver : over)
-        // Nor has a copy, whose commit nobody cites, done anything.
-        const isRefused = state.settlements.get(dealtUnitKey(assignment))?.refused.has(node) ?? false
-        if (reveals.has(node) && !isRefused && !isContradicted(state, assignment, node)) {
+        const isCounted = settlement?.counted.some((result) => result.node === node) ?? false
+        // One that waits may have its leaves kept back until an audit is over.
+        const isRefused = (settlement?.refused.has(node) ?? false) || isContradicted(state, assignment, node)
+        const missed = declines.has(node) || isRefused || (results.has(node) ? allOver : over)
+        if (isCounted && !isRefused) {
           balance.set(account, Math.max(0, behind - 1))
-        } else if ((missed || reveals.has(node)) && !isCertifiedElsewhere(state, assignment)) {
+        } else if (missed && !isCertifiedElsewhere(state, assignment)) {
           balance.set(account, behind + 1)
         }
       }
@@ -58,9 +60,9 @@ export function missBalance(state: State, round: number): Map<string, number> {
 function isContradicted(state: State, assignment: Assignment, node: string): boolean {
   const settlement = state.settlements.get(dealtUnitKey(assignment))
   const [certified] = settlement?.status === 'certified' ? settlement.results : []
-  const own = evidenceFor(state, assignment).reveals.get(node)
-  if (!certified || !own) return false
-  return own.every(({ item }) => resultKey(item.result) !== resultKey(certified.item.result))
+  const shown = answersFor(state, assignment).results.get(node)
+  if (!certified || !shown) return false
+  return shown.every(({ item }) => resultKey(item) !== resultKey(certified.item))
 }
 
 /** Accounts that have shown something else than what was certified, in deals that are not settled. */
@@ -69,7 +71,7 @@ export function contradicted(state: State): Set<string> {
   for (const { assignments } of state.draws.values()) {
     for (const assignment of assignments) {
       if (state.settlements.get(dealtUnitKey(assignment))?.status !== 'certified') continue
-      for (const node of evidenceFor(state, assignment).reveals.keys()) {
+      for (const node of answersFor(state, assignment).results.keys()) {
         const account = accountAt(state, assignment.epoch, node)
         if (account !== undefined && isContradicted(state, assignment, node)) accounts.add(account)
       }

@@ -21,10 +21,9 @@ export interface CreditedUnit {
   readonly unit: number
   readonly hardNumbers: number
   readonly node: string
-  /** CIDs of the sealed draw that dealt it, of the node's commit, and of its reveal. */
+  /** CIDs of the sealed draw that dealt it, and of the node's statement. */
   readonly draw: string
-  readonly commit: string
-  readonly reveal: string
+  readonly statement: string
   /** And of the audits that certify it in place of others' results. */
   readonly audits: readonly string[]
 }
@@ -73,15 +72,15 @@ export function accountHistory(state: State, account: AccountState): AccountHist
     const credit = window.settled?.credits.get(account.account)
     if (credit) settled.push({ window: window.window, ...credit })
     for (const { assignment, results, settlement } of window.certified.values()) {
-      const claims = state.evidence.units.get(dealtUnitKey(assignment))?.claims ?? []
+      const claims = state.answers.units.get(dealtUnitKey(assignment))?.claims ?? []
       const certifying = claims.filter(({ node }) => settlement.auditors.includes(node))
       const audits = [...new Set(certifying.map(({ statement }) => cidOf(statement.bytes).toString()))].sort()
-      for (const { node, item, statement } of results) {
+      for (const { node, item, cid } of results) {
         const { epoch, unit } = assignment
         if (accountAt(state, epoch, node) !== account.account) continue
         certified.push({
-          ...{ epoch, window: window.window, unit, hardNumbers: item.result.count, node },
-          ...{ draw: state.draws.get(epoch)!.cid, commit: item.commit, reveal: cidOf(statement.bytes).toString() },
+          ...{ epoch, window: window.window, unit, hardNumbers: item.count, node },
+          ...{ draw: state.draws.get(epoch)!.cid, statement: cid },
           audits,
         })
       }

@@ -12,12 +12,14 @@
 
 import * as dagCbor from '@ipld/dag-cbor'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
+import type { UnitTallies } from '../../../kernels/evidence/shortfall.ts'
 import { EMPTY, merge } from '../../../kernels/result.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import { checksumHex, peakText, type ResultBody } from '../message/bodies.ts'
+import { checksumHex, peakText, type ResultItem } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { epochAt, seedRound, settledAfter } from '../network/schedule.ts'
 import type { Conviction } from '../quorum/convictions.ts'
+import { type EvidenceSums, sumsOf, type TalliedUnit } from './evidence-sums.ts'
 
 /** What an account did in a window. */
 export interface Credit {
@@ -27,6 +29,7 @@ export interface Credit {
   readonly dealtAt: number
   /** Its units by epoch of the deal, [epoch, units], ascending. */
   readonly epochs: readonly (readonly [number, number])[]
+  readonly evidence: EvidenceSums
 }
 
 /** The sets of accounts that stand behind one unit or another: if all of a set were convicted, a unit would fall. */
@@ -49,10 +52,10 @@ export interface SettledWindow extends HardSummary {
 }
 
 /** A conviction without what it rests on, which is in the certificate: CIDs of the statements that convict. */
-export type SettledConviction = Omit<Conviction, 'reveals' | 'claim'>
+export type SettledConviction = Omit<Conviction, 'results' | 'claim'>
 
 export type History = ReadonlyMap<bigint, SettledWindow>
-export const NO_HISTORY: History = new Map()
+export const NO_HISTORY: ReadonlyMap<bigint, SettledWindow> = new Map()
 
 /** Whether nothing more counts of any deal that a window was certified in. */
 export const isOver = (genesis: Genesis, { dealtAt: last }: SettledWindow, round: number): boolean =>
@@ -61,9 +64,11 @@ export const isOver = (genesis: Genesis, { dealtAt: last }: SettledWindow, round
 /** One certified unit, as a settled window counts it. */
 export interface CountedUnit {
   readonly epoch: number
-  readonly result: ResultBody
+  readonly result: ResultItem
   /** Accounts whose results certify it. */
   readonly accounts: readonly string[]
+  /** What the evidence of each of them comes to. */
+  readonly tallies: readonly UnitTallies[]
   /** Accounts whose audit certifies it with the one result; none where N results do. */
   readonly auditors: readonly string[]
 }
@@ -97,12 +102,15 @@ export function settledWindow(
   units: Iterable<CountedUnit>,
   convictions: readonly SettledConviction[],
 ): SettledWindow {
-  const credits = new Map<string, Omit<Credit, 'epochs'> & { epochs: Map<number, number> }>()
+  const credits = new Map<
+    string,
+    Omit<Credit, 'epochs' | 'evidence'> & { epochs: Map<number, number>; shown: TalliedUnit[] }
+  >()
   let total: HardSummary = EMPTY
   let count = 0
   let last = 0
   const counted = [...units]
-  for (const { epoch, result, accounts } of counted) {
+  for (const { epoch, result, accounts, tallies } of counted) {
     const round = seedRound(genesis, epoch)
     const { peak } = result
     total = merge(total, {
@@ -112,24 +120,27 @@ export function settledWindow(
     })
     count++
     last = Math.max(last, round)
-    for (const account of accounts) {
+    for (const [i, account] of accounts.entries()) {
       const known = credits.get(account)
+      const shown = known?.shown ?? []
+      shown.push({ epoch, window, unit: result.unit, tallies: tallies[i]! })
       credits.set(account, {
         units: (known?.units ?? 0) + 1,
         hardNumbers: (known?.hardNumbers ?? 0) + result.count,
         dealtAt: Math.max(known?.dealtAt ?? 0, round),
         epochs: (known?.epochs ?? new Map()).set(epoch, (known?.epochs.get(epoch) ?? 0) + 1),
+        shown,
       })
     }
   }
-  const listed = [...credits].map(([account, { epochs, ...credit }]): [string, Credit] => {
-    return [account, { ...credit, epochs: [...epochs].sort(([a], [b]) => a - b) }]
+  const listed = [...credits].map(([account, { epochs, shown, ...credit }]): [string, Credit] => {
+    return [account, { ...credit, epochs: [...epochs].sort(([a], [b]) => a - b), evidence: sumsOf(shown) }]
   })
   const quorums = quorumsOf(counted)
   return { ...total, window, units: count, dealtAt: last, credits: new Map(listed), quorums, convictions }
 }
 
-export const settledConviction = ({ reveals: _, claim: __, ...rest }: Conviction): SettledConviction => rest
+export const settledConviction = ({ results: _, claim: __, ...rest }: Conviction): SettledConviction => rest
 
 /** As it goes through dag-cbor. */
 const plainConviction = (conviction: SettledConviction) => ({ ...conviction, window: conviction.window.toString() })
@@ -143,11 +154,33 @@ export const decodeConviction = (bytes: Uint8Array): SettledConviction => convic
 export function encodeSettled(settled: SettledWindow): Uint8Array {
   const { window, units, dealtAt, credits, quorums, convictions, count, checksum, peak } = settled
   return dagCbor.encode({
-    ...{ window: window.toString(), units, dealtAt, credits: [...credits] },
+    ...{ window: window.toString(), units, dealtAt },
+    credits: [...credits].map(([account, { evidence, ...credit }]) => [
+      account,
+      { ...credit, evidence: plainSums(evidence) },
+    ]),
     quorums: [hexToBytes(quorums.accounts.join('')), bigEndian(quorums.sets)],
     convictions: convictions.map(plainConviction),
     ...{ count, checksum: checksumHex(checksum), peak: peakText(peak) },
   })
+}
+
+/** [units, [count, mean] by tier, [epoch, unit, count and mean by tier] of the last ones]: means as text, as they grow. */
+const plainSums = ({ units, total, last }: EvidenceSums) => [
+  units,
+  total.map(({ count, mean }) => [count, mean.toString()]),
+  last.map(({ epoch, unit, tallies }) => [epoch, unit, ...tallies.flatMap(({ count, mean }) => [count, Number(mean)])]),
+]
+
+function sumsFrom(window: bigint, [units, total, last]: [number, [number, string][], number[][]]): EvidenceSums {
+  return {
+    units,
+    total: total.map(([count, mean]) => ({ count, mean: BigInt(mean) })),
+    last: last.map(([epoch, unit, ...flat]) => ({
+      ...{ epoch: epoch!, window, unit: unit! },
+      tallies: total.map((_, tier) => ({ count: flat[2 * tier]!, mean: BigInt(flat[2 * tier + 1]!) })),
+    })),
+  }
 }
 
 function bigEndian(numbers: Uint16Array): Uint8Array {
@@ -167,9 +200,13 @@ function decodeQuorums([keys, sets]: [Uint8Array, Uint8Array]): Quorums {
 
 export function decodeSettled(bytes: Uint8Array): SettledWindow {
   const kept = dagCbor.decode<any>(bytes)
+  const window = BigInt(kept.window)
+  const credits = kept.credits.map(([account, credit]: [string, any]) => [
+    ...[account, { ...credit, evidence: sumsFrom(window, credit.evidence) }],
+  ])
   return {
-    ...{ window: BigInt(kept.window), units: kept.units, dealtAt: kept.dealtAt, count: kept.count },
-    ...{ checksum: BigInt(`0x${kept.checksum}`), credits: new Map(kept.credits as [string, Credit][]) },
+    ...{ window, units: kept.units, dealtAt: kept.dealtAt, count: kept.count },
+    ...{ checksum: BigInt(`0x${kept.checksum}`), credits: new Map(credits as [string, Credit][]) },
     peak: kept.peak && { n: BigInt(kept.peak.n), value: BigInt(kept.peak.value) },
     ...{ quorums: decodeQuorums(kept.quorums), convictions: kept.convictions.map(convictionOf) },
   }

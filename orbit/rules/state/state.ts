@@ -3,23 +3,24 @@
  * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
  */
 
-import type { Refusal } from '../answer/admissible.ts'
-import { type Evidence, evidenceOf } from '../answer/evidence.ts'
+import type { Refusal } from '../answer/counts.ts'
+import { type Facts, NO_FACTS } from '../answer/facts.ts'
+import type { SignedResult } from '../answer/results.ts'
+import { type Answers, answersByUnit } from '../answer/unit-answers.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { open, type Statement } from '../base/statement.ts'
 import { accountAt, asOf, type DealtDraw, readDraws } from '../deal/canonical-draws.ts'
 import type { Equivocation } from '../deal/coordinators.ts'
 import { type Witnesses, witnessesIn } from '../deal/witness.ts'
 import { newestHeartbeats } from '../membership/heartbeats.ts'
 import { ownersIn, type Registered, registeredIn } from '../membership/owners.ts'
-import type { Reveal } from '../message/answers.ts'
 import { type DrawBody, type HeartbeatBody, heartbeatBody } from '../message/bodies.ts'
 import { statementDocument } from '../message/documents.ts'
 import type { Registration } from '../message/registration.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { type Conviction, convictionsOf } from '../quorum/convictions.ts'
-import { type Facts, NO_FACTS, type WantedLeaf } from '../quorum/facts.ts'
-import type { Settlement } from '../quorum/settle.ts'
-import { keysOf, settleAll } from '../quorum/settle-all.ts'
+import type { Settlement, Wants } from '../quorum/settle.ts'
+import { settleAll } from '../quorum/settle-all.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import { falls, type History, NO_HISTORY, type SettledConviction, type SettledWindow } from './settled-window.ts'
 import { type AccountState, accountsOf } from './tally.ts'
@@ -59,15 +60,18 @@ export interface State {
   /** Draws whose R(e) is not known yet. */
   readonly sealed: ReadonlyMap<number, Statement<DrawBody>>
   readonly windows: ReadonlyMap<bigint, WindowState>
-  readonly evidence: Evidence
+  readonly answers: Answers
   /** Of each unit of each deal that somebody has answered for, by dealtUnitKey. */
   readonly settlements: ReadonlyMap<string, Settlement>
   /** By account key, with the evidence. */
   readonly convictions: readonly Conviction[]
-  /** Answers that do not count, by reason. */
+  /** Nodes whose answers do not count, and statements whose block is not what they say, by reason. */
   readonly refused: Readonly<Partial<Record<Refusal, number>>>
   /** What a machine would have to know to decide what is in dispute. */
-  readonly wants: { readonly leaves: readonly string[]; readonly truths: readonly WantedLeaf[] }
+  readonly wants: Wants & {
+    /** CIDs of blocks of results. */
+    readonly blocks: readonly string[]
+  }
   readonly accounts: readonly AccountState[]
   readonly frontier: Frontier
 }
@@ -78,6 +82,7 @@ const NOWHERE: ReadonlySet<number> = new Set()
 /**
  * @param unitsPerWindow classes(genesis.partition).length
  * @param history        settled windows: documents about them are passed over, while they stand
+ * @param memory         makes it fast to work out the state again after one more document
  */
 export function stateOf(
   genesis: Genesis,
@@ -85,30 +90,32 @@ export function stateOf(
   documents: Documents,
   knowledge: Knowledge = NO_KNOWLEDGE,
   history: History = NO_HISTORY,
+  memory: Memory = createMemory(),
 ): State {
-  const registered = registeredIn(genesis, documents.accounts)
+  const registered = registeredIn(genesis, documents.accounts, memory)
   const nodes = ownersIn(registered)
   const statements = [...documents.pool].map((document) =>
-    open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat'),
+    open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory),
   )
   const heartbeats = newestHeartbeats(statements.map(({ body }) => body))
   const witnesses = witnessesIn(statements, nodes)
-  const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered)
+  const { draws, sealed, witnessed, equivocations } = readDraws(genesis, documents.draws, witnesses, registered, memory)
 
-  const evidence = evidenceOf(genesis, documents.results)
+  const answers = answersByUnit(genesis, documents.results, knowledge, memory)
   const dealt = [...draws.values()].sort((a, b) => a.draw.body.epoch - b.draw.body.epoch)
-  const settlements = settleAll(genesis, nodes, dealt, evidence, knowledge, history)
+  const settlements = settleAll(genesis, nodes, dealt, answers, knowledge, history, memory)
   const before = [...[...history.values()].flatMap(({ convictions: all }) => all), ...knowledge.convictions]
   const convictions = convictionsOf(
     (node, epoch) =>
       witnessed.has(draws.get(epoch)?.cid ?? '') ? accountAt({ draws, nodes }, epoch, node) : undefined,
-    evidence,
+    answers,
     settlements.values(),
-    before.map((conviction) => ({ ...conviction, reveals: [], claim: null })),
+    before.map((conviction) => ({ ...conviction, results: [], claim: null })),
   )
   const convicted = new Set(convictions.map(({ account }) => account))
   const fallen = [...history.values()].filter((window) => falls(window, convicted))
-  if (fallen.length > 0) return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history))
+  if (fallen.length > 0)
+    return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history), memory)
 
   const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
   const isConvictedAt = (epoch: number) => (node: string) =>
@@ -116,7 +123,7 @@ export function stateOf(
   for (const draw of dealt) {
     const stands = witnessed.has(draw.cid)
     const isConvicted = isConvictedAt(draw.draw.body.epoch)
-    for (const [i, key] of keysOf(draw).entries()) {
+    for (const [i, key] of draw.keys.entries()) {
       const assignment = draw.assignments[i]!
       const { window, unit } = assignment
       if (history.has(window)) continue
@@ -150,12 +157,21 @@ export function stateOf(
     equivocations,
     sealed,
     windows,
-    evidence,
+    answers,
     settlements,
     convictions,
-    refused: refusedIn(dealt, evidence, settlements, history),
-    wants: wantsIn(settlements.values(), (node) => [...registered.get(node)!.keys()].some((a) => convicted.has(a))),
-    accounts: accountsOf(genesis, { draws, nodes, registered }, windows.values(), convicted, asOf(genesis, draws)),
+    refused: refusedIn(dealt, answers, settlements, history),
+    wants: wantsIn(settlements.values(), answers.missing, (node) =>
+      [...registered.get(node)!.keys()].some((a) => convicted.has(a)),
+    ),
+    accounts: accountsOf(
+      genesis,
+      { draws, nodes, registered },
+      windows.values(),
+      convicted,
+      asOf(genesis, draws),
+      memory,
+    ),
     frontier: frontierOf(genesis, complete),
   }
 }
@@ -166,8 +182,10 @@ function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history
   for (const { window } of fallen) standing.delete(window)
   return [
     {
+      block: (cid) => knowledge.block(cid),
       leaves: (cid) => knowledge.leaves(cid),
       truth: (leaf) => knowledge.truth(leaf),
+      judged: (cid, index) => knowledge.judged(cid, index),
       convictions: [...knowledge.convictions, ...fallen.flatMap(({ convictions }) => convictions)],
     },
     standing,
@@ -181,28 +199,34 @@ function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history
 function certifying(
   { results, auditors }: Settlement,
   isConvicted: (node: string) => boolean,
-): readonly Reveal[] | null {
+): readonly SignedResult[] | null {
   if (auditors.length > 0 && auditors.every(isConvicted)) return null
   return results.every(({ node }) => isConvicted(node)) ? null : results
 }
 
-function wantsIn(settlements: Iterable<Settlement>, isBanned: (node: string) => boolean): State['wants'] {
+function wantsIn(
+  settlements: Iterable<Settlement>,
+  blocks: readonly string[],
+  isBanned: (node: string) => boolean,
+): State['wants'] {
   const leaves = new Set<string>()
-  const truths: WantedLeaf[] = []
+  const truths: Wants['truths'][number][] = []
+  const judgements: Wants['judgements'][number][] = []
   for (const { wants } of settlements) {
     for (const cid of wants.leaves) leaves.add(cid)
+    if (wants.judgements.length > 0) judgements.push(...wants.judgements)
     // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
     for (const leaf of wants.truths) {
       if (leaf.claimants === null || !leaf.claimants.every(isBanned)) truths.push(leaf)
     }
   }
-  return { leaves: [...leaves], truths }
+  return { blocks, leaves: [...leaves], truths, judgements }
 }
 
 /** Counts why answers do not count. What is said about a deal that is not known yet waits. */
 function refusedIn(
   dealt: readonly DealtDraw[],
-  evidence: Evidence,
+  answers: Answers,
   settlements: ReadonlyMap<string, Settlement>,
   history: History,
 ): State['refused'] {
@@ -210,12 +234,13 @@ function refusedIn(
   const add = (reason: Refusal, n = 1) => {
     refused[reason] = (refused[reason] ?? 0) + n
   }
+  if (answers.malformed > 0) add('malformed', answers.malformed)
   for (const settlement of settlements.values()) for (const reason of settlement.refused.values()) add(reason)
   const epochs = new Set(dealt.map(({ draw }) => draw.body.epoch))
-  for (const [key, { reveals }] of evidence.units) {
+  for (const [key, { results }] of answers.units) {
     if (settlements.has(key)) continue
     const [epoch, window] = key.split('/') as [string, string]
-    if (epochs.has(Number(epoch)) && !history.has(BigInt(window))) add('not-assigned', reveals.size)
+    if (epochs.has(Number(epoch)) && !history.has(BigInt(window))) add('not-assigned', results.size)
   }
   return refused
 }

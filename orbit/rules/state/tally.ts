@@ -1,12 +1,19 @@
-/** What each account has done, added up from certified units alone (levels.ts, allowance.ts). */
+/**
+ * What each account has done, added up from certified units alone (levels.ts, allowance.ts), and whether its evidence over
+ * all of them falls short: that costs it its level for as long as it does.
+ */
 
+import { type Alarm, alarmsOfAccount } from '../../../kernels/evidence/shortfall.ts'
+import { talliesOf } from '../answer/judge.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
 import { accountAt, type Owners } from '../deal/canonical-draws.ts'
 import type { ShownWork } from '../membership/allowance.ts'
 import { LEVELS, type Level, levelOf } from '../membership/levels.ts'
 import { type Registered, registrationsByAccount } from '../membership/owners.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { deadlineRound, seedRound } from '../network/schedule.ts'
-import type { CertifiedUnit, WindowState } from './windows.ts'
+import { accountTallies, type EvidenceSums, mergeSums, sumsOf, type TalliedUnit } from './evidence-sums.ts'
+import type { WindowState } from './windows.ts'
 
 export interface AccountState extends ShownWork {
   readonly name: string
@@ -18,17 +25,8 @@ export interface AccountState extends ShownWork {
   /** R(e) of its newest certified unit. */
   readonly dealtAt: number | null
   readonly level: Level
-}
-
-/** Whose the results of a unit are, one each: a deal, and with it the roster that says so, does not change. */
-const signers = new WeakMap<CertifiedUnit['results'], readonly string[]>()
-
-function signersOf(state: Owners, { assignment, results }: CertifiedUnit): readonly string[] {
-  const known = signers.get(results)
-  if (known) return known
-  const accounts = results.map(({ node }) => accountAt(state, assignment.epoch, node)!)
-  signers.set(results, accounts)
-  return accounts
+  /** Where its evidence falls short, with the figures. */
+  readonly short: readonly Alarm[]
 }
 
 /**
@@ -43,6 +41,7 @@ export function accountsOf(
   windows: Iterable<WindowState>,
   convicted: ReadonlySet<string>,
   now: number,
+  memory: Memory = createMemory(),
 ): AccountState[] {
   const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] }>()
   for (const [account, registrations] of registrationsByAccount(state.registered)) {
@@ -57,6 +56,7 @@ export function accountsOf(
       best: 0,
       bestOfOld: 0,
       level: 'UNTRUSTED',
+      short: [],
     })
   }
   const { allowance, deadlineRounds } = genesis.body
@@ -67,25 +67,32 @@ export function accountsOf(
     const of = byEpoch.get(key) ?? new Map<number, number>()
     byEpoch.set(key, of.set(epoch, (of.get(epoch) ?? 0) + units))
   }
-  for (const { certified, settled } of windows) {
-    for (const [key, { units, hardNumbers, dealtAt, epochs }] of settled?.credits ?? []) {
+  const sums = new Map<string, EvidenceSums[]>()
+  const live = new Map<string, TalliedUnit[]>()
+  for (const { window, certified, settled } of windows) {
+    for (const [key, { units, hardNumbers, dealtAt, epochs, evidence }] of settled?.credits ?? []) {
       const account = accounts.get(key)
       if (!account) continue
       account.units += units
       account.hardNumbers += hardNumbers
       account.dealtAt = Math.max(account.dealtAt ?? 0, dealtAt)
+      sums.set(key, [...(sums.get(key) ?? []), evidence])
       if (dealtAt > remembered) for (const [epoch, n] of epochs) count(key, epoch, n)
     }
     for (const unit of certified.values()) {
       const { epoch } = unit.assignment
       const round = seedRound(genesis, epoch)
-      for (const key of signersOf(state, unit)) {
+      for (const result of unit.results) {
+        const key = accountAt(state, epoch, result.node)!
         const account = accounts.get(key)
         if (!account) continue
         account.units++
-        account.hardNumbers += unit.results[0]!.item.result.count
+        account.hardNumbers += result.item.count
         account.dealtAt = Math.max(account.dealtAt ?? 0, round)
         count(key, epoch, 1)
+        const tallies = talliesOf(genesis, unit.assignment, result, memory)
+        const tallied = live.get(key) ?? []
+        if (tallied.push({ epoch, window, unit: result.item.unit, tallies }) === 1) live.set(key, tallied)
       }
     }
   }
@@ -97,7 +104,10 @@ export function accountsOf(
       if (isOld) account.bestOfOld = Math.max(account.bestOfOld, n)
     }
     const idle = now - (account.dealtAt ?? now)
-    account.level = convicted.has(account.account) ? 'BANNED' : levelOf(genesis, account.units, idle)
+    const shown = mergeSums([...(sums.get(account.account) ?? []), sumsOf(live.get(account.account) ?? [])])
+    account.short = alarmsOfAccount(accountTallies(shown))
+    account.level = account.short.length > 0 ? 'UNTRUSTED' : levelOf(genesis, account.units, idle)
+    if (convicted.has(account.account)) account.level = 'BANNED'
   }
   return [...accounts.values()].sort((a, b) => b.units - a.units || (a.account < b.account ? -1 : 1))
 }

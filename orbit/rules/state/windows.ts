@@ -1,7 +1,8 @@
 /** Windows as the state has them: which of their units are certified and by what, and what a whole window comes to. */
 
+import { talliesOf } from '../answer/judge.ts'
+import type { SignedResult } from '../answer/results.ts'
 import { accountAt, type Owners } from '../deal/canonical-draws.ts'
-import type { Reveal } from '../message/answers.ts'
 import type { Assignment } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import type { Conviction } from '../quorum/convictions.ts'
@@ -11,7 +12,7 @@ import { type SettledWindow, settledConviction, settledWindow } from './settled-
 export interface CertifiedUnit {
   readonly assignment: Assignment
   /** All that agree, N or more, or one and its audit; in the order of the deal, of accounts not all of whom are convicted. */
-  readonly results: readonly Reveal[]
+  readonly results: readonly SignedResult[]
   readonly settlement: Settlement
 }
 
@@ -38,8 +39,9 @@ export function summaryOf(
   if (settled) return settled
   const units = [...certified.values()].map(({ assignment, results, settlement }) => ({
     epoch: assignment.epoch,
-    result: results[0]!.item.result,
-    accounts: results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? []),
+    result: results[0]!.item,
+    accounts: results.map(({ node }) => accountAt(state, assignment.epoch, node)!),
+    tallies: results.map((result) => talliesOf(state.genesis, assignment, result)),
     auditors: settlement.auditors.flatMap((node) => accountAt(state, assignment.epoch, node) ?? []),
   }))
   const convictions = state.convictions.filter((c) => c.window === window).map(settledConviction)

@@ -1,6 +1,7 @@
 /**
- * `collatz account show`, `collatz verify` of a fraud proof, certificates of units and the frontier, as their users run them: on a network whose leaves are those
- * of the real engine, but for one that an account made up.
+ * `collatz account show`, `collatz verify` of a fraud proof, certificates of units and the
+ * frontier, as their users run them: on a network whose leaves are those of the real engine, but
+ * for one that an account made up.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** What was interrupted goes on from what it had, and only from that: a checkpoint is as it was left, or it is not used. */
+/**
+ * What was interrupted goes on from what it had, and only from that: a checkpoint is as it was
+ * left, or it is not used.
+ */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** A GPU that is lost half way costs nothing but time: the unit goes on with the CPU, from the leaves it had. */
+/**
+ * A GPU that is lost half way costs nothing but time: the unit goes on with the CPU, from the
+ * leaves it had.
+ */
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { engineOptions, Replaceable } from '../../../cli/compute/engines.ts'
 import { cpuEngine } from '../../../kernels/cpu.ts'

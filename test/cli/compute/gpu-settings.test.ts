@@ -1,4 +1,7 @@
-/** The sizes that were tuned for a GPU are remembered by adapter and driver; a file that is damaged costs a minute, not the run. */
+/**
+ * The sizes that were tuned for a GPU are remembered by adapter and driver; a file that is damaged
+ * costs a minute, not the run.
+ */
 import { afterAll, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

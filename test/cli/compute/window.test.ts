@@ -1,10 +1,13 @@
-/** What is said of a window: a theorem, or that there is none. The drill map 3n-1 has cycles, which are candidates. */
+/**
+ * What is said of a window: a theorem, or that there is none. The drill map 3n-1 has cycles, which
+ * are candidates.
+ */
 import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT } from '../../../cli/shell/errors.ts'
-import { computeWindow, report } from '../../../cli/verify/window.ts'
+import { computeWindow, report } from '../../../cli/verify/verify-window.ts'
 import { createExactEngine } from '../../../kernels/exact.ts'
 import type { MapName, Partition } from '../../../kernels/unit.ts'
 

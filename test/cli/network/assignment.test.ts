@@ -1,4 +1,7 @@
-/** Who is there, who was dealt what, and what a party could do: the commands, on a network of one, offline. */
+/**
+ * Who is there, who was dealt what, and what a party could do: the commands, on a network of one,
+ * offline.
+ */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Whoever runs a node says which drand relays it asks; nobody else is asked, and one that answers is enough. */
+/**
+ * Whoever runs a node says which drand relays it asks; nobody else is asked, and one that answers
+ * is enough.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { drandSource, relaysOf } from '../../../orbit/node/beacon/drand.ts'

@@ -1,4 +1,7 @@
-/** The page of a real network: built, shown, published under a name, and the same bytes on another node. */
+/**
+ * The page of a real network: built, shown, published under a name, and the same bytes on another
+ * node.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'

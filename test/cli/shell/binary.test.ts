@@ -1,4 +1,6 @@
-/** The binary needs nothing but itself: it runs from an empty directory with the source tree hidden. */
+/**
+ * The binary needs nothing but itself: it runs from an empty directory with the source tree hidden.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

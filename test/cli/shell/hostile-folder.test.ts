@@ -1,6 +1,7 @@
 /**
- * The program started in a stranger's folder: what lies there is neither run nor read. A program that Bun compiled would
- * run a bunfig.toml's preload and take .env for its environment unless it was built not to.
+ * The program started in a stranger's folder: what lies there is neither run nor read. A program
+ * that Bun compiled would run a bunfig.toml's preload and take .env for its environment unless it
+ * was built not to.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

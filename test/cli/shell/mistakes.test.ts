@@ -1,4 +1,6 @@
-/** What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost. */
+/**
+ * What goes wrong is said in one line, with what to do; the exit code is not 0; nothing is lost.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +24,10 @@ beforeAll(async () => {
 })
 afterAll(() => desk.dispose())
 
-/** One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a defect's. */
+/**
+ * One line on stderr, beginning with the program's name; no stack; not exit code 0 and not a
+ * defect's.
+ */
 function isOneClearLine({ code, stderr, stdout }: Outcome, says: RegExp): void {
   // All of it, so that a failure says what came instead.
   expect({ code, stdout, stderr }).toEqual({ code, stdout, stderr: expect.stringMatching(/^collatz: [^\n]+\n$/) })
@@ -63,6 +68,8 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['no relays', ['init', '--production', '--relays', ','], /--relays names no relay/],
   ['an argument too many', ['status', 'now'], /unexpected argument "now"/],
   ['units that are no number', ['work', '--units', 'many'], /--units is "many".*whole number/],
+  ['negative units', ['work', '--units', '-1'], /-1 is negative: numbers here are whole/],
+  ['a negative epoch of two digits', ['draw', '-17'], /-17 is negative/],
   ['no units', ['work', '--units', '0'], /--units is "0"/],
   ['init without a kind', ['init'], /--local.*--production/],
   ['init of both kinds', ['init', '--local', '--production'], /--local.*--production/],
@@ -269,6 +276,29 @@ test('a port in use, for the node and for the page', async () => {
   isOneClearLine(await desk.run('node', '--listen', `/ip4/127.0.0.1/tcp/${port}`), new RegExp(`${port}`))
   isOneClearLine(await desk.run('leaderboard', 'serve', '--port', String(port)), new RegExp(`${port}`))
   server.close()
+})
+
+test.skipIf(process.platform !== 'linux')(
+  'output that can’t be written is an error (/dev/full is Linux’s)',
+  async () => {
+    for (const args of ['status', 'status --json', 'verify 27', '--version', 'verify --help']) {
+      const child = Bun.spawn(['sh', '-c', `'${desk.binary}' ${args} >/dev/full`], {
+        env: { ...process.env, COLLATZ_HOME: desk.path('data') },
+        stderr: 'pipe',
+      })
+      const stderr = await new Response(child.stderr).text()
+      isOneClearLine({ code: await child.exited, stdout: '', stderr }, /cannot write the output: the disk is full/)
+    }
+  },
+)
+
+test('a reader that has seen enough, or takes its time, is no error', async () => {
+  const script = (command: string) => Bun.spawnSync(['bash', '-c', command.replaceAll('collatz', `'${desk.binary}'`)])
+  const enough = script('collatz verify 2^20000-1 --json | head -c 10; echo " $PIPESTATUS"')
+  expect([enough.stdout.toString(), enough.stderr.toString()]).toEqual(['{\n  "n": " 0\n', ''])
+  const whole = script('collatz verify 2^20000-1 --json').stdout.toString()
+  expect(JSON.parse(whole).converges).toBe(true)
+  expect(script('collatz verify 2^20000-1 --json | (sleep 1; cat)').stdout.toString()).toBe(whole)
 })
 
 test('help is there for every command', async () => {

@@ -1,4 +1,6 @@
-/** Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule. */
+/**
+ * Real nodes on loopback for the tests of storage and networking, and a peer that keeps to no rule.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -87,7 +89,7 @@ export class Stranger {
     return this.libp2p.services.pubsub
   }
 
-  /** Gossips bytes to whoever has the database open. */
+  /** Gossips bytes to the nodes that have the database open. */
   async gossip(address: string, bytes: Uint8Array): Promise<void> {
     if (!this.pubsub.getTopics().includes(address)) await this.pubsub.subscribe(address)
     await until(() => this.pubsub.getSubscribers(address).length > 0, 'a subscriber')

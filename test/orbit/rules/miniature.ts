@@ -8,6 +8,7 @@ import { WasmEngine } from '../../../kernels/wasm/engine.ts'
 import { bunPlatform } from '../../../kernels/wasm/open.ts'
 import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
+import { createMemory } from '../../../orbit/rules/base/memory.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
 import { nextDraw } from '../../../orbit/rules/draw/seal.ts'
 import type { SaltedResult } from '../../../orbit/rules/message/answers.ts'
@@ -21,7 +22,8 @@ import {
 import { localChain, localSecret, signRound } from '../../../orbit/rules/network/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../../../orbit/rules/network/genesis.ts'
 import { seedRound } from '../../../orbit/rules/network/schedule.ts'
-import { type Documents, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { NO_HISTORY } from '../../../orbit/rules/state/settled-window.ts'
+import { type Documents, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const seed = (n: number) => hexToBytes(n.toString(16).padStart(64, '0'))
 
@@ -88,7 +90,8 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
   const documents: Miniature['documents'] = { accounts: [registration], pool: [], draws: [], results: [] }
   const records = new Map<string, Uint8Array>()
   const units = classes(genesis.partition).length
-  const state = () => stateOf(genesis, units, documents)
+  const memory = createMemory()
+  const state = () => stateOf(genesis, units, documents, NO_KNOWLEDGE, NO_HISTORY, memory)
   return {
     genesis,
     documents,

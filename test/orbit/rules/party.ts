@@ -2,28 +2,28 @@
  * A network of many accounts in memory: real statements, real signatures, a local beacon, and no processes. Results are
  * made up unless a test gives the real ones: what is tested here is who is believed, not what is computed.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { merkleRoot } from '../../../kernels/merkle.ts'
+import { thresholdsOf } from '../../../kernels/evidence/tiers.ts'
+import { hardOf, survivorsOf } from '../../../kernels/exact.ts'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, summarize } from '../../../kernels/result.ts'
-import type { HardSummary, Partition } from '../../../kernels/unit.ts'
-import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
+import type { EvidenceItems, HardSummary, Partition, Peak } from '../../../kernels/unit.ts'
+import type { Fault, Judgement } from '../../../orbit/rules/answer/judge.ts'
+import { blockOf, firstThatFit, openItem, resultOf, type UnsignedResult } from '../../../orbit/rules/answer/results.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
+import { createMemory } from '../../../orbit/rules/base/memory.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
+import type { CertificateSources } from '../../../orbit/rules/certificate/format.ts'
 import { assign } from '../../../orbit/rules/deal/assignment.ts'
-import type { SaltedResult } from '../../../orbit/rules/message/answers.ts'
-import {
-  type AuditBody,
-  type CommitBody,
-  checksumHex,
-  type DrawBody,
-  type HeartbeatBody,
-  MAX_REVEALED,
-  peakText,
-  type ResultBody,
-  type RevealBody,
+import type {
+  AuditBody,
+  DrawBody,
+  HeartbeatBody,
+  ResultItem,
+  ResultsBody,
 } from '../../../orbit/rules/message/bodies.ts'
 import { type Assignment, dealtUnitKey, leafKey } from '../../../orbit/rules/message/unit.ts'
 import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/network/beacon.ts'
@@ -32,7 +32,8 @@ import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/networ
 import { certifyingEpoch, seedRound } from '../../../orbit/rules/network/schedule.ts'
 import type { Audit } from '../../../orbit/rules/quorum/audit.ts'
 import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
-import { type Documents, type Knowledge, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { NO_HISTORY } from '../../../orbit/rules/state/settled-window.ts'
+import { type Documents, type Knowledge, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))
@@ -80,9 +81,12 @@ export class Party {
   /** Leaves that have been computed, by leafKey. */
   readonly truths = new Map<string, Uint8Array>()
   readonly unitsPerWindow: number
-  private readonly commitsOf = new Map<string, string[]>()
-  private readonly commitFor = new Map<string, string>()
-  private readonly salted = new Map<string, SaltedResult[]>()
+  /** As a replica has one. */
+  readonly memory = createMemory()
+  /** What everybody's judge says of a result, by the CID of its statement and its place; of all others that they are sound. */
+  readonly judgements = new Map<string, Judgement>()
+  /** The leaves that a result names, likewise. */
+  private readonly leavesOf = new Map<string, string>()
 
   constructor({ accounts, partition, changes }: PartyOptions) {
     this.members = Array.from({ length: accounts }, (_, i) => {
@@ -95,10 +99,13 @@ export class Party {
     const [founder] = this.members as [Member]
     const body: GenesisBody = {
       type: 'genesis',
-      version: 1,
+      version: 2,
       name: 'party',
       baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
-      partition: { map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128, ...partition },
+      partition: {
+        ...{ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 },
+        ...{ evidence: { flagBits: 0, items: 8 }, ...partition },
+      },
       replication: 3,
       epoch: { rounds: 3, perDatabase: 1000 },
       freshRounds: 300,
@@ -217,14 +224,12 @@ export class Party {
     return body
   }
 
-  /** Made-up leaves of a unit: the same for whoever asks, and another set for every `variant`. */
+  /** Made-up leaves of a unit, but for their peaks: the same for whoever asks, and another set for every `variant`. */
   claim({ window, unit }: { window: bigint; unit: number }, variant = 0): Claim {
     return leavesOf(this.genesis.partition, unit).map((_, leaf) => {
-      const start = window << BigInt(this.genesis.partition.bits)
-      const n = start + BigInt(unit * 1000 + leaf + 1)
       // A lie is in one leaf, as a lazy liar would have it.
       const checksum = BigInt(unit + leaf + 1) + (leaf === 2 ? BigInt(variant) << 32n : 0n)
-      return { count: 3, checksum, peak: { n, value: n * 10n } }
+      return { count: 3, checksum, peak: somePeak(this.genesis.partition, window, unit, leaf) }
     })
   }
 
@@ -233,61 +238,66 @@ export class Party {
     this.truths.set(leafKey({ ...unit, leaf }), encodeLeaf(this.claim(unit)[leaf]!))
   }
 
-  result({ epoch, window, unit }: Assignment, claim: Claim, handOut = true): ResultBody {
-    const records = new Uint8Array(Buffer.concat(claim.map(encodeLeaf)))
-    const cid = rawCid(records).toString()
-    if (handOut) this.blocks.set(cid, records)
-    const total = summarize(claim)
-    return {
-      ...{ epoch, window: window.toString(), unit, count: total.count, root: total.root, leaves: cid },
-      ...{ checksum: checksumHex(total.checksum), peak: peakText(total.peak) },
-    }
+  /** As many members of the unit's class as evidence is expected to have, none of them an item. */
+  private evidence(window: bigint, unit: number, share: number): EvidenceItems {
+    const { partition } = this.genesis
+    const state = classes(partition)[unit]!
+    const least = (window << BigInt(partition.bits)) + state.residue
+    return thresholdsOf(partition, state, partition.evidence.items).map(({ mean }) =>
+      Array.from(
+        { length: Math.ceil((share * Number(mean)) / 2 ** 32) },
+        (_, i) => least + (BigInt(i) << BigInt(state.depth)),
+      ),
+    )
   }
 
-  /** @returns the commit's CID */
-  commit(node: string, results: readonly ResultBody[], round: number): string {
-    const salted = results.map((result) => ({ result, salt: sha256(dagCbor.encode([node, result])).slice(0, 16) }))
-    const body: CommitBody = {
-      ...{ type: 'commit', network: this.network, batch: Math.floor(round / 3) },
-      ...commitTo(node, salted),
-      ...{ round, beacon: beaconAt(round) },
+  /** @param share of the evidence that is expected */
+  result({ epoch, window, unit }: Assignment, claim: Claim, handOut = true, share = 1): UnsignedResult {
+    const evidence = this.evidence(window, unit, share)
+    const { leaves, ...result } = resultOf(this.genesis, { epoch, window, unit }, { ...summarize(claim), evidence })
+    if (handOut) this.blocks.set(rawCid(leaves).toString(), leaves)
+    return result
+  }
+
+  /** The same with some of its fields changed. */
+  changed({ item, evidence }: UnsignedResult, changes: Partial<ResultItem>): UnsignedResult {
+    return { item: dagCbor.encode({ ...openItem(item), ...changes }), evidence }
+  }
+
+  /** Shows results under one statement. @returns its CID */
+  show(node: string, results: readonly UnsignedResult[], round: number): string {
+    const { bytes: block, ...root } = blockOf(results)
+    const body: ResultsBody = {
+      ...{ type: 'results', network: this.network, batch: Math.floor(round / 3), round, beacon: beaconAt(round) },
+      ...root,
     }
     const { bytes } = sign(body, this.member(node).nodeSecret)
     this.documents.results.push({ statement: bytes })
+    this.blocks.set(root.block, block)
     const cid = cidOf(bytes).toString()
-    this.salted.set(cid, salted)
+    for (const [i, { item }] of results.entries()) this.leavesOf.set(`${cid} ${i}`, openItem(item).leaves)
     return cid
   }
 
-  /** @param cites by index in the commit */
-  reveal(node: string, commit: string, cites: ReadonlyMap<number, readonly string[]>, round: number): void {
-    const items = itemsOf(commit, node, this.salted.get(commit)!, cites)
-    const body: RevealBody = {
-      ...{ type: 'reveal', network: this.network, batch: Math.floor(round / 3), part: 0 },
-      ...{ size: items.length, root: merkleRoot(items), round, beacon: beaconAt(round) },
-    }
-    this.documents.results.push({ statement: sign(body, this.member(node).nodeSecret).bytes, items })
+  /** Everybody's judge finds a fault with a result. */
+  blame(statement: string, fault: Fault, { index = 0, falseItem = null as number | null } = {}): void {
+    this.judgements.set(`${statement} ${index}`, { fault, falseItem, wrongLeaf: null, tallies: [] })
   }
 
   /**
-   * All of them compute a unit, commit, and reveal, citing all commits there are.
+   * All of them compute a unit, and show it.
    *
    * @param variants what each of them claims; 0 is the truth
+   * @returns CIDs of their statements
    */
-  answer(assignment: Assignment, nodes: readonly string[], variants: readonly number[] = [], round?: number): void {
+  answer(assignment: Assignment, nodes: readonly string[], variants: readonly number[] = [], round?: number): string[] {
     const at = round ?? seedRound(this.genesis, assignment.epoch) + 1
-    const commits = nodes.map((node, i) =>
-      this.commit(node, [this.result(assignment, this.claim(assignment, variants[i] ?? 0))], at),
+    return nodes.map((node, i) =>
+      this.show(node, [this.result(assignment, this.claim(assignment, variants[i] ?? 0))], at),
     )
-    const all = this.commitsOf.get(dealtUnitKey(assignment)) ?? []
-    all.push(...commits)
-    this.commitsOf.set(dealtUnitKey(assignment), all)
-    nodes.forEach((node, i) => {
-      this.reveal(node, commits[i]!, new Map([[0, all.filter((cid) => cid !== commits[i])]]), at + 1)
-    })
   }
 
-  /** Everybody computes, commits to and shows all that he was dealt: a commit and as few reveals as there can be. */
+  /** Everybody computes and shows all that he was dealt, under as few statements as there can be. */
   answerAll(
     assignments: readonly Assignment[],
     variantOf: (node: string, assignment: Assignment) => number = () => 0,
@@ -295,7 +305,7 @@ export class Party {
     this.inBatches(assignments, ({ quorum }) => quorum, variantOf)
   }
 
-  /** Likewise the first two of the reserve, citing the quorum's commits as well. */
+  /** Likewise the first two of the reserve. */
   callAll(
     assignments: readonly Assignment[],
     round: number,
@@ -308,31 +318,20 @@ export class Party {
     assignments: readonly Assignment[],
     seatsOf: (assignment: Assignment) => readonly string[],
     variantOf: (node: string, assignment: Assignment) => number,
-    round?: number,
+    round = seedRound(this.genesis, assignments[0]?.epoch ?? 0),
   ): void {
-    const [first] = assignments
-    if (!first) return
-    const at = round ?? seedRound(this.genesis, first.epoch)
-    const own = new Map<string, Assignment[]>()
+    const byNode = new Map<string, UnsignedResult[]>()
     for (const assignment of assignments) {
-      for (const node of seatsOf(assignment)) own.set(node, [...(own.get(node) ?? []), assignment])
-    }
-    for (const [node, units] of own) {
-      const results = units.map((a) => this.result(a, this.claim(a, variantOf(node, a))))
-      const cid = this.commit(node, results, at)
-      for (const unit of units) {
-        const key = dealtUnitKey(unit)
-        this.commitsOf.set(key, [...(this.commitsOf.get(key) ?? []), cid])
+      for (const node of seatsOf(assignment)) {
+        const result = this.result(assignment, this.claim(assignment, variantOf(node, assignment)))
+        byNode.set(node, [...(byNode.get(node) ?? []), result])
       }
-      this.commitFor.set(node, cid)
     }
-    for (const [node, units] of own) {
-      const commit = this.commitFor.get(node)!
-      const cites = units.map((unit, i) => {
-        return [i, this.commitsOf.get(dealtUnitKey(unit))!.filter((cid) => cid !== commit)] as const
-      })
-      for (let part = 0; part * MAX_REVEALED < cites.length; part++) {
-        this.reveal(node, commit, new Map(cites.slice(part * MAX_REVEALED, (part + 1) * MAX_REVEALED)), at)
+    for (const [node, results] of byNode) {
+      for (let rest = results; rest.length > 0; ) {
+        const fitting = firstThatFit(rest)
+        this.show(node, fitting, round)
+        rest = rest.slice(fitting.length)
       }
     }
   }
@@ -350,7 +349,7 @@ export class Party {
   /** The audit that certifies a unit with its one result. */
   certifyingAudit(assignment: Assignment): Audit {
     const a = certifyingEpoch(this.genesis, assignment.epoch)
-    return certifyingAudit(this.genesis, assignment, beaconAt(seedRound(this.genesis, a)))!
+    return certifyingAudit(this.genesis, assignment, beaconAt(seedRound(this.genesis, a)), this.memory)!
   }
 
   /** What an auditor says of leaves that are as in a claim of `variant`. */
@@ -363,16 +362,47 @@ export class Party {
   }
 
   knowledge: Knowledge = {
+    block: (cid) => this.blocks.get(cid),
     leaves: (cid) => this.blocks.get(cid),
     truth: (leaf) => this.truths.get(leafKey(leaf)),
+    judged: (cid, index) => {
+      const key = `${cid} ${index}`
+      const isHere = this.blocks.has(this.leavesOf.get(key) ?? '')
+      return isHere ? (this.judgements.get(key) ?? SOUND) : undefined
+    },
     convictions: [],
   }
 
-  state(knowing = true): State {
-    return stateOf(this.genesis, this.unitsPerWindow, this.documents, knowing ? this.knowledge : NO_KNOWLEDGE)
+  /** What certificates and fraud proofs are written from. */
+  readonly sources: CertificateSources = {
+    leaves: (cid) => this.blocks.get(cid),
+    registration: (node, account) => this.registration(node, account),
   }
 
-  settlement(assignment: Assignment, knowing = true) {
-    return this.state(knowing).settlements.get(dealtUnitKey(assignment))
+  state(knowledge = this.knowledge): State {
+    return stateOf(this.genesis, this.unitsPerWindow, this.documents, knowledge, NO_HISTORY, this.memory)
   }
+
+  settlement(assignment: Assignment, knowledge = this.knowledge) {
+    return this.state(knowledge).settlements.get(dealtUnitKey(assignment))
+  }
+}
+
+const SOUND: Judgement = { fault: null, falseItem: null, wrongLeaf: null, tallies: [] }
+
+const peaks = new Map<string, Peak>()
+
+/** A hard number of a leaf: the first that is met. */
+function somePeak(partition: Partition, window: bigint, unit: number, leaf: number): Peak {
+  const key = `${JSON.stringify(partition)} ${window} ${unit} ${leaf}`
+  let peak = peaks.get(key)
+  for (const n of peak ? [] : survivorsOf(leavesOf(partition, unit)[leaf]!, window, partition)) {
+    const hard = hardOf(n, partition)
+    if (!hard) continue
+    peak = { n, value: hard.peak }
+    break
+  }
+  if (!peak) throw new Error(`leaf ${leaf} of unit ${unit} has no hard number`)
+  peaks.set(key, peak)
+  return peak
 }

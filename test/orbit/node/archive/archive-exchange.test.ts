@@ -1,5 +1,7 @@
-/** What is over, from a peer: certificates and fraud proofs that hold are taken, what does not costs its sender our trust. */
-
+/**
+ * What is over, from a peer: certificates and fraud proofs that hold are taken, and a peer that sends
+ * one that does not is not asked again.
+ */
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -37,7 +39,10 @@ setDefaultTimeout(1_200_000)
 const lab = new Lab()
 afterAll(() => lab.dispose())
 
-/** Three windows, each certified in a deal of its own; in the last an account lied, in one leaf of one unit. */
+/**
+ * Three windows, each certified in a deal of its own; in the last an account lied, in one leaf of
+ * one unit.
+ */
 const network = new Party({ accounts: 14 })
 for (const [i, epoch] of [2, 4].entries()) network.answerAll(network.deal(epoch, 4, { from: 4 * i }))
 const [disputed, ...others] = network.deal(6, 4, { from: 8 })
@@ -54,7 +59,10 @@ const sources = {
 }
 const certificates = new Map(windows.map((window) => [window, withoutLeaves(writeCertificate(state, window, sources))]))
 const proof = writeFraudProof(state, conviction, sources)
-/** What computing a leaf gives: the truth, unless a test wants to know what would be if the liar were right. */
+/**
+ * What computing a leaf gives: the truth, unless a test wants to know what would be if the liar
+ * were right.
+ */
 let variant = 0
 const engine = {
   verifyLeaf: async ({ window, index }, leaf) => network.claim({ window, unit: index }, variant)[leaf]!,
@@ -182,7 +190,7 @@ for (const [what, shelf, why] of wrong) {
   })
 }
 
-test('who is banned is known from the proof, as to those who had the documents', async () => {
+test('a ban is known from the proof, as to those who had the documents', async () => {
   const { exchange, convicted } = await pair(sending(), { proofs: [proof] })
   expect(await exchange.ask()).toEqual({ windows: 0, convictions: 1 })
   expect(convicted).toEqual([settledConviction(conviction)])
@@ -266,7 +274,7 @@ test('two nodes: the one that was not there bans whom the other can prove a liar
   expect(convictions).toEqual([settledConviction(conviction)])
 })
 
-test('a window of which all behind some unit are banned here is not taken, whatever the sender knows', async () => {
+test('a window is not taken where all behind some unit are banned here, whatever the sender knows', async () => {
   const behind = [...state.windows.get(windows[1]!)!.certified.values()][0]!.results
   const { exchange, taken } = await pair(honest, { banned: behind.map(({ node }) => network.member(node).account) })
   expect(await exchange.ask()).toEqual({ windows: 2, convictions: 0 })
@@ -274,7 +282,10 @@ test('a window of which all behind some unit are banned here is not taken, whate
 })
 
 describe('a node that joined by a snapshot', () => {
-  /** The coordinator's own, with the beacon: it can write the draws that were published, and time passes. */
+  /**
+   * The coordinator's own, with the beacon: it can write the draws that were published, and time
+   * passes.
+   */
   const home = () =>
     createHome({
       ...{ directory: join(lab.directory(), 'home'), genesis: network.genesis, name: 'guest', peers: [] },

@@ -1,4 +1,7 @@
-/** The certificate file of a window says what the documents say now, also when what they said before has been taken back. */
+/**
+ * The certificate file of a window says what the documents say now, also when what they said before
+ * has been taken back.
+ */
 import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** What the test of the compiled beacon compiles: fetches round 1000 of quicknet from a relay, and signs a round. */
+/**
+ * What the test of the compiled beacon compiles: fetches round 1000 of quicknet from a relay, and
+ * signs a round.
+ */
 import { drandSource } from '../../../../orbit/node/beacon/drand.ts'
 import { localSource } from '../../../../orbit/node/beacon/local.ts'
 import { localChain, localSecret, QUICKNET } from '../../../../orbit/rules/network/beacon.ts'

@@ -1,6 +1,7 @@
 /**
- * Two real nodes whose beacon the test holds: what goes on when no round comes, and when the coordinator vanishes between
- * sealing a draw and writing its round down. Everybody hears of rounds as from peers; nobody here can make one.
+ * Two real nodes whose beacon the test holds: what goes on when no round comes, and when the
+ * coordinator vanishes between sealing a draw and writing its round down. Everybody hears of rounds
+ * as from peers; nobody here can make one.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -120,7 +121,8 @@ test('without rounds nothing is drawn, and what was dealt is computed', async ()
 
 test('when rounds come again, what was computed is certified, and draws go on within one epoch', async () => {
   const last = Math.max(...drawsOf(founder))
-  // At the beginning of an epoch: all that it takes to seal the next one's draw comes after the silence.
+  // At the beginning of an epoch: all that it takes to seal the next one's draw comes after the
+  // silence.
   await until(() => wallRound() % EPOCH_ROUNDS === 0, 'the beginning of an epoch')
   const resumed = wallRound()
   // What a source would be asked for: the round of a draw that was sealed when it fell silent.

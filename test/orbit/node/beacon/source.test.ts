@@ -83,7 +83,7 @@ describe('drand over HTTP', () => {
     const source = drand(bad, good)
     expect((await source.round(1000)).signature).toEqual(signature1000)
     expect([bad.asked.length, good.asked.length]).toEqual([1, 1])
-    // Whoever answered well is asked first from then on.
+    // A supplier that answered well is asked first from then on.
     expect((await source.round(123)).round).toBe(123)
     expect([bad.asked.length, good.asked.length]).toEqual([1, 2])
   })
@@ -169,7 +169,8 @@ describe('a local chain', () => {
     expect(source.current()!.round).toBeLessThanOrEqual(roundAt(chain, Date.now() / 1000))
     await until(() => heard.length >= 3, 'three rounds')
     heard.forEach(({ round, signature, late }, i) => {
-      // One after another, unless this machine was too busy for more than a second: then the newest.
+      // One after another, unless this machine was too busy for more than a second: then the
+      // newest.
       expect(round).toBeGreaterThan(heard[i - 1]?.round ?? 0)
       expect(late).toBeGreaterThanOrEqual(0)
       verifyRound(chain, round, signature)

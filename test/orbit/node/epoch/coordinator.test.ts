@@ -1,6 +1,7 @@
 /**
- * A coordinator on a real node: it seals what the pool has and not what an attacker would have it cite, steps in for one that
- * seals what does not hold, waits for nothing for ever, and does not expose itself when its database is lost.
+ * A coordinator on a real node: an attacker can't crowd its pool, it steps in for a coordinator
+ * whose draw does not hold, it waits for nothing for ever, and it does not expose itself when its
+ * database is lost.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,7 +31,8 @@ const lab = new Lab()
 afterAll(() => lab.dispose())
 
 /**
- * A coordinator's node, of a network of two coordinators, and all that its members put into its databases.
+ * A coordinator's node, of a network of two coordinators, and all that its members put into its
+ * databases.
  *
  * @param late so many are members besides those eight, and not registered yet
  */
@@ -90,7 +92,10 @@ async function coordinating(directory = lab.directory(), changes: Partial<Genesi
     coordinator = begin()
   }
   let stranger = await lab.stranger(node)
-  /** What somebody writes who has heard nothing: an entry without parents. One by one: gossip drops what comes too fast. */
+  /**
+   * An entry without parents, as a node writes it that has heard nothing. One by one: gossip drops
+   * what comes too fast.
+   */
   const write = async (to: DocumentStore, { nodeSecret }: Member, key: string, document: unknown) => {
     const { bytes, hash } = await entry(nodeSecret, to.address, key, document)
     for (const timeout of [10, PATIENCE]) {
@@ -154,7 +159,7 @@ describe('the pool', () => {
     expect(verdicts.all()).toMatchObject([{ epoch: 5, fault: null }])
   })
 
-  test('whoever comes with a registration of long ago is not on the roster before he has been there for an epoch', async () => {
+  test('a node with a registration of long ago is not on the roster before it has been there for an epoch', async () => {
     const { party, replica, now, register, gossip, at, draws } = await coordinating(undefined, {}, 1)
     const newcomer = party.members[8]!
     for (const member of party.members.slice(2, 8)) await gossip(member, 9)
@@ -171,7 +176,7 @@ describe('the pool', () => {
     expect(next).toContain(newcomer.node)
   })
 
-  test('what somebody said before his newest word is known still: he was there', async () => {
+  test('heartbeats that a newer one has replaced are still known: the node was there', async () => {
     const { replica, say, store } = await coordinating()
     for (const round of [9, 10, 11]) await say(round)
     expect(store.count()).toBe(1)

@@ -1,5 +1,4 @@
-/** A node that missed too much registers again by itself, once; who is banned does not. */
-
+/** A node that missed too much registers again by itself, once; a banned one does not. */
 import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -81,7 +80,8 @@ test('a puzzle that takes long is one of a recent round, not of the one that it 
       return false
     }
   }
-  // One that no machine solves in the 5 ms that a round gets, and a later one that the first try solves.
+  // One that no machine solves in the 5 ms that a round gets, and a later one that the first try
+  // solves.
   let hard = round
   while (Array.from({ length: 40 }, (_, nonce) => nonce).some((nonce) => solves(hard, nonce))) hard++
   let easy = hard + 1

@@ -1,4 +1,7 @@
-/** When registrations reach a node: told apart from what it missed, and not forgotten when it starts again. */
+/**
+ * When registrations reach a node: told apart from what it missed, and not forgotten when it starts
+ * again.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { ArrivalLog, arrivalsFrom } from '../../../../orbit/node/epoch/registration-log.ts'
 import { PRIVATE } from '../../../../orbit/node/storage/private.ts'

@@ -1,4 +1,7 @@
-/** The state of a large network takes seconds to compute: verdicts ask for it when there is something to judge. */
+/**
+ * The state of a large network takes seconds to compute: verdicts ask for it when there is
+ * something to judge.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { graceRounds } from '../../../../orbit/rules/network/schedule.ts'

@@ -1,4 +1,7 @@
-/** What a node makes of draws stands, whatever else a coordinator publishes; and of what, until R(e), is on its way. */
+/**
+ * What a node makes of draws stands, whatever else a coordinator publishes; and of what, until
+ * R(e), is on its way.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Verdicts } from '../../../../orbit/node/epoch/verdicts.ts'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
@@ -62,7 +65,7 @@ test('hundreds of draws by one coordinator push out no verdict, and no witness, 
   }
 })
 
-test('a draw that names who came later than he says is refused, by what this node has seen', async () => {
+test('a draw that names a node which registered later than it says is refused, by what this node has seen', async () => {
   for (const [at, fault] of [
     [12, null],
     [13, 'a node on its roster registered later than it says'],

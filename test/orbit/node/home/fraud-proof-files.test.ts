@@ -1,4 +1,7 @@
-/** A node leaves a file behind for each conviction that it knows, as soon as it has what the proof takes. */
+/**
+ * A node leaves a file behind for each conviction that it knows, as soon as it has what the proof
+ * takes.
+ */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

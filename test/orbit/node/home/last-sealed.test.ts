@@ -1,4 +1,7 @@
-/** What a coordinator has sealed is known to nobody else on its machine, and only when it is on disk. */
+/**
+ * What a coordinator has sealed is known to nobody else on its machine, and only when it is on
+ * disk.
+ */
 import { afterAll, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** What lies in a data directory is its owner's alone, whatever the process would allow and whatever was there before. */
+/**
+ * What lies in a data directory is its owner's alone, whatever the process would allow and whatever
+ * was there before.
+ */
 import { afterAll, afterEach, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -34,7 +37,10 @@ function modes(folder: string): Record<string, string> {
 const foundIn = (directory: string) =>
   found({ directory, kind: 'local', network: 'test', account: 'ada', listen: ['/ip4/127.0.0.1/tcp/0'] })
 
-/** Opens the database, leaves its log beside it, and closes it. @returns what lay there in between */
+/**
+ * Opens the database, leaves its log beside it, and closes it.
+ * @returns what lay there in between
+ */
 function withDatabase(directory: string): Record<string, string> {
   const sql = new SqliteFile(directory)
   try {

@@ -1,4 +1,7 @@
-/** A newcomer gets a long history in one stream; what little is missing later comes without asking for the rest. */
+/**
+ * A newcomer gets a long history in one stream, and later the few entries that it lacks without the
+ * rest.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'

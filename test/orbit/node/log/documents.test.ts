@@ -147,7 +147,7 @@ describe('two nodes', () => {
     }
   })
 
-  test('what was written while they were apart comes together when they meet, whoever opened first', async () => {
+  test('what was written while they were apart comes together when they meet, in whatever order they opened it', async () => {
     const a = await lab.node()
     const lonely = await a.open('things')
     for (let i = 0; i < 30; i++) await lonely.put(`${a.nodeKeyHex}/${i}`, i)
@@ -158,7 +158,8 @@ describe('two nodes', () => {
     const c = await lab.node({ dir, peers: [...a.addresses(), ...b.addresses()] })
     const middle = await c.open('things')
     await until(() => middle.count() === 100, 'a hundred documents in the middle')
-    // a and b know each other only through c: what c has from one, it hands to the other when asked.
+    // a and b know each other only through c: what c has from one, it hands to the other when
+    // asked.
     await middle.put(`${c.nodeKeyHex}/met`, true)
     await until(() => lonely.count() === 101 && other.count() === 101, 'all documents on both sides')
     expect(agree(lonely, other)).toBe(true)

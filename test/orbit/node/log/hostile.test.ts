@@ -25,7 +25,10 @@ beforeEach(async () => {
 })
 afterEach(() => lab.dispose())
 
-/** All that is sent is sent before this entry, so what has not changed when it is here does not change. */
+/**
+ * All that is sent is sent before this entry, so what has not changed when it is here does not
+ * change.
+ */
 async function afterwards(): Promise<void> {
   const key = `${stranger.key}/honest/${++honest}`
   await stranger.gossip(store.address, (await entry(stranger.seed, store.address, key, 1)).bytes)
@@ -255,7 +258,8 @@ describe('a peer that answers', () => {
     await until(() => asked() >= 2, 'the second question')
     // Long enough for questions that should not come.
     await Bun.sleep(300)
-    // For its heads and for its entries, once or twice as they get to know each other; and that is that.
+    // For its heads and for its entries, once or twice as they get to know each other; and that is
+    // that.
     expect(asked()).toBeLessThanOrEqual(4)
     expect(theirs.count()).toBe(0)
   })

@@ -1,4 +1,7 @@
-/** Who has not registered, or writes more than there is use for, costs nobody anything; and what he wrote parts no two nodes. */
+/**
+ * A writer that is not registered, or that writes more than the protocol needs, costs the others
+ * nothing, and its entries don't make two nodes differ.
+ */
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
@@ -88,7 +91,8 @@ describe('by gossip', () => {
     const mine = await chain(other, store.address, 20)
     for (const { bytes } of mine) await stranger.gossip(store.address, bytes)
     await until(() => store.count() === 8, 'what there is room for')
-    // Nine entries would be the member's; of the other's twenty there is room for eight, and the rest builds on these.
+    // Nine entries would be the member's; of the other's twenty there is room for eight, and the
+    // rest builds on these.
     expect(store.all().map(({ key }) => key.split('/')[0])).toEqual(Array(8).fill(publicKeyOf(other)))
 
     // Some may still be on their way.
@@ -185,7 +189,8 @@ describe('by catching up', () => {
     const till = new Till()
     const [greedy, left, right] = [seed(), seed(), seed()]
     for (const writer of [greedy, left, right]) till.paying.add(publicKeyOf(writer))
-    // Each sees as much of the greedy one as there is room for, and builds on it: together it is more than that.
+    // Each sees as much of the greedy one as there is room for, and builds on it: together it is
+    // more than that.
     const halves = await Promise.all(
       [left, right].map(async (writer, i) => {
         const dir = lab.directory()

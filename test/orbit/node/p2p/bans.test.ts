@@ -1,4 +1,7 @@
-/** Who goes on sending what no node would is left alone; who passes on what is right, or old, is not. */
+/**
+ * A peer that goes on sending what no node would is banned; one that passes on what is right, or
+ * old, is not.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'

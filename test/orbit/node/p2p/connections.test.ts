@@ -1,4 +1,7 @@
-/** Two nodes that are connected hear each other, also when the machine was too busy for that at first. */
+/**
+ * Two nodes that are connected hear each other, also when the machine was too busy for that at
+ * first.
+ */
 import { afterEach, expect, test } from 'bun:test'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'

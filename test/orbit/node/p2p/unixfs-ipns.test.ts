@@ -40,7 +40,7 @@ const contents = (directory: string): Record<string, string> =>
 const PAGE = { 'index.html': '<h1>1</h1>', 'a/b/c.css': 'body {}', 'a/big.bin': random(700_000), empty: '' }
 
 describe('blocks', () => {
-  test('travel from who has them to who asks, small and large', async () => {
+  test('travel from the node that has them to the one that asks, small and large', async () => {
     const a = await lab.node()
     const b = await lab.node({ peers: a.addresses() })
     await until(() => b.peers().length > 0, 'a connection')
@@ -127,7 +127,8 @@ describe('folders and names', () => {
     const node = await lab.node()
     const file = await node.blocks.put(Uint8Array.of(1), 'raw')
     for (const bad of ['../evil', 'a/b', '..', '.', '', '/evil', 'a\\b', 'nul\0']) {
-      // dag-pb of a UnixFS folder with one link: Links is field 2 (Hash 1, Name 2, Tsize 3), Data field 1.
+      // dag-pb of a UnixFS folder with one link: Links is field 2 (Hash 1, Name 2, Tsize 3), Data
+      // field 1.
       const name = new TextEncoder().encode(bad)
       const link = [0x0a, file.bytes.length, ...file.bytes, 0x12, name.length, ...name, 0x18, 1]
       const stored = await node.blocks.put(Uint8Array.from([0x12, link.length, ...link, 0x0a, 2, 8, 1]), 'raw')
@@ -160,6 +161,7 @@ test('gossip reaches the listeners of a topic on the same network, and no other'
     await topic.publish(new TextEncoder().encode('hello'))
     return heard.length > 0
   }, 'a message')
+  // Long enough for what should not come.
   await Bun.sleep(200)
   expect(new Set(heard)).toEqual(new Set(['b hello']))
 })

@@ -1,4 +1,7 @@
-/** The pool of heartbeats stays as large as what is going on: databases of epochs that are over are dropped whole. */
+/**
+ * The databases of pools and results grow no larger than what is going on: those of epochs that are
+ * over are dropped whole.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Replica } from '../../../../orbit/node/replica/replica.ts'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
@@ -105,7 +108,8 @@ test('a deal that certified what is not settled yet keeps its databases, also wh
   for (let round = 9; round <= 180; round += 3) await tidy(round)
   expect(certified(replica)).toEqual([1])
 
-  // What is on the disk, as a node finds it that was away for long: it looks before it drops anything.
+  // What is on the disk, as a node finds it that was away for long: it looks before it drops
+  // anything.
   const again = new Replica({ genesis: party.genesis, openStore: (name) => node.open(name) })
   await again.start(600)
   for (let round = 600; round <= 660; round += 3) {

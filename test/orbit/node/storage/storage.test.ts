@@ -37,7 +37,10 @@ const writer = (dir: string, key: string, first = 0) =>
     stderr: 'pipe',
   })
 
-/** Lets a writer write so many lines, kills it a moment later, and returns the lines that it got out whole. */
+/**
+ * Lets a writer write so many lines, kills it a moment later, and returns the lines that it got out
+ * whole.
+ */
 async function killed(child: ReturnType<typeof writer>, lines: number): Promise<string[]> {
   let output = ''
   let isKilled = false
@@ -192,7 +195,7 @@ describe('damage', () => {
   })
 })
 
-test('a closed file says so to whoever comes too late', () => {
+test('a closed file says so to a read or a write that comes too late', () => {
   const sql = new SqliteFile(lab.directory())
   sql.close()
   sql.close()

@@ -1,6 +1,7 @@
 /**
- * A node as a process of its own, to be killed: writes documents and private values, and says each on its standard output
- * once it is acknowledged. Arguments: data directory, seed in hex, first number.
+ * A node as a process of its own, to be killed: writes documents and private values, and says each
+ * on its standard output once it is acknowledged. Arguments: data directory, seed in hex, first
+ * number.
  */
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { openNode } from '../../../../orbit/node/plumbing.ts'

@@ -1,4 +1,4 @@
-/** A node's audits: what it could not do it does later, and nobody is drawn to audit what he signed. */
+/** A node's audits: one that fails is done later, and no account is drawn to audit its own result. */
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
@@ -12,7 +12,10 @@ setDefaultTimeout(1_200_000)
 
 const { signal } = new AbortController()
 
-/** Everybody who has no result in a unit audits it. The claims are made up (party.ts), so who computes a leaf denies them. */
+/**
+ * Every node without a result in a unit audits it. The claims are made up (party.ts), so that a node
+ * that computes a leaf denies them.
+ */
 function auditing(node: (party: Party, unit: Assignment) => string) {
   const party = new Party({ accounts: 6, changes: { audit: { leaves: 2, auditors: 16, adaptive: false } } })
   const [unit] = party.deal(2, 1) as [Assignment]
@@ -55,7 +58,7 @@ test('leaves that can not be had are asked for again, and audited when they can'
   expect(published).toHaveLength(2)
 })
 
-test('whoever hides his leaves is audited all the same: a deadline after the draw of the audit what was found is said', async () => {
+test('a node that hides its leaves is audited all the same: the findings are published a deadline after the draw of the audit', async () => {
   const { party, published, at } = auditing(auditor)
   const { deadlineRounds } = party.genesis.body
   await at(8 + deadlineRounds)
@@ -77,7 +80,7 @@ test('an engine that fails costs a retry, not the audit', async () => {
   expect(published).toHaveLength(2)
 })
 
-test('who gives his node to another account is not drawn to audit his own result', async () => {
+test('an account that gives its node to another is not drawn to audit its own result', async () => {
   const own = auditing((_, { quorum }) => quorum[0]!)
   own.machine.leaves = own.records
   for (const node of own.unit.quorum) own.party.move(node, crypto.getRandomValues(new Uint8Array(32)))

@@ -1,4 +1,7 @@
-/** A node signs what its checkpoint says: one that is not as it was left is not used, and the unit is computed anew. */
+/**
+ * A node signs what its checkpoint says: one that is not as it was left is not used, and the unit
+ * is computed anew.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

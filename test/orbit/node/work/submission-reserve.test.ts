@@ -1,13 +1,16 @@
 /**
- * Whoever of a draw says nothing, or is bound to a result and never shows it: those who are called in his place get each unit
- * certified before it would have to be dealt again. In memory, round by round, with what nodes really decide by.
+ * Nodes of a draw do nothing, or commit to a result and never show it: the reserve gets each unit
+ * certified before it would have to be dealt again. In memory, round by round, with the code that
+ * real nodes decide by.
  */
+
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { Submissions } from '../../../../orbit/node/work/submission.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import { lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { duties } from '../../../../orbit/rules/state/duties.ts'
+import { NO_HISTORY } from '../../../../orbit/rules/state/settled-window.ts'
 import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { isUnitCertified } from '../../../../orbit/rules/state/windows.ts'
 
@@ -46,7 +49,14 @@ async function uncertified(roles: readonly Role[], epoch: number, random: Random
   let now = seedRound(genesis, epoch)
   const stateBy = (documents: readonly Written[]): State => {
     const results = documents.map(({ document }) => document)
-    return stateOf(genesis, party.unitsPerWindow, { ...party.documents, results }, party.knowledge)
+    return stateOf(
+      genesis,
+      party.unitsPerWindow,
+      { ...party.documents, results },
+      party.knowledge,
+      NO_HISTORY,
+      party.memory,
+    )
   }
   const machines = members.flatMap(({ node, nodeSecret }, i) => {
     if (roles[i] === 'gone') return []

@@ -1,4 +1,7 @@
-/** What a node commits to, cites and shows of its own results, whatever others publish and however often it restarts. */
+/**
+ * What a node commits to, cites and shows of its own results, whatever others publish and however
+ * often it restarts.
+ */
 import { beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { Submissions } from '../../../../orbit/node/work/submission.ts'
@@ -14,7 +17,10 @@ setDefaultTimeout(1_200_000)
 
 const round = (at: number) => ({ round: at, signature: beaconAt(at), randomness: randomnessOf(beaconAt(at)) })
 
-/** A node of a party: what it puts goes to the party's documents, and it hears of all that comes, in order. */
+/**
+ * A node of a party: what it puts goes to the party's documents, and it hears of all that comes, in
+ * order.
+ */
 class Machine {
   answers: Submissions
   private readonly kept = new Map<string, Uint8Array>()
@@ -165,7 +171,7 @@ describe('a node cites', () => {
 
 describe('news that comes in another order', () => {
   for (const order of ['commits first', 'results first']) {
-    test(`${order}: who was away cites the commits that the results cite, and waits for no deadline`, async () => {
+    test(`${order}: a node that was away cites the commits that the results cite, and waits for no deadline`, async () => {
       const party = new Party({ accounts: 14, changes: { deadlineRounds: 99 } })
       const [unit] = party.deal(2, 1) as [Assignment]
       const [A, B, C] = unit.quorum as [string, string, string]
@@ -213,7 +219,8 @@ test('reveals of many units that cite many commits are cut to what a replica let
   expect(mine).toHaveLength(MAX_REVEALED)
   const machine = new Machine(party, first)
   await machine.compute(mine, 7)
-  // All the others answer as well: the rest of the quorum, and the reserve, whose turn has come by then.
+  // All the others answer as well: the rest of the quorum, and the reserve, whose turn has come by
+  // then.
   const late = deadlineRound(party.genesis, 2)
   const results = mine.map((unit) => party.result(unit, party.claim(unit)))
   for (const node of others) party.commit(node, results, late)
@@ -224,7 +231,7 @@ test('reveals of many units that cite many commits are cut to what a replica let
   expect(reveals.reduce((sum, { items }) => sum + items.length, 0)).toBe(MAX_REVEALED)
 })
 
-test('five nodes, one of which copies: nobody cites it, and each unit is done without it in the period after the deadline', async () => {
+test('five nodes, one of which copies: no node cites it, and each unit is done without it in the period after the deadline', async () => {
   const party = new Party({ accounts: 5, changes: { epoch: { rounds: 5, perDatabase: 1000 }, deadlineRounds: 15 } })
   const units = party.deal(2, 6)
   const copier = party.members[2]!.node

@@ -1,4 +1,7 @@
-/** A number that no rule drops and that the exact engine does not bring down: nothing that holds it is certified. */
+/**
+ * A number that no rule drops and that the exact engine does not bring down: nothing that holds it
+ * is certified.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

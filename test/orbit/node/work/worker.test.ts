@@ -1,4 +1,7 @@
-/** The worker on a node that is a few lines of memory, with the real engine: all that it needs is a WorkHost. */
+/**
+ * The worker on a node that is a few lines of memory, with the real engine: all that it needs is a
+ * WorkHost.
+ */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -40,9 +40,10 @@ function review(draw: DrawPapers['draw'], changes: Partial<DrawPapers> = {}) {
   const seed = seedRound(party.genesis, draw.body.epoch)
   party.documents.draws.push({ round: seed, signature: beaconAt(seed) })
   const all = party.documents
+  const { memory } = party
   const papers: DrawPapers = {
-    ...{ genesis: party.genesis, draw, signature: beaconAt(seed), documents: all, history: NO_HISTORY },
-    stateOf: (some, history) => stateOf(party.genesis, party.unitsPerWindow, some, party.knowledge, history),
+    ...{ genesis: party.genesis, draw, signature: beaconAt(seed), documents: all, history: NO_HISTORY, memory },
+    stateOf: (some, history) => stateOf(party.genesis, party.unitsPerWindow, some, party.knowledge, history, memory),
     cited: heartbeats.map((body, i) => ({
       ...{ span: 0, document: documents[i] },
       key: documentKey.heartbeat(body.node, Math.floor(body.round / party.genesis.body.epoch.rounds), body),

@@ -300,7 +300,7 @@ test('what was shown counts for the rounds that the genesis says, also when its 
     const settled = summaryOf(party.state(), party.state().windows.get(window)!)
     party.deal(6, 1, { capacity: 2, from: 4 })
     const history = new Map([[window, settled]])
-    const later = stateOf(party.genesis, party.unitsPerWindow, party.documents, party.knowledge, history)
+    const later = stateOf(party.genesis, party.unitsPerWindow, party.documents, party.knowledge, history, party.memory)
     for (const state of [party.state(), later]) {
       expect(allowancesAt(state).length > 0).toBe(remembered)
       expect(state.accounts.reduce((sum, { units }) => sum + units, 0)).toBe(12)

@@ -1,4 +1,6 @@
-/** What a registration may call its account: by code points, the same for every version of Unicode. */
+/**
+ * What a registration may call its account: by code points, the same for every version of Unicode.
+ */
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -56,7 +58,10 @@ test('the most code points, and one more', () => {
   expect([...KISS]).toHaveLength(MAX_NAME_POINTS / 40)
 })
 
-/** First and last of each range that is refused wherever it stands; their neighbours are not, but where they are in another. */
+/**
+ * First and last of each range that is refused wherever it stands; their neighbours are not, but
+ * where they are in another.
+ */
 const RANGES: readonly [name: string, first: number, last: number][] = [
   ['C0 controls', 0x00, 0x1f],
   ['delete and C1 controls', 0x7f, 0x9f],

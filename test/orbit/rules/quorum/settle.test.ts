@@ -1,7 +1,9 @@
-/** When a result is believed: committed to before it was shown, equal to N - 1 others, and never by majority. */
+/** When a result is believed: sound by arithmetic, equal to N - 1 others, and never by majority. */
 import { beforeEach, describe, expect, test } from 'bun:test'
+import { encodeLeaf } from '../../../../kernels/result.ts'
+import { FAULTS } from '../../../../orbit/rules/answer/judge.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
-import { commitDeadline, deadlineRound, lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
+import { deadlineRound, lastRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { duties } from '../../../../orbit/rules/state/duties.ts'
 import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { Party } from '../party.ts'
@@ -9,7 +11,7 @@ import { Party } from '../party.ts'
 let party: Party
 let unit: Assignment
 type Three = [string, string, string]
-let quorum: [string, string, string]
+let quorum: Three
 let reserve: readonly string[]
 
 beforeEach(() => {
@@ -21,113 +23,98 @@ beforeEach(() => {
 
 const status = () => party.settlement(unit)?.status
 const banned = () => party.state().convictions.map(({ node, kind }) => [node, kind])
-const result = (variant = 0) => party.result(unit, party.claim(unit, variant))
-const others = (commits: readonly string[], own: string) => new Map([[0, commits.filter((cid) => cid !== own)]])
-const showAll = (commits: readonly string[]) => {
-  for (const [i, node] of quorum.entries()) party.reveal(node, commits[i]!, others(commits, commits[i]!), 9)
-}
+const result = (variant = 0, handOut = true) => party.result(unit, party.claim(unit, variant), handOut)
+const missesOf = (node: string, round: number) => missBalance(party.state(), round).get(party.member(node).account) ?? 0
 
-test('three equal results, each cited by another, certify', () => {
-  party.answer(unit, quorum)
+test('three equal results certify, and two do not', () => {
+  party.answer(unit, quorum.slice(0, 2))
+  expect(status()).toBe('waiting')
+  party.answer(unit, quorum.slice(2))
   expect(status()).toBe('certified')
   expect(party.state().windows.get(unit.window)!.certified.get(unit.unit)!.results).toHaveLength(3)
   expect(party.state().accounts.filter(({ units }) => units === 1)).toHaveLength(3)
 })
 
-test('two are not enough, and commits alone are nothing', () => {
-  const [a, b, c] = quorum.map((node) => party.commit(node, [result()], 8)) as Three
-  expect(status()).toBe('waiting')
-  party.reveal(quorum[0], a, others([a, b, c], a), 9)
-  party.reveal(quorum[1], b, others([a, b, c], b), 9)
-  expect(status()).toBe('waiting')
-  party.reveal(quorum[2], c, others([a, b, c], c), 9)
-  expect(status()).toBe('certified')
+describe('a result counts', () => {
+  test('when its block and its leaves are here, and it is judged', () => {
+    party.answer(unit, quorum.slice(0, 2))
+    const { item } = result(0)
+    party.show(quorum[2], [{ item, evidence: new Uint8Array(6) }], 8)
+    const nothing = { ...party.knowledge, judged: () => undefined }
+    expect(party.state({ ...nothing, block: () => undefined }).wants.blocks).toHaveLength(2)
+    expect(party.state({ ...nothing, block: () => undefined }).settlements.size).toBe(0)
+    const unseen = party.state({ ...nothing, leaves: () => undefined })
+    expect([unseen.wants.blocks.length, unseen.wants.leaves.length, unseen.wants.judgements.length]).toEqual([0, 1, 0])
+    const unjudged = party.state(nothing)
+    expect([unjudged.wants.leaves.length, unjudged.wants.judgements.length]).toEqual([0, 3])
+    expect(unjudged.wants.judgements[0]!.assignment).toEqual(unit)
+    expect(party.settlement(unit, nothing)!.status).toBe('waiting')
+    expect(party.state().wants).toEqual({ blocks: [], leaves: [], truths: [], judgements: [] })
+    expect(status()).toBe('certified')
+  })
+
+  for (const fault of FAULTS) {
+    test(`unless its fault is ${fault}`, () => {
+      party.answer(unit, quorum.slice(0, 2))
+      const [cid] = party.answer(unit, quorum.slice(2)) as [string]
+      party.blame(cid, fault, { falseItem: fault === 'evidence-false' ? 3 : null })
+      const settlement = party.settlement(unit)!
+      expect([settlement.status, settlement.refused.get(quorum[2])]).toEqual(['waiting', fault])
+      expect(party.state().refused).toEqual({ [fault]: 1 })
+      // Honest work has neither leaves that do not add up nor false items; the rest may be bad luck.
+      const convicts = { sum: 'sum', 'evidence-false': 'evidence' } as Record<string, string>
+      expect(banned()).toEqual(fault in convicts ? [[quorum[2], convicts[fault]!]] : [])
+      // It is a miss, and the reserve takes over.
+      expect(missesOf(quorum[2], 9)).toBe(fault in convicts ? 4 : 1)
+      party.answer(unit, reserve.slice(0, 1), [], deadlineRound(party.genesis, 2))
+      expect(status()).toBe('certified')
+    })
+  }
+
+  test('when another of its node has a fault, and when it came twice', () => {
+    const [bad] = party.answer(unit, quorum.slice(0, 1)) as [string]
+    party.blame(bad, 'evidence-short')
+    party.answer(unit, quorum, [], 8)
+    expect(status()).toBe('certified')
+    expect(party.settlement(unit)!.refused.size).toBe(0)
+    party.answer(unit, quorum, [], 10)
+    expect(party.settlement(unit)!.counted.map(({ body }) => body.batch)).toEqual([2, 2, 2])
+  })
+
+  test('from the last round on no more', () => {
+    const last = lastRound(party.genesis, 2)
+    party.answer(unit, quorum.slice(0, 2), [], last)
+    party.answer(unit, quorum.slice(2), [], last + 1)
+    expect(party.settlement(unit)!.refused.get(quorum[2])).toBe('not-assigned')
+    expect(status()).toBe('waiting')
+  })
 })
 
-/** The first two of the reserve answer, and cite what was there before and each other. */
-function calledToo(before: readonly string[], round: number): void {
-  const own = reserve.slice(0, 2).map((node) => party.commit(node, [result()], round))
-  for (const [i, commit] of own.entries()) {
-    party.reveal(reserve[i]!, commit, others([...before, ...own], commit), round + 1)
-  }
-}
-
-describe('a copy is worth nothing', () => {
-  test('a commit made after the others were shown is cited by nobody', () => {
-    const [a, b] = quorum.slice(0, 2).map((node) => party.commit(node, [result()], 8)) as [string, string]
-    const [d] = reserve as [string]
-    const late = deadlineRound(party.genesis, 2)
-    const r = party.commit(d, [result()], late)
-    for (const [node, own] of [
-      [quorum[0], a],
-      [quorum[1], b],
-      [d, r],
-    ] as const) {
-      party.reveal(node, own, others([a, b, r], own), late + 1)
-    }
-    expect(status()).toBe('certified')
-    const copied = party.commit(quorum[2], [result()], late + 2)
-    party.reveal(quorum[2], copied, others([a, b, r, copied], copied), late + 3)
-    expect(status()).toBe('certified')
-    const { refused, results } = party.settlement(unit)!
-    expect(refused.get(quorum[2])).toBe('not-cited')
-    expect(results.map(({ node }) => node)).not.toContain(quorum[2])
-  })
-
-  test("another's record under one's own name is not what its tree says", () => {
-    const a = party.commit(quorum[0], [result()], 8)
-    // The item of a, shown by b: the record names a.
-    expect(() => party.reveal(quorum[1], a, others([a], a), 9)).not.toThrow()
-    expect(party.state().evidence.uncommitted).toBe(1)
-    expect(party.settlement(unit)!.counted).toEqual([])
-  })
-
-  test('what is shown before the commits of all, and before the time for them is over, does not count', () => {
-    const a = party.commit(quorum[0], [result()], 8)
-    party.reveal(quorum[0], a, others([a], a), 9)
-    expect(party.settlement(unit)!.refused.get(quorum[0])).toBe('revealed-early')
-  })
-
-  test('after the commit deadline two may show what they have, and still need a third', () => {
-    const late = commitDeadline(party.genesis, 2)
-    const [a, b] = quorum.slice(0, 2).map((node) => party.commit(node, [result()], 8)) as [string, string]
-    party.reveal(quorum[0], a, others([a, b], a), late)
-    party.reveal(quorum[1], b, others([a, b], b), late)
+describe('who adds nothing', () => {
+  test('copies a result, but not its evidence: that is bound to its signer', () => {
+    party.answer(unit, quorum.slice(0, 2))
+    const [copy] = party.answer(unit, quorum.slice(2)) as [string]
+    party.blame(copy, 'evidence-false', { falseItem: 0 })
     expect(status()).toBe('waiting')
-    // Each is cited by one other, and waits for a second.
-    expect(party.settlement(unit)!.counted).toEqual([])
-    calledToo([a, b], late + 1)
-    expect(status()).toBe('certified')
-  })
-
-  test('two of the quorum who copy the third, and cite each other, count for nothing', () => {
-    const [a, b, c] = quorum.map((node, i) => party.commit(node, [result(i)], 8)) as Three
-    party.reveal(quorum[0], a, others([a, b, c], a), 9)
-    const copies = quorum.slice(1).map((node) => party.commit(node, [result()], 10)) as [string, string]
-    for (const [i, copy] of copies.entries()) party.reveal(quorum[i + 1]!, copy, others([a, ...copies], copy), 11)
-    expect(party.settlement(unit)!.counted.map(({ node }) => node)).toEqual([quorum[0]])
-    expect(status()).toBe('waiting')
-    // So the reserve is called for them, and what they did is a miss.
+    expect(banned()).toEqual([[quorum[2], 'evidence']])
+    // So the reserve is called for him.
     const called = reserve.filter((node) => duties(party.state(), node, deadlineRound(party.genesis, 2)).length > 0)
-    expect(called).toEqual(reserve.slice(0, 3))
-    calledToo([a, b, c], deadlineRound(party.genesis, 2))
-    expect(status()).toBe('certified')
-    const balance = missBalance(party.state(), lastRound(party.genesis, 2) + 1)
-    expect(quorum.map((node) => balance.get(party.member(node).account) ?? 0)).toEqual([0, 1, 1])
+    expect(called).toEqual(reserve.slice(0, 2))
   })
 
-  test('nor is a second commit, whatever the first was: each result is judged on the commit that it names', () => {
-    const [a, b, c] = quorum.map((node, i) => party.commit(node, [result(i === 2 ? 1 : 0)], 8)) as Three
-    party.reveal(quorum[0], a, others([a, b, c], a), 9)
-    party.reveal(quorum[1], b, others([a, b, c], b), 9)
-    const copied = party.commit(quorum[2], [result()], 10)
-    party.reveal(quorum[2], copied, others([a, b], copied), 10)
-    expect(party.settlement(unit)!.counted.map(({ node }) => node)).toEqual(quorum.slice(0, 2))
+  test('has his result ready before it is his turn', () => {
+    party.answer(unit, [...quorum.slice(0, 2), reserve[0]!])
+    expect(party.settlement(unit)!.refused.get(reserve[0]!)).toBe('not-assigned')
     expect(status()).toBe('waiting')
-    // The first stands as it was, though it is the worse for him.
-    party.reveal(quorum[2], c, others([a, b], c), 11)
-    expect(party.settlement(unit)!.counted).toHaveLength(3)
-    expect(status()).toBe('disputed')
+  })
+
+  test('shows a result and keeps its leaves back: he is called for from the deadline on, and has missed it at the end', () => {
+    party.answer(unit, quorum.slice(0, 2))
+    party.show(quorum[2], [result(1, false)], 8)
+    const called = (round: number) => reserve.filter((node) => duties(party.state(), node, round).length > 0)
+    const [deadline, last] = [deadlineRound(party.genesis, 2), lastRound(party.genesis, 2)]
+    expect([status(), called(deadline - 1).length, called(deadline).length]).toEqual(['waiting', 0, 2])
+    expect([missesOf(quorum[2], last), missesOf(quorum[2], last + 1)]).toEqual([0, 1])
   })
 })
 
@@ -178,43 +165,25 @@ describe('a difference', () => {
   })
 
   test('a liar who hides his leaves decides nothing, and holds nobody up', () => {
-    const lie = party.result(unit, party.claim(unit, 1), false)
-    const [a, b] = quorum.slice(0, 2).map((node) => party.commit(node, [result()], 8)) as [string, string]
-    const c = party.commit(quorum[2], [lie], 8)
-    showAll([a, b, c])
-    expect(status()).toBe('disputed')
-    const commits = reserve.slice(0, 2).map((node) => party.commit(node, [result()], 10))
-    const all = [a, b, c, ...commits]
-    for (const [i, node] of reserve.slice(0, 2).entries()) party.reveal(node, commits[i]!, others(all, commits[i]!), 11)
-    expect(status()).toBe('certified')
-    expect(banned()).toEqual([])
+    party.answer(unit, quorum.slice(0, 2))
+    party.show(quorum[2], [result(1, false)], 8)
+    expect(status()).toBe('waiting')
+    party.answer(unit, reserve.slice(0, 1), [0], deadlineRound(party.genesis, 2))
+    expect([status(), banned()]).toEqual(['certified', []])
     // When they turn up after all, they convict.
-    party.result(unit, party.claim(unit, 1), true)
+    result(1)
+    expect(status()).toBe('disputed')
     party.learn(unit, 2)
     expect(banned()).toEqual([[quorum[2], 'leaf']])
     expect(status()).toBe('certified')
-  })
-
-  test('a result that is not the sum of its leaves convicts without any computing', () => {
-    const honest = result()
-    const [a, b] = quorum.slice(0, 2).map((node) => party.commit(node, [honest], 8)) as [string, string]
-    const c = party.commit(quorum[2], [{ ...honest, count: honest.count + 1 }], 8)
-    showAll([a, b, c])
-    expect(banned()).toEqual([[quorum[2], 'sum']])
   })
 })
 
 test('two results of one unit by one node convict it, even before anybody computes', () => {
   const [first] = party.deal(4, 1, { from: 1 }) as [Assignment]
   const node = first.quorum[0]!
-  const show = (variant: number) => {
-    const commit = party.commit(
-      node,
-      [party.result(first, party.claim(first, variant))],
-      seedRound(party.genesis, 4) + variant,
-    )
-    party.reveal(node, commit, new Map([[0, []]]), seedRound(party.genesis, 4) + 1)
-  }
+  const show = (variant: number) =>
+    party.show(node, [party.result(first, party.claim(first, variant))], seedRound(party.genesis, 4) + variant)
   show(0)
   expect(banned()).toEqual([])
   show(1)
@@ -223,8 +192,7 @@ test('two results of one unit by one node convict it, even before anybody comput
 
 describe('an audit', () => {
   const record = (leaf: number, variant: number) => {
-    const bytes = party.result(unit, party.claim(unit, variant))
-    return party.blocks.get(bytes.leaves)!.slice(leaf * 64, (leaf + 1) * 64)
+    return encodeLeaf(party.claim(unit, variant)[leaf]!)
   }
   const claim = (leaf: number, variant: number) =>
     [unit.epoch, unit.window.toString(), unit.unit, leaf, record(leaf, variant)] as [
@@ -247,56 +215,6 @@ describe('an audit', () => {
         .map(([node]) => node)
         .sort(),
     ).toEqual([...quorum].sort())
-  })
-
-  describe('of a quorum that hides its leaves,', () => {
-    beforeEach(() => {
-      const lie = party.result(unit, party.claim(unit, 1), false)
-      const commits = quorum.map((node) => party.commit(node, [lie], 8))
-      showAll(commits)
-    })
-
-    test('if it is true, leaves it without a certificate until they are shown, and convicts it then', () => {
-      party.audit(reserve[0]!, [claim(2, 0)])
-      expect(status()).toBe('certified')
-      expect(party.settlement(unit)!.wants.leaves).toHaveLength(1)
-      expect(party.settlement(unit)!.wants.truths.map(({ leaf }) => leaf)).toEqual([2])
-      party.learn(unit, 2)
-      expect(status()).toBe('disputed')
-      expect(party.state().windows.get(unit.window)!.certified.size).toBe(0)
-      expect(banned()).toEqual([])
-      expect(party.settlement(unit)!.wants.leaves).toHaveLength(1)
-      party.result(unit, party.claim(unit, 1))
-      expect(
-        banned()
-          .map(([node]) => node)
-          .sort(),
-      ).toEqual([...quorum].sort())
-    })
-
-    test('if it is true of a leaf that they have right, only has them shown', () => {
-      party.audit(reserve[0]!, [claim(3, 0)])
-      party.learn(unit, 3)
-      expect(status()).toBe('disputed')
-      party.result(unit, party.claim(unit, 1))
-      expect(status()).toBe('certified')
-      expect(banned()).toEqual([])
-    })
-
-    test('asks for no other leaf when one true claim is known', () => {
-      party.audit(reserve[0]!, [claim(3, 0), claim(4, 0), claim(5, 0)])
-      expect(party.state().wants.truths).toHaveLength(3)
-      party.learn(unit, 3)
-      expect(party.state().wants.truths).toEqual([])
-    })
-
-    test('if it is false, costs one leaf and the auditor his account', () => {
-      party.audit(reserve[0]!, [claim(3, 1), claim(2, 2), claim(4, 1)])
-      party.learn(unit, 2)
-      expect(banned()).toEqual([[reserve[0]!, 'claim']])
-      expect(party.state().windows.get(unit.window)!.certified.has(unit.unit)).toBe(true)
-      expect(party.state().wants.truths).toEqual([])
-    })
   })
 
   test('that is false costs the auditor his account, and nobody else anything', () => {

@@ -1,9 +1,12 @@
 /** The state is a function of the set of documents: their order, copies of them, and what came late make no difference. */
+
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
+import { createMemory, type Memory } from '../../../../orbit/rules/base/memory.ts'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { deadlineRound } from '../../../../orbit/rules/network/schedule.ts'
+import { NO_HISTORY } from '../../../../orbit/rules/state/settled-window.ts'
 import { type Documents, type State, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../party.ts'
 
@@ -147,7 +150,8 @@ describe.each([
   ['N must agree', eventful()],
   ['one and an audit may certify', adaptive()],
 ])('where %s', (_name, party) => {
-  const stateFrom = (documents: Documents) => stateOf(party.genesis, party.unitsPerWindow, documents, party.knowledge)
+  const stateFrom = (documents: Documents) =>
+    stateOf(party.genesis, party.unitsPerWindow, documents, party.knowledge, NO_HISTORY, party.memory)
   const expected = outcome(party, party.state())
 
   test('shuffled and with copies, from documents read anew: 50 times the same, to the byte', () => {
@@ -176,6 +180,17 @@ describe.each([
       const rest = party.documents.results.filter((document) => !kept.includes(document))
       expect(outcome(party, stateFrom({ ...party.documents, results: [...rest, ...kept] }))).toBe(expected)
     }
+  })
+
+  test('a memory changes no result: neither an empty one, nor one that has seen all of it, nor one of other networks', () => {
+    const { genesis, unitsPerWindow, documents, knowledge } = party
+    const outcomeWith = (memory: Memory) =>
+      outcome(party, stateOf(genesis, unitsPerWindow, documents, knowledge, NO_HISTORY, memory))
+    expect(outcomeWith(createMemory())).toBe(expected)
+    const other = new Party({ accounts: 5, changes: { name: 'other' } })
+    other.answerAll(other.deal(2, 2))
+    expect(outcomeWith(other.memory)).toBe(expected)
+    expect(outcomeWith(party.memory)).toBe(expected)
   })
 
   test('what is learned later only adds: without the facts nobody is banned, and nothing disputed is certified', () => {

@@ -73,7 +73,7 @@ test('with settled windows in place of their documents, accounts, frontier and c
   }
   expect(left.draws).toHaveLength(2)
   expect(left.results.length).toBeLessThan(network.documents.results.length)
-  const after = stateOf(network.genesis, network.unitsPerWindow, left, network.knowledge, history)
+  const after = stateOf(network.genesis, network.unitsPerWindow, left, network.knowledge, history, network.memory)
   expect(after.accounts).toEqual(state.accounts)
   expect(after.frontier).toEqual(state.frontier)
   expect(after.convictions.map(({ account, evidence }) => [account, evidence])).toEqual(
@@ -81,7 +81,14 @@ test('with settled windows in place of their documents, accounts, frontier and c
   )
   expect([...after.windows.keys()]).toEqual([...state.windows.keys()])
   // And also when the documents are still there.
-  const both = stateOf(network.genesis, network.unitsPerWindow, network.documents, network.knowledge, history)
+  const both = stateOf(
+    network.genesis,
+    network.unitsPerWindow,
+    network.documents,
+    network.knowledge,
+    history,
+    network.memory,
+  )
   expect(both.accounts).toEqual(state.accounts)
   expect(both.refused).toEqual({})
 })
@@ -109,7 +116,7 @@ test('a settled window falls when all the accounts behind one of its units are c
   const after = (accounts: readonly string[]) => {
     const knowledge = { ...NO_KNOWLEDGE, convictions: convict(accounts) }
     const left = { ...network.documents, draws: [], results: [] }
-    return stateOf(network.genesis, network.unitsPerWindow, left, knowledge, history)
+    return stateOf(network.genesis, network.unitsPerWindow, left, knowledge, history, network.memory)
   }
   const behind = [...second.certified.values()][1]!.results.map(({ node }) => network.member(node).account)
   expect(after([]).frontier.windows).toBe(2)

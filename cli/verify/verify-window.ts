@@ -1,3 +1,8 @@
+/**
+ * `collatz verify window`: any window, here and now, without a network.
+ *
+ * Separate from `collatz work`, which computes single units of a deal and signs them.
+ */
 import { defineCommand } from 'citty'
 import { cutOf } from '../../kernels/cut.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
@@ -7,10 +12,10 @@ import type { Engine, HardSummary, Partition } from '../../kernels/unit.ts'
 import { checksumHex, peakText as peakJson } from '../../orbit/rules/message/bodies.ts'
 import { Checkpoint } from '../compute/checkpoints.ts'
 import { engineArgs, engineOptions, openShown } from '../compute/engines.ts'
-import { interruptible, sameCommand, shared, wholeNumber } from '../shell/command.ts'
+import { interruptible, shared, stoppedAt, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
-import { numberOf } from '../shell/numbers.ts'
 import { durationText, lateBar, peakText, printJson, rateText } from '../shell/print.ts'
+import { numberOf } from '../shell/whole-numbers.ts'
 
 const SAVE_MS = 5_000
 
@@ -101,7 +106,7 @@ export async function computeWindow(
   const timer = setInterval(() => checkpoint.save(), SAVE_MS)
   let summary: HardSummary = EMPTY
   const candidates: bigint[] = []
-  let before = 0
+  let doneBefore = 0
   try {
     for (const [index, weight] of weights.entries()) {
       signal.throwIfAborted()
@@ -112,24 +117,18 @@ export async function computeWindow(
           done: checkpoint.of(index),
           onLeaf: (leaf, value) => checkpoint.add(index, leaf, value),
           onProgress: ({ fraction }) =>
-            bar.update((before + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
+            bar.update((doneBefore + fraction * weight) / total, `unit ${index + 1} of ${units.length}`),
         },
       )
       summary = merge(summary, result)
       candidates.push(...result.candidates)
-      before += weight
+      doneBefore += weight
     }
     checkpoint.remove()
     return { summary: { count: summary.count, checksum: summary.checksum, peak: summary.peak }, candidates, known }
   } catch (error) {
-    const kept = checkpoint.save()
-    if (!signal.aborted) throw error
-    throw new UserError(
-      kept
-        ? `stopped; what is done is kept. Go on with the same command: ${sameCommand()}`
-        : 'stopped; nothing is kept',
-      EXIT.interrupted,
-    )
+    const isSaved = checkpoint.save()
+    throw signal.aborted ? stoppedAt('', isSaved) : error
   } finally {
     clearInterval(timer)
     bar.stop()

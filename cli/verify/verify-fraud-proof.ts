@@ -1,3 +1,6 @@
+/**
+ * `collatz verify FILE` of a fraud proof: checks the signatures and computes the leaf that decides.
+ */
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { Engine, HardSummary } from '../../kernels/unit.ts'
@@ -9,7 +12,10 @@ import { plainText, shownName } from '../../site/text.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, peakText, printJson } from '../shell/print.ts'
 
-/** Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are numbers and base64. */
+/**
+ * Whether a file is meant as a fraud proof. In a certificate these bytes can't occur: its texts are
+ * numbers and base64.
+ */
 export const isFraudProof = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('"format":"collatz-fraud-proof"')
 
@@ -44,14 +50,14 @@ export async function verifyFraud(
   report(path, proof, record && decodeLeaf(record), Boolean(options.json))
 }
 
-const SAYS: Record<FraudProof['kind'], string> = {
+const GUILT: Record<FraudProof['kind'], string> = {
   leaf: 'signed a result with a wrong leaf',
   sum: 'signed a result that its own leaves do not make',
   contradiction: 'signed two different results of one unit',
   claim: 'signed, as an auditor, a wrong record of a leaf',
 }
 
-function report(path: string, proof: FraudProof, own: HardSummary | null, json: boolean): void {
+function report(path: string, proof: FraudProof, recomputed: HardSummary | null, json: boolean): void {
   const { genesis, account, name, node, kind, epoch, window, unit, leaf, record, evidence } = proof
   const signed = record && decoded(record)
   const network = genesis.networkId
@@ -59,7 +65,7 @@ function report(path: string, proof: FraudProof, own: HardSummary | null, json: 
     printJson({
       ...{ guilty: true, network, account, name, node, kind, epoch, window, unit, leaf, evidence },
       signed: record && { record: Buffer.from(record).toString('hex'), ...(signed && plain(signed)) },
-      recomputed: own && { record: Buffer.from(encodeLeaf(own)).toString('hex'), ...plain(own) },
+      recomputed: recomputed && { record: Buffer.from(encodeLeaf(recomputed)).toString('hex'), ...plain(recomputed) },
     })
     return
   }
@@ -67,12 +73,12 @@ function report(path: string, proof: FraudProof, own: HardSummary | null, json: 
     `GUILTY: ${path}`,
     `  account    ${shownName(name)} (${account})`,
     `  node       ${node}`,
-    `  of         ${kind}: ${SAYS[kind]}`,
+    `  of         ${kind}: ${GUILT[kind]}`,
     `  where      ${leaf === null ? '' : `leaf ${leaf} of `}unit ${unit} of window ${window}, dealt in epoch ${epoch}`,
     `  network    ${network} (${plainText(genesis.body.name, 64)})`,
   ]
   if (record) lines.push(`  signed     ${signed ? summaryText(signed) : 'bytes that are no record of a leaf'}`)
-  if (own) lines.push(`  recomputed ${summaryText(own)}`)
+  if (recomputed) lines.push(`  recomputed ${summaryText(recomputed)}`)
   lines.push(...evidence.map((cid, i) => `  ${i === 0 ? 'evidence  ' : '          '} ${cid}`))
   console.log(lines.join('\n'))
 }

@@ -1,3 +1,9 @@
+/**
+ * `collatz account show`: what is known of an account, each line with its evidence.
+ *
+ * The figures are the rules' (state/profile.ts); here they get words, and the files that prove them
+ * on this disk.
+ */
 import { existsSync } from 'node:fs'
 import { defineCommand } from 'citty'
 import { certificatePath } from '../../orbit/node/home/certificate-files.ts'
@@ -5,7 +11,6 @@ import { fraudProofPath } from '../../orbit/node/home/fraud-proof-files.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { allowanceFor } from '../../orbit/rules/membership/allowance.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import type { Genesis } from '../../orbit/rules/network/genesis.ts'
 import type { Conviction } from '../../orbit/rules/quorum/convictions.ts'
 import { missBalance } from '../../orbit/rules/state/misses.ts'
@@ -13,7 +18,7 @@ import { type AccountHistory, accountHistory, accountsNamed } from '../../orbit/
 import type { State } from '../../orbit/rules/state/state.ts'
 import type { AccountState } from '../../orbit/rules/state/tally.ts'
 import { plainText, shownName } from '../../site/text.ts'
-import { readSource } from '../network/source.ts'
+import { presentRound, readSource } from '../network/state-source.ts'
 import { shared } from '../shell/command.ts'
 import { UserError } from '../shell/errors.ts'
 import { printJson, table } from '../shell/print.ts'
@@ -35,12 +40,12 @@ export const show = defineCommand({
   },
   async run({ args }) {
     const home = openHome(homeDirectory(args.data))
-    const own = publicKeyOf(home.accountKey)
+    const ownKey = publicKeyOf(home.accountKey)
     const { state, live } = await readSource(home)
-    const found = args.account === undefined ? ownAccount(state, own) : pick(state, args.account)
-    const round = live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000))
+    const found = args.account === undefined ? ownAccount(state, ownKey) : pick(state, args.account)
+    const round = presentRound(home, live)
     const shown: Shown = {
-      ...{ ...accountHistory(state, found), own: found.account === own },
+      ...{ ...accountHistory(state, found), own: found.account === ownKey },
       missBalance: missBalance(state, round).get(found.account) ?? 0,
       directory: home.directory,
     }
@@ -57,11 +62,11 @@ interface Shown extends AccountHistory {
   readonly directory: string
 }
 
-function ownAccount(state: State, own: string): AccountState {
-  const found = state.accounts.find(({ account }) => account === own)
+function ownAccount(state: State, key: string): AccountState {
+  const found = state.accounts.find(({ account }) => account === key)
   if (found) return found
   throw new UserError(
-    `your account ${own} is not registered yet: \`collatz work\` does that. For another, give its name or key`,
+    `your account ${key} is not registered yet: \`collatz work\` does that. For another, give its name or key`,
   )
 }
 

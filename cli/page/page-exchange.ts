@@ -1,5 +1,6 @@
 /**
- * Publishing the page and fetching one: a folder as UnixFS, and the IPNS name of a node that points at it.
+ * Publishing the page and fetching one: a folder as UnixFS, and the IPNS name of a node that points
+ * at it.
  *
  * Separate from the commands, as a running node does both for them.
  */
@@ -27,8 +28,8 @@ export async function publishSite(service: Service, directory: string): Promise<
 }
 
 /**
- * Resolves a published page and writes its files. They are fetched beside the folder and take its place when they are all
- * there, so that the folder never holds a part of them.
+ * Resolves a published page and writes its files. They are fetched beside the folder and take its
+ * place when they are all there, so that the folder never holds a part of them.
  *
  * @param directory missing, empty, or a page that an earlier call or `leaderboard build` wrote
  * @returns the CID of the folder

@@ -1,13 +1,14 @@
+/** `collatz leaderboard fetch`: a page that somebody published, by its IPNS name. */
 import { resolve } from 'node:path'
 import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/home/control.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
 import { checkReplaceable } from '../../site/output.ts'
-import { withNode } from '../network/running.ts'
+import { withNode } from '../network/running-node.ts'
 import { interruptible, shared } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
-import { fetchSite } from './publishing.ts'
+import { fetchSite } from './page-exchange.ts'
 
 export const fetch = defineCommand({
   meta: { name: 'fetch', description: 'resolve an IPNS name that somebody published and write the page' },

@@ -1,6 +1,7 @@
 /**
- * The documents that a command shows, wherever they are: asked of the node that runs on the data directory, else read
- * from its database. The state is computed here, from signed documents, in both cases.
+ * The documents that a command shows, wherever they are: asked of the node that runs on the data
+ * directory, else read from its database. The state is computed here, from signed documents, in
+ * both cases.
  */
 
 import { classes } from '../../kernels/partition.ts'
@@ -11,7 +12,9 @@ import { type DrawFiles, readDrawFiles } from '../../orbit/node/offline/draw-fil
 import { readDocuments, readHistory, readKnowledge } from '../../orbit/node/offline/knowledge.ts'
 import { type KnowledgeDump, knowledgeOf } from '../../orbit/node/replica/knowledge.ts'
 import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
+import { createMemory, type Memory } from '../../orbit/rules/base/memory.ts'
 import type { DatabaseKind } from '../../orbit/rules/message/documents.ts'
+import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { decodeSettled, type History } from '../../orbit/rules/state/settled-window.ts'
 import { type State, stateOf } from '../../orbit/rules/state/state.ts'
 
@@ -40,11 +43,17 @@ export interface Live {
   readonly refused: Readonly<Record<string, number>>
 }
 
+/** The beacon round that is out now: as the running node saw it, else by the clock. */
+export const presentRound = ({ genesis }: Home, live: Live | null): number =>
+  live?.round ?? roundAt(genesis.chain, Math.floor(Date.now() / 1000))
+
 /** The documents, and what makes a state of them: also of some of them alone. */
 export interface Papers {
   readonly documents: Readonly<Record<DatabaseKind, readonly unknown[]>>
   readonly history: History
   readonly unitsPerWindow: number
+  /** What was opened of them. */
+  readonly memory: Memory
   /** null: no node is running on this data directory. */
   readonly live: Live | null
   stateOf(documents: Papers['documents'], history: History): State
@@ -68,10 +77,11 @@ export async function readPapers(home: Home): Promise<Papers> {
   const unitsPerWindow = classes(genesis.partition).length
   const { documents, knowledge, history: settled, live } = await askNode<SourceDump>(home.directory, 'source')
   const known = knowledgeOf(knowledge)
+  const memory = createMemory()
   const history = new Map(settled.map(decodeSettled).map((window) => [window.window, window]))
   return {
-    ...{ documents, history, unitsPerWindow, live },
-    stateOf: (some, windows) => stateOf(genesis, unitsPerWindow, some, known, windows),
+    ...{ documents, history, unitsPerWindow, memory, live },
+    stateOf: (chosen, windows) => stateOf(genesis, unitsPerWindow, chosen, known, windows, memory),
   }
 }
 
@@ -84,8 +94,10 @@ export function readStored(home: Home): Source | null {
 function storedPapers(home: Home): Papers | null {
   try {
     const unitsPerWindow = classes(home.genesis.partition).length
-    const stateOf: Papers['stateOf'] = (some, history) => storedState(home, unitsPerWindow, some, history)
-    return { documents: readDocuments(home), history: readHistory(home), unitsPerWindow, live: null, stateOf }
+    const memory = createMemory()
+    const stateOf: Papers['stateOf'] = (chosen, history) =>
+      storedState(home, { documents: chosen, history, unitsPerWindow, memory })
+    return { documents: readDocuments(home), history: readHistory(home), unitsPerWindow, memory, live: null, stateOf }
   } catch (error) {
     if (error instanceof DataDirectoryInUse) return null
     throw error
@@ -103,13 +115,16 @@ export async function readDraw(home: Home, epoch: number): Promise<DrawFiles> {
 }
 
 /** The leaves that a dispute hangs on are looked up only when there is one, and what they raise, until nothing is. */
-function storedState(home: Home, unitsPerWindow: number, documents: Papers['documents'], history: History): State {
+function storedState(
+  home: Home,
+  { documents, history, unitsPerWindow, memory }: Pick<Papers, 'documents' | 'history' | 'unitsPerWindow' | 'memory'>,
+): State {
   const leaves: (readonly [string, Uint8Array])[] = []
   const truths: (readonly [string, Uint8Array])[] = []
   const { convictions } = readKnowledge(home, { leaves: [], truths: [] })
   while (true) {
     const knowledge = knowledgeOf({ leaves, truths, convictions })
-    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledge, history)
+    const state = stateOf(home.genesis, unitsPerWindow, documents, knowledge, history, memory)
     const { wants } = state
     if (wants.leaves.length + wants.truths.length === 0) return state
     const found = readKnowledge(home, wants)

@@ -1,3 +1,9 @@
+/**
+ * `collatz verify FILE` of a certificate: offline, with leaves recomputed on the spot.
+ *
+ * The rules check the file (certificate/read.ts); the leaves are computed here, as that takes an
+ * engine and time.
+ */
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
 import type { Engine } from '../../kernels/unit.ts'

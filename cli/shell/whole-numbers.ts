@@ -1,20 +1,28 @@
 /**
- * Whole numbers as people write and paste them: `27`, `2^71`, `2**71 - 1`, `87*2^60+7`, `2,361,183`, `2⁷¹−1`.
+ * Whole numbers as people write and paste them: `27`, `2^71`, `2**71 - 1`, `87*2^60+7`,
+ * `2,361,183`, `2⁷¹−1`.
  *
- * Powers come before products and products before sums; there are no brackets. What looks like a number and is not read as
- * one is answered as one, so that nobody who pastes a number is told that a file is missing.
+ * Powers come before products and products before sums; there are no brackets. What looks like a
+ * number and is not read as one is answered as one, so that nobody who pastes a number is told that
+ * a file is missing.
  */
 import { bitLength } from '../../kernels/map.ts'
 import { EXIT, UserError } from './errors.ts'
 
-/** 39,457 digits. The longest trajectories of that size, such as that of 2^131072 - 1, take some ten seconds. */
+/**
+ * 39,457 digits. The longest trajectories of that size, such as that of 2^131072 - 1, take some ten
+ * seconds.
+ */
 export const MOST_BITS = 131_072
 /** On the way to a value, as 2^131072 is on the way to 2^131072 - 1. */
 const MOST_BITS_BETWEEN = 2 * MOST_BITS
 
 const EXAMPLES = 'give a whole number in decimal digits, such as 27, 2^71 or 2^71+1'
 
-/** What is pasted for the signs of the grammar: typographic minus and times, full-width forms, other programs' power. */
+/**
+ * What is pasted for the signs of the grammar: typographic minus and times, full-width forms, other
+ * programs' power.
+ */
 const SIGNS: readonly [RegExp, string][] = [
   [/[\u2212\uff0d]/g, '-'],
   [/\uff0b/g, '+'],
@@ -24,7 +32,10 @@ const SIGNS: readonly [RegExp, string][] = [
 ]
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 
-/** Digits in groups of three, all parted by the same mark; or no marks. Spaces here are of any width. */
+/**
+ * Digits in groups of three, all parted by the same mark; or no marks. Spaces here are of any
+ * width.
+ */
 const GROUPED = String.raw`[0-9]{1,3}(?<mark>[_,'’\s])[0-9]{3}(?:\k<mark>[0-9]{3})*`
 const WHOLE = new RegExp(`^(?:[0-9]+|${GROUPED})$`)
 
@@ -55,13 +66,19 @@ function parse(text: string): readonly { readonly sign: string; readonly factors
 /** Whether a text is read as a number. */
 export const isNumber = (text: string): boolean => parse(text) !== null
 
-/** `0x1B`, `1e21`, `27n`: digits with the few letters that other programs put into a number; also some in a formula. */
+/**
+ * `0x1B`, `1e21`, `27n`: digits with the few letters that other programs put into a number; also
+ * some in a formula.
+ */
 const LETTERED = '(?:0[xob][0-9a-f_]+|[0-9][0-9_.,]*(?:e[-+]?[0-9]+)?)n?'
 const WITH_LETTERS = new RegExp(`^[-+]?${LETTERED}(?:[-+*^]${LETTERED})*$`, 'i')
 /** A formula: `2^n - 1`, `3*k`. */
 const FORMULA = /^[-+(\s]*\p{N}.*[\^*]/u
 
-/** Whether a text is meant as a number, read or not: digits of any script and no letters but those of a formula. */
+/**
+ * Whether a text is meant as a number, read or not: digits of any script and no letters but those
+ * of a formula.
+ */
 export function looksLikeNumber(text: string): boolean {
   const written = plain(text)
   if (/^[./\\~]/.test(written) && !/^\.[0-9]+$/.test(written)) return false

@@ -1,12 +1,12 @@
+/** `collatz leaderboard build`: the page as static files. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { defineCommand } from 'citty'
 import { certificateFiles } from '../../orbit/node/home/certificate-files.ts'
 import { type Home, homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { siteDataOf } from '../../site/collect.ts'
 import { renderSite } from '../../site/render.ts'
-import { readSource } from '../network/source.ts'
+import { presentRound, readSource } from '../network/state-source.ts'
 import { shared } from '../shell/command.ts'
 import { printJson } from '../shell/print.ts'
 
@@ -29,7 +29,10 @@ export const build = defineCommand({
 const LOOPBACK = /^\/(ip4\/127\.|ip6\/::1\/|dns\w*\/localhost\/)/
 const PRIVATE = /^\/(ip4\/(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|ip6\/(fe80|f[cd][0-9a-f]{2}):)/i
 
-/** Of a node's addresses the one that most others can reach: a public one, else one of the local network. */
+/**
+ * Of a node's addresses the one that most others can reach: a public one, else one of the local
+ * network.
+ */
 export function widestAddress(addresses: readonly string[]): string | null {
   const reach = (address: string) => (LOOPBACK.test(address) ? 2 : PRIVATE.test(address) ? 1 : 0)
   return [...addresses].sort((a, b) => reach(a) - reach(b))[0] ?? null
@@ -43,11 +46,10 @@ export async function buildSite(home: Home, out: string) {
       { name, bytes: new Uint8Array(readFileSync(path)) },
     ]),
   )
-  const now = Date.now()
   const data = siteDataOf(state, {
     certificates,
     join: live ? widestAddress(live.addresses) : null,
-    asOf: { round: live?.round ?? roundAt(home.genesis.chain, Math.floor(now / 1000)), time: now },
+    asOf: { round: presentRound(home, live), time: Date.now() },
   })
   return renderSite(data, out, {
     certificates: new Map([...certificates.values()].map(({ name, bytes }) => [name, bytes])),

@@ -1,3 +1,7 @@
+/**
+ * `collatz verify NUMBER`: its trajectory, the rule that fires first, and the smaller number that
+ * the rule names.
+ */
 import { type NumberReport, reportNumber } from '../../kernels/number.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { lateBar, printJson } from '../shell/print.ts'

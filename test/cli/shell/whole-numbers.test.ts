@@ -1,6 +1,8 @@
-/** Numbers as they are pasted from papers, forums and other programs: read, or answered as numbers. */
+/**
+ * Numbers as they are pasted from papers, forums and other programs: read, or answered as numbers.
+ */
 import { expect, test } from 'bun:test'
-import { isNumber, looksLikeNumber, numberOf } from '../../../cli/shell/numbers.ts'
+import { isNumber, looksLikeNumber, numberOf } from '../../../cli/shell/whole-numbers.ts'
 
 const THIN = '\u2009'
 const NO_BREAK = '\u00a0'

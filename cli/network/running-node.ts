@@ -1,16 +1,20 @@
-/** A node that runs in this process: started with its control server, stopped without losing anything. */
+/**
+ * A node that runs in this process: started with its control server, stopped without losing
+ * anything.
+ */
 import { classes } from '../../kernels/partition.ts'
 import { type Control, serveControl } from '../../orbit/node/home/control.ts'
 import type { Home } from '../../orbit/node/home/home.ts'
 import { drawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { Service, type ServiceOptions } from '../../orbit/node/service.ts'
 import { DataDirectoryInUse } from '../../orbit/node/storage/sqlite.ts'
-import { fetchSite, publishSite } from '../page/publishing.ts'
-import type { Live, SourceDump } from './source.ts'
+import { fetchSite, publishSite } from '../page/page-exchange.ts'
+import type { Live, SourceDump } from './state-source.ts'
 import { statusOf } from './status.ts'
 
 export interface RunningNode {
   readonly service: Service
+  readonly meter: Meter
   stop(): Promise<void>
 }
 
@@ -46,6 +50,7 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
   }
   return {
     service,
+    meter,
     async stop() {
       await control.stop()
       await service.stop()
@@ -54,7 +59,8 @@ export async function startNode(options: ServiceOptions): Promise<RunningNode> {
 }
 
 /**
- * Does something with a node on a data directory: with one that is started for it, or through the one that runs there.
+ * Does something with a node on a data directory: with one that is started for it, or through the
+ * one that runs there.
  *
  * @param start does it with the service of a node that is stopped afterwards
  * @param ask has the running node do it
@@ -91,18 +97,22 @@ export async function declineAll(service: Service): Promise<number> {
   return owed.length
 }
 
-/** How fast this run is: numbers of finished units that no checkpoint had, by the time they took. */
-class Meter {
+/**
+ * How fast this run is, and what it is at: units that were finished here, without what a checkpoint
+ * had of them.
+ */
+export class Meter {
   working: Live['working'] = null
-  private milliseconds = 0
-  private units = 0
+  milliseconds = 0
+  /** Units, in parts where a checkpoint had the rest. */
+  units = 0
   private readonly numbersPerUnit: number
 
   constructor(service: Service) {
     const { partition } = service.genesis
     this.numbersPerUnit = 2 ** partition.bits / classes(partition).length
-    service.events.on('started', ({ assignment }) => this.at(assignment, 0))
-    service.events.on('progress', ({ assignment, fraction }) => this.at(assignment, fraction))
+    service.events.on('started', ({ assignment }) => this.begin(assignment, 0))
+    service.events.on('progress', ({ assignment, fraction }) => this.begin(assignment, fraction))
     service.events.on('finished', ({ share, milliseconds }) => {
       this.working = null
       this.milliseconds += milliseconds
@@ -110,11 +120,14 @@ class Meter {
     })
   }
 
-  private at({ window, unit }: { window: bigint; unit: number }, fraction: number): void {
+  private begin({ window, unit }: { window: bigint; unit: number }, fraction: number): void {
     this.working = { window: window.toString(), unit, fraction }
   }
 
-  /** Units are of like cost, so that a unit stands for its share of the window. */
+  /**
+   * Numbers a second; null before the first unit. Units cost alike, so that one stands for its
+   * share of the window.
+   */
   rate(): number | null {
     return this.units === 0 ? null : (this.units * this.numbersPerUnit * 1000) / this.milliseconds
   }

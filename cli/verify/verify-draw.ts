@@ -1,3 +1,8 @@
+/**
+ * `collatz verify draw`: recomputes the draw and the deal of an epoch from what is stored, offline.
+ *
+ * Gathers all that this disk has about the draw; the rules judge it (draw/review.ts).
+ */
 import * as dagCbor from '@ipld/dag-cbor'
 import { defineCommand } from 'citty'
 import { arrivalsFrom } from '../../orbit/node/epoch/registration-log.ts'
@@ -7,16 +12,16 @@ import type { DrawFiles } from '../../orbit/node/offline/draw-files.ts'
 import { cidOf } from '../../orbit/rules/base/cid.ts'
 import { open, RuleError, type Statement } from '../../orbit/rules/base/statement.ts'
 import { readDealtDraws } from '../../orbit/rules/certificate/read.ts'
+import { dealtDraw } from '../../orbit/rules/deal/canonical-draws.ts'
 import { turnOf } from '../../orbit/rules/deal/coordinators.ts'
 import { isWitnessed } from '../../orbit/rules/deal/witness.ts'
 import { type DrawReview, type ReviewedDocuments, reviewDraw } from '../../orbit/rules/draw/review.ts'
 import { type DrawBody, drawBody } from '../../orbit/rules/message/bodies.ts'
 import { beaconDocument, statementDocument } from '../../orbit/rules/message/documents.ts'
-import { roundAt } from '../../orbit/rules/network/beacon.ts'
 import { seedRound } from '../../orbit/rules/network/schedule.ts'
 import type { State } from '../../orbit/rules/state/state.ts'
 import { drawOf, epochArg, settledDraw } from '../network/draw.ts'
-import { type Papers, readDraw, readPapers } from '../network/source.ts'
+import { type Papers, presentRound, readDraw, readPapers } from '../network/state-source.ts'
 import { shared, wholeNumber } from '../shell/command.ts'
 import { EXIT, UserError } from '../shell/errors.ts'
 import { printJson } from '../shell/print.ts'
@@ -33,10 +38,10 @@ export const verifyDraw = defineCommand({
         : wholeNumber('the epoch', args.epoch, 0, Number.MAX_SAFE_INTEGER)
     try {
       const { found, lines } = await verified(home, epoch)
-      say(found, lines, json)
+      printFindings(found, lines, json)
     } catch (error) {
       if (!(error instanceof RuleError)) throw error
-      say({ valid: false, epoch, fault: `the files here were changed: ${error.message}` }, [], json)
+      printFindings({ valid: false, epoch, fault: `the files here were changed: ${error.message}` }, [], json)
     }
   },
 })
@@ -67,19 +72,19 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
   const dropped = droppedEpochs(papers, files, epoch)
   const review = reviewDraw(
     {
-      ...{ genesis: home.genesis, draw, signature, documents, history: papers.history },
-      stateOf: (some, history) => papers.stateOf(some, history),
-      cited: files.cited.find((of) => of.draw === cid)?.heartbeats ?? null,
+      ...{ genesis: home.genesis, draw, signature, documents, history: papers.history, memory: papers.memory },
+      stateOf: (chosen, history) => papers.stateOf(chosen, history),
+      cited: files.cited.find((cited) => cited.draw === cid)?.heartbeats ?? null,
       dropped,
       certificate: dropped.has(epoch) ? certificateOf(home, draw, cid) : null,
-      round: papers.live?.round ?? roundAt(home.genesis.chain, Math.floor(Date.now() / 1000)),
+      round: presentRound(home, papers.live),
       arrivals: arrivalsFrom(files.arrivals),
-      verdict: files.verdicts.find((of) => of.draw === cid)?.fault,
+      verdict: files.verdicts.find((verdict) => verdict.draw === cid)?.fault,
     },
     state,
   )
   const { valid, fault, findings, assignments, digest, witnesses } = review
-  const shown = drawOf(state, { draw, cid, signature, assignments }, witnesses)
+  const shown = drawOf(state, dealtDraw(draw, signature, assignments), witnesses)
   return {
     found: { valid, fault, checks: findings, ...shown, digest, others },
     lines: textOf(epoch, cid, others, review),
@@ -87,7 +92,7 @@ async function verified(home: Home, epoch: number): Promise<{ found: Found; line
 }
 
 /** Prints what was found. @throws {UserError} unless all of it holds */
-function say(found: Found, lines: readonly string[], json: boolean): void {
+function printFindings(found: Found, lines: readonly string[], json: boolean): void {
   if (json) printJson(found)
   else if (lines.length > 0) console.log(lines.join('\n'))
   if (found.valid) return
@@ -133,7 +138,10 @@ const drawsIn = (documents: readonly unknown[]): Statement<DrawBody>[] =>
     return success ? [open(data.statement, drawBody, 'the draw')] : []
   })
 
-/** The draw of an epoch: the one that stands, else the one whose turn came first. `others` are CIDs. @throws {UserError} */
+/**
+ * The draw of an epoch: the one that stands, else the one whose turn came first. `others` are CIDs.
+ * @throws {UserError}
+ */
 function pickDraw(home: Home, state: State, { draws: documents }: ReviewedDocuments, epoch: number) {
   const { genesis } = home
   const { coordinators } = genesis.body
@@ -148,24 +156,30 @@ function pickDraw(home: Home, state: State, { draws: documents }: ReviewedDocume
     const known = newest === 0 ? 'none is under way' : `the newest that is dealt is ${newest}`
     throw new UserError(`epoch ${epoch} has no draw here: ${known}`)
   }
-  const kept = documents.flatMap((document) => {
+  const signatures = documents.flatMap((document) => {
     const { success, data } = beaconDocument.safeParse(document)
     return success && data.round === round ? [data.signature] : []
   })
-  const [signature] = kept
+  const [signature] = signatures
   if (!signature) throw new UserError(`the draw of epoch ${epoch} is sealed, and waits for beacon round ${round}`)
   const others = all.filter((other) => other !== draw).map(({ bytes }) => cidOf(bytes).toString())
   return { draw, signature, others: others.filter((cid) => cid !== cidOf(draw.bytes).toString()) }
 }
 
-/** Epochs of whose draws there are no documents, but what is in the log or, of that which is looked at, in certificates. */
+/**
+ * Epochs of whose draws there are no documents, but what is in the log or, of that which is looked
+ * at, in certificates.
+ */
 function droppedEpochs({ documents }: Papers, files: DrawFiles, epoch: number): Set<number> {
   const here = new Set(drawsIn(documents.draws).map(({ body }) => body.epoch))
-  const logged = drawsIn(files.draws).map(({ body }) => body.epoch)
-  return new Set([epoch, ...logged].filter((one) => !here.has(one)))
+  const inLog = drawsIn(files.draws).map(({ body }) => body.epoch)
+  return new Set([epoch, ...inLog].filter((logged) => !here.has(logged)))
 }
 
-/** A window that the draw offered, and whose certificate rests on it. @throws {RuleError} when a certificate does not hold */
+/**
+ * A window that the draw offered, and whose certificate rests on it.
+ * @throws {RuleError} when a certificate does not hold
+ */
 function certificateOf({ directory }: Home, { body }: Statement<DrawBody>, cid: string): bigint | null {
   for (const window of new Set(body.offers.map((offer) => BigInt(offer.window)))) {
     const bytes = readCertificateFile(directory, window)

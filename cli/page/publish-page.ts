@@ -1,14 +1,15 @@
+/** `collatz leaderboard publish`: adds the page to IPFS and points this node's IPNS name at it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineCommand } from 'citty'
 import { askNode } from '../../orbit/node/home/control.ts'
 import { homeDirectory, openHome } from '../../orbit/node/home/home.ts'
-import { withNode } from '../network/running.ts'
+import { withNode } from '../network/running-node.ts'
 import { fired, interruptible, shared } from '../shell/command.ts'
 import { note, printJson } from '../shell/print.ts'
-import { buildSite } from './build.ts'
-import { type Published, publishSite } from './publishing.ts'
+import { buildSite } from './build-page.ts'
+import { type Published, publishSite } from './page-exchange.ts'
 
 export const publish = defineCommand({
   meta: { name: 'publish', description: 'add the page to IPFS and point your IPNS name at it' },
