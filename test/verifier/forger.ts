@@ -19,6 +19,8 @@ import { cidOf, rawCid } from '../../orbit/rules/base/cid.ts'
 import { publicKeyOf, sign } from '../../orbit/rules/base/statement.ts'
 import { deal } from '../../orbit/rules/deal/deal.ts'
 import { localChain, localSecret, randomnessOf, signRound } from '../../orbit/rules/network/beacon.ts'
+import type { Genesis } from '../../orbit/rules/network/genesis.ts'
+import { auditOf } from '../../orbit/rules/quorum/audit.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const rounds = new Map<number, Uint8Array>()
@@ -101,7 +103,7 @@ export class Forger {
     this.window = (1n << 71n) >> BigInt(this.partition.bits)
     this.seed = this.epoch * 3
     const units = classes(this.partition).length
-    const list = this.members.map(({ node, account }) => ({ node, account, capacity: units }))
+    const list = this.members.map(({ node, account }) => ({ node, account, capacity: Math.min(4096, units) }))
     this.roster = list.sort((a, b) => (a.node < b.node ? -1 : 1))
     this.draw = this.signed(founder!.node, {
       ...{ type: 'draw', network: this.network, epoch: this.epoch, pool: [], excluded: [], allowances: [] },
@@ -113,7 +115,8 @@ export class Forger {
     const dealt = deal({ networkId, epoch, randomness, roster, units, replication })
     const nodes = (indices: Iterable<number>) => [...indices].map((index) => roster[index]!.node)
     this.quorums = dealt.quorums.map(nodes)
-    this.reserves = dealt.quorums.map((_, unit) => nodes(dealt.reserve(unit)))
+    // Of thousands of units nobody wants to know.
+    this.reserves = dealt.quorums.map((_, unit) => (unit < 200 ? nodes(dealt.reserve(unit)) : []))
   }
 
   member(node: string) {
@@ -198,6 +201,7 @@ export class Forger {
       const { residue, depth } = leavesOf(this.partition, unit)[i]!
       const first = (this.window << BigInt(this.partition.bits)) + residue
       varint(BigInt(count))
+      if (count === 0) continue
       for (let shift = 56n; shift >= 0n; shift -= 8n) bytes.push(Number((checksum >> shift) & 255n))
       varint(peak ? ((peak.n - first) >> BigInt(depth)) + 1n : 0n)
     }
@@ -226,6 +230,26 @@ export class Forger {
     return this.signed(node, { type: 'decline', network, epoch, window: `${window}`, unit })
   }
 
+  /** The round that draws certifying audits: the first R after half of the deadline. */
+  readonly auditRound = 57
+
+  /** Those who have to audit a unit that one result certifies, and what each of them signs if the leaves are these. */
+  audits(unit: number, leaves: readonly HardSummary[]): { node: string; audit: Uint8Array }[] {
+    const { network, epoch, window, auditRound: round } = this
+    const records = leaves.map(encodeLeaf)
+    const genesis = { networkId: network, body: { audit: { leaves: 2, auditors: 2 } } } as Genesis
+    const signers = [this.member(this.seatsOf(unit)[0]!).account]
+    const about = { epoch, window, unit, leaves: leaves.length, signers, level: 'UNTRUSTED' } as const
+    const drawn = auditOf(genesis, about, this.roster, randomnessOf(beaconAt(round)))!
+    const claims = drawn.leaves.map((leaf) => [epoch, `${window}`, unit, leaf, records[leaf]!])
+    const body = { type: 'audit', network, batch: round / 3, round, beacon: beaconAt(round), claims }
+    return drawn.auditors.map((node) => ({ node, audit: this.signed(node, body) }))
+  }
+
+  seatsOf(unit: number): string[] {
+    return [...this.quorums[unit]!, ...this.reserves[unit]!]
+  }
+
   /**
    * The file in which all of this is said, in canonical order. The first answer of a unit, in the order of its seats, is the
    * certified one, unless `certified` names another.
@@ -234,9 +258,17 @@ export class Forger {
    */
   file(
     answers: readonly Answer[],
-    { declines = [], certified = new Map() }: { declines?: [number, string][]; certified?: Map<number, Shown> } = {},
+    {
+      declines = [],
+      certified = new Map(),
+      audits = new Map(),
+    }: {
+      declines?: readonly (readonly [unit: number, node: string])[]
+      certified?: ReadonlyMap<number, Shown>
+      audits?: ReadonlyMap<number, readonly { node: string; audit: Uint8Array }[]>
+    } = {},
   ) {
-    const seatsOf = (unit: number) => [...this.quorums[unit]!, ...this.reserves[unit]!]
+    const seatsOf = (unit: number) => this.seatsOf(unit)
     const bySeat = (unit: number) => (a: Answer, b: Answer) =>
       seatsOf(unit).indexOf(a.node) - seatsOf(unit).indexOf(b.node)
     const made = answers.map((answer) => ({ answer, ...this.item(answer) }))
@@ -253,7 +285,8 @@ export class Forger {
     batches.sort((a, b) => (a.cid < b.cid ? -1 : 1))
     const units = [...new Set(answers.map(({ unit }) => unit))].sort((a, b) => a - b)
     const witnesses = this.roster.slice(0, Math.floor(this.roster.length / 2) + 1).map(({ node }) => node)
-    const nodes = new Set([...witnesses, ...answers.map(({ node }) => node)])
+    const auditors = [...audits.values()].flat()
+    const nodes = new Set([...witnesses, ...[...answers, ...auditors].map(({ node }) => node)])
     return {
       ...{ format: 'collatz-certificate', version: 7, genesis: this.genesis, window: `${this.window}` },
       scope: units.length === this.quorums.length ? 'window' : 'units',
@@ -269,7 +302,8 @@ export class Forger {
         const others = new Map(shown.map(({ answer }) => [records(answer.leaves), answer.leaves]))
         others.delete(records(leaves))
         return {
-          ...{ unit, draw: 0, audits: [] as Uint8Array[] },
+          ...{ unit, draw: 0 },
+          audits: (audits.get(unit) ?? []).map(({ audit }) => audit).sort((a, b) => (cid(a) < cid(b) ? -1 : 1)),
           results: shown.map(({ answer, item, evidence }) => {
             const statement = batches.findIndex(({ list }) => list.some((entry) => entry.answer === answer))
             const { items } = batches[statement]!

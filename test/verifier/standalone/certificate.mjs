@@ -143,31 +143,31 @@ function isAudited(genesis, draw, id, { signer: alone, batch }, block, audits) {
   return auditors.length === genesis.audit.auditors && auditors.every(agrees)
 }
 
-// --- When a unit is certified (deal/seats.ts, quorum/settle.ts): by N equal results, never by a majority.
-function settlement({ genesis, draw, id, isLone, certified, block }) {
+// --- When a unit is certified (deal/seats.ts, quorum/settle.ts): by N equal results, never by a majority; or by one and its
+// audit. Gives the results that count and how many auditors certify, or null.
+function settle({ genesis, draw, id, isLone, certified, block }, { results, declines, audits }) {
   const [N, deadline, first] = [genesis.replication, genesis.deadlineRounds, isLone ? 1 : genesis.replication]
-  const nodesOf = (list) => distinct(list.map(({ signer }) => signer))
   // The reserve's turn comes in order, as seats fall free by declines or deadlines, or as differing results call it.
-  const countedAfter = (escalations, { results, declines }) => {
+  const countedAfter = (escalations) => {
     const called = declines.reduce((n, { seat }) => n + (seat < first + n), 2 * escalations)
     return results.filter(({ seat, round }) => {
-      const isCalled = seat < (called > 0 ? N + called : first)
       const passed = round - draw.seed
+      const isCalled = seat < (called > 0 ? N + called : first)
       const isWaited = passed >= deadline * (1 + Math.floor((seat - first) / N))
-      return seat >= 0 && passed <= 3 * deadline && (isCalled || isWaited)
+      return passed <= 3 * deadline && (isCalled || isWaited)
     })
   }
-  return (said) => {
-    const certifies = (r) => isLone && r.seat === 0 && isAudited(genesis, draw, id, r, block, said.audits)
-    for (let escalations = 0; escalations <= 4; escalations++) {
-      const counted = countedAfter(escalations, said)
-      const [equal, others] = [true, false].map((is) => counted.filter((r) => (r.key === certified) === is))
-      if (said.audits.length > 0 ? equal.some(certifies) : nodesOf(equal) >= N) return true
-      const calls = distinct(counted.map((r) => r.key)) > 1 || (isLone && others.length > 0)
-      if (!calls || (escalations > 0 && nodesOf(counted) < N + 2 * escalations)) return false
-    }
-    return false
+  // Results that differ, or that of the one if it is wrong, call two more, until N agree.
+  for (let escalations = 0; escalations <= 4; escalations++) {
+    const counted = countedAfter(escalations)
+    const equal = counted.filter(({ key }) => key === certified)
+    if (equal.length >= N) return { counted, auditors: 0 }
+    const lone = isLone && equal.length === counted.length && equal.find(({ seat }) => seat === 0)
+    if (lone && isAudited(genesis, draw, id, lone, block, audits)) return { counted, auditors: genesis.audit.auditors }
+    const calls = distinct(counted.map(({ key }) => key)) > 1 || (isLone && equal.length < counted.length)
+    if (!calls || (escalations > 0 && distinct(counted.map(({ seat }) => seat)) < N + 2 * escalations)) return null
   }
+  return null
 }
 
 /** A unit: what is certified is the result of its leaves, or in a snapshot that which all say. What differs shows its own. */
@@ -210,19 +210,34 @@ function readUnit(genesis, window, entry, draw, statements, need) {
   const [{ key: certified, block } = { key: results[0].key, block: null }] = blocks
   const differing = results.filter((r) => r.key !== certified)
   must(differing.length === 0 || (block && audits.length === 0), 'it has results that differ, and nothing that tells')
-  const said = { results, declines, audits }
-  const holds = settlement({ genesis, draw, id, isLone, certified, block })
-  must(holds(said), `fewer than ${genesis.replication} equal results count, and no audit certifies one`)
-  const isLess = (list) => said[list].some((_, i) => holds({ ...said, [list]: said[list].toSpliced(i, 1) }))
-  must(!Object.keys(said).some(isLess), 'it has a result, a decline or an audit that it does not need')
+  must(entry.leaves || audits.length + blocks.length === 0, 'its leaves are left out, and it takes them')
+  const [said, rule] = [
+    { results, declines, audits },
+    { genesis, draw, id, isLone, certified, block },
+  ]
+  const settled = settle(rule, said)
+  must(settled, `fewer than ${genesis.replication} equal results count, and no audit certifies one`)
+  const isOnce = distinct(results.map(({ seat, key }) => `${seat} ${key}`)) === results.length
+  must(isOnce && settled.counted.length === results.length, 'it has a result that does not count')
+  const isIdle = (list, i) => {
+    const less = settle(rule, { ...said, [list]: said[list].toSpliced(i, 1) })
+    return less?.counted.length === settled.counted.length && less.auditors === settled.auditors
+  }
+  const isMore = ['declines', 'audits'].some((list) => said[list].some((_, i) => isIdle(list, i)))
+  must(!isMore, 'it has a decline or an audit that it could do without')
   const shown = distinct([certified, ...differing.map((r) => r.key)])
-  must(!block || shown === blocks.length, 'it has leaves that it does not need')
+  must(!block || shown === blocks.length, 'it has leaves that nobody signed')
   const cids = blocks.slice(1).map(({ block: contested }) => cidOf(contested, 0x55))
-  const ordered = [results, declines].every((list) => isAscending(list.map(({ seat }) => seat)))
-  must(ordered && isAscending(audits.map((a) => a.id)) && isAscending(cids), 'it has a list that is not sorted')
+  // Within a seat by statement, and within a statement by place.
+  const order = results.map(
+    ({ seat, id: from, index }) => `${uint(seat, 4).toString('hex')} ${from} ${uint(index, 4).toString('hex')}`,
+  )
+  const lists = [order, declines.map(({ seat }) => seat), audits.map((audit) => audit.id), cids]
+  must(lists.every(isAscending), 'it has a list that is not sorted')
   for (const { signer } of [...results, ...audits]) need(signer, draw.accounts.get(signer))
   const spoken = [...results, ...declines].map(({ seat }) => seat)
-  const isSilent = seats.some((_, i) => i <= Math.max(...spoken) && !spoken.includes(i))
+  const last = Math.max(isLone ? 0 : genesis.replication - 1, ...results.map(({ seat }) => seat))
+  const isSilent = seats.some((_, i) => i <= last && !spoken.includes(i))
   const { item: certifiedItem } = results.find((r) => r.key === certified)
   return { unit, epoch: draw.epoch, results, item: certifiedItem, block, isContested: differing.length > 0, isSilent }
 }

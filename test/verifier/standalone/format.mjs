@@ -80,7 +80,7 @@ export const GENESIS = {
 
 const some = (shape) => list(shape, 1, Infinity)
 const blobs = list(bytes(), 0, Infinity)
-const result = { statement: count, index: count, proof: list(bytes(32), 0, 12), item: bytes(), evidence: bytes() }
+const result = { statement: count, index: count, proof: list(bytes(32), 0, 7), item: bytes(), evidence: bytes() }
 export const FILE = {
   ...{ format: oneOf('collatz-certificate'), version: oneOf(7), scope: oneOf('window', 'units'), genesis: bytes() },
   window: text(/^(0|[1-9][0-9]{0,40})$/),

@@ -6,8 +6,9 @@ import { evidenceTest, isPreimage, isShort, MAPS, pooled, walk, whyNoItem } from
 export const keyOf = (r) => [r.count, r.checksum, r.peak?.n ?? '', r.peak?.value ?? '', hex(r.root), r.leaves].join(' ')
 
 /**
- * The sum of a unit's leaves. Of each, in order: varint count, 8 bytes checksum, and the place of its peak in its class plus
- * 1 as varint, or 0. The peak's value is computed here: it is a hard number of the leaf, or nothing holds.
+ * The sum of a unit's leaves (certificate/packed-leaves.ts). Of each, in order: varint count; unless that is 0, 8 bytes
+ * checksum and as varint 1 + the place of its peak in its class, or 0. The peak's value is computed here: it is a hard number
+ * of the leaf, or nothing holds.
  */
 export function sumOf({ genesis, window, state }, packed) {
   const { partition, cut } = genesis
@@ -15,9 +16,9 @@ export function sumOf({ genesis, window, state }, packed) {
   const [reader, records] = [new Reader(packed), []]
   let [count, checksum, best] = [0n, 0n, null]
   for (const [i, leaf] of cut.leavesOf(state).entries()) {
-    const [hard, sum, place] = [reader.varint(), toBig(reader.take(8)), reader.varint()]
-    const isWhole = hard < 2n ** 53n && (hard > 0n ? place > 0n || !map.proved : sum + place === 0n)
-    must(isWhole, `leaf ${i} has hard numbers without a peak, or a peak or a checksum without hard numbers`)
+    const hard = reader.varint()
+    const [sum, place] = hard > 0n ? [toBig(reader.take(8)), reader.varint()] : [0n, 0n]
+    must(hard < 2n ** 53n && (hard === 0n || place > 0n || !map.proved), `leaf ${i} has hard numbers without a peak`)
     let [n, value] = [0n, 0n]
     if (place > 0n) {
       n = start + leaf.r + ((place - 1n) << BigInt(leaf.k))
