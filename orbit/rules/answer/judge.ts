@@ -141,6 +141,18 @@ function isPeak({ partition }: Genesis, window: bigint, unit: number, leaf: numb
   return hard !== null && hard.sigma !== null && hard.peak === value
 }
 
+/** The numbers that evidence lists, by tier; null unless they are those that an item states. */
+export function signedEvidence(genesis: Genesis, item: ResultItem, evidence: Uint8Array): EvidenceItems | null {
+  try {
+    const numbers = readEvidence(genesis, BigInt(item.window), item.unit, evidence)
+    const records = evidenceRecords(numbers)
+    return records.length === item.items && equalBytes(merkleRoot(records), item.evidence) ? numbers : null
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
 /** The half of it that each signer has for himself. */
 export function judgeEvidence(
   genesis: Genesis,
@@ -148,17 +160,8 @@ export function judgeEvidence(
   { node, item, evidence }: Pick<SignedResult, 'node' | 'item' | 'evidence'>,
   seed: Uint8Array,
 ): Judgement {
-  let numbers: EvidenceItems
-  try {
-    numbers = readEvidence(genesis, seat.window, seat.unit, evidence)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    return { ...SOUND, fault: 'malformed', tallies: [] }
-  }
-  const records = evidenceRecords(numbers)
-  if (records.length !== item.items || !equalBytes(merkleRoot(records), item.evidence)) {
-    return { ...SOUND, fault: 'malformed', tallies: [] }
-  }
+  const numbers = signedEvidence(genesis, item, evidence)
+  if (!numbers) return { ...SOUND, fault: 'malformed', tallies: [] }
   const test = testFor(genesis, seat, node, seed)
   const tallies = test.tiers.map(({ mean }, tier) => ({ mean, count: numbers[tier]!.length }))
   const unit = unitOf(genesis, seat.window, seat.unit)

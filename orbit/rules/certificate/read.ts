@@ -6,7 +6,7 @@
 import { verifyInclusion } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
 import type { HardSummary } from '../../../kernels/unit.ts'
-import { talliesOf } from '../answer/judge.ts'
+import { signedEvidence, talliesOf } from '../answer/judge.ts'
 import { firstDifference, readLeaves } from '../answer/leaves.ts'
 import { openItem, type SignedResult } from '../answer/results.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
@@ -237,14 +237,8 @@ function readResult(
     throw new RuleError(`unit ${unit} has a result of another unit`)
   }
   const cid = cidOf(statement.bytes).toString()
-  const result = { node: signer, cid, statement, body, item, bytes, evidence, index, proof: () => proof }
-  try {
-    talliesOf(genesis, assignment, result, memory)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RuleError(`unit ${unit} has evidence that can't be read: ${error.message}`)
-  }
-  return result
+  if (!signedEvidence(genesis, item, evidence)) throw new RuleError(`unit ${unit} has evidence that was not signed`)
+  return { node: signer, cid, statement, body, item, bytes, evidence, index, proof: () => proof }
 }
 
 function readAudit({ genesis, assignment: { unit }, memory }: UnitPapers, bytes: Uint8Array): Statement<AuditBody> {

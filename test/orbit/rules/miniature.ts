@@ -1,29 +1,21 @@
 /** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
 
 import { hexToBytes } from '@noble/hashes/utils.js'
-import { merkleRoot } from '../../../kernels/merkle.ts'
 import { classes } from '../../../kernels/partition.ts'
-import { encodeLeaf } from '../../../kernels/result.ts'
 import { WasmEngine } from '../../../kernels/wasm/engine.ts'
 import { bunPlatform } from '../../../kernels/wasm/open.ts'
-import { commitTo, itemsOf } from '../../../orbit/rules/answer/commit-reveal.ts'
+import { type Judgement, judge, requestFor } from '../../../orbit/rules/answer/judge.ts'
+import { blockOf, resultOf, type UnsignedResult } from '../../../orbit/rules/answer/results.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
 import { createMemory } from '../../../orbit/rules/base/memory.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
 import { nextDraw } from '../../../orbit/rules/draw/seal.ts'
-import type { SaltedResult } from '../../../orbit/rules/message/answers.ts'
-import {
-  checksumHex,
-  type DrawBody,
-  type HeartbeatBody,
-  peakText,
-  type ResultBody,
-} from '../../../orbit/rules/message/bodies.ts'
-import { localChain, localSecret, signRound } from '../../../orbit/rules/network/beacon.ts'
+import type { DrawBody, HeartbeatBody } from '../../../orbit/rules/message/bodies.ts'
+import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/network/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../../../orbit/rules/network/genesis.ts'
 import { seedRound } from '../../../orbit/rules/network/schedule.ts'
 import { NO_HISTORY } from '../../../orbit/rules/state/settled-window.ts'
-import { type Documents, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { type Documents, type Knowledge, NO_KNOWLEDGE, type State, stateOf } from '../../../orbit/rules/state/state.ts'
 
 const seed = (n: number) => hexToBytes(n.toString(16).padStart(64, '0'))
 
@@ -49,10 +41,10 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
   const [account, node] = [publicKeyOf(accountSecret), publicKeyOf(nodeSecret)]
   const body: GenesisBody = {
     type: 'genesis',
-    version: 1,
+    version: 2,
     name: 'miniature',
     baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
-    partition: { map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 },
+    partition: { map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128, evidence: { flagBits: 4, items: 64 } },
     replication: 1,
     epoch: { rounds: 3, perDatabase: 10 },
     freshRounds: 300,
@@ -91,7 +83,24 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
   const records = new Map<string, Uint8Array>()
   const units = classes(genesis.partition).length
   const memory = createMemory()
-  const state = () => stateOf(genesis, units, documents, NO_KNOWLEDGE, NO_HISTORY, memory)
+  const knowledge: Knowledge = {
+    ...NO_KNOWLEDGE,
+    block: (cid) => records.get(cid),
+    leaves: (cid) => records.get(cid),
+    judged: (cid, index) => judgements.get(`${cid} ${index}`),
+  }
+  const judgements = new Map<string, Judgement>()
+  /** Whatever is shown is judged, as a node does it. */
+  const state = (): State => {
+    const found = current()
+    for (const { assignment, result } of found.wants.judgements) {
+      const seed = randomnessOf(signRound(beaconSecret, seedRound(genesis, assignment.epoch)))
+      const leaves = records.get(result.item.leaves)!
+      judgements.set(`${result.cid} ${result.index}`, judge(genesis, assignment, result, leaves, seed))
+    }
+    return found.wants.judgements.length > 0 ? current() : found
+  }
+  const current = () => stateOf(genesis, units, documents, knowledge, NO_HISTORY, memory)
   return {
     genesis,
     documents,
@@ -121,34 +130,21 @@ export function miniature(changes: Partial<GenesisBody> = {}): Miniature {
     },
     async work(epoch) {
       const engine = new WasmEngine(bunPlatform, { workers: 1 })
-      const results: SaltedResult[] = []
+      const results: UnsignedResult[] = []
+      const [round, beacon] = [seedRound(genesis, epoch), signRound(beaconSecret, seedRound(genesis, epoch))]
       try {
-        for (const { window, unit } of state().draws.get(epoch)!.assignments) {
-          const result = await engine.verify({ partition: genesis.partition, window, index: unit })
-          const leaves = Buffer.concat(result.leaves.map(encodeLeaf))
-          const body: ResultBody = {
-            epoch,
-            window: window.toString(),
-            unit,
-            count: result.count,
-            checksum: checksumHex(result.checksum),
-            peak: peakText(result.peak),
-            root: result.root,
-            leaves: rawCid(leaves).toString(),
-          }
-          records.set(body.leaves, new Uint8Array(leaves))
-          results.push({ result: body, salt: new Uint8Array(16).fill(unit) })
+        for (const assignment of state().draws.get(epoch)!.assignments) {
+          const { window, unit } = assignment
+          const evidence = requestFor(genesis, assignment, node, randomnessOf(beacon))
+          const computed = await engine.verify({ partition: genesis.partition, window, index: unit }, { evidence })
+          const { leaves, ...result } = resultOf(genesis, assignment, computed)
+          records.set(rawCid(leaves).toString(), leaves)
+          results.push(result)
         }
-        const at = {
-          batch: epoch,
-          round: seedRound(genesis, epoch),
-          beacon: signRound(beaconSecret, seedRound(genesis, epoch)),
-        }
-        const commit = sign({ type: 'commit', network, ...commitTo(node, results), ...at }, nodeSecret).bytes
-        documents.results.push({ statement: commit })
-        const items = itemsOf(cidOf(commit).toString(), node, results, new Map(results.map((_, i) => [i, []])))
-        const shown = { type: 'reveal', network, part: 0, size: items.length, root: merkleRoot(items), ...at }
-        documents.results.push({ statement: sign(shown, nodeSecret).bytes, items })
+        const { bytes, ...root } = blockOf(results)
+        records.set(root.block, bytes)
+        const body = { type: 'results', network, batch: epoch, round, beacon, ...root }
+        documents.results.push({ statement: sign(body, nodeSecret).bytes })
       } finally {
         await engine.close()
       }

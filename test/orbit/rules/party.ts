@@ -1,6 +1,6 @@
 /**
  * A network of many accounts in memory: real statements, real signatures, a local beacon, and no processes. Results are
- * made up unless a test gives the real ones: what is tested here is who is believed, not what is computed.
+ * made up unless a test asks for real ones: what is tested here is who is believed, not what is computed.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -11,8 +11,15 @@ import { hardOf, survivorsOf } from '../../../kernels/exact.ts'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, summarize } from '../../../kernels/result.ts'
 import type { EvidenceItems, HardSummary, Partition, Peak } from '../../../kernels/unit.ts'
-import type { Fault, Judgement } from '../../../orbit/rules/answer/judge.ts'
-import { blockOf, firstThatFit, openItem, resultOf, type UnsignedResult } from '../../../orbit/rules/answer/results.ts'
+import { type Fault, type Judgement, judge, requestFor } from '../../../orbit/rules/answer/judge.ts'
+import {
+  blockOf,
+  firstThatFit,
+  openItem,
+  resultOf,
+  type SignedResult,
+  type UnsignedResult,
+} from '../../../orbit/rules/answer/results.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
 import { createMemory } from '../../../orbit/rules/base/memory.ts'
 import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
@@ -34,6 +41,7 @@ import type { Audit } from '../../../orbit/rules/quorum/audit.ts'
 import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
 import { NO_HISTORY } from '../../../orbit/rules/state/settled-window.ts'
 import { type Documents, type Knowledge, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { realEvidence, realLeaves, SMALL } from './real-work.ts'
 
 const beaconSecret = localSecret(new Uint8Array(48).fill(7))
 const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))
@@ -61,6 +69,8 @@ export interface PartyOptions {
   readonly accounts: number
   readonly partition?: Partial<Partition>
   readonly changes?: Partial<GenesisBody>
+  /** Results, evidence and judgements are real, those of small windows; else they are made up. */
+  readonly real?: boolean
 }
 
 /** What a draw of everybody is sealed with. */
@@ -85,10 +95,14 @@ export class Party {
   readonly memory = createMemory()
   /** What everybody's judge says of a result, by the CID of its statement and its place; of all others that they are sound. */
   readonly judgements = new Map<string, Judgement>()
-  /** The leaves that a result names, likewise. */
-  private readonly leavesOf = new Map<string, string>()
+  /** What was shown, likewise. */
+  private readonly shown = new Map<string, Pick<SignedResult, 'node' | 'item' | 'evidence'>>()
+  /** By dealtUnitKey. */
+  private readonly dealt = new Map<string, Assignment>()
+  private readonly real: boolean
 
-  constructor({ accounts, partition, changes }: PartyOptions) {
+  constructor({ accounts, partition, changes, real = false }: PartyOptions) {
+    this.real = real
     this.members = Array.from({ length: accounts }, (_, i) => {
       const [accountSecret, nodeSecret] = [secret(1, i), secret(2, i)]
       return {
@@ -104,7 +118,7 @@ export class Party {
       baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
       partition: {
         ...{ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 },
-        ...{ evidence: { flagBits: 0, items: 8 }, ...partition },
+        ...{ evidence: { flagBits: 0, items: 8 }, ...(real ? SMALL : {}), ...partition },
       },
       replication: 3,
       epoch: { rounds: 3, perDatabase: 1000 },
@@ -206,7 +220,9 @@ export class Party {
       this.beat(node, seed, { witnessed: [{ epoch, draw: cidOf(bytes).toString() }] })
     const signature = beaconAt(seed)
     this.documents.draws.push({ round: seed, signature })
-    return assign(this.genesis, draw, signature)
+    const assignments = assign(this.genesis, draw, signature)
+    for (const assignment of assignments) this.dealt.set(dealtUnitKey(assignment), assignment)
+    return assignments
   }
 
   /** A heartbeat. */
@@ -226,10 +242,13 @@ export class Party {
 
   /** Made-up leaves of a unit, but for their peaks: the same for whoever asks, and another set for every `variant`. */
   claim({ window, unit }: { window: bigint; unit: number }, variant = 0): Claim {
-    return leavesOf(this.genesis.partition, unit).map((_, leaf) => {
+    const { partition } = this.genesis
+    const real = this.real ? realLeaves({ partition, window, index: unit }) : null
+    return leavesOf(partition, unit).map((_, leaf) => {
       // A lie is in one leaf, as a lazy liar would have it.
-      const checksum = BigInt(unit + leaf + 1) + (leaf === 2 ? BigInt(variant) << 32n : 0n)
-      return { count: 3, checksum, peak: somePeak(this.genesis.partition, window, unit, leaf) }
+      const lie = leaf === 2 ? BigInt(variant) << 32n : 0n
+      if (real) return { ...real[leaf]!, checksum: BigInt.asUintN(64, real[leaf]!.checksum + lie) }
+      return { count: 3, checksum: BigInt(unit + leaf + 1) + lie, peak: somePeak(partition, window, unit, leaf) }
     })
   }
 
@@ -251,12 +270,30 @@ export class Party {
     )
   }
 
-  /** @param share of the evidence that is expected */
-  result({ epoch, window, unit }: Assignment, claim: Claim, handOut = true, share = 1): UnsignedResult {
-    const evidence = this.evidence(window, unit, share)
+  /** @param node whose evidence it carries, where that is real; made up, it is the same for all: so much of what is expected */
+  result(
+    { epoch, window, unit }: Assignment,
+    claim: Claim,
+    handOut = true,
+    { node = '', share = 1 }: { node?: string; share?: number } = {},
+  ): UnsignedResult {
+    const evidence = this.real
+      ? this.realEvidence(this.dealt.get(dealtUnitKey({ epoch, window, unit }))!, node)
+      : this.evidence(window, unit, share)
     const { leaves, ...result } = resultOf(this.genesis, { epoch, window, unit }, { ...summarize(claim), evidence })
     if (handOut) this.blocks.set(rawCid(leaves).toString(), leaves)
     return result
+  }
+
+  private realEvidence(assignment: Assignment, node: string): EvidenceItems {
+    const { window, unit } = assignment
+    const request = requestFor(this.genesis, assignment, node, this.seedOf(assignment))
+    return realEvidence({ partition: this.genesis.partition, window, index: unit }, request)
+  }
+
+  /** What the evidence for a unit hangs on. */
+  seedOf({ epoch }: Pick<Assignment, 'epoch'>): Uint8Array {
+    return randomnessOf(beaconAt(seedRound(this.genesis, epoch)))
   }
 
   /** The same with some of its fields changed. */
@@ -275,7 +312,9 @@ export class Party {
     this.documents.results.push({ statement: bytes })
     this.blocks.set(root.block, block)
     const cid = cidOf(bytes).toString()
-    for (const [i, { item }] of results.entries()) this.leavesOf.set(`${cid} ${i}`, openItem(item).leaves)
+    for (const [i, { item, evidence }] of results.entries()) {
+      this.shown.set(`${cid} ${i}`, { node, item: openItem(item), evidence })
+    }
     return cid
   }
 
@@ -293,7 +332,7 @@ export class Party {
   answer(assignment: Assignment, nodes: readonly string[], variants: readonly number[] = [], round?: number): string[] {
     const at = round ?? seedRound(this.genesis, assignment.epoch) + 1
     return nodes.map((node, i) =>
-      this.show(node, [this.result(assignment, this.claim(assignment, variants[i] ?? 0))], at),
+      this.show(node, [this.result(assignment, this.claim(assignment, variants[i] ?? 0), true, { node })], at),
     )
   }
 
@@ -323,7 +362,7 @@ export class Party {
     const byNode = new Map<string, UnsignedResult[]>()
     for (const assignment of assignments) {
       for (const node of seatsOf(assignment)) {
-        const result = this.result(assignment, this.claim(assignment, variantOf(node, assignment)))
+        const result = this.result(assignment, this.claim(assignment, variantOf(node, assignment)), true, { node })
         byNode.set(node, [...(byNode.get(node) ?? []), result])
       }
     }
@@ -367,8 +406,14 @@ export class Party {
     truth: (leaf) => this.truths.get(leafKey(leaf)),
     judged: (cid, index) => {
       const key = `${cid} ${index}`
-      const isHere = this.blocks.has(this.leavesOf.get(key) ?? '')
-      return isHere ? (this.judgements.get(key) ?? SOUND) : undefined
+      const shown = this.shown.get(key)
+      const records = shown && this.blocks.get(shown.item.leaves)
+      if (!records) return undefined
+      const assignment = this.dealt.get(dealtUnitKey(shown.item))
+      if (!this.judgements.has(key) && this.real && assignment) {
+        this.judgements.set(key, judge(this.genesis, assignment, shown, records, this.seedOf(assignment)))
+      }
+      return this.judgements.get(key) ?? SOUND
     },
     convictions: [],
   }

@@ -41,9 +41,7 @@ test('the certificate says what was computed', () => {
   const read = readCertificate(certificate)
   expect(read.window).toBe(window)
   expect(read.genesis.networkId).toBe(network.genesis.networkId)
-  const results = [...network.state().windows.get(window)!.certified.values()].map(
-    (unit) => unit.results[0]!.item.result,
-  )
+  const results = [...network.state().windows.get(window)!.certified.values()].map((unit) => unit.results[0]!.item)
   expect(read.count).toBe(results.reduce((sum, result) => sum + result.count, 0))
   expect(read.count).toBeGreaterThan(1000)
 })
@@ -98,11 +96,10 @@ describe('refused', () => {
     expect(altered((file) => (file.draws[0].signature = file.draws[1].signature))).toBe('refused')
   })
 
-  test('a reveal or a commit signed by somebody whom the deal does not name', () => {
+  test('a statement signed by somebody whom the deal does not name', () => {
     const stranger = new Uint8Array(32).fill(9)
     const again = (bytes: Uint8Array) => sign((dagCbor.decode(bytes) as { body: unknown }).body, stranger).bytes
-    expect(altered((file) => (file.reveals[0] = again(file.reveals[0])))).toBe('refused')
-    expect(altered((file) => (file.commits[0] = again(file.commits[0])))).toBe('refused')
+    expect(altered((file) => (file.statements[0] = again(file.statements[0])))).toBe('refused')
   })
 
   test('a window that lacks a unit, though all that it has is certified', () => {
