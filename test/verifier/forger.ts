@@ -75,6 +75,7 @@ export class Forger {
   readonly quorums: readonly (readonly string[])[]
   readonly reserves: readonly (readonly string[])[]
   readonly roster: { node: string; account: string; capacity: number }[]
+  private readonly found = new Map<string, Shown>()
   readonly beacon = { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) }
 
   constructor({ accounts = 5, partition, replication = 3, changes = {}, trusted = false }: ForgerOptions = {}) {
@@ -155,6 +156,9 @@ export class Forger {
    */
   honest(unit: number, node: string, items?: number, seed = randomnessOf(beaconAt(this.seed)), index = unit): Shown {
     const { partition, window } = this
+    const key = [unit, node, items, Buffer.from(seed).toString('hex'), index].join(' ')
+    const known = this.found.get(key)
+    if (known) return known
     const request = { network: sha256(this.genesis), seed, signer: hexToBytes(node), ...(items && { items }) }
     const test = evidenceTest({ partition, window, index }, request)
     const found = new ItemCollector()
@@ -163,7 +167,9 @@ export class Forger {
       const hard = numbers.filter(({ sigma }) => sigma! > partition.hardSteps)
       return hard.map(({ n, sigma, peak }) => hardNumber(n, sigma, peak)).reduce(merge, EMPTY)
     })
-    return { leaves, items: found.items() }
+    const shown = { leaves, items: found.items() }
+    this.found.set(key, shown)
+    return shown
   }
 
   answer(unit: number, node: string, change: (shown: Shown) => Shown = (shown) => shown, round = this.seed): Answer {

@@ -219,9 +219,12 @@ export function isShort({ count, mean }, looks = 1) {
 
 /** Whoever skipped more than so many thousandths of the work, at random, would have had so many once in a million. */
 export function mostSkipped({ count, mean }) {
-  for (let share = 0n; share < 1000n && count > 0; share++) {
-    const [below, all] = poisson(BigInt(count - 1), (mean * (1000n - share)) / 1000n)
-    if ((all - below) * 1_000_000n < all) return Number(share)
+  let [possible, excluded] = [0, 1000]
+  while (count > 0 && excluded - possible > 1) {
+    const share = (possible + excluded) >> 1
+    const [below, all] = poisson(BigInt(count - 1), (mean * BigInt(1000 - share)) / 1000n)
+    if ((all - below) * 1_000_000n < all) excluded = share
+    else possible = share
   }
-  return 1000
+  return excluded
 }

@@ -16,7 +16,7 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
   const results = units.flatMap((unit) => unit.results)
   const sums = results.map(({ tallies }) => pooled(tallies))
   const items = pooled(sums).count
-  const skipped = sums.reduce((most, sum) => Math.max(most, mostSkipped(sum)), 0)
+  const skipped = mostSkipped(sums.reduce((a, b) => (b.count < a.count ? b : a)))
   const peaks = units.filter(({ block }) => block).length
   const { map, bits } = genesis.partition
   const signers = new Set(results.map(({ account }) => account))
@@ -37,7 +37,7 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
     `  The peak of each leaf of ${plural(peaks, 'unit')} is a hard number; the count of each unit is as theory has it.`,
     '  No leaf was computed anew here: count and checksum of a leaf are what the signers say.',
     'What signatures say',
-    `  ${plural(signers.size, 'account')} signed results, of ${least === most ? least : `${least} to ${most}`} on the roster:`,
+    `  ${plural(signers.size, 'account')} signed results, of ${least === most ? least : `${least} to ${most}`} on the ${draws.length === 1 ? 'roster' : 'rosters'}:`,
     ...people,
     `  ${plural(draws.length, 'draw')}, each witnessed by more than half of the accounts on its roster before the beacon spoke.`,
     'Who ran the beacon',
