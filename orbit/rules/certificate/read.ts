@@ -222,7 +222,7 @@ function readUnit(
 
 /** One result from under a statement, with the proof that the signature covers it. */
 function readResult(
-  { genesis, assignment, statements, memory }: UnitPapers,
+  { genesis, assignment, statements }: UnitPapers,
   { statement: place, index, proof, item: bytes, evidence }: UnitEntry['results'][number],
 ): SignedResult {
   const { epoch, window, unit } = assignment

@@ -2,19 +2,17 @@
  * One message of each kind that a replica lets in, with all that lies around it: what tests take apart field by field.
  */
 import * as dagCbor from '@ipld/dag-cbor'
-import { merkleRoot } from '../../../kernels/merkle.ts'
+import { encodeLeaf } from '../../../kernels/result.ts'
 import { sign } from '../../../orbit/rules/base/statement.ts'
 import { admit } from '../../../orbit/rules/message/admit.ts'
 import {
   auditBody,
-  commitBody,
   consentBody,
   declineBody,
   drawBody,
   heartbeatBody,
-  type RevealBody,
   registrationBody,
-  revealBody,
+  resultsBody,
 } from '../../../orbit/rules/message/bodies.ts'
 import { documentKey } from '../../../orbit/rules/message/documents.ts'
 import type { Assignment } from '../../../orbit/rules/message/unit.ts'
@@ -108,8 +106,7 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
   }
   const nodeKey = new Uint8Array(Buffer.from(writer, 'hex'))
   const [first, second] = units as [Assignment, Assignment]
-  const { leaves } = party.result(first, party.claim(first))
-  const record = (leaf: number) => party.blocks.get(leaves)!.slice(leaf * 64, leaf * 64 + 64)
+  const record = (leaf: number) => encodeLeaf(party.claim(first)[leaf]!)
   const at = { epoch: 2, window: first.window.toString(), unit: first.unit }
   const signed = (body: object, secret = nodeSecret): Fields => ({ statement: sign(body, secret).bytes })
   const heartbeat = {
@@ -152,23 +149,13 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
     },
     {
       ...{
-        kind: 'commit',
+        kind: 'results',
         database: 'results-2',
         writer,
-        value: said('commit', nodeKey),
-        parts: statement(commitBody),
+        value: said('results', nodeKey),
+        parts: statement(resultsBody),
       },
-      keyOf: ({ batch }, bytes) => documentKey.commit(writer, Number(batch), bytes),
-    },
-    {
-      ...{
-        kind: 'reveal',
-        database: 'results-2',
-        writer,
-        value: said('reveal', nodeKey),
-        parts: statement(revealBody),
-      },
-      keyOf: ({ batch, part }, bytes) => documentKey.reveal(writer, Number(batch), Number(part), bytes),
+      keyOf: ({ batch }, bytes) => documentKey.results(writer, Number(batch), bytes),
     },
     {
       ...{ kind: 'decline', database: 'results-2', writer, parts: statement(declineBody) },
@@ -181,12 +168,4 @@ export function messagesOf(party: Party, units: readonly Assignment[], writer: s
       keyOf: ({ batch }, bytes) => documentKey.audit(writer, Number(batch), bytes),
     },
   ]
-}
-
-/** A reveal of these items, signed. */
-export function revealOf(message: Message, items: readonly Uint8Array[]): Fields {
-  const [part] = message.parts as [Part]
-  const { body } = envelopeOf(message.value.statement as Uint8Array)
-  const changed: RevealBody = { ...(body as RevealBody), size: items.length, root: merkleRoot(items) }
-  return { ...resigned(message, part, changed), items: [...items] }
 }

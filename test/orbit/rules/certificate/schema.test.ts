@@ -25,16 +25,12 @@ function blocks(): Map<string, unknown> {
   const units = party.deal(2, 4)
   party.answerAll(units)
   const messages = messagesOf(party, units, busiest(party, units))
-  const sources = {
-    leaves: (cid: string) => party.blocks.get(cid),
-    registration: (node: string) => party.registration(node),
-  }
-  const file = writeCertificate(party.state(), units[0]!.window, sources, [0])
-  const [reveal] = messages.filter(({ kind }) => kind === 'reveal')
+  const file = writeCertificate(party.state(), units[0]!.window, party.sources, [0])
+  const { item } = party.result(units[0]!, party.claim(units[0]!))
   return new Map([
     ['certificate', dagJson.decode(file)],
     ['genesis', dagCbor.decode(party.genesis.bytes)],
-    ['item', dagCbor.decode((reveal!.value.items as Uint8Array[])[0]!)],
+    ['item', dagCbor.decode(item)],
     ...messages.flatMap(({ kind, value, parts }) =>
       parts.map(({ at }): [string, unknown] => [at === 'consent' ? at : kind, dagCbor.decode(value[at] as Uint8Array)]),
     ),

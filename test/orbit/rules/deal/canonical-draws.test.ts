@@ -45,8 +45,7 @@ function nodesOf(party: Party, boss: Member, count: number): Member[] {
 const contradict = (party: Party, node: string, unit: Assignment) => {
   for (const variant of [0, 1]) {
     const round = seedRound(party.genesis, unit.epoch) + variant
-    const commit = party.commit(node, [party.result(unit, party.claim(unit, variant))], round)
-    party.reveal(node, commit, new Map([[0, []]]), round + 1)
+    party.show(node, [party.result(unit, party.claim(unit, variant))], round)
   }
 }
 

@@ -5,7 +5,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { merkleRoot } from '../../../../kernels/merkle.ts'
 import { publicKeyOf, sign } from '../../../../orbit/rules/base/statement.ts'
 import { admit } from '../../../../orbit/rules/message/admit.ts'
 import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
@@ -126,51 +125,37 @@ test('what is true of the victim is not let in under the name of a stranger, nor
 })
 
 /** What somebody says in his own name, put where a replica would put it, if it lets it in. */
-function say(secret: Uint8Array, body: Fields, items?: readonly Uint8Array[]): string | null {
+function say(secret: Uint8Array, body: Fields): string | null {
   const writer = publicKeyOf(secret)
   const { bytes } = sign({ network: party.genesis.networkId, batch: 2, ...body }, secret)
-  const key = {
-    commit: documentKey.commit(writer, 2, bytes),
-    reveal: documentKey.reveal(writer, 2, 0, bytes),
-    audit: documentKey.audit(writer, 2, bytes),
-  }[body.type as 'commit' | 'reveal' | 'audit']
-  const value = items ? { statement: bytes, items: [...items] } : { statement: bytes }
-  const reason = admit(party.genesis, 'results-2', writer, key, value)
-  if (reason === null) party.documents.results.push(value)
+  const key = documentKey[body.type as 'results' | 'audit'](writer, 2, bytes)
+  const reason = admit(party.genesis, 'results-2', writer, key, { statement: bytes })
+  if (reason === null) party.documents.results.push({ statement: bytes })
   return reason
 }
 
 test('what strangers sign about his units, and replicas let in, changes nothing of his', () => {
   const at = { round: 7, beacon: beaconAt(7) }
-  const reveals = party.documents.results.filter((document) => 'items' in (document as Fields)) as {
-    statement: Uint8Array
-    items: Uint8Array[]
-  }[]
-  const shown = reveals.find(({ statement }) => Buffer.from(envelopeOf(statement).key).toString('hex') === victim.node)!
-  const lists = theirs.map(({ window, unit }) => [2, window.toString(), unit])
+  const shown = messages.find(({ kind }) => kind === 'results')!
+  const { size, root, block } = envelopeOf(shown.value.statement as Uint8Array).body
   const wrongClaims: AuditBody['claims'] = theirs.map(({ window, unit }) => {
     return [2, window.toString(), unit, 1, new Uint8Array(64).fill(5)]
   })
   const reasons: (string | null)[] = []
   for (const secret of [...strangers, ...gang.map(({ nodeSecret }) => nodeSecret)]) {
-    // The victim's own items, shown by another; committed to by strangers, and not.
-    const size = { part: 0, size: shown.items.length, root: merkleRoot(shown.items) }
-    reasons.push(say(secret, { type: 'reveal', ...size, ...at }, shown.items))
-    if (!strangers.includes(secret)) continue
-    reasons.push(say(secret, { type: 'commit', units: lists, root: merkleRoot(shown.items), ...at }))
-    reasons.push(say(secret, { type: 'audit', ...at, claims: wrongClaims }))
+    // The victim's own block, shown by another.
+    reasons.push(say(secret, { type: 'results', size, root, block, ...at }))
+    if (strangers.includes(secret)) reasons.push(say(secret, { type: 'audit', ...at, claims: wrongClaims }))
   }
   expect(reasons.filter((reason) => reason !== null)).toEqual([])
-  expect(recordOf(party.state())).toBe(record)
+  const state = party.state()
+  expect(recordOf(state)).toBe(record)
+  for (const unit of theirs) expect(state.answers.units.get(keyOfUnit(unit))!.results.size).toBeGreaterThan(6)
 })
 
 test('a gang in the reserve that declines to call itself up, and lies with one voice, is not called by that', () => {
   const lies = theirs.map((unit) => party.result(unit, party.claim(unit, 9)))
-  const commits = gang.map(({ node }) => party.commit(node, lies, 8))
-  for (const [i, { node }] of gang.entries()) {
-    const cites = commits.filter((cid) => cid !== commits[i])
-    party.reveal(node, commits[i]!, new Map(lies.map((_, unit) => [unit, cites])), 8)
-  }
+  for (const { node } of gang) party.show(node, lies, 8)
   expect(recordOf(party.state())).toBe(record)
   for (const { node } of gang) for (const unit of theirs) party.decline(node, unit)
   const state = party.state()

@@ -23,8 +23,7 @@ function certified() {
 /** One of the quorum shows another result for the unit, and an auditor signs a leaf as it is not. */
 function speak(party: Party, [unit, other]: readonly Assignment[], round: number) {
   const [node] = unit!.quorum as [string]
-  const lie = party.commit(node, [party.result(unit!, party.claim(unit!, 1))], round)
-  party.reveal(node, lie, new Map([[0, []]]), round)
+  party.show(node, [party.result(unit!, party.claim(unit!, 1))], round)
   const record = encodeLeaf(party.claim(other!, 1)[2]!)
   party.audit(other!.reserve[0]!, [[2, `${other!.window}`, other!.unit, 2, record]], round / 3, round)
   party.learn(other!, 2)

@@ -4,9 +4,11 @@
  */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
-import { evidenceOf } from '../../../../orbit/rules/answer/evidence.ts'
-import { cidOf } from '../../../../orbit/rules/base/cid.ts'
+import { merkleRoot } from '../../../../kernels/merkle.ts'
+import { MAX_BLOCK_BYTES, readBlock } from '../../../../orbit/rules/answer/results.ts'
+import { cidOf, rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
+import { type Answer, openAnswer } from '../../../../orbit/rules/message/answers.ts'
 import { genesisBody, readGenesis } from '../../../../orbit/rules/network/genesis.ts'
 import {
   busiest,
@@ -18,7 +20,6 @@ import {
   messagesOf,
   newParty,
   resigned,
-  revealOf,
 } from '../messages.ts'
 import { type Mutant, mutantsOf } from './mutants.ts'
 
@@ -29,7 +30,7 @@ const units = party.deal(2, 4)
 party.answerAll(units)
 const writer = busiest(party, units)
 const messages = messagesOf(party, units, writer)
-const KINDS = ['registration', 'heartbeat', 'draw', 'beacon', 'commit', 'reveal', 'decline', 'audit']
+const KINDS = ['registration', 'heartbeat', 'draw', 'beacon', 'results', 'decline', 'audit']
 const message = (kind: string): Message => messages.find((m) => m.kind === kind)!
 const bytesOf = ({ value }: Message, at: string) => value[at] as Uint8Array
 
@@ -117,8 +118,7 @@ const OWN: Record<string, readonly string[]> = {
     ...['pool[].heads', 'pool[].heads[]', 'pool[].span', 'roster', 'roster[].account', 'roster[].capacity'],
     ...['roster[].node', 'trusted', 'trusted[]'],
   ],
-  'commit/statement': ['root', 'units', 'units[][0]', 'units[][1]', 'units[][2]'],
-  'reveal/statement': ['part'],
+  'results/statement': ['block', 'root', 'size'],
   'decline/statement': ['unit', 'window'],
   'audit/statement': ['claims', ...[0, 1, 2, 3, 4].map((i) => `claims[][${i}]`)],
 }
@@ -153,18 +153,10 @@ describe.each(SIGNED)('a %s signed anew by its own signer', (kind) => {
       roster: [[], [{ ...((body.roster ?? []) as Fields[])[0], capacity: 0 }]],
       offers: [[], [{ window: '-1', from: 0, to: 1 }], [{ window: '01', from: 0, to: 1 }]],
       pool: [Array(5).fill({ span: 0, heads: [] }), [{ span: 0, heads: ['x'.repeat(101)] }]],
-      units: [
-        [],
-        [[2, '5', 65_536]],
-        [
-          [2, '5', 1],
-          [2, '5', 1],
-        ],
-        Array(4097).fill([2, '5', 1]),
-      ],
       unit: [-1, 65_536],
       window: ['-1', '01', 'x', '1'.repeat(101)],
-      part: [-1, 64],
+      size: [0, 129],
+      block: ['', 'b'.repeat(59)],
       claims: [[], Array(65).fill(claim), [claim.with(3, 65_536)], [claim.slice(0, 4)]],
     }
     let tried = 0
@@ -200,34 +192,71 @@ describe.each(SIGNED)('a %s signed anew by its own signer', (kind) => {
   })
 })
 
-describe('an item of a reveal', () => {
-  const reveal = message('reveal')
-  const items = reveal.value.items as Uint8Array[]
-  const mutants = () => mutantsOf(dagCbor.decode(items[1] ?? items[0]!))
-  const withItem = (item: unknown) => items.with(items.length > 1 ? 1 : 0, dagCbor.encode(item))
+describe('a block of results', () => {
+  const { statement } = openAnswer(message('results').value) as Extract<Answer, { type: 'results' }>
+  const block = party.blocks.get(statement.body.block)!
+  const entries = dagCbor.decode(block) as [Uint8Array, Uint8Array][]
+  const [[item, evidence], ...others] = entries as [[Uint8Array, Uint8Array], ...[Uint8Array, Uint8Array][]]
+  const read = (changed: readonly (readonly Uint8Array[])[], size = changed.length): string | null => {
+    const bytes = dagCbor.encode(changed)
+    const body = {
+      ...statement.body,
+      size,
+      root: merkleRoot(changed.map(([first]) => first!)),
+      block: `${rawCid(bytes)}`,
+    }
+    try {
+      return readBlock({ ...statement, body }, bytes).length > 0 ? null : 'empty'
+    } catch (error) {
+      if (error instanceof RuleError) return error.message
+      throw error
+    }
+  }
 
-  test('with any field changed is not what was signed', () => {
-    const key = keyOf(reveal)
-    expect(letIn(mutants(), (item) => judge(party, reveal, { ...reveal.value, items: withItem(item) }, key))).toEqual(
-      [],
-    )
+  test('is read as it is, and with any bit of it flipped it is not the one that was signed', () => {
+    expect(readBlock(statement, block)).toHaveLength(statement.body.size)
+    for (let i = 0; i < block.length; i++) {
+      const flipped = Uint8Array.from(block)
+      flipped[i]! ^= 1 << (i % 8)
+      expect(() => readBlock(statement, flipped)).toThrow('not the one that was signed')
+    }
   })
 
-  test('signed anew shows nothing that its node committed to, but for what it cites', () => {
-    const commits = party.documents.results.filter((document) => !('items' in (document as Fields)))
-    const shown = (value: Fields) => {
-      const { units: found, uncommitted } = evidenceOf(party.genesis, [...commits, value])
-      return { shown: [...found.values()].filter(({ reveals }) => reveals.has(writer)).length, uncommitted }
-    }
-    expect(shown(reveal.value)).toEqual({ shown: items.length, uncommitted: 0 })
-    const passed = letIn(mutants(), (item) => {
-      const value = revealOf(reveal, withItem(item))
-      const reason = judge(party, reveal, value, keyOf(reveal, value))
-      if (reason !== null) return reason
-      const { shown: n, uncommitted } = shown(value)
-      return uncommitted === 1 && n === items.length - 1 ? 'it shows nothing' : null
-    })
-    expect(fieldsOf(passed)).toEqual(['cites', 'cites[]'])
+  test('signed anew shows what its node says in it, as far as the schema goes', () => {
+    const passed = letIn(mutantsOf(dagCbor.decode(item)), (changed) =>
+      read([[dagCbor.encode(changed), evidence], ...others]),
+    )
+    const fields = [
+      'checksum',
+      'count',
+      'epoch',
+      'evidence',
+      'items',
+      'leaves',
+      'peak',
+      'peak.n',
+      'peak.value',
+      'root',
+      'unit',
+      'window',
+    ]
+    expect(fields).toEqual(expect.arrayContaining(fieldsOf(passed)))
+    expect(fieldsOf(passed).length).toBeGreaterThan(6)
+  })
+
+  test('signed anew it has no unit twice, no more nor fewer results than its statement says, and one encoding', () => {
+    expect(read([[item, evidence]])).toBeNull()
+    expect(
+      read([
+        [item, evidence],
+        [item, new Uint8Array(6)],
+      ]),
+    ).toMatch(/a unit twice/)
+    expect(read([[item, evidence]], 2)).toMatch(/does not cover/)
+    expect(read([[item, evidence, evidence]])).toMatch(/not canonical/)
+    expect(read([])).toMatch(/not canonical/)
+    expect(read([[item, new Uint8Array(MAX_BLOCK_BYTES)]])).toMatch(/not the one/)
+    expect(read([[Uint8Array.of(...item, 0), evidence]])).toMatch(/not valid|not canonical/)
   })
 })
 
@@ -271,7 +300,10 @@ describe('a genesis', () => {
       [{ registration: { ...body.registration, N: 3 } }, /power of two/],
       [{ registration: { ...body.registration, N: 2 ** 17 } }, /at most/],
       [{ replication: 0 }, /replication/],
-      [{ version: 2 }, /version/],
+      [{ version: 1 }, /version/],
+      [{ beacon: { ...body.beacon, source: 'drand' } }, /calls a beacon drand/],
+      [{ partition: { ...body.partition, evidence: { flagBits: 16, items: 8 } } }, /flagBits/],
+      [{ partition: { ...body.partition, evidence: { flagBits: 15, items: 8193 } } }, /items/],
     ]
     for (const [changes, reason] of wrong) expect(again({ ...body, ...changes })).toMatch(reason)
     expect(refused(sign(body, new Uint8Array(32).fill(99)).bytes)).toMatch(/not signed by an account of its founders/)

@@ -2,6 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
+import { encodeLeaf } from '../../../../kernels/result.ts'
 import { createMemory, type Memory } from '../../../../orbit/rules/base/memory.ts'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
@@ -12,7 +13,7 @@ import { Party } from '../party.ts'
 
 setDefaultTimeout(300_000)
 
-/** A log with everything in it: agreement, a lie, a decline, a missed deadline, a copy, two commits to one unit, audits. */
+/** A log with everything in it: agreement, a lie, a decline, a missed deadline, a copy, two results of one unit, audits. */
 function eventful(): Party {
   const party = new Party({ accounts: 14 })
   const [lied, declined, missed, plain] = party.deal(2, 4) as [any, any, any, any]
@@ -22,16 +23,14 @@ function eventful(): Party {
   party.decline(declined.quorum[1], declined)
   party.answer(declined, [declined.quorum[0], declined.quorum[2], declined.reserve[0]])
   party.answer(missed, [missed.quorum[0], missed.quorum[1], missed.reserve[0]], [], deadlineRound(party.genesis, 2))
-  const copied = party.commit(missed.quorum[2], [party.result(missed, party.claim(missed))], 150)
-  party.reveal(missed.quorum[2], copied, new Map([[0, []]]), 250)
+  const [copied] = party.answer(missed, [missed.quorum[2]], [], 150) as [string]
+  party.blame(copied, 'evidence-short')
   party.answerAll([plain])
   const [twice, false_, open] = party.deal(4, 3, { from: 4 }) as [any, any, any]
   party.answer(twice, twice.quorum)
-  party.commit(twice.quorum[0], [party.result(twice, party.claim(twice, 3))], 14)
+  party.answer(twice, twice.quorum.slice(0, 1), [], 15)
   party.answer(false_, false_.quorum, [1, 1, 1])
-  const truth = party.result(false_, party.claim(false_))
-  const record = party.blocks.get(truth.leaves)!.slice(128, 192)
-  party.audit(false_.reserve[0], [[4, false_.window.toString(), false_.unit, 2, record]])
+  party.audit(false_.reserve[0], [[4, false_.window.toString(), false_.unit, 2, encodeLeaf(party.claim(false_)[2]!)]])
   party.learn(false_, 2)
   party.answer(open, open.quorum.slice(0, 2))
   return party
@@ -79,16 +78,11 @@ const KINDS = ['accounts', 'pool', 'draws', 'results'] as const
 function outcome(party: Party, state: State): string {
   const certificates = [...state.windows.values()]
     .filter(({ complete }) => complete)
-    .map(({ window }) =>
-      writeCertificate(state, window, {
-        leaves: (cid) => party.blocks.get(cid),
-        registration: (node) => party.registration(node),
-      }),
-    )
+    .map(({ window }) => writeCertificate(state, window, party.sources))
   return JSON.stringify(
     {
       accounts: state.accounts,
-      convictions: state.convictions.map(({ reveals: _, claim: __, ...rest }) => rest),
+      convictions: state.convictions.map(({ results: _, claim: __, ...rest }) => rest),
       frontier: state.frontier,
       refused: Object.entries(state.refused).sort(),
       windows: [...state.windows.values()].map((w) => [
@@ -126,11 +120,11 @@ test('the log has something of everything in it', () => {
   const state = eventful().state()
   expect(state.convictions.map(({ kind }) => kind)).toContain('leaf')
   expect(state.convictions.length).toBeGreaterThanOrEqual(3)
-  expect(state.refused['not-cited']).toBe(1)
+  expect(state.refused['evidence-short']).toBe(1)
   expect(
-    state.evidence.units
+    state.answers.units
       .get(`4/${(1n << 43n) + 1n}/0`)!
-      .commits.values()
+      .results.values()
       .some((own) => own.length > 1),
   ).toBe(true)
   expect(state.frontier.windows).toBe(1)
@@ -194,7 +188,7 @@ describe.each([
   })
 
   test('what is learned later only adds: without the facts nobody is banned, and nothing disputed is certified', () => {
-    const before = party.state(false)
+    const before = party.state(party.knowledge)
     const after = party.state()
     expect(before.convictions).toEqual([])
     for (const [window, { certified }] of after.windows) {

@@ -31,15 +31,15 @@ test('its certified units are those that it is credited with, newest first', () 
   expect(histories(state).reduce((sum, { units }) => sum + units, 0)).toBe(7 * 3 + 4)
 })
 
-test('each is followed by the CIDs of the draw, the commit and the reveal, which are among the documents', () => {
+test('each is followed by the CIDs of the draw and of the statement, which are among the documents', () => {
   const cids = (documents: Iterable<unknown>) =>
     new Set([...documents].flatMap((d) => ('statement' in (d as object) ? cidOf((d as any).statement).toString() : [])))
   const draws = cids(party.documents.draws)
   const results = cids(party.documents.results)
   for (const { certified, account } of histories(state)) {
-    for (const { draw, commit, reveal, node } of certified) {
+    for (const { draw, statement, node } of certified) {
       expect(state.nodes.get(node)!.account).toBe(account)
-      expect([draws.has(draw), results.has(commit), results.has(reveal)]).toEqual([true, true, true])
+      expect([draws.has(draw), results.has(statement)]).toEqual([true, true])
     }
   }
 })
@@ -48,7 +48,7 @@ test('a conviction lies beside what it rests on, and nobody else has one', () =>
   const convicted = histories(state).filter(({ conviction }) => conviction)
   expect(convicted.map(({ account }) => account)).toEqual([party.member(disputed!.quorum[1]!).account])
   expect(convicted[0]).toMatchObject({ level: 'BANNED', conviction: { kind: 'leaf', leaf: 2 } })
-  expect(convicted[0]!.conviction!.evidence).toHaveLength(1)
+  expect(convicted[0]!.conviction!.statements).toHaveLength(1)
 })
 
 describe('a level rests on units earned and on levels lost by lying idle', () => {

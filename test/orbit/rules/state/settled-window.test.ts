@@ -17,27 +17,22 @@ import { Party } from '../party.ts'
 
 /** Two windows certified, the first with a liar in it; a third under way. */
 function party() {
-  const network = new Party({ accounts: 14 })
-  const [disputed, ...others] = network.deal(2, 4)
+  const network = new Party({ accounts: 14, real: true })
+  const [disputed, ...others] = network.deal(2, 2)
   network.answerAll(others)
   network.answer(disputed!, disputed!.quorum, [0, 1, 0])
   network.answer(disputed!, disputed!.reserve.slice(0, 2), [0, 0], 20)
   network.learn(disputed!, 2)
-  network.answerAll(network.deal(4, 4, { from: 4 }))
-  network.answerAll(network.deal(6, 4, { from: 8 }).slice(0, 2))
+  network.answerAll(network.deal(4, 2, { from: 2 }))
+  network.answerAll(network.deal(6, 2, { from: 4 }).slice(0, 1))
   return network
 }
-
-const sources = (network: Party) => ({
-  leaves: (cid: string) => network.blocks.get(cid),
-  registration: (node: string) => network.registration(node),
-})
 
 const network = party()
 const state = network.state()
 const windows = [...state.windows.values()].filter(({ complete }) => complete)
 const certificates = new Map(
-  windows.map(({ window }) => [window, writeCertificate(state, window, sources(network))] as const),
+  windows.map(({ window }) => [window, writeCertificate(state, window, network.sources)] as const),
 )
 
 test('two of three windows are complete, and one account is banned', () => {
@@ -76,8 +71,8 @@ test('with settled windows in place of their documents, accounts, frontier and c
   const after = stateOf(network.genesis, network.unitsPerWindow, left, network.knowledge, history, network.memory)
   expect(after.accounts).toEqual(state.accounts)
   expect(after.frontier).toEqual(state.frontier)
-  expect(after.convictions.map(({ account, evidence }) => [account, evidence])).toEqual(
-    state.convictions.map(({ account, evidence }) => [account, evidence]),
+  expect(after.convictions.map(({ account, statements }) => [account, statements])).toEqual(
+    state.convictions.map(({ account, statements }) => [account, statements]),
   )
   expect([...after.windows.keys()]).toEqual([...state.windows.keys()])
   // And also when the documents are still there.
@@ -96,7 +91,7 @@ test('with settled windows in place of their documents, accounts, frontier and c
 test('what proves that a coordinator sealed two is kept, settled or not', () => {
   const twice = party()
   // The same units again, for the same epoch, to others.
-  twice.deal(2, 4, { capacity: 5 })
+  twice.deal(2, 2, { capacity: 5 })
   const history = new Map(windows.map((window) => [window.window, summaryOf(state, window)]))
   const exposed = twice.state().equivocations
   expect(exposed).toHaveLength(1)
@@ -111,7 +106,17 @@ test('a settled window falls when all the accounts behind one of its units are c
   const [first, second] = windows as [(typeof windows)[0], (typeof windows)[0]]
   const convict = (accounts: readonly string[]) =>
     accounts.map((account) => ({
-      ...{ account, node: account, kind: 'leaf' as const, epoch: 9, window: 1n, unit: 0, leaf: 0, evidence: [] },
+      ...{
+        account,
+        node: account,
+        kind: 'leaf' as const,
+        epoch: 9,
+        window: 1n,
+        unit: 0,
+        leaf: 0,
+        item: null,
+        statements: [],
+      },
     }))
   const after = (accounts: readonly string[]) => {
     const knowledge = { ...NO_KNOWLEDGE, convictions: convict(accounts) }
