@@ -65,8 +65,9 @@ function sums(map, depth, amountOf) {
     for (let c = leastOdds(map, k); c <= k; c++) {
       for (const [evens, run] of STATES) {
         const state = { k, c, evens, run }
-        const next = (isOdd) => (after(map, state, isOdd) ? layers[k + 1][slotOf(after(map, state, isOdd))] : 0n)
-        layer[slotOf(state)] = k === depth ? amountOf(state) : next(true) + next(false)
+        const halves = [true, false].map((isOdd) => after(map, state, isOdd)).filter((half) => half !== null)
+        const below = (half) => layers[k + 1][slotOf(half)]
+        layer[slotOf(state)] = k === depth ? amountOf(state) : halves.reduce((sum, half) => sum + below(half), 0n)
       }
     }
     layers[k] = layer
