@@ -5,27 +5,12 @@
 import { scryptSync } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
-import {
-  cidOf,
-  distinct,
-  hex,
-  isAscending,
-  isChain,
-  must,
-  open,
-  randomnessOf,
-  read,
-  rootBy,
-  same,
-  sha,
-  toBig,
-  uint,
-  within,
-} from './basics.mjs'
+import { cidOf, distinct, hex, isAscending, must, rootBy, same, sha, toBig, uint, within } from './basics.mjs'
 import { deal } from './deal.mjs'
 import { FILE, GENESIS, ITEM, STATEMENTS } from './format.mjs'
 import { keyOf, sumOf, tallyOf } from './judge.mjs'
 import { cutOf, hardInLeaf, isPlausible, isShort, pooled } from './numbers.mjs'
+import { isChain, open, randomnessOf, read } from './signed.mjs'
 
 /** A window of the main network takes some 250 MB as dag-cbor; reading takes four times the file in memory. */
 export const MOST_BYTES = 2 ** 29
@@ -35,7 +20,7 @@ export const LEAST_HARD = 20
 const MOST_STEPS = 1000
 const QUICKNET = '52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971'
 
-/** A statement of this network; one that carries a beacon round shows with it that it is no older. */
+/** A statement of this network. One that carries a beacon round shows with it that it is no older. */
 function statement(genesis, type, encoded) {
   const said = open(`a statement (${type})`, STATEMENTS[type], encoded)
   must(said.network === genesis.id, `a statement (${type}) is of another network`)
@@ -76,49 +61,47 @@ function readRegistration(genesis, { registration, consent }) {
 }
 
 // --- Draws (deal/): sealed by a coordinator, dealt by the round that came after, witnessed by more than half of the
-// accounts on the roster.
-function readDraw(genesis, { draw: encoded, signature, witnesses }, need) {
+// accounts on the roster. Gives the seats of the units that are asked for.
+function readDraw(genesis, window, { draw: encoded, signature, witnesses }, units, need) {
   const { id, signer, epoch, roster, offers, trusted } = statement(genesis, 'draw', encoded)
   must(genesis.coordinators.includes(signer), 'a draw is not by a coordinator')
-  must(
-    epoch >= 1 && (trusted.length === 0 || genesis.audit.adaptive),
-    'a draw trusts somebody where audits do not certify',
-  )
+  must(epoch >= 1, 'a draw is of an epoch before the first')
+  must(trusted.length === 0 || genesis.audit.adaptive, 'a draw trusts somebody where audits do not certify')
   must(isAscending(roster.map(({ node }) => node)) && isAscending(trusted), 'a draw has lists that are not sorted')
   const isThere = (o) => BigInt(o.window) >= genesis.firstWindow && o.from < o.to && o.to <= genesis.cut.classes.length
   const isApart = (o, i) => !offers.some((x, j) => j < i && x.window === o.window && x.from < o.to && o.from < x.to)
-  const units = offers.reduce((sum, { from, to }) => sum + to - from, 0)
-  must(offers.every(isThere) && offers.every(isApart) && units <= 2 ** 24, 'a draw offers what is not there, or twice')
-  const seed = epoch * genesis.epoch.rounds
-  const randomness = randomnessOf(genesis.beacon.publicKey, seed, signature)
-  const about = { networkId: genesis.id, epoch, randomness, roster, units, replication: genesis.replication }
+  const offered = offers.reduce((sum, { from, to }) => sum + to - from, 0)
+  must(
+    offers.every(isThere) && offers.every(isApart) && offered <= 2 ** 24,
+    'a draw offers what is not there, or twice',
+  )
   const accounts = new Map(roster.map(({ node, account }) => [node, account]))
   const beats = witnesses.map((heartbeat) => statement(genesis, 'heartbeat', heartbeat))
   const isWitness = ({ node, signer: by, witnessed }) =>
     node === by && accounts.has(node) && witnessed.some(({ draw }) => draw === id)
   const isInOrder = ({ witnessed }) => isAscending(witnessed.map((w) => w.epoch))
-  must(
-    beats.every(isWitness) && beats.every(isInOrder),
-    'a draw has a witness who does not name it, or is not on its roster',
-  )
+  must(beats.every(isWitness), 'a draw has a witness who does not name it, or is not on its roster')
+  must(beats.every(isInOrder), 'a draw has a witness who does not name draws in order')
   const [by, of] = [distinct(beats.map(({ node }) => accounts.get(node))), distinct(accounts.values())]
   must(2 * by > of, `a draw is witnessed by ${by} of ${of} accounts, not by more than half`)
   const isLeast = beats.length === by && 2 * (by - 1) <= of && isAscending(beats.map(({ node }) => node))
   must(isLeast, 'a draw has more witnesses than it needs, or not in order')
   for (const { node } of beats) need(node, accounts.get(node))
-  return { epoch, seed, randomness, roster, accounts, offers, trusted, dealt: deal(about) }
-}
-
-/** The seats of a unit: quorum, then reserve; of the quorum first the one that the draw trusts, if any (isLone). */
-function seatsOf({ replication: N }, { offers, roster, trusted, dealt }, window, unit) {
-  const before = (i) => offers.slice(0, i).reduce((sum, { from, to }) => sum + to - from, 0)
-  const at = offers.findIndex((o) => o.window === `${window}` && o.from <= unit && unit < o.to)
-  const place = at < 0 ? -1 : before(at) + unit - offers[at].from
-  must(dealt.quorums[place], 'it was not dealt in the draw that it names')
-  const trustee = dealt.quorums[place].find((i) => trusted.includes(roster[i].account))
-  const quorum = dealt.quorums[place].toSorted((i, j) => (j === trustee) - (i === trustee))
-  const seats = [...quorum, ...dealt.reserveOf(place).slice(0, 2 * N + 8)]
-  return { seats: seats.map((i) => roster[i].node), isLone: trustee !== undefined }
+  const [seed, replication] = [epoch * genesis.epoch.rounds, genesis.replication]
+  const randomness = randomnessOf(genesis.beacon.publicKey, seed, signature)
+  const dealt = deal({ networkId: genesis.id, epoch, randomness, roster, units: offered, replication })
+  // Quorum, then reserve; of the quorum first the one that the draw trusts, if any (isLone).
+  const seatsOf = (unit) => {
+    const at = offers.findIndex((o) => o.window === `${window}` && o.from <= unit && unit < o.to)
+    const before = offers.slice(0, at).reduce((sum, { from, to }) => sum + to - from, 0)
+    const place = at < 0 ? -1 : before + unit - offers[at].from
+    must(dealt.quorums[place], `unit ${unit} was not dealt in the draw that it names`)
+    const trustee = dealt.quorums[place].find((i) => trusted.includes(roster[i].account))
+    const quorum = dealt.quorums[place].toSorted((i, j) => (j === trustee) - (i === trustee))
+    const seats = [...quorum, ...dealt.reserveOf(place).slice(0, 2 * replication + 8)]
+    return [unit, { seats: seats.map((i) => roster[i].node), isLone: trustee !== undefined }]
+  }
+  return { epoch, seed, randomness, roster, accounts, dealt: new Map(units.map(seatsOf)) }
 }
 
 // --- The audit that certifies a unit with one result (quorum/audit.ts): the first R after half of the deadline draws who
@@ -174,7 +157,7 @@ function settle({ genesis, draw, id, isLone, certified, block }, { results, decl
 function readUnit(genesis, window, entry, draw, statements, need) {
   const { unit } = entry
   const [id, state] = [`${draw.epoch}/${window}/${unit}`, genesis.cut.classes[unit]]
-  const { seats, isLone } = seatsOf(genesis, draw, window, unit)
+  const { seats, isLone } = draw.dealt.get(unit)
   const isHere = (x) => `${x.epoch}/${x.window}/${x.unit}` === id
   const about = { genesis, window, unit, state, draw }
   const blocks = [...(entry.leaves ? [entry.leaves] : []), ...entry.contested].map((packed) => sumOf(about, packed))
@@ -186,10 +169,8 @@ function readUnit(genesis, window, entry, draw, statements, need) {
       const [item, seat] = [read('it', ITEM, encoded), seats.indexOf(signer)]
       must(isHere(item), 'it is of another unit')
       must(seat >= 0, 'its node has no seat in the unit')
-      must(
-        isPlausible(genesis.partition, state, item.count),
-        `${item.count} hard numbers are more than 6 deviations off`,
-      )
+      const isLikely = isPlausible(genesis.partition, state, item.count)
+      must(isLikely, `${item.count} hard numbers are more than 6 deviations off`)
       const isSum = !entry.leaves || blocks.some(({ key }) => key === keyOf(item))
       must(isSum, 'it is not the sum of its leaves')
       const items = genesis.partition.evidence.items * (isLone && seat === 0 ? 2 : 1)
@@ -203,18 +184,14 @@ function readUnit(genesis, window, entry, draw, statements, need) {
       return { ...said, seat: seats.indexOf(said.signer) }
     }),
   )
-  must(
-    declines.every((d) => isHere(d) && d.seat >= 0),
-    'it has a decline of another unit, or of a node without a seat',
-  )
+  const isDecline = (decline) => isHere(decline) && decline.seat >= 0
+  must(declines.every(isDecline), 'it has a decline of another unit, or of a node without a seat')
   const [{ key: certified, block } = { key: results[0].key, block: null }] = blocks
   const differing = results.filter((r) => r.key !== certified)
   must(differing.length === 0 || (block && audits.length === 0), 'it has results that differ, and nothing that tells')
   must(entry.leaves || audits.length + blocks.length === 0, 'its leaves are left out, and it takes them')
-  const [said, rule] = [
-    { results, declines, audits },
-    { genesis, draw, id, isLone, certified, block },
-  ]
+  const rule = { genesis, draw, id, isLone, certified, block }
+  const said = { results, declines, audits }
   const settled = settle(rule, said)
   must(settled, `fewer than ${genesis.replication} equal results count, and no audit certifies one`)
   const isOnce = distinct(results.map(({ seat, key }) => `${seat} ${key}`)) === results.length
@@ -229,9 +206,7 @@ function readUnit(genesis, window, entry, draw, statements, need) {
   must(!block || shown === blocks.length, 'it has leaves that nobody signed')
   const cids = blocks.slice(1).map(({ block: contested }) => cidOf(contested, 0x55))
   // Within a seat by statement, and within a statement by place.
-  const order = results.map(
-    ({ seat, id: from, index }) => `${uint(seat, 4).toString('hex')} ${from} ${uint(index, 4).toString('hex')}`,
-  )
+  const order = results.map(({ seat, id: from, index }) => [hex(uint(seat, 4)), from, hex(uint(index, 4))].join(' '))
   const lists = [order, declines.map(({ seat }) => seat), audits.map((audit) => audit.id), cids]
   must(lists.every(isAscending), 'it has a list that is not sorted')
   for (const { signer } of [...results, ...audits]) need(signer, draw.accounts.get(signer))
@@ -271,14 +246,16 @@ export function verify(encoded, onUnit = () => {}) {
   if (genesis.isTooHard && genesis.partition.hardSteps > MOST_STEPS) return { genesis, provesNothing: true, units: [] }
   const pairs = new Set()
   const need = (node, account) => pairs.add(`${node} ${account}`)
-  const draws = file.draws.map((entry) => readDraw(genesis, entry, need))
+  const isInside = ({ unit, draw }) => draw < file.draws.length && unit < genesis.cut.classes.length
+  must(file.units.every(isInside), 'it names a draw or a unit that is not there')
+  const unitsFrom = (draw) => file.units.filter((entry) => entry.draw === draw).map(({ unit }) => unit)
+  const draws = file.draws.map((entry, i) => readDraw(genesis, window, entry, unitsFrom(i), need))
   const statements = file.statements.map((bytes) => statement(genesis, 'results', bytes))
   const isSorted = [draws.map((x) => x.epoch), statements.map((x) => x.id), file.units.map((x) => x.unit)]
   must(isSorted.every(isAscending), 'the draws, the statements or the units are not sorted')
   must(!isWhole || file.units.length === genesis.cut.classes.length, 'it is of a window, and units are missing')
   const units = file.units.map((entry, i) =>
     within(`unit ${entry.unit}`, () => {
-      must(draws[entry.draw] && entry.unit < genesis.cut.classes.length, 'there is no such draw, or no such unit')
       onUnit(i, file.units.length)
       return readUnit(genesis, window, entry, draws[entry.draw], statements, need)
     }),
@@ -287,22 +264,12 @@ export function verify(encoded, onUnit = () => {}) {
   const signed = distinct(file.units.flatMap(({ results }) => results.map((r) => r.statement)))
   must(drawn === draws.length && signed === statements.length, 'it has a draw or a statement that no unit needs')
   const registrations = file.registrations.map((entry) => readRegistration(genesis, entry))
-  const isPair = ([pair, i]) => registrations[i]?.pair === pair
-  const isAll = pairs.size === registrations.length && [...pairs].sort().every((pair, i) => isPair([pair, i]))
+  const isAll = registrations.map(({ pair }) => pair).join() === [...pairs].sort().join()
   must(isAll, 'the registrations are not those of its nodes, as the rosters name them, in order')
   checkAccounts(units)
   const count = units.reduce((sum, { item }) => sum + item.count, 0)
   const checksum = units.reduce((sum, { item }) => sum + BigInt(`0x${item.checksum}`), 0n) % 2n ** 64n
-  const isFew = hardInLeaf(genesis.partition, genesis.partition.hardSteps, genesis.cut.classes.length) < LEAST_HARD
-  return {
-    genesis,
-    window,
-    isWhole,
-    units,
-    count,
-    checksum: hex(uint(checksum, 8)),
-    registrations,
-    draws,
-    provesNothing: isFew,
-  }
+  const hard = hardInLeaf(genesis.partition, genesis.partition.hardSteps, genesis.cut.classes.length)
+  const sums = { count, checksum: hex(uint(checksum, 8)), provesNothing: hard < LEAST_HARD }
+  return { genesis, window, isWhole, units, registrations, draws, ...sums }
 }

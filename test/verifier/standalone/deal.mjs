@@ -24,17 +24,15 @@ function ring(tickets, roster) {
   const [places, size] = [new Map(roster.map(({ account }) => [account, []])), tickets.length]
   for (const [place, index] of tickets.entries()) places.get(roster[index].account).push(place)
   return (start) => {
-    const next = [...places.values()]
-      .filter((list) => list.length > 0)
-      .map((list) => {
-        let [low, high] = [0, list.length]
-        while (low < high) {
-          const middle = (low + high) >> 1
-          if (list[middle] < start) low = middle + 1
-          else high = middle
-        }
-        return low < list.length ? list[low] : list[0] + size
-      })
+    const next = [...places.values()].flatMap((list) => {
+      let [low, high] = [0, list.length]
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (list[middle] < start) low = middle + 1
+        else high = middle
+      }
+      return list.length === 0 ? [] : (list[low] ?? list[0] + size)
+    })
     return next.sort((a, b) => a - b).map((place) => tickets[place % size])
   }
 }

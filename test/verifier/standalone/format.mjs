@@ -2,7 +2,28 @@
  * The format: what may stand where in the file and in the statements that it carries, and nothing else. What is sorted, and
  * what has to fit together, certificate.mjs checks.
  */
-import { bytes, int, list, oneOf, orNull, text } from './basics.mjs'
+
+// --- Shapes: what may stand where. A function says so itself; a list or an object has exactly these entries.
+const int =
+  (low, high = Number.MAX_SAFE_INTEGER) =>
+  (x) =>
+    Number.isSafeInteger(x) && x >= low && x <= high
+const text = (pattern) => (x) => typeof x === 'string' && pattern.test(x)
+export const bytes = (length) => (x) => x instanceof Uint8Array && x.length === (length ?? x.length)
+const oneOf =
+  (...values) =>
+  (x) =>
+    values.includes(x)
+const orNull = (shape) => (x) => x === null || fits(shape, x)
+const list = (shape, low, high) => (x) =>
+  Array.isArray(x) && x.length >= low && x.length <= high && x.every((entry) => fits(shape, entry))
+export function fits(shape, x) {
+  if (typeof shape === 'function') return shape(x)
+  const isOfKind = Array.isArray(shape) ? Array.isArray(x) : x !== null && Object.getPrototypeOf(x) === Object.prototype
+  const fields = Object.entries(shape)
+  const isOf = ([key, of]) => Object.hasOwn(x, key) && fits(of, x[key])
+  return isOfKind && Object.keys(x).length === fields.length && fields.every(isOf)
+}
 
 const key = text(/^[0-9a-f]{64}$/)
 const cid = text(/^b[a-z2-7]{58}$/)

@@ -174,7 +174,7 @@ export function evidenceTest(partition, unit, { flagBits, items }, { network, se
     const tau = exact > 1n << 64n ? 1n << 64n : exact
     return { ...tier, tau, mean: (((numerator * tau) << 32n) / denominator) >> 64n }
   })
-  return { key, tiers, flagBits: BigInt(flagBits), flag: toBig(key.subarray(0, 2)) >> BigInt(16 - flagBits) }
+  return { key, tiers, flagBits, flag: toBig(key.subarray(0, 2)) >> BigInt(16 - flagBits) }
 }
 
 /** Why a number of the unit is no item of a tier (0, 1, 2), or null. */
@@ -184,7 +184,7 @@ export function whyNoItem(map, { key, tiers, flagBits, flag }, tier, n) {
   if (isPreimage(map, n)) return 'is dropped by rule P'
   const { sigma, value } = walk(map, n, steps)
   if (sigma !== null) return `is dropped within ${steps} steps`
-  return isFlagged && BigInt.asUintN(Number(flagBits), value) !== flag ? 'does not carry the flag' : null
+  return isFlagged && BigInt.asUintN(flagBits, value) !== flag ? 'does not carry the flag' : null
 }
 
 /** The sum of tallies, { count, mean }: what was found, and what is expected in units of 2^-32. */

@@ -24,9 +24,8 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
   const people = [...new Map(names)].map(([account, name]) => `  ${account.slice(0, 16)} ${JSON.stringify(name)}`)
   const unitsWhere = (is) => units.filter((unit) => unit[is]).map(({ unit }) => unit)
   const [contested, silent] = [unitsWhere('isContested'), unitsWhere('isSilent')]
-  const [least, most] = [Math.min, Math.max].map((of) =>
-    of(...draws.map(({ accounts }) => new Set(accounts.values()).size)),
-  )
+  const rosters = draws.map(({ accounts }) => new Set(accounts.values()).size).sort((a, b) => a - b)
+  const [least, most] = [rosters[0], rosters.at(-1)]
   return [
     `Network ${genesis.id} (${JSON.stringify(genesis.name)})`,
     `About ${isWhole ? 'all' : 'some'} numbers of [${window} * 2^${bits}, ${window + 1n} * 2^${bits}) under ${map}`,
@@ -37,19 +36,19 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
     `  The peak of each leaf of ${plural(peaks, 'unit')} is a hard number; the count of each unit is as theory has it.`,
     '  No leaf was computed anew here: count and checksum of a leaf are what the signers say.',
     'What signatures say',
-    `  ${plural(signers.size, 'account')} signed results, of ${least === most ? least : `${least} to ${most}`} on the ${draws.length === 1 ? 'roster' : 'rosters'}:`,
+    `  ${plural(signers.size, 'account')} signed results, of ${least === most ? least : `${least} to ${most}`} on the rosters:`,
     ...people,
-    `  ${plural(draws.length, 'draw')}, each witnessed by more than half of the accounts on its roster before the beacon spoke.`,
+    `  ${plural(draws.length, 'draw')}: more than half of a roster say that they had the draw before its beacon round was out.`,
     'Who ran the beacon',
     genesis.beacon.source === 'drand'
       ? "  drand's quicknet, the League of Entropy: nobody could choose who was dealt what."
       : '  One operator, who knows every round in advance: who was dealt what rests on trust in that operator.',
     'What is not shown',
     '  That those who signed worked apart from one another.',
-    ...(contested.length > 0
-      ? [`  Who is right in units ${listed(contested)}, where results differ: compute the leaf.`]
-      : []),
-    ...(silent.length > 0 ? [`  What other seats of units ${listed(silent)} said, if anything.`] : []),
+    ...contested
+      .slice(0, 1)
+      .map(() => `  Who is right in units ${listed(contested)}, where results differ: compute the leaf.`),
+    ...silent.slice(0, 1).map(() => `  What other seats of units ${listed(silent)} said, if anything.`),
   ].join('\n')
 }
 
@@ -65,7 +64,7 @@ function main(path) {
   }
   let told = Date.now()
   const onUnit = (done, all) => {
-    if (Date.now() - told < 5000) return
+    if (done === 0 || Date.now() - told < 5000) return
     told = Date.now()
     console.error(`${done} of ${all} units`)
   }
