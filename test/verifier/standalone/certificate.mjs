@@ -12,7 +12,7 @@ import { keyOf, sumOf, tallyOf } from './judge.mjs'
 import { cutOf, hardInLeaf, isPlausible, isShort, pooled } from './numbers.mjs'
 import { isChain, open, randomnessOf, read } from './signed.mjs'
 
-/** A window of the main network takes some 250 MB as dag-cbor; reading takes four times the file in memory. */
+/** A window of the main network takes some 250 MB as dag-cbor; reading takes five times the file in memory. */
 export const MOST_BYTES = 2 ** 29
 /** A leaf that expects fewer hard numbers says too little about the work. */
 export const LEAST_HARD = 20
@@ -214,7 +214,8 @@ function readUnit(genesis, window, entry, draw, statements, need) {
   const last = Math.max(isLone ? 0 : genesis.replication - 1, ...results.map(({ seat }) => seat))
   const isSilent = seats.some((_, i) => i <= last && !spoken.includes(i))
   const { item: certifiedItem } = results.find((r) => r.key === certified)
-  return { unit, epoch: draw.epoch, results, item: certifiedItem, block, isContested: differing.length > 0, isSilent }
+  const shows = { isContested: differing.length > 0, isSilent, hasLeaves: block !== null }
+  return { unit, epoch: draw.epoch, results, item: certifiedItem, ...shows }
 }
 
 /** What falls short over the units of an account: the last 20, the last 100 and all, by tier and in all. */

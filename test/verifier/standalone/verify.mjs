@@ -17,7 +17,7 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
   const sums = results.map(({ tallies }) => pooled(tallies))
   const items = pooled(sums).count
   const skipped = mostSkipped(sums.reduce((a, b) => (b.count < a.count ? b : a)))
-  const peaks = units.filter(({ block }) => block).length
+  const peaks = units.filter(({ hasLeaves }) => hasLeaves).length
   const { map, bits } = genesis.partition
   const signers = new Set(results.map(({ account }) => account))
   const names = registrations.filter(({ account }) => signers.has(account)).map(({ name, account }) => [account, name])
