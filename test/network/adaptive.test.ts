@@ -42,7 +42,7 @@ test('windows are certified by three at first, then by one and an audit, and eve
 
 test('the independent verifier is convinced as well', async () => {
   const path = certificatePath(founder.home, byOne()[0]!.window)
-  const script = join(import.meta.dir, '../verifier/verify.mjs')
+  const script = join(import.meta.dir, '../verifier/standalone/verify.mjs')
   const child = Bun.spawn([process.execPath, script, path], { stdout: 'pipe', stderr: 'pipe' })
   const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   expect(errors).toBe('')

@@ -1,3 +1,0 @@
-import type { DealInput } from '../../../../orbit/rules/deal/deal.ts'
-
-export declare function dealAgain(input: DealInput): { quorums: number[][]; reserves: number[][] }
