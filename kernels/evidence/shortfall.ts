@@ -30,8 +30,7 @@ export const FALSE_ALARM = 1_000_000
 const BITS = 128n
 
 /**
- * Sums of Poisson's weights up to the mode and beyond, all relative to the weight at the mode,
- * rounded down term by term.
+ * Sums of Poisson's weights up to the mode and beyond, all relative to the weight at the mode, rounded down term by term.
  *
  * @returns [sum of the weights of 0 to count, sum of all]
  */
@@ -57,22 +56,19 @@ function poissonSums({ count, mean }: Tally): readonly [bigint, bigint] {
 /**
  * Whether so few items come by chance less often than once in `looks` million honest cases.
  *
- * @param looks how many such questions are asked together, 1 to 100: the false alarms of all add up
- *   to 1 in a million
+ * @param looks how many such questions are asked together, from 1: the false alarms of all add up to 1 in a million
  */
 export function isShort(tally: Tally, looks: number): boolean {
   const missing = tally.mean - (BigInt(tally.count) << MEAN_BITS)
-  // Within 3 standard deviations the tail is above 1 in 10,000, for every mean. That saves nearly
-  // all sums.
+  // Less than 3 standard deviations: the tail is above 1 in 20,000, whatever the mean. Saves nearly all sums.
   if (missing <= 0n || missing * missing < (9n * tally.mean) << MEAN_BITS) return false
   const [below, all] = poissonSums(tally)
   return below * BigInt(looks * FALSE_ALARM) < all
 }
 
 /**
- * The share of the work that cannot have been skipped: a worker who skips so much at random has as
- * many items as these less often than once in a million cases. For display. Clever pruning may skip
- * more (ALGORITHMS.md).
+ * What is shown by the items that are there: whoever skipped more than this share of the work, at random, would have so
+ * many less often than once in a million. For display: who prunes cleverly may skip more (ALGORITHMS.md).
  *
  * @returns thousandths, 0 to 1000
  */
@@ -88,10 +84,7 @@ export function mostSkipped({ count, mean }: Tally): number {
   return excluded
 }
 
-/**
- * Standard deviations below (negative) or above the mean; 0 when nothing is expected. For display
- * alone.
- */
+/** Standard deviations below (negative) or above the mean; 0 when nothing is expected. For display alone. */
 export function deviationsOf({ count, mean }: Tally): number {
   const expected = Number(mean) / 2 ** Number(MEAN_BITS)
   return expected === 0 ? 0 : (count - expected) / Math.sqrt(expected)
@@ -113,11 +106,9 @@ export const pooled = (tallies: readonly Tally[]): Tally => ({
   mean: tallies.reduce((sum, { mean }) => sum + mean, 0n),
 })
 
-/** Each tier of units alone, and all together. */
-const linesOf = (units: readonly UnitTallies[]): readonly (readonly [Line, Tally])[] => {
-  const tiers = Array.from({ length: TIERS }, (_, tier) => pooled(units.map((unit) => unit[tier]!)))
-  return [...tiers.map((tally, tier) => [tier, tally] as const), ['pooled', pooled(tiers)]]
-}
+/** Tier by tier, the sum over units. */
+export const summed = (units: readonly UnitTallies[]): UnitTallies =>
+  Array.from({ length: TIERS }, (_, tier) => pooled(units.map((unit) => unit[tier]!)))
 
 /** A line that falls short. */
 export interface Alarm {
@@ -127,23 +118,40 @@ export interface Alarm {
   readonly tally: Tally
 }
 
-const alarmsOver = (units: readonly UnitTallies[], looks: number): readonly Alarm[] =>
-  linesOf(units).flatMap(([line, tally]) => (isShort(tally, looks) ? [{ units: units.length, line, tally }] : []))
+/** Each tier alone, and all together. */
+function alarmsOver(tiers: UnitTallies, units: number, looks: number): readonly Alarm[] {
+  const lines: (readonly [Line, Tally])[] = [
+    ...tiers.map((tally, tier) => [tier, tally] as const),
+    ['pooled', pooled(tiers)],
+  ]
+  return lines.flatMap(([line, tally]) => (isShort(tally, looks) ? [{ units, line, tally }] : []))
+}
 
 /** What falls short in one unit: each line at 1 in a million. */
-export const alarmsOfUnit = (unit: UnitTallies): readonly Alarm[] => alarmsOver([unit], 1)
+export const alarmsOfUnit = (unit: UnitTallies): readonly Alarm[] => alarmsOver(unit, 1, 1)
 
-/** Spans of an account's units that are looked at: the last 20, the last 100, all. */
-const SPANS = [20, 100, Number.POSITIVE_INFINITY] as const
-const LOOKS = SPANS.length * (TIERS + 1)
+/** Spans of an account's units that are looked at besides all of them: the last 20, the last 100. */
+const SPANS = [20, 100] as const
+/** Of how many of its last units an account's tallies are told apart. */
+export const TOLD_APART = 100
+const LOOKS = (SPANS.length + 1) * (TIERS + 1)
+
+/** What an account has shown. */
+export interface AccountTallies {
+  readonly units: number
+  /** Over all of them, by tier. */
+  readonly total: UnitTallies
+  /** Of the last 100 or fewer, in the order of the units. */
+  readonly last: readonly UnitTallies[]
+}
 
 /**
- * What falls short over an account's units: of the last 20, the last 100 and all, each line at 1 in
- * a million divided by the 12 looks.
- *
- * @param units in the order in which they were judged, at least one
+ * What falls short over an account's units: of the last 20, the last 100 and all, each line at 1 in a million divided by
+ * the looks so far, 12 a unit. So who does all of the work is alarmed less often than once in 100,000 accounts of 10,000
+ * units.
  */
-export function alarmsOfAccount(units: readonly UnitTallies[]): readonly Alarm[] {
-  const lengths = new Set(SPANS.map((span) => Math.min(span, units.length)))
-  return [...lengths].flatMap((length) => alarmsOver(units.slice(-length), LOOKS))
+export function alarmsOfAccount({ units, total, last }: AccountTallies): readonly Alarm[] {
+  const spans = SPANS.filter((span) => span < units)
+  const alarms = spans.flatMap((span) => alarmsOver(summed(last.slice(-span)), span, LOOKS * units))
+  return units === 0 ? [] : [...alarms, ...alarmsOver(total, units, LOOKS * units)]
 }

@@ -2,7 +2,6 @@
  * Writes the certificate of each window that is certified, beside everything else that a node does.
  */
 
-import { CID } from 'multiformats/cid'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import type { Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'
@@ -21,8 +20,6 @@ import {
 } from '../home/certificate-files.ts'
 
 export interface CertifierOptions {
-  /** Remembers what was opened and checked. */
-  readonly memory?: Memory
   readonly directory: string
   /** Remembers what was opened and checked. */
   readonly memory?: Memory

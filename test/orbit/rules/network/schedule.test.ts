@@ -23,16 +23,15 @@ test.each([
   expect(schedule.nextEpoch(clock, round)).toBe(next)
 })
 
-/** Of a deal: R(e), its deadline, from when results may be shown, and until when it is awaited, and counts. */
+/** Of a deal: R(e), its deadline, and until when it is awaited, and counts. */
 test.each([
-  [0, 0, 100, 200, 300, 600],
-  [1, 10, 110, 210, 310, 610],
-  [2, 20, 120, 220, 320, 620],
-  [37, 370, 470, 570, 670, 970],
-])('the deal of epoch %i', (epoch, seed, deadline, shown, last, settled) => {
+  [0, 0, 100, 300, 600],
+  [1, 10, 110, 310, 610],
+  [2, 20, 120, 320, 620],
+  [37, 370, 470, 670, 970],
+])('the deal of epoch %i', (epoch, seed, deadline, last, settled) => {
   expect(schedule.seedRound(clock, epoch)).toBe(seed)
   expect(schedule.deadlineRound(clock, epoch)).toBe(deadline)
-  expect(schedule.commitDeadline(clock, epoch)).toBe(shown)
   expect(schedule.lastRound(clock, epoch)).toBe(last)
   expect(schedule.settledAfter(clock, epoch)).toBe(settled)
   expect(schedule.witnessedBy(clock, epoch)).toBe(seed + 60)
