@@ -169,7 +169,7 @@ describe('a fraud proof', () => {
       expect(outcome.code).toBe(65)
     }
     isOneClearLine(await desk.run('verify', proof, '--network', 'bafyother'), /DOES NOT HOLD.*not bafyother/)
-    isOneClearLine(await desk.run('verify', proof, '--leaves', '3'), /--leaves and --units are for certificates/)
+    isOneClearLine(await desk.run('verify', proof, '--seconds', '3'), /--seconds and --units are for certificates/)
   })
 
   test('can be mistaken for a certificate by nobody', async () => {
