@@ -20,7 +20,7 @@ import type { UnitAnswers } from './unit-answers.ts'
 export type Refusal = 'not-assigned' | Fault
 
 export interface Counts {
-  /** In the order of the deal; of equal ones of a node that of the earliest batch. */
+  /** In the order of the deal, a node's own as in its answers; of equal ones that of the earliest batch. */
   readonly counted: readonly SignedResult[]
   /** Of nodes whose turn had come, not judged yet. */
   readonly waiting: readonly SignedResult[]
@@ -42,7 +42,8 @@ export function countResults(
   const sound = new Map<string, SignedResult>()
   const waiting: SignedResult[] = []
   const faulty: { result: SignedResult; judgement: Judgement }[] = []
-  for (const node of [...assignment.quorum, ...assignment.reserve]) {
+  const seats = [...assignment.quorum, ...assignment.reserve]
+  for (const node of seats) {
     for (const result of results.get(node) ?? []) {
       if (!mayAnswer(genesis, assignment, node, result.body.round, calls)) continue
       const judgement = facts.judged(result.cid, result.index)
@@ -57,7 +58,8 @@ export function countResults(
       }
     }
   }
-  const counted = [...sound.values()]
+  const chosen = new Set(sound.values())
+  const counted = seats.flatMap((node) => (results.get(node) ?? []).filter((result) => chosen.has(result)))
   for (const { node } of [...counted, ...waiting]) refused.delete(node)
   return { counted, waiting, faulty, refused }
 }

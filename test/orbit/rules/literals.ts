@@ -1,15 +1,17 @@
 /**
  * Small literals of what the rules are about, for tables of cases: a genesis whose body alone says anything, nodes that are
- * named by a letter, results that are named by a digit. Nothing here is signed: a rule that opens a statement is tested with
- * real ones (party.ts).
+ * named by a letter, results that are named by a digit. Nothing here is signed or judged: a rule that opens a statement or
+ * looks at evidence is tested with real ones (party.ts).
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import { encodeLeaf, summarize } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
-import type { UnitEvidence } from '../../../orbit/rules/answer/evidence.ts'
+import type { Fault, Judgement } from '../../../orbit/rules/answer/judge.ts'
+import { byStatement, type SignedResult } from '../../../orbit/rules/answer/results.ts'
+import type { UnitAnswers } from '../../../orbit/rules/answer/unit-answers.ts'
 import { rawCid } from '../../../orbit/rules/base/cid.ts'
-import type { Commit, LeafClaim, Reveal } from '../../../orbit/rules/message/answers.ts'
-import { checksumHex, peakText, type ResultBody } from '../../../orbit/rules/message/bodies.ts'
+import type { LeafClaim } from '../../../orbit/rules/message/answers.ts'
+import { checksumHex, peakText, type ResultItem } from '../../../orbit/rules/message/bodies.ts'
 import type { Assignment } from '../../../orbit/rules/message/unit.ts'
 import type { Genesis, GenesisBody } from '../../../orbit/rules/network/genesis.ts'
 
@@ -30,7 +32,7 @@ export function genesisOf(changes: Partial<GenesisBody> = {}): Genesis {
   return { body, partition, networkId: 'net', firstWindow: 1n, baseline: 1n << 28n } as Genesis
 }
 
-/** Unit 0 of window 1, dealt in epoch 2: R = 20, deadline 120, commit deadline 220, last round 320. */
+/** Unit 0 of window 1, dealt in epoch 2: R = 20, deadline 120, last round 320. */
 export const assignmentOf = (changes: Partial<Assignment> = {}): Assignment => ({
   ...{ epoch: 2, window: 1n, unit: 0, quorum: [...'abc'], reserve: [...'defghijklmnopq'], audited: null },
   ...changes,
@@ -46,24 +48,30 @@ export const recordsAs = (variant: number): Uint8Array =>
   new Uint8Array(Buffer.concat(leavesAs(variant).map(encodeLeaf)))
 export const cidAs = (variant: number): string => rawCid(recordsAs(variant)).toString()
 
-export function resultAs(variant: number, { epoch, window, unit } = assignmentOf()): ResultBody {
+export function itemAs(variant: number, { epoch, window, unit } = assignmentOf()): ResultItem {
   const total = summarize(leavesAs(variant))
   return {
     ...{ epoch, window: window.toString(), unit, count: total.count, checksum: checksumHex(total.checksum) },
     ...{ peak: peakText(total.peak), root: total.root, leaves: cidAs(variant) },
+    ...{ evidence: new Uint8Array(32), items: 0 },
   }
 }
 
-/** A commit is named by its node's letter; a second one of a node by the letter and a stroke: `a'`. */
-export const commitAs = (name: string, round: number): Commit =>
-  ({ node: name[0]!, cid: name, body: { round, batch: 0 } }) as unknown as Commit
-
-/** A reveal of the commit `name` at `round` that cites the commits of these nodes. */
-export const revealAs = (name: string, round: number, cites: string, variant = 0, batch = 0): Reveal =>
+/**
+ * What `name` shows at a beacon round. It is named by its node's letter, a second one of a node by the letter and a stroke:
+ * `a'`; and its statement's CID is that name.
+ */
+export const signedAs = (name: string, round: number, variant = 0, batch = 0): SignedResult =>
   ({
-    ...{ node: name[0]!, cid: `${name}@${round}`, body: { round, batch }, index: 0, statement: { bytes: name } },
-    item: { commit: name, cites: [...cites], result: resultAs(variant) },
-  }) as unknown as Reveal
+    ...{ node: name[0]!, cid: name, body: { round, batch }, index: 0, statement: { bytes: name } },
+    item: itemAs(variant),
+  }) as unknown as SignedResult
+
+/** What a judge says who finds this fault. */
+export const judgementAs = (fault: Fault | null, wrongLeaf: number | null = null): Judgement => ({
+  ...{ fault, wrongLeaf, tallies: [] },
+  falseItem: fault === 'evidence-false' ? 5 : null,
+})
 
 /** An auditor claims that a leaf is as variant `variant` has it. */
 export const claimAs = (node: string, leaf: number, variant: number, round = 70): LeafClaim =>
@@ -73,15 +81,13 @@ export const claimAs = (node: string, leaf: number, variant: number, round = 70)
     statement: { body: { round, beacon: new Uint8Array() } },
   }) as unknown as LeafClaim
 
-export function evidenceAs(
-  commits: readonly Commit[],
-  reveals: readonly Reveal[],
+export function answersAs(
+  results: readonly SignedResult[],
   declines = '',
   claims: readonly LeafClaim[] = [],
-): UnitEvidence {
+): UnitAnswers {
   return {
-    commits: Map.groupBy(commits, ({ node }) => node),
-    reveals: Map.groupBy(reveals, ({ node }) => node),
+    results: Map.groupBy(results.toSorted(byStatement), ({ node }) => node),
     declines: new Map([...declines].map((node) => [node, {} as never])),
     claims: [...claims],
   }

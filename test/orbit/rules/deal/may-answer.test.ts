@@ -1,6 +1,6 @@
-/** Who may answer for a unit, and when a result may be shown, by cases: N = 3, R = 20, a deadline of 100 rounds. */
+/** Who may answer for a unit, and from when, by cases: N = 3, R = 20, a deadline of 100 rounds. */
 import { expect, test } from 'bun:test'
-import { mayAnswer, mayReveal, reserveLength, standsAlone } from '../../../../orbit/rules/deal/seats.ts'
+import { mayAnswer, reserveLength, standsAlone } from '../../../../orbit/rules/deal/seats.ts'
 import { assignmentOf, genesisOf } from '../literals.ts'
 
 const genesis = genesisOf()
@@ -61,28 +61,9 @@ test.each([
   expect(mayAnswer(genesis, audited, node, round, { declines, escalations })).toBe(may)
 })
 
-/** Commits of N can be cited, the node's own among them; or it is round 220. */
-test.each([
-  [0, 20, undefined, false],
-  [1, 219, undefined, false],
-  [2, 20, undefined, true],
-  [3, 20, undefined, true],
-  [0, 219, undefined, false],
-  [0, 220, undefined, true],
-  [0, 221, undefined, true],
-  // More are waited for where results that differ have called them.
-  [3, 219, 5, false],
-  [4, 20, 5, true],
-  [3, 220, 5, true],
-])('with %i cited at round %i, of %p wanted: %p', (cited, round, wanted, may) => {
-  expect(mayReveal(genesis, unit, 'a', { cited, round, ...(wanted !== undefined && { wanted }) })).toBe(may)
-})
-
-test('the one whose result an audit certifies waits for nobody; the others do', () => {
-  expect(mayReveal(genesis, audited, 'a', { cited: 0, round: 0 })).toBe(true)
-  expect(mayReveal(genesis, audited, 'b', { cited: 1, round: 0 })).toBe(false)
+test('alone stands the one whose result an audit certifies, and nobody else', () => {
   expect(['a', 'b', 'z'].map((node) => standsAlone(audited, node))).toEqual([true, false, false])
-  expect(standsAlone(unit, 'a')).toBe(false)
+  expect(['a', 'b', 'z'].map((node) => standsAlone(unit, node))).toEqual([false, false, false])
 })
 
 test('a reserve has all those whose turn can come: by two more deadlines, and by four escalations', () => {
