@@ -9,7 +9,7 @@ import { summarize } from '../../../../kernels/result.ts'
 import type { OrbitNode } from '../../../../orbit/node/orbit-node.ts'
 import { FactFinder } from '../../../../orbit/node/replica/knowledge.ts'
 import { judge, requestFor } from '../../../../orbit/rules/answer/judge.ts'
-import { blockOf, MAX_BLOCK_BYTES, resultOf } from '../../../../orbit/rules/answer/results.ts'
+import { blockOf, MAX_BLOCK_BYTES, resultOf, type SignedResult } from '../../../../orbit/rules/answer/results.ts'
 import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
 import type { ResultsBody } from '../../../../orbit/rules/message/bodies.ts'
@@ -177,9 +177,8 @@ test('what is forgotten is gone from the disk', async () => {
   const { asker } = await pair(party)
   const { facts, learnAll } = findingOut(party, asker)
   await learnAll()
-  const [[first], [second]] = [
-    ...party.state(facts).answers.units.get(dealtUnitKey(assignments[0]!))!.results.values(),
-  ] as [[{ cid: string }], [{ cid: string }]]
+  const { results } = party.state(facts).answers.units.get(dealtUnitKey(assignments[0]!))!
+  const [first, second] = [...results.values()].flat() as [SignedResult, SignedResult]
   await facts.forget([first.cid], [])
   expect((await asker.kv.entries('judgement/')).length).toBe(2)
   expect([facts.judged(first.cid, 0), facts.judged(second.cid, 0)?.tallies.length]).toEqual([undefined, 3])
