@@ -13,7 +13,7 @@ import { type Assignment, dealtUnitKey, leafKey } from '../../../../orbit/rules/
 import type { Conviction } from '../../../../orbit/rules/quorum/convictions.ts'
 import { beaconAt, Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 /** What becomes of a file: the leaf that it names, if any, is computed. */
 function verdict(party: Party, bytes: Uint8Array): string {

@@ -20,7 +20,7 @@ import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { verify } from '../../../verifier/verify.mjs'
 import { Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const window = 1n << 43n
 type Three = [string, string, string]

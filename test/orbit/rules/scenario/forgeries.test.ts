@@ -15,7 +15,7 @@ import { type Envelope, envelopeOf, type Fields, keyOf, type Message, messagesOf
 import { beaconAt, type Member } from '../party.ts'
 import { mutantsOf } from './mutants.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const FORGERIES = 10_000
 const party = newParty()

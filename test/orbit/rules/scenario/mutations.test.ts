@@ -23,7 +23,7 @@ import {
 } from '../messages.ts'
 import { type Mutant, mutantsOf } from './mutants.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const party = newParty()
 const units = party.deal(2, 4)

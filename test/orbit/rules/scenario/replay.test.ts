@@ -11,7 +11,7 @@ import { NO_HISTORY } from '../../../../orbit/rules/state/settled-window.ts'
 import { type Documents, type State, stateOf } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 /** A log with everything in it: agreement, a lie, a decline, a missed deadline, a copy, two results of one unit, audits. */
 function eventful(): Party {

@@ -7,7 +7,7 @@ import { deadlineRound, lastRound } from '../../../../orbit/rules/network/schedu
 import { verify } from '../../../verifier/verify.mjs'
 import { Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const window = 1n << 49n
 const LEAVES = [0, 1, 2, 3]
