@@ -63,7 +63,7 @@ export class Certifier {
 
   /** A window whose leaves can't be had holds no other up. */
   private async writeAll(): Promise<void> {
-    const { directory, state, signal, onError } = this.options
+    const { directory, state, signal, memory, onError } = this.options
     for (const window of state().windows.values()) {
       if (signal.aborted) return
       if (window.settled) continue
@@ -75,7 +75,8 @@ export class Certifier {
       const key = certifiedKey(window)
       if (this.written.get(window.window) === key) continue
       try {
-        if (!isCertificateOf(state(), window, readCertificateFile(directory, window.window))) this.write(window)
+        const file = readCertificateFile(directory, window.window)
+        if (!isCertificateOf(state(), window, file, memory)) this.write(window)
         this.written.set(window.window, key)
         this.failed.clear()
       } catch (error) {
@@ -107,10 +108,10 @@ const certifiedKey = ({ certified }: WindowState): string =>
 /**
  * Whether a file certifies what the state does: an old one may hold what has been taken back since.
  */
-export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null): boolean {
+export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null, memory?: Memory): boolean {
   if (!file) return false
   try {
-    return equalBytes(essence(settledBy(readCertificate(file))), essence(summaryOf(state, window)))
+    return equalBytes(essence(settledBy(readCertificate(file, memory))), essence(summaryOf(state, window)))
   } catch (error) {
     if (error instanceof RuleError) return false
     throw error

@@ -11,7 +11,7 @@ import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import { lastRound } from '../../../../orbit/rules/network/schedule.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const round = (at: number) => ({ round: at, signature: beaconAt(at), randomness: randomnessOf(beaconAt(at)) })
 

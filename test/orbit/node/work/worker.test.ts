@@ -17,7 +17,7 @@ import { requestFor } from '../../../../orbit/rules/answer/judge.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { lastRound } from '../../../../orbit/rules/network/schedule.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-worker-'))
 const { genesis } = found({
