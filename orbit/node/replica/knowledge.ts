@@ -154,19 +154,6 @@ export class FactFinder implements Knowledge {
   readonly judged = (statement: string, index: number): Judgement | undefined =>
     this.judgements.get(keyOf(statement, index))
 
-  /** The leaf records that CIDs name, those that can be had now. */
-  async leafRecords(
-    cids: readonly string[],
-    wait: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<[cid: string, records: Uint8Array][]> {
-    const found: [string, Uint8Array][] = []
-    for (const cid of cids) {
-      const records = await this.options.node.blocks.get(CID.parse(cid), wait).catch(() => null)
-      if (records) found.push([cid, records])
-    }
-    return found
-  }
-
   /** Remembers a conviction that a fraud proof has shown. On disk when it resolves. */
   async convict(conviction: SettledConviction): Promise<void> {
     await this.options.node.kv.put(PRIVATE.conviction + conviction.account, encodeConviction(conviction))
