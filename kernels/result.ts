@@ -131,7 +131,10 @@ function read(bytes: Uint8Array, offset: number, length: number): bigint {
   return value
 }
 
-/** A leaf of a checkpoint, as far as it is of use: when evidence is wanted, one without has to be computed again. */
+/**
+ * A leaf of a checkpoint, as far as it is of use: when evidence is wanted, one without has to be
+ * computed again.
+ */
 export function knownLeaf({ done, evidence }: VerifyOptions, index: number): LeafResult | undefined {
   const leaf = done?.get(index)
   if (!leaf || !leaf.evidence === !evidence) return leaf

@@ -99,8 +99,8 @@ export interface HardSummary {
 }
 
 /**
- * Evidence: for each tier in turn the numbers that make it up, ascending (evidence/request.ts). Three lists; that of a
- * tier which is left out is empty.
+ * Evidence: for each tier in turn the numbers that make it up, ascending (evidence/request.ts).
+ * Three lists; that of a tier which is left out is empty.
  */
 export type EvidenceItems = readonly (readonly bigint[])[]
 
@@ -112,13 +112,18 @@ export interface EvidenceRequest {
   readonly seed: Uint8Array
   /** The public key of the node that signs the result, 32 bytes. */
   readonly signer: Uint8Array
-  /** Items on average, where they are not to be the partition's k: twice k for a result that stands alone. */
+  /**
+   * Items on average, where they are not to be the partition's k: twice k for a result that stands
+   * alone.
+   */
   readonly items?: number
 }
 
 /** What an engine tells of a leaf, and takes back after a restart. */
 export interface LeafResult extends HardSummary {
-  /** There when evidence was requested: the items that lie in the leaf. Good for that request only. */
+  /**
+   * There when evidence was requested: the items that lie in the leaf. Good for that request only.
+   */
   readonly evidence?: EvidenceItems
 }
 

@@ -9,9 +9,9 @@ import { Glob } from 'bun'
 
 const root = resolve(import.meta.dir, '..')
 /** Several waits of until.ts. */
-const TEST_MS = 1_200_000
+const TEST_MS = 2_400_000
 /** What Bun and Chromium keep in the folder for temporary files. */
-const NOT_OURS = /^(bun-|\.org\.chromium\.|org\.chromium\.)/
+const NOT_OURS = /^(\.?bun-|\.?org\.chromium\.)/
 
 /** Paths of test files, below the project's root, sorted. */
 export const testFiles = (): string[] => [...new Glob('test/**/*.test.ts').scanSync({ cwd: root })].sort()

@@ -6,7 +6,7 @@
  * Seconds that one wait may take: many times what it takes on a quiet machine. Tests set a limit of several waits for
  * themselves (`setDefaultTimeout`), so that it is a wait that gives up, and says for what.
  */
-export const PATIENCE = 300
+export const PATIENCE = 600
 
 export interface Waiting {
   /** Seconds. */

@@ -1,10 +1,11 @@
 /**
  * The bytes of evidence: of a unit in a result or a certificate, and of a leaf in a checkpoint.
  *
- * For each of the three tiers: how many items, u16; then the items, ascending. All integers are big endian. An item n =
- * r + a*2^k of the class r mod 2^k in a window of 2^W numbers is its a, less that of the window's first, in the least
- * whole number of bytes that holds W - k bits. For a unit of the main network (k about 14 or more, W = 60) that is 6
- * bytes an item, some 3,080 for 512. One list has one encoding; what another would give is refused.
+ * For each of the three tiers: how many items, u16; then the items, ascending. All integers are big
+ * endian. An item n = r + a*2^k of the class r mod 2^k in a window of 2^W numbers is its a, less
+ * that of the window's first, in the least whole number of bytes that holds W - k bits. For a unit
+ * of the main network (k about 14 or more, W = 60) that is 6 bytes an item, some 3,080 bytes for 512
+ * items. A list has one encoding; any other bytes are refused.
  */
 import type { ClassState, EvidenceItems, Partition } from '../unit.ts'
 import { ItemCollector } from './items.ts'
@@ -18,7 +19,8 @@ const bytesOf = ({ bits }: Pick<Partition, 'bits'>, { depth }: ClassState): numb
 /**
  * @param window w
  * @param state the class of which all items are members: that of the unit, or of the leaf
- * @throws {RangeError} when an item is not of the class, the lists do not ascend, or a tier has more than 65,535 items
+ * @throws {RangeError} when an item is not of the class, the lists do not ascend, or a tier has
+ *   more than 65,535 items
  */
 export function encodeItems(
   items: EvidenceItems,
@@ -55,7 +57,8 @@ export function encodeItems(
 }
 
 /**
- * What encodeItems wrote. Whether the numbers are items is for item.ts to say; they are ascending members of the class.
+ * What encodeItems wrote. Whether the numbers are items is for item.ts to say; they are ascending
+ * members of the class.
  *
  * @throws {RangeError} when it is not what encodeItems writes
  */

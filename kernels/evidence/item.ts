@@ -1,12 +1,14 @@
 /**
- * Whether a number is an item of evidence, by true arithmetic: what every judge of a result asks, and the exact engine.
+ * Whether a number is an item of evidence, by true arithmetic. A judge of a result asks this of
+ * each item, the exact engine of each number.
  *
- * Measured: some 40 µs an item of tier 1 at W = 60, 60 µs of tier 2, 100 µs of a hard number.
+ * Measured at W = 60: some 6 µs for the steps of tier 1, 10 µs for tier 2, 22 µs for tier 3, and 2 µs
+ * for the hash.
  */
 import { shortcutMap } from '../map.ts'
 import { classes } from '../partition.ts'
 import { minOdds, ruleP } from '../rules.ts'
-import type { MapName, Unit } from '../unit.ts'
+import type { EvidenceItems, MapName, Unit } from '../unit.ts'
 import { type EvidenceTest, itemHash, type TierTest } from './request.ts'
 
 /**
@@ -97,4 +99,28 @@ export function refusalOf(n: bigint, tier: number, unit: Unit, test: EvidenceTes
   const [value] = valuesAt(n, map, [tierTest.steps])
   if (value === undefined) return 'does not outlive the steps of the tier'
   return carriesFlag(value, tierTest, test) ? null : 'does not carry the flag'
+}
+
+/** An item that is none. */
+export interface FalseItem {
+  readonly n: bigint
+  /** 0, 1 or 2, for tier 1, 2 or 3. */
+  readonly tier: number
+  readonly refusal: Refusal
+}
+
+/**
+ * Checks all items of a unit's evidence.
+ *
+ * @param items three lists, as decodeItems() gives them: none of them has a number twice
+ * @returns null when all are sound, or the first that is not
+ */
+export function falseItemOf(items: EvidenceItems, unit: Unit, test: EvidenceTest): FalseItem | null {
+  for (const [tier, numbers] of items.entries()) {
+    for (const n of numbers) {
+      const refusal = refusalOf(n, tier, unit, test)
+      if (refusal) return { n, tier, refusal }
+    }
+  }
+  return null
 }

@@ -1,4 +1,6 @@
-/** Lists of items by tier: gathered one by one in any order, and put together from those of leaves. */
+/**
+ * Lists of items by tier: gathered one by one in any order, and put together from those of leaves.
+ */
 import type { EvidenceItems } from '../unit.ts'
 import { TIERS } from './tiers.ts'
 

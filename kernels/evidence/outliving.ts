@@ -1,16 +1,20 @@
 /**
- * How many numbers outlive S steps of T: exact integers, so that two machines never differ in a threshold.
+ * How many numbers outlive S steps of T: exact integers, so that two machines never differ in a
+ * threshold.
  *
- * All parity vectors of S steps are equally frequent among the residues mod 2^S (Terras, Acta Arith. 30, 1976), so a
- * class mod 2^k has a number of residues mod 2^S for which rules D, M and O (rules.ts) do not fire within S steps,
- * and this number depends on the rules' state at step k alone. Of the class in a window of 2^W numbers, W < S, one in
- * 2^(S - W) residues is met: the expectation is a rational number. expected.ts has the same in floating point, with
- * standard deviations, for the count of hard numbers; there nobody has to agree to the bit.
+ * All parity vectors of S steps are equally frequent among the residues mod 2^S (Terras, Acta
+ * Arith. 30, 1976), so a class mod 2^k has a number of residues mod 2^S for which rules D, M and O
+ * (rules.ts) do not fire within S steps, and this number depends on the rules' state at step k
+ * alone. Of the class in a window of 2^W numbers, W < S, one in 2^(S - W) residues is met: the
+ * expectation is a rational number. expected.ts has the same in floating point, with standard
+ * deviations, for the count of hard numbers, where machines need not agree to the bit.
  */
 import { minOdds, ruleAtEven } from '../rules.ts'
 import type { ClassState, MapName } from '../unit.ts'
 
-/** States of the rules that the tree can reach, as [evens folded to -1 none, 0 even, 1 odd; run]. */
+/**
+ * States of the rules that the tree can reach, as [evens folded to -1 none, 0 even, 1 odd; run].
+ */
 const STATES = [
   [-1, 0],
   [0, 0],
@@ -66,7 +70,8 @@ const known = new Map<string, readonly (readonly bigint[])[]>()
  * How many residues mod 2^steps of the class no rule D, M or O drops within `steps` steps.
  *
  * @param state of a class that no rule drops, of depth 0 to min(71, steps)
- * @param steps S. The first call for a map and S takes some 50 ms at S = 320, growing with its square.
+ * @param steps S. The first call for a map and S takes some 50 ms at S = 320, growing with its
+ *   square.
  */
 export function outliving(state: ClassState, map: MapName, steps: number): bigint {
   const key = `${map} ${steps}`

@@ -1,14 +1,18 @@
 /**
- * What a signer is asked for: from the draw's seed, the unit and the signer follow a key, a flag and the thresholds.
+ * What a signer is asked for: from the draw's seed, the unit and the signer follow a key, a flag
+ * and the thresholds.
  *
- *   key  = SHA-256("collatz evidence 1" | network 32 | seed 32 | window u128 | index u32 | signer 32): 134 bytes, the
- *          tag in ASCII, integers big endian
+ *   key  = SHA-256("collatz evidence 1" | network 32 | seed 32 | window u128 | index u32 | signer 32)
+ *          of 134 bytes, the tag in ASCII, integers big endian
  *   flag = the first J bits of key
  *   hash = the first 64 bits, big endian, of SHA-256(key 32 | tier u32 | n u128), tier 1, 2 or 3
  *
- * n is an item of a tier when its hash is below the tier's threshold (tiers.ts), rule P leaves it, no rule D, M or O
- * fires within the tier's S steps, and, in tiers 1 and 2, T^S(n) mod 2^J is the flag. The hash has one block of
- * SHA-256. It can be known before any step is done, but costs more than the steps; the flag cannot.
+ * n is an item of a tier when its hash is below the tier's threshold (tiers.ts), rule P leaves it,
+ * no rule D, M or O fires within the tier's S steps, and, in tiers 1 and 2, T^S(n) mod 2^J is the
+ * flag.
+ *
+ * The hash is one block of SHA-256. It can be computed before any step is done, but costs more than
+ * the steps that it would save (test/bench/hash-first.ts). The flag cannot be known before.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { classes } from '../partition.ts'
@@ -29,7 +33,10 @@ const ITEM_BYTES = 52
 /** A tier with its threshold. */
 export type TierTest = Tier & Threshold
 
-/** What makes a number of a unit an item, for one signer. Plain data, so that it can be posted to a worker. */
+/**
+ * What makes a number of a unit an item, for one signer. Plain data, so that it can be posted to a
+ * worker.
+ */
 export interface EvidenceTest {
   /** 32 bytes. */
   readonly key: Uint8Array
@@ -52,7 +59,8 @@ function writeBig(bytes: Uint8Array, at: number, length: number, value: bigint):
 /**
  * The test of a unit's numbers for one request.
  *
- * @throws {RangeError} when seed, network or signer is not 32 bytes, or the unit or the number of items out of range
+ * @throws {RangeError} when seed, network or signer is not 32 bytes, or the unit or the number of
+ *   items out of range
  */
 export function evidenceTest(unit: Unit, request: EvidenceRequest): EvidenceTest {
   const { partition, window, index } = unit

@@ -1,10 +1,11 @@
 /**
- * The tiers of a partition's evidence: after how many steps a number is looked at, how many items each tier is to
- * yield, and the thresholds that give this many on average.
+ * The tiers of a partition's evidence: after how many steps a number is looked at, how many items
+ * each tier is to yield, and the thresholds that give this many on average.
  *
- * Tier 1 looks at step W+23 and tier 2 at step W+83: there T^S(n) mod 2^J must be what the signer was told (request.ts),
- * so that nobody knows an item before doing the steps. Tier 3 is hard numbers, S = S0. A tier that does not lie below
- * S0 is left out, and tier 3 takes its share. T^S(n) mod 2^J is uniform from S = W+23 on, not at W+8 (chi squared).
+ * Tier 1 looks at S = W+23 and tier 2 at S = W+83. There T^S(n) mod 2^J must be the signer's flag
+ * (request.ts), and only the S steps tell. Tier 3 is hard numbers, S = S0. A tier that does not lie
+ * below S0 is left out, and tier 3 takes its share. T^S(n) mod 2^J is uniform from S = W+23 on, not
+ * at W+8 (chi squared).
  *
  * Protocol: exact integers only. Change anything here, and networks no longer agree.
  */
@@ -53,8 +54,9 @@ function expectedAlive({ map, bits }: Pick<Partition, 'map' | 'bits'>, state: Cl
 }
 
 /**
- * J and k of a partition: what it states, or the defaults. k is 512. J is the greatest up to 15 that leaves the first
- * two tiers twice their share in a unit on average: 15 for windows from 2^41 on, 12 for 2^36, 0 below 2^25.
+ * J and k of a partition: what it states, or the defaults. k is 512. J is the greatest up to 15
+ * that leaves the first two tiers twice their share in a unit on average: 15 for one unit of 2^40
+ * numbers, 12 for 2^36, 6 for 2^30, 0 for 2^24.
  *
  * @throws {RangeError} when what is stated is out of range
  */
@@ -90,7 +92,10 @@ function defaultFlagBits(partition: Partition, items: number): number {
 
 /** What a tier of a unit expects. */
 export interface Threshold {
-  /** tau, 0 to 2^64: an item's hash, as a number of 64 bits, is below it. 2^64 takes every number, 0 none. */
+  /**
+   * tau, 0 to 2^64: an item's hash, as a number of 64 bits, is below it. 2^64 takes every number, 0
+   * none.
+   */
   readonly tau: bigint
   /** Items expected, in units of 2^-32, rounded down. */
   readonly mean: bigint

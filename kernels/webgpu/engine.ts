@@ -204,7 +204,9 @@ export class WebgpuEngine implements Engine {
     return turn
   }
 
-  /** Known evidence, before the first request is served: the shaders for it are compiled with it. */
+  /**
+   * Known evidence, before the first request is served: the shaders for it are compiled with it.
+   */
   async #testEvidence(): Promise<void> {
     if (this.#evidenceTested) return
     const { state, ...task } = KNOWN_EVIDENCE

@@ -79,6 +79,25 @@ interface Slot {
 
 type Layouts = readonly [filter: GPUBindGroupLayout, deep: GPUBindGroupLayout]
 
+interface Kernels {
+  readonly filter: GPUComputePipeline
+  readonly deep: GPUComputePipeline
+}
+
+async function compileKernels(
+  device: Device,
+  settings: Settings,
+  layouts: Layouts,
+  evidence: boolean,
+): Promise<Kernels> {
+  const [filterLayout, deepLayout] = layouts.map((l) => device.gpu.createPipelineLayout({ bindGroupLayouts: [l] }))
+  const [filter, deep] = await Promise.all([
+    compile(device, filterSource(settings, evidence), 'filterKernel', filterLayout!),
+    compile(device, deepSource(settings, evidence), 'deepKernel', deepLayout!),
+  ])
+  return { filter, deep }
+}
+
 /** The buffers that both slots use. */
 interface Tables {
   readonly patterns: GPUBuffer
@@ -136,25 +155,6 @@ function createSlot(
       [9, results],
     ]),
   }
-}
-
-interface Kernels {
-  readonly filter: GPUComputePipeline
-  readonly deep: GPUComputePipeline
-}
-
-async function compileKernels(
-  device: Device,
-  settings: Settings,
-  layouts: Layouts,
-  evidence: boolean,
-): Promise<Kernels> {
-  const [filterLayout, deepLayout] = layouts.map((l) => device.gpu.createPipelineLayout({ bindGroupLayouts: [l] }))
-  const [filter, deep] = await Promise.all([
-    compile(device, filterSource(settings, evidence), 'filterKernel', filterLayout!),
-    compile(device, deepSource(settings, evidence), 'deepKernel', deepLayout!),
-  ])
-  return { filter, deep }
 }
 
 export class Pipeline {

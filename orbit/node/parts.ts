@@ -129,7 +129,7 @@ function composeWork(common: Common, { replica, state, put, verdicts }: Document
 
 /** What comes of the documents: certificates, fraud proofs, the archive. */
 function composeRecords(common: Common, { replica, lookup, state }: Documents, units: OwedUnits) {
-  const { directory, genesis, node, events, notice, round, openEngine, signal } = common
+  const { memory, directory, genesis, node, events, notice, round, openEngine, signal } = common
   const sources: CertificateSources = {
     leaves: (cid) => lookup.leaves(cid),
     registration: (key, account) =>
@@ -140,7 +140,7 @@ function composeRecords(common: Common, { replica, lookup, state }: Documents, u
     onError: ({ message }) => notice(`cannot write a fraud proof: ${message}`),
   })
   const certifier = new Certifier({
-    ...{ directory, node, state, signal, sources },
+    ...{ directory, node, state, memory, signal, sources },
     onWritten: (certificate) => events.emit('certificate', certificate),
     onError: ({ message }) => notice(message),
   })

@@ -1,5 +1,5 @@
 /**
- * What a cheat would save who hashes each candidate first and throws away what can't be an item:
+ * What a cheat saves that hashes each candidate first and throws away what cannot be an item:
  * `taskset -c 0 bun test/bench/hash-first.ts [--rounds 7] [--scale 1]`.
  *
  * The kernel is compiled anew with a test before the first jump. With a hash that costs next to

@@ -24,7 +24,10 @@ function random(seed: bigint): () => bigint {
   }
 }
 
-/** Classes of `depth` bits drawn at random from those that survive: what they stand for is all that were drawn. */
+/**
+ * Classes of `depth` bits drawn at random from those that survive: what they stand for is all that
+ * were drawn.
+ */
 export function sample(name: string, bits: number, window: bigint, depth: number, count: number): Work {
   const next = random(88172645463325252n)
   const states: ClassState[] = []

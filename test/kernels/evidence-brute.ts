@@ -1,7 +1,8 @@
 /**
- * Evidence once more, by true arithmetic: each number of a window is looked at, each rule is asked of the values
- * themselves, and hashes come from node:crypto. It shares no code with kernels/. Valid above some 2^30, where the
- * rules by values are those by coefficients for all steps that are asked for.
+ * Evidence once more, by true arithmetic: each number of a window is looked at, each rule is asked
+ * of the values themselves, and hashes come from node:crypto. It shares no code with kernels/.
+ * Valid above some 2^30, where the rules by values are those by coefficients for all steps that are
+ * asked for.
  */
 import { createHash } from 'node:crypto'
 
@@ -60,7 +61,10 @@ export function bruteHash(key: string, tier: number, n: bigint): bigint {
   return BigInt(`0x${createHash('sha256').update(input, 'hex').digest('hex').slice(0, 16)}`)
 }
 
-/** The numbers from `from` to `to` - 1 that outlive `steps` and, where flagBits is given, carry the flag. */
+/**
+ * The numbers from `from` to `to` - 1 that outlive `steps` and, where flagBits is given, carry the
+ * flag.
+ */
 export function* bruteTier(
   from: bigint,
   to: bigint,

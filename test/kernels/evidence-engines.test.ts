@@ -1,12 +1,16 @@
-/** The wasm engine lists the evidence that the exact engine does, to the byte; webgpu.test.ts has the GPU. */
+/**
+ * The wasm engine lists the evidence that the exact engine does, to the byte; webgpu.test.ts has
+ * the GPU.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { decodeItems, encodeItems } from '../../kernels/evidence/encoding.ts'
-import { tiersOfNumber } from '../../kernels/evidence/item.ts'
+import { falseItemOf, tiersOfNumber } from '../../kernels/evidence/item.ts'
 import { ItemCollector } from '../../kernels/evidence/items.ts'
 import { isKnownEvidence, KNOWN_EVIDENCE } from '../../kernels/evidence/known-answer.ts'
 import { type EvidenceTest, evidenceTest } from '../../kernels/evidence/request.ts'
+import { alarmsOfUnit, talliesOf } from '../../kernels/evidence/shortfall.ts'
 import { createExactEngine, survivorsOf } from '../../kernels/exact.ts'
 import { classes, leavesOf } from '../../kernels/partition.ts'
 import { mix64 } from '../../kernels/result.ts'
@@ -158,6 +162,42 @@ describe('the wasm kernel', () => {
     expect(before.evidence).toBeUndefined()
   })
 })
+
+test('the items of many signers are as many as expected, tier by tier', async () => {
+  const unit: Unit = { partition: partition(30, 4, 16, { hardSteps: 320 }), window: 2n ** 41n, index: 2 }
+  const found = [0, 0, 0]
+  const signers = 40
+  for (let i = 0; i < signers; i++) {
+    const { evidence } = await wasm.verify(unit, { evidence: { ...request, signer: new Uint8Array(32).fill(i) } })
+    for (const [tier, { length }] of evidence!.entries()) found[tier]! += length
+  }
+  const means = evidenceTest(unit, request).tiers.map(({ mean }) => (Number(mean) / 2 ** 32) * signers)
+  expect(means[0]).toBeCloseTo(215.04 * signers, 3)
+  expect(means[1]).toBeCloseTo(256 * signers, 3)
+  // Hard numbers are all taken, so that they are the same for each.
+  for (const tier of [0, 1]) expect(Math.abs(found[tier]! - means[tier]!)).toBeLessThan(4 * Math.sqrt(means[tier]!))
+}, 300_000)
+
+test('items of another signer, draw, network or unit are false, and a list without one is only shorter', async () => {
+  const unit: Unit = { partition: partition(26, 8, 8, { hardSteps: 320 }), window: 2n ** 45n, index: 3 }
+  const { evidence } = await wasm.verify(unit, { evidence: request })
+  const asked = evidenceTest(unit, request)
+  expect(falseItemOf(evidence!, unit, asked)).toBeNull()
+  const other = new Uint8Array(32).fill(9)
+  for (const change of [{ signer: other }, { seed: other }, { network: other }]) {
+    expect(falseItemOf(evidence!, unit, evidenceTest(unit, { ...request, ...change }))).not.toBeNull()
+  }
+  const next = { ...unit, index: 4 }
+  expect(falseItemOf(evidence!, next, evidenceTest(next, request))?.refusal).toBe('lies outside of the unit')
+  const padded = evidence!.map((numbers, tier) => (tier === 1 ? [...numbers, evidence![0]![0]! + 2n ** 20n] : numbers))
+  expect(falseItemOf(padded, unit, asked)).toMatchObject({ tier: 1 })
+  const missing = evidence!.map((numbers, tier) => (tier === 1 ? numbers.slice(1) : numbers))
+  expect(falseItemOf(missing, unit, asked)).toBeNull()
+  expect(talliesOf(missing, asked).map(({ count }) => count)).toEqual(missing.map(({ length }) => length))
+  expect(alarmsOfUnit(talliesOf(missing, asked))).toEqual([])
+  const half = evidence!.map((numbers) => numbers.slice(numbers.length >> 1))
+  expect(alarmsOfUnit(talliesOf(half, asked)).map(({ line }) => line)).toContain('pooled')
+}, 300_000)
 
 describe('killed and resumed', () => {
   const unit: Unit = { partition: partition(22, 4, 24), window: 2n ** 49n + 3n, index: 1 }

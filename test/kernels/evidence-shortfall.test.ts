@@ -1,4 +1,7 @@
-/** When evidence falls short: boundaries by tables of literals, honest accounts, and cheats that skip a share. */
+/**
+ * When evidence falls short: boundaries by tables of literals, honest accounts, and cheats that
+ * skip a share.
+ */
 import { describe, expect, test } from 'bun:test'
 import {
   type AccountTallies,

@@ -1,6 +1,7 @@
 /**
- * The random units of random-units.ts with requests for evidence: the same for each engine, so that what two of them list
- * as the exact engine does they list alike. J is 0 to 15 or left to the default, k is small enough for hashes to decide.
+ * The random units of random-units.ts with requests for evidence: the same for each engine, so that
+ * what two of them list as the exact engine does they list alike. J is 0 to 15 or left to the
+ * default, k is small enough for hashes to decide.
  */
 import type { EvidenceRequest, Unit } from '../../kernels/unit.ts'
 import { Random } from './random.ts'

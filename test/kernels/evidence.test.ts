@@ -1,4 +1,7 @@
-/** The definition of evidence: keys, tiers, thresholds and items, against true arithmetic and tables of literals. */
+/**
+ * The definition of evidence: keys, tiers, thresholds and items, against true arithmetic and tables
+ * of literals.
+ */
 import { describe, expect, test } from 'bun:test'
 import { refusalOf, tiersOfNumber, valuesAt } from '../../kernels/evidence/item.ts'
 import { outliving } from '../../kernels/evidence/outliving.ts'
@@ -62,7 +65,8 @@ describe('numbers that outlive S steps', () => {
 })
 
 describe('tiers', () => {
-  // W, S0, then steps and shares of the three tiers: one below, at and above what leaves a tier out.
+  // W, S0, then steps and shares of the three tiers: one below, at and above the S0 that leaves a
+  // tier out.
   const CASES: readonly [number, number, [number, number][]][] = [
     [
       60,

@@ -11,7 +11,7 @@ import { PATH_RECORDS } from './path-records.ts'
 import { BARINA_TASKS, HARD_WINDOWS } from './truth.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const engine = createExactEngine()
 const cut = (bits: number, hardSteps: number, units = 8, leaves = 16, map: MapName = '3n+1'): Partition => ({

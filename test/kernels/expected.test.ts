@@ -6,7 +6,7 @@ import type { Partition } from '../../kernels/unit.ts'
 import { GOLDEN_LEAVES, GOLDEN_UNITS, GOLDEN_WINDOWS, nameOf } from './golden.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const main: Partition = { map: '3n+1', bits: 40, units: 64, leaves: 256, hardSteps: 320 }
 

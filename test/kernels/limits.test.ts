@@ -6,7 +6,7 @@ import { whyNot } from '../../kernels/limits.ts'
 import type { Partition } from '../../kernels/unit.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const cut = (change: Partial<Partition>): Partition => ({ ...cutOf(40), ...change })
 const reason = (engine: 'wasm' | 'webgpu', change: Partial<Partition>) => whyNot(engine, cut(change))?.reason ?? null

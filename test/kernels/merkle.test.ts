@@ -7,7 +7,7 @@ import { inclusionProof, inclusionProofs, merkleRoot, verifyInclusion } from '..
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const random = new Random(5)

@@ -3,7 +3,7 @@ import { reportNumber } from '../../kernels/number.ts'
 import { meetsSmallerNumber } from '../../kernels/smaller.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 describe('report on a number', () => {
   test('27: its trajectory, when it falls below itself, and the number it meets then', () => {

@@ -7,7 +7,7 @@ import { EXCEPTIONS, meetsSmallerNumber, preimageOf, smallerNumberOf } from '../
 import type { ClassState, MapName, Partition } from '../../kernels/unit.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const cut = (bits: number, units: number, leaves: number, map: MapName = '3n+1'): Partition => ({
   map,

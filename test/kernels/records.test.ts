@@ -15,7 +15,7 @@ import { PATH_RECORDS } from './path-records.ts'
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 let kernel: Kernel
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { PATH_RECORDS } from './path-records.ts'
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 /**
  * Walks down the tree to the class of n at `depth`; a dropped class comes back as the rule and its

@@ -16,7 +16,7 @@ import type { ClassState, Unit } from '../../kernels/unit.ts'
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 function smallerOf(n: bigint, map: '3n+1' | '3n-1' | '5n+1' = '3n+1'): SmallerNumber {
   const verdict = sigma(n, map, { steps: LIMITS.steps, bits: 100_000 })

@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core'
 import { buildKernel } from '../../kernels/wasm/build.ts'
 import { CHROMIUM, hasChromium } from '../chromium.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 if (!hasChromium()) console.log(`No ${CHROMIUM}: the wasm engine is not tried in a browser`)
 
 async function bundle(entry: string): Promise<string> {
@@ -51,7 +51,7 @@ test.skipIf(!hasChromium())('two workers of a page find the hard numbers of a wi
     tab.on('pageerror', (error) => errors.push(String(error)))
     tab.on('console', (message) => errors.push(message.text()))
     await tab.goto(server.url.href)
-    await tab.waitForFunction(() => document.title !== '', undefined, { timeout: 240_000 }).catch(() => {})
+    await tab.waitForFunction(() => document.title !== '', undefined, { timeout: 600_000 }).catch(() => {})
     expect({ title: await tab.title(), errors: errors.filter((error) => !error.includes('favicon')) }).toEqual({
       title: '23602 fcebef4aafc5b6be',
       errors: [],

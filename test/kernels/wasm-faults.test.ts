@@ -8,7 +8,7 @@ import { Kernel } from '../../kernels/wasm/kernel.ts'
 import { checkKnownAnswers } from '../../kernels/wasm/known-answers.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 let sources: Map<string, string>
 beforeAll(() => {

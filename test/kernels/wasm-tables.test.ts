@@ -6,7 +6,7 @@ import { buildKernel } from '../../kernels/wasm/build.ts'
 import { Kernel } from '../../kernels/wasm/kernel.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const W = 15
 const B = 20

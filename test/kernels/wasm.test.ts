@@ -19,7 +19,7 @@ import { randomLeaves, randomUnits } from './random-units.ts'
 import { agreesWithTask, BARINA_TASKS, EASILY_LOST, HARD_WINDOWS, leafOfEasilyLost } from './truth.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const M64 = (1n << 64n) - 1n
 const exact: Engine = createExactEngine()

@@ -13,7 +13,7 @@ import { SWIFTSHADER } from '../chromium.ts'
 import { findings, hasSoftwareVulkan, runWithDriver } from './vulkan.ts'
 import type { Found } from './webgpu-choice.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const PROGRAM = join(import.meta.dirname, 'webgpu-choice.ts')
 const MAIN = join(import.meta.dirname, '../../cli/main.ts')

@@ -12,6 +12,7 @@ import { dawn } from '../../kernels/webgpu/dawn.ts'
 import { WebgpuEngine } from '../../kernels/webgpu/engine.ts'
 import { askedLeaves, askedUnits } from './evidence-units.ts'
 import { nameOf } from './golden.ts'
+import { HookedGpu } from './webgpu-faults.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const bytesOf = (unit: Unit, { evidence }: UnitResult) =>
@@ -89,10 +90,26 @@ async function resumed() {
   }
 }
 
-export type EvidenceFound = Awaited<ReturnType<typeof agreement>> & { resumed: Awaited<ReturnType<typeof resumed>> }
+/** A GPU that does not see flags is found out by the first request; without one it is of use. */
+async function blind() {
+  const source = (code: string) => code.replace('== jumps[FLAGS', '> jumps[FLAGS')
+  const gpu = new HookedGpu(await dawn()).with({ source })
+  const engine = await WebgpuEngine.open(gpu, await bunPlatform.module(), { allowSoftware: true })
+  const { unit, request } = askedUnits()[0]!
+  const { count } = await engine.verify(unit)
+  const error = await engine.verify(unit, { evidence: request }).catch(String)
+  const after = await engine.verify(unit).catch(String)
+  await engine.close()
+  return { count, error, after }
+}
+
+export type EvidenceFound = Awaited<ReturnType<typeof agreement>> & {
+  resumed: Awaited<ReturnType<typeof resumed>>
+  blind: Awaited<ReturnType<typeof blind>>
+}
 
 if (import.meta.main) {
-  const found: EvidenceFound = { ...(await agreement()), resumed: await resumed() }
+  const found: EvidenceFound = { ...(await agreement()), resumed: await resumed(), blind: await blind() }
   console.log(JSON.stringify(found))
   process.exit(0)
 }

@@ -1,4 +1,6 @@
-/** The webgpu engine on software Vulkan lists the evidence that the other engines do, to the byte. */
+/**
+ * The webgpu engine on software Vulkan lists the evidence that the other engines do, to the byte.
+ */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { buildKernel } from '../../kernels/wasm/build.ts'
@@ -46,6 +48,12 @@ describe.skipIf(!hasSoftwareVulkan)('on software Vulkan', () => {
 
   test('units without a request in between have none, and the same result', () => {
     expect(found.plain).toBeGreaterThan(10)
+  })
+
+  test('a GPU that does not see flags is found out by the first request', () => {
+    expect(found.blind.count).toBeGreaterThanOrEqual(0)
+    expect(found.blind.error).toMatch(/^GpuFault: The GPU .* items of known evidence, or wrong ones/)
+    expect(found.blind.after).toBe(found.blind.error)
   })
 
   test('killed and resumed in the middle it ends with the same bytes', () => {

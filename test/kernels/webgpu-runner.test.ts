@@ -6,7 +6,7 @@ import { CHOICES } from '../../kernels/webgpu/tune.ts'
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 /** More survivors than any batch has. */
 const ROOMY = 2 ** 40

@@ -22,7 +22,7 @@ import { extract } from '../../kernels/webgpu/windows.ts'
 import { Random } from './random.ts'
 
 // Seconds of arithmetic, and the machine may be busy with other things.
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 /**
  * The number that a table that takes a window's start for an odd step would lose (hard to S0 =

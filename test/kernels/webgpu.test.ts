@@ -15,7 +15,7 @@ import { FAULTS } from './webgpu-faults.ts'
 import type { Found } from './webgpu-program.ts'
 
 // SwiftShader takes minutes, and the machine may be busy with other things.
-setDefaultTimeout(600_000)
+setDefaultTimeout(2_400_000)
 
 const PROGRAM = join(import.meta.dirname, 'webgpu-program.ts')
 const ready = hasSoftwareVulkan

@@ -5,7 +5,7 @@ import { certificatePath } from '../../orbit/node/home/certificate-files.ts'
 import { type CertifiedUnit, certifiedUnits } from './certified.ts'
 import { Machine } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const names = ['founder', 'ada', 'blaise', 'carl'] as const
 const machines = names.map((name) => new Machine(name))

@@ -6,7 +6,7 @@ import { openHome } from '../../orbit/node/home/home.ts'
 import { until } from '../until.ts'
 import { Machine } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const [founder, second] = ['founder', 'second'].map((name) => new Machine(name)) as [Machine, Machine]
 

@@ -12,7 +12,7 @@ import { publicKeyOf } from '../../orbit/rules/base/statement.ts'
 import { until } from '../until.ts'
 import { Machine } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const scratch = mkdtempSync(join(tmpdir(), 'collatz-draws-'))
 const [founder, ada, blaise, carl] = ['founder', 'ada', 'blaise', 'carl'].map((name) => new Machine(name)) as [

@@ -10,7 +10,7 @@ import { certificateOf, certifiedUnits } from './certified.ts'
 import { deal, done, everybodyHasRoom, isDone } from './patient.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const N = 3
 /** Beacon rounds, a second each: so many that what a slow machine takes between two of them does not matter. */

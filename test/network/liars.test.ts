@@ -19,7 +19,7 @@ import { certificateOf, certifiedUnits } from './certified.ts'
 import { deal, done, everybodyHasRoom } from './patient.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const N = 3
 /** Rounds of a second: so many that a node that waits for a core is not taken for one that knows nothing. */

@@ -9,7 +9,7 @@ import { readHistory } from '../../orbit/node/offline/knowledge.ts'
 import { until } from '../until.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const [founder, ada, blaise, carl] = ['founder', 'ada', 'blaise', 'carl'].map((name) => new Machine(name)) as [
   Machine,

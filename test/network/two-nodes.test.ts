@@ -5,7 +5,7 @@ import { readCertificate } from '../../orbit/rules/certificate/read.ts'
 import { until } from '../until.ts'
 import { Machine, type Status } from './processes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const founder = new Machine('founder')
 const guest = new Machine('guest')

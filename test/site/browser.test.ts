@@ -18,7 +18,7 @@ const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bi
 const reason = chromiumPath ? '' : ' (skipped: no Chromium in /usr/bin; Debian has it as the package chromium)'
 
 /** A browser on a busy machine. */
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const SIZES = [
   { width: 360, height: 740 },
@@ -71,7 +71,7 @@ describe.skipIf(!chromiumPath)(`in a browser without JavaScript${reason}`, () =>
   async function open(options: BrowserContextOptions): Promise<{ page: Page; trouble: string[] }> {
     const context = await browser.newContext({ javaScriptEnabled: false, ...options })
     const page = await context.newPage()
-    page.setDefaultTimeout(120_000)
+    page.setDefaultTimeout(2_400_000)
     const trouble: string[] = []
     const own = [new URL(full.url).origin, new URL(empty.url).origin]
     page.on('console', (message) => trouble.push(`console: ${message.text()}`))

@@ -9,7 +9,7 @@ import { account, certificatesOf, key, sample, window } from './sample.ts'
 afterAll(removeFolders)
 
 /** One test starts a process of its own. */
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 async function rendered(data: SiteData, out = folder()): Promise<Map<string, Buffer>> {
   await renderSite(data, out, { certificates: certificatesOf(data) })

@@ -1,16 +1,18 @@
 /**
- * Evidence: numbers that only somebody who did the steps can list (kernels/evidence/request.ts has the definition).
+ * Evidence: numbers that only the steps reveal (kernels/evidence/request.ts has the definition).
  *
- * An item of tier 1 or 2 carries a flag: J bits of T^S(n), S = bits+23 or bits+83. With A = 7 and W = 15 the jumps begin
- * at the steps bits-7, bits+8, bits+23, ..., so both lie where a jump begins, and the low 15 bits of T^S(n) are its
- * index in the table. For these two passes alone the entries that carry the flag are exchanged for ones that have no
- * dip and gain IMMORTAL headroom: what carries the flag outlives all that follows and ends in exact.ts, which decides.
- * So the passes themselves are as they were; at J = 15 one entry is exchanged four times a queue. After the second pass
- * the immortals are decided (wide.ts), so that they cost few jumps.
+ * An item of tier 1 or 2 carries a flag: J bits of T^S(n), S = bits+23 or bits+83. With A = 7 and W
+ * = 15 the jumps begin at the steps bits-7, bits+8, bits+23, ..., so both lie where a jump begins,
+ * and the low 15 bits of T^S(n) are its index in the table. For these two passes alone the entries
+ * that carry the flag are exchanged for entries without a dip that gain IMMORTAL headroom. A number
+ * that carries the flag then outlives all jumps and ends in exact.ts, which decides. The passes
+ * themselves do not change; at J = 15 one entry is exchanged four times a queue. After the second
+ * pass the immortals are decided (wide.ts), so that they cost few jumps.
  *
- * Bounds, in units of headroom, of which an entry of the queue holds 2^18. The natural one is below 2^15.1, as a value
- * is below 2^104 times its number; two flags give 2^17. Between the passes, 60 steps, an immortal loses at most 60 *
- * 306, and is at 0 or above where it is flagged: it keeps 47,000, above all that is natural.
+ * Bounds, in units of headroom, of which an entry of the queue holds 2^18. The natural one is below
+ * 2^15.1, as a value is below 2^104 times its number; two flags give 2^17. Between the passes, 60
+ * steps, an immortal loses at most 60 * 306, and is at 0 or above where it is flagged: it keeps
+ * 47,000, above all that is natural.
  */
 import { JUMPS, KEY, PLAIN, SCALE, W } from './layout'
 import { itemHash } from './sha256'
@@ -38,7 +40,9 @@ let most1: u64 = 0
 let most2: u64 = 0
 let most3: u64 = 0
 
-/** Asks for evidence from the next class on; with `asks` false for none. The key's words are at KEY. */
+/**
+ * Asks for evidence from the next class on; with `asks` false for none. The key's words are at KEY.
+ */
 export function setEvidence(
   asks: bool, bits: i32, wanted: u32, s1: i32, s2: i32, m1: u64, m2: u64, m3: u64,
 ): void {

@@ -29,7 +29,10 @@ export function resetJumps(s0: i32): void {
   wide = 0
 }
 
-/** The jump that begins at bits+83, where evidence has its second tier; that at bits+23 is the third. */
+/**
+ * The jump that begins at bits+83, where evidence has its second tier; that at bits+23 is the
+ * third.
+ */
 const FLAGGED_AGAIN: i32 = 6
 
 /** Takes the candidates from QUEUE to `end`, two jumps done, to their end. */

@@ -90,8 +90,8 @@ export const MOD9_MASK: usize = HIGH_PART_HI + 88 * 8
 /** u64[72]: what setting bit k adds to the packed bits of a node. */
 export const BIT: usize = MOD9_MASK + 18 * 8
 /**
- * 32 x {u64 2^SCALE * 3^f, i64 headroom gained by W steps with f odd << HEADROOM, u64 3^f, -}: 16 rows for f, and again
- * with the headroom that a flag gives (evidence.ts).
+ * 32 x {u64 2^SCALE * 3^f, i64 headroom gained by W steps with f odd << HEADROOM, u64 3^f, -}: 16
+ * rows for f, and again with the headroom that a flag gives (evidence.ts).
  */
 export const JUMP: usize = BIT + 72 * 8
 /** Pending nodes of the tree, 40 bytes each; at most one a level. */

@@ -13,11 +13,13 @@
  * It takes only windows that are over: about others the documents may say more than the
  * certificate. It takes none where all accounts behind some unit are banned here.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
 import { z } from 'zod'
 import type { Engine } from '../../../kernels/unit.ts'
 import { field } from '../../rules/base/fields.ts'
+import type { Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import { falls, isOver, type SettledConviction, type SettledWindow } from '../../rules/state/settled-window.ts'
@@ -63,6 +65,8 @@ interface Taken {
 
 export interface ArchiveExchangeOptions {
   readonly genesis: Genesis
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly node: Pick<OrbitNode, 'handle' | 'dial' | 'peers'>
   readonly shelf: Pick<SnapshotShelf, 'certificates'>
   /** Windows whose certificate is here, archived or not; ascending. */
@@ -223,7 +227,7 @@ export class ArchiveExchange {
   private async takeWindow(window: string, file: Uint8Array, engine: Engine, taken: Taken): Promise<void> {
     const { genesis, certified, convicted, isDraw, round, take } = this.options
     if (certified().includes(BigInt(window))) return
-    const { settled, draws } = await readCertifiedWindow(window, file, genesis, engine)
+    const { settled, draws } = await readCertifiedWindow(window, file, genesis, engine, this.options.memory)
     // A certificate on a draw that was never published counts nothing; a draw that is not here yet
     // may be in a minute.
     if (!isOver(genesis, settled, round()) || !draws.every(isDraw)) return

@@ -88,6 +88,7 @@ export class Archive implements Part {
     this.shelf = new SnapshotShelf(directory, genesis)
     this.exchange = new ArchiveExchange({
       ...{ genesis, node, shelf: this.shelf, signal, round: options.round, openEngine: options.openEngine },
+      memory: replica.memory,
       certified: () => this.certifiedWindows(),
       take: (settled, certificate) => this.take(settled, certificate),
       isDraw: (cid) => replica.isPublished(cid),
@@ -124,7 +125,7 @@ export class Archive implements Part {
     const isTime = round % EVERY === 0
     if (isTime) {
       await this.giveUp()
-      await this.archive(archivable(replica.state(), round, directory))
+      await this.archive(archivable(replica.state(), round, directory, replica.memory))
       void this.shelving.run()
     }
     const hasPeers = node.peers().length > 0

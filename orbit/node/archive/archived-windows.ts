@@ -2,7 +2,9 @@
  * Archived windows: which windows are over (rules: settled-window.ts), and how they lie in the
  * node's private table.
  */
+
 import * as dagCbor from '@ipld/dag-cbor'
+import type { Memory } from '../../rules/base/memory.ts'
 import { settledAfter } from '../../rules/network/schedule.ts'
 import { decodeSettled, type SettledWindow } from '../../rules/state/settled-window.ts'
 import type { State } from '../../rules/state/state.ts'
@@ -23,7 +25,7 @@ export const archivedIn = (rows: Iterable<PrivateRow>): Map<bigint, SettledWindo
  * Windows to archive: no document to come can change anything about them, and their certificate is
  * on disk.
  */
-export function archivable(state: State, round: number, directory: string): SettledWindow[] {
+export function archivable(state: State, round: number, directory: string, memory?: Memory): SettledWindow[] {
   const { genesis } = state
   const isOver = (epoch: number) => settledAfter(genesis, epoch) < round
   const dealtLater = new Set<bigint>()
@@ -32,7 +34,7 @@ export function archivable(state: State, round: number, directory: string): Sett
   }
   return [...state.windows.values()]
     .filter(({ complete, settled, window }) => complete && !settled && !dealtLater.has(window))
-    .filter((window) => isCertificateOf(state, window, readCertificateFile(directory, window.window)))
+    .filter((window) => isCertificateOf(state, window, readCertificateFile(directory, window.window), memory))
     .map((window) => summaryOf(state, window))
 }
 

@@ -1,8 +1,10 @@
 /**
  * Writes the certificate of each window that is certified, beside everything else that a node does.
  */
+
 import { CID } from 'multiformats/cid'
 import { equalBytes } from '../../rules/base/bytes.ts'
+import type { Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import type { CertificateSources } from '../../rules/certificate/format.ts'
 import { readCertificate, settledBy } from '../../rules/certificate/read.ts'
@@ -22,6 +24,8 @@ import type { OrbitNode } from '../orbit-node.ts'
 const BLOCK_TIMEOUT = 20_000
 
 export interface CertifierOptions {
+  /** Remembers what was opened and checked. */
+  readonly memory?: Memory
   readonly directory: string
   readonly node: Pick<OrbitNode, 'blocks'>
   readonly state: () => State
@@ -65,7 +69,7 @@ export class Certifier {
 
   /** A window whose leaves can't be had holds no other up. */
   private async writeAll(): Promise<void> {
-    const { directory, state, signal, onError } = this.options
+    const { directory, state, signal, memory, onError } = this.options
     for (const window of state().windows.values()) {
       if (signal.aborted) return
       if (window.settled) continue
@@ -77,7 +81,8 @@ export class Certifier {
       const key = certifiedKey(window)
       if (this.written.get(window.window) === key) continue
       try {
-        if (!isCertificateOf(state(), window, readCertificateFile(directory, window.window))) await this.write(window)
+        const file = readCertificateFile(directory, window.window)
+        if (!isCertificateOf(state(), window, file, memory)) await this.write(window)
         this.written.set(window.window, key)
         this.failed.clear()
       } catch (error) {
@@ -118,10 +123,10 @@ const certifiedKey = ({ certified }: WindowState): string =>
 /**
  * Whether a file certifies what the state does: an old one may hold what has been taken back since.
  */
-export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null): boolean {
+export function isCertificateOf(state: State, window: WindowState, file: Uint8Array | null, memory?: Memory): boolean {
   if (!file) return false
   try {
-    return equalBytes(essence(settledBy(readCertificate(file))), essence(summaryOf(state, window)))
+    return equalBytes(essence(settledBy(readCertificate(file, memory))), essence(summaryOf(state, window)))
   } catch (error) {
     if (error instanceof RuleError) return false
     throw error

@@ -8,6 +8,7 @@
  * of them like any other certificate, computes the leaves that are contested, and believes nothing
  * else in the file.
  */
+
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -20,6 +21,7 @@ import { z } from 'zod'
 import { equalBytes } from '../../rules/base/bytes.ts'
 import { cidOf } from '../../rules/base/cid.ts'
 import { field } from '../../rules/base/fields.ts'
+import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'
 import { settledBy } from '../../rules/certificate/read.ts'
 import { judgeCertificate, type LeafEngine } from '../../rules/certificate/recompute.ts'
@@ -166,6 +168,7 @@ export async function* readSnapshot(
   engine: LeafEngine,
 ): AsyncGenerator<SnapshotWindow> {
   const iterator = await openCar(path)
+  const memory = createMemory()
   const [root] = await iterator.getRoots()
   let wanted: readonly (readonly [string, unknown])[] | null = null
   let at = 0
@@ -179,7 +182,7 @@ export async function* readSnapshot(
     const next = wanted[at++]
     if (!next || String(next[1]) !== cid.toString())
       throw new RuleError('the snapshot has blocks that its root does not list')
-    const checked = await readCertifiedWindow(next[0], bytes, genesis, engine)
+    const checked = await readCertifiedWindow(next[0], bytes, genesis, engine, memory)
     yield { ...checked, certificate: bytes, total: wanted.length }
   }
   if (at !== (wanted?.length ?? -1)) throw new RuleError('the snapshot ends too early')
@@ -214,8 +217,10 @@ export async function readCertifiedWindow(
   bytes: Uint8Array,
   genesis: Genesis,
   engine: LeafEngine,
+  memory: Memory = createMemory(),
 ): Promise<CheckedWindow> {
   const { certified, wrong } = await judgeCertificate(bytes, () => engine, {
+    memory,
     leavesOf: (read) => {
       if (equalBytes(read.genesis.bytes, genesis.bytes) && read.window.toString() === window) return read.contested
       throw new RuleError(`what should be the certificate of window ${window} is about something else`)

@@ -25,7 +25,7 @@ export class Patience {
   async wait<T>(answer: Promise<T>): Promise<T> {
     const { most, perAnswer } = this.options
     const since = performance.now()
-    this.timer = setTimeout(this.exhausted, this.left)
+    this.timer = setTimeout(this.exhausted, Math.max(0, this.left))
     try {
       return await answer
     } finally {

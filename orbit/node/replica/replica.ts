@@ -71,7 +71,8 @@ export class Replica {
   readonly rounds = new Map<number, Uint8Array>()
   readonly pools: CitedPools
   private readonly options: ReplicaOptions
-  private readonly memory: Memory
+  /** What was opened and checked. */
+  readonly memory: Memory
   private readonly payers: Payers
   private readonly stores = new Map<string, DocumentStore>()
   /**

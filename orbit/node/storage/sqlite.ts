@@ -162,6 +162,9 @@ export class SqliteFile {
   }
 }
 
+/** What the system answers where there can be no database. */
+const UNUSABLE = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'EEXIST'])
+
 /** What an error of SQLite means to the owner of the file. */
 function explained(error: unknown, directory: string): unknown {
   const { code, message } = error as { code?: string; message?: string }
@@ -169,7 +172,7 @@ function explained(error: unknown, directory: string): unknown {
   if (code?.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
     return new DatabaseDamaged(join(directory, DATABASE_FILE), message ?? code)
   }
-  if (code?.startsWith('SQLITE_') || code === 'EACCES' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
+  if (code?.startsWith('SQLITE_') || (code !== undefined && UNUSABLE.has(code))) {
     return new DataDirectoryUnreadable(directory, message ?? code)
   }
   return error

@@ -1,11 +1,11 @@
 /**
- * Which of the results that were shown for a unit count: those of a node whose turn had come at the beacon round that its
- * statement carries (deal/seats.ts), and that arithmetic finds no fault with (judge.ts). What nobody has judged yet waits: its
- * block of leaves may not be here.
+ * Which of the results that were shown for a unit count: those of a node whose turn had come at the
+ * beacon round that its statement carries (deal/seats.ts), and that arithmetic finds no fault with
+ * (judge.ts). What nobody has judged yet waits: its block of leaves may not be here.
  *
- * All of this asks whether something has been said and found sound, never whether nothing else has: more documents can make
- * more results count, and none less. Equal results of one node are one result; different ones of one node are a difference
- * as any.
+ * All of this asks whether something has been said and found sound, never whether nothing else has:
+ * more documents can make more results count, and none less. Equal results of one node are one
+ * result; different ones of one node are a difference as any.
  */
 
 import { type Calls, mayAnswer } from '../deal/seats.ts'
@@ -20,7 +20,10 @@ import type { UnitAnswers } from './unit-answers.ts'
 export type Refusal = 'not-assigned' | Fault
 
 export interface Counts {
-  /** In the order of the deal; of equal ones of a node that of the earliest batch. */
+  /**
+   * In the order of the deal, a node's own as in its answers; of equal ones that of the earliest
+   * batch.
+   */
   readonly counted: readonly SignedResult[]
   /** Of nodes whose turn had come, not judged yet. */
   readonly waiting: readonly SignedResult[]
@@ -42,7 +45,8 @@ export function countResults(
   const sound = new Map<string, SignedResult>()
   const waiting: SignedResult[] = []
   const faulty: { result: SignedResult; judgement: Judgement }[] = []
-  for (const node of [...assignment.quorum, ...assignment.reserve]) {
+  const seats = [...assignment.quorum, ...assignment.reserve]
+  for (const node of seats) {
     for (const result of results.get(node) ?? []) {
       if (!mayAnswer(genesis, assignment, node, result.body.round, calls)) continue
       const judgement = facts.judged(result.cid, result.index)
@@ -57,7 +61,8 @@ export function countResults(
       }
     }
   }
-  const counted = [...sound.values()]
+  const chosen = new Set(sound.values())
+  const counted = seats.flatMap((node) => (results.get(node) ?? []).filter((result) => chosen.has(result)))
   for (const { node } of [...counted, ...waiting]) refused.delete(node)
   return { counted, waiting, faulty, refused }
 }

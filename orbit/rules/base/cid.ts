@@ -1,4 +1,7 @@
-/** CIDs as all of this uses them: CIDv1 by sha2-256 (https://github.com/multiformats/cid), of dag-cbor or of raw blocks. */
+/**
+ * CIDs as all of this uses them: CIDv1 by sha2-256 (https://github.com/multiformats/cid), of
+ * dag-cbor or of raw blocks.
+ */
 import * as dagCbor from '@ipld/dag-cbor'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { CID } from 'multiformats/cid'

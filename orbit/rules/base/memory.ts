@@ -1,13 +1,18 @@
 /**
- * What was computed once and need not be again: signatures found right, documents opened, deals dealt, units settled.
+ * What was computed once and need not be again: signatures found right, documents opened, deals
+ * dealt, units settled.
  *
- * Rules are pure functions, and no rules file keeps anything by itself: whoever calls a rule again and again hands it a memory
- * (a replica has one for as long as it runs). A memory changes no result, only how long it takes; without one a rule
- * begins with an empty one. What is remembered by an object is forgotten with that object, which nobody changes.
+ * Rules are pure functions, and no rules file keeps anything by itself: a caller that asks again
+ * and again hands a memory in (a node has one for as long as it runs). A memory changes no result,
+ * only how long it takes; without one a rule begins with an empty one. What is remembered by an
+ * object is forgotten with that object, which nobody changes.
  */
 
 export interface Memory {
-  /** The one table of this memory that `make` makes. A rules file names its table by a function that makes it empty. */
+  /**
+   * The one table of this memory that `make` makes. A rules file names its table by a function that
+   * makes it empty.
+   */
   table<Table extends object>(make: () => Table): Table
 }
 

@@ -1,13 +1,15 @@
 /**
  * Signed statements: the only thing that one party believes of another.
  *
- * A statement is { body, key, sig } in canonical dag-cbor (https://ipld.io/specs/codecs/dag-cbor/spec/). `sig` is an
- * Ed25519 signature (RFC 8032, strict: no malleable encodings) over
+ * A statement is { body, key, sig } in canonical dag-cbor
+ * (https://ipld.io/specs/codecs/dag-cbor/spec/). `sig` is an Ed25519 signature (RFC 8032, strict:
+ * no malleable encodings) over
  *
  *     utf8("collatz/statement/1") || 0x00 || dag-cbor(body)
  *
- * and every body but the genesis itself names its network by the genesis block's CID, so that nothing signed for one
- * network can be played on another. Statements travel and are kept as these bytes; whoever receives them checks them.
+ * and every body but the genesis itself names its network by the genesis block's CID, so that
+ * nothing signed for one network can be played on another. Statements travel and are kept as these
+ * bytes, and each receiver checks them.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'

@@ -1,12 +1,14 @@
 /**
- * What turns a certificate that holds by its signatures into one that was checked, and a fraud proof into a conviction: each
- * result judged by arithmetic (answer/judge.ts), and leaves computed again and compared with what was signed. The program, a
- * node and a browser judge by these functions alone; an engine is the only thing that they bring.
+ * What turns a certificate that holds by its signatures into one that was checked, and a fraud
+ * proof into a conviction: each result judged by arithmetic (answer/judge.ts), and leaves computed
+ * again and compared with what was signed. The program, a node and a browser judge by these
+ * functions alone; an engine is the only thing that they bring.
  */
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
 import { type Fault, isLikelyCount, judgeEvidence, judgeLeaves } from '../answer/judge.ts'
 import { equalBytes } from '../base/bytes.ts'
+import type { Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
 import { resultKey } from '../message/bodies.ts'
 import type { LeafId } from '../message/unit.ts'
@@ -44,8 +46,9 @@ export interface WrongLeaf extends LeafId {
 
 export interface JudgeOptions {
   /**
-   * Which leaves to compute, contested ones included; the contested ones alone unless told. A certificate that the caller
-   * refuses for what it is about, it refuses by throwing here, before anything is computed.
+   * Which leaves to compute, contested ones included; the contested ones alone unless told. A
+   * certificate that the caller refuses for what it is about, it refuses by throwing here, before
+   * anything is computed.
    */
   readonly leavesOf?: (certified: Certified) => readonly LeafId[]
   /** Of which units to judge the results; of all unless told. */
@@ -55,13 +58,18 @@ export interface JudgeOptions {
   /** Told before each leaf, with the number of those that are done, from 0. */
   readonly onLeaf?: (leaf: LeafId, done: number, total: number) => void
   readonly signal?: AbortSignal
+  /** Remembers what was checked, where several certificates are read. */
+  readonly memory?: Memory
 }
 
 export interface JudgedCertificate {
   readonly certified: Certified
   /** Leaves that were computed and are as signed. */
   readonly recomputed: readonly LeafId[]
-  /** The first leaf that is not as signed, or null. A certificate with one is not valid, and proves that its signers lied. */
+  /**
+   * The first leaf that is not as signed, or null. A certificate with one is not valid, and proves
+   * that its signers lied.
+   */
   readonly wrong: WrongLeaf | null
 }
 
@@ -101,8 +109,10 @@ export function judgeUnit(genesis: Genesis, { assignment, seed, shown }: Certifi
 /**
  * Reads a certificate, judges its results and computes leaves of it again.
  *
- * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller closes it.
- * @throws {RuleError} when the certificate does not hold, whatever its leaves, or a result has a fault
+ * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller
+ *   closes it.
+ * @throws {RuleError} when the certificate does not hold, whatever its leaves, or a result has a
+ *   fault
  */
 export async function judgeCertificate(
   fileBytes: Uint8Array,
@@ -113,7 +123,7 @@ export async function judgeCertificate(
     ...options
   }: JudgeOptions = {},
 ): Promise<JudgedCertificate> {
-  const certified = readCertificate(fileBytes)
+  const certified = readCertificate(fileBytes, options.memory)
   const { onUnit, onLeaf, signal } = options
   const leaves = leavesOf(certified)
   const judged = unitsOf(certified)
@@ -140,8 +150,8 @@ export async function judgeCertificate(
 }
 
 /**
- * Leaves that are worth computing: those that are contested, those of units that were asked for, some of all, and some of
- * the units of which a seat said nothing. Each once.
+ * Leaves that are worth computing: those that are contested, those of units that were asked for,
+ * some of all, and some of the units of which a seat said nothing. Each once.
  *
  * @param sample how many to draw of all leaves, and again of those where a seat is silent
  * @param whole  units of which every leaf is wanted

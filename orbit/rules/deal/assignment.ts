@@ -1,6 +1,6 @@
 /**
- * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute each unit. Everyone
- * computes this alone and gets the same.
+ * From a sealed draw and the beacon round R(e) that came after it to the nodes that must compute
+ * each unit. Everyone computes this alone and gets the same.
  */
 
 import { classes } from '../../../kernels/partition.ts'
@@ -16,8 +16,8 @@ import { deal } from './deal.ts'
 import { reserveLength } from './seats.ts'
 
 /**
- * What a draw must be, whoever sealed it: such that it can be dealt, with sorted lists, and with no more tickets for an
- * account than it lists for it or a newcomer has.
+ * What a draw must be: it can be dealt, its lists are sorted, and no account has more tickets than
+ * the draw lists for it or a newcomer has.
  *
  * @returns the units on offer
  * @throws {RuleError}
@@ -33,7 +33,8 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
     allowed.set(account, units)
   }
   for (const [account, tickets] of ticketsOf(draw.roster)) {
-    // How many seats a newcomer was dealt before, the draw alone does not say (check.ts looks at that).
+    // How many seats a newcomer was dealt before, the draw alone does not say (check.ts looks at
+    // that).
     if (tickets > limitFor(genesis, allowed.get(account) ?? 0, 0)) {
       throw new RuleError('a draw in which an account has more tickets than it is allowed')
     }
@@ -42,9 +43,10 @@ export function checkDraw(genesis: Genesis, draw: DrawBody): UnitId[] {
 }
 
 /**
- * Of a draw what the deal rests on: sorted roster without repeats, trust only where it may be given, offers inside the
- * partition and above the baseline, no unit twice. For a certificate that is enough: the other lists say why the roster
- * is what it is, and whether they say so truly is for its witnesses to judge.
+ * Of a draw what the deal rests on: sorted roster without repeats, trust only where it may be
+ * given, offers inside the partition and above the baseline, no unit twice. For a certificate that
+ * is enough: the other lists say why the roster is what it is, and whether they say so truly is for
+ * its witnesses to judge.
  *
  * @returns the units on offer
  * @throws {RuleError}
@@ -106,12 +108,13 @@ export function assign(
     const node = (index: number) => draw.roster[index]!.node
     const reserve = [...dealt.reserve(i).take(reserveLength(genesis.body.replication))].map(node)
     const dealtTo = { ...id, epoch: draw.epoch }
-    // The first of the N that is trusted computes the unit; the others are called if that does not certify it.
-    const one = quorum.find((index) => trusted.has(draw.roster[index]!.account))
-    if (one === undefined) assignments.push({ ...dealtTo, quorum: quorum.map(node), reserve, audited: null })
+    // The first of the N that is trusted computes the unit; the others are called if that does not
+    // certify it.
+    const single = quorum.find((index) => trusted.has(draw.roster[index]!.account))
+    if (single === undefined) assignments.push({ ...dealtTo, quorum: quorum.map(node), reserve, audited: null })
     else {
-      const others = quorum.filter((index) => index !== one).map(node)
-      assignments.push({ ...dealtTo, quorum: [node(one)], reserve: [...others, ...reserve], audited: draw.roster })
+      const others = quorum.filter((index) => index !== single).map(node)
+      assignments.push({ ...dealtTo, quorum: [node(single)], reserve: [...others, ...reserve], audited: draw.roster })
     }
   })
   return assignments

@@ -1,6 +1,6 @@
 /**
- * The draws that count, from the documents about them: which draw of an epoch stands, and what it dealt once its beacon
- * round is out.
+ * The draws that count, from the documents about them: which draw of an epoch stands, and what it
+ * dealt once its beacon round is out.
  */
 
 import { compareBytes, equalBytes } from '../base/bytes.ts'
@@ -15,7 +15,7 @@ import { dealtUnitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { seedRound, witnessedBy } from '../network/schedule.ts'
 import { assign, checkDraw } from './assignment.ts'
-import { equivocationsIn, turnOf } from './coordinators.ts'
+import { type Equivocation, equivocationsIn, turnOf } from './coordinators.ts'
 import { accountsOn, isWitnessed, type Witnesses } from './witness.ts'
 
 /** A draw whose beacon round is out, and what it deals. */
@@ -48,12 +48,46 @@ export function dealtDraw(
   }
 }
 
+/** A draw that may stand, and whether enough of its roster witness it. */
+export interface Candidate {
+  readonly draw: Statement<DrawBody>
+  readonly isWitnessed: boolean
+}
+
 /**
- * The draw of each epoch. One whose roster pairs a node with an account that it is not registered for is passed over, until
- * that registration is here. Of several that which is witnessed, and of those that with the most accounts on its roster, so that
- * none sealed later, with a roster of a few who say so, can take its place; of those by whose turn it was. An exposed
- * coordinator's stand only if they are witnessed: after that no honest node witnesses any.
+ * The draws that may stand, in the order in which they come for their epochs: the first well-formed
+ * one of an epoch is its draw. A draw whose roster pairs a node with an account that it is not
+ * registered for is passed over, until that registration is here. Witnessed draws come first, those
+ * with more accounts on their rosters before others, so that none sealed later, with a roster of a
+ * few who say so, takes the place of one; then those whose coordinator's turn is earlier. Of an
+ * exposed coordinator only witnessed draws stand: after that no honest node witnesses any.
  */
+export function inPrecedence(
+  genesis: Genesis,
+  statements: readonly Statement<DrawBody>[],
+  witnesses: Witnesses,
+  registered: Registered,
+  equivocations: ReadonlyMap<string, Pick<Equivocation, 'epoch'>>,
+): Candidate[] {
+  const { coordinators } = genesis.body
+  const isExposed = ({ signer, body }: Statement<DrawBody>) =>
+    body.epoch >= (equivocations.get(signer)?.epoch ?? Number.POSITIVE_INFINITY)
+  return statements
+    .filter(({ body }) => isRegistered(registered, body))
+    .map((draw) => {
+      const stands = isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString()))
+      return { draw, isWitnessed: stands, witnessedOf: stands ? accountsOn(draw.body) : 0 }
+    })
+    .filter(({ draw, isWitnessed: stands }) => stands || !isExposed(draw))
+    .sort(
+      (a, b) =>
+        b.witnessedOf - a.witnessedOf ||
+        turnOf(coordinators, a.draw) - turnOf(coordinators, b.draw) ||
+        compareBytes(a.draw.bytes, b.draw.bytes),
+    )
+}
+
+/** The draw of each epoch (inPrecedence), dealt where its beacon round is among the documents. */
 export function readDraws(
   genesis: Genesis,
   documents: Iterable<unknown>,
@@ -72,23 +106,10 @@ export function readDraws(
   const sealed = new Map<number, Statement<DrawBody>>()
   const witnessed = new Set<string>()
   const equivocations = equivocationsIn(statements)
-  const { coordinators } = genesis.body
-  const ordered = statements
-    .filter(({ body }) => isRegistered(registered, body))
-    .map((draw) => {
-      const stands = isWitnessed(draw.body, witnesses.get(cidOf(draw.bytes).toString()))
-      return { draw, isWitnessed: stands, witnessedOf: stands ? accountsOn(draw.body) : 0 }
-    })
-    .sort(
-      (a, b) =>
-        b.witnessedOf - a.witnessedOf ||
-        turnOf(coordinators, a.draw) - turnOf(coordinators, b.draw) ||
-        compareBytes(a.draw.bytes, b.draw.bytes),
-    )
-  for (const { draw, isWitnessed } of ordered) {
+  for (const candidate of inPrecedence(genesis, statements, witnesses, registered, equivocations)) {
+    const { draw } = candidate
     const { epoch } = draw.body
     if (draws.has(epoch) || sealed.has(epoch)) continue
-    if (!isWitnessed && epoch >= (equivocations.get(draw.signer)?.epoch ?? Number.POSITIVE_INFINITY)) continue
     const signature = signatures.get(seedRound(genesis, epoch))
     try {
       if (memory.table(wellFormed).get(draw) !== genesis) checkDraw(genesis, draw.body)
@@ -96,7 +117,7 @@ export function readDraws(
       if (signature) {
         const dealt = dealOnce(genesis, draw, signature, memory)
         draws.set(epoch, dealt)
-        if (isWitnessed) witnessed.add(dealt.cid)
+        if (candidate.isWitnessed) witnessed.add(dealt.cid)
       } else sealed.set(epoch, draw)
     } catch (error) {
       if (!(error instanceof RuleError)) throw error
@@ -107,8 +128,9 @@ export function readDraws(
 }
 
 /**
- * Whether a dealt draw is witnessed, or may still be: by `freshRounds` after R(e) all who had it in time have said so. One
- * that too few had then comes to nothing: its units are free again, and its seats are nobody's.
+ * Whether a dealt draw is witnessed, or may still be: by `freshRounds` after R(e) all who had it in
+ * time have said so. One that too few had then comes to nothing: its units are free again, and its
+ * seats are nobody's.
  */
 export const mayStand = (
   { genesis, witnessed }: { readonly genesis: Genesis; readonly witnessed: ReadonlySet<string> },
@@ -134,15 +156,18 @@ function dealOnce(genesis: Genesis, draw: Statement<DrawBody>, signature: Uint8A
   return made
 }
 
-/** What tells whose a node is: the draws that count, by epoch, and whom each node is dealt to next. */
+/**
+ * What tells whose a node is: the draws that count, by epoch, and whom each node is dealt to next.
+ */
 export interface Owners {
   readonly draws: ReadonlyMap<number, DealtDraw>
   readonly nodes: ReadonlyMap<string, { readonly account: string }>
 }
 
 /**
- * Whose a node was when the units of an epoch were dealt: as the roster says, which pairs only whom both have agreed to. If
- * another account takes it for its own later, what it did then is still the first one's.
+ * Whose a node was when the units of an epoch were dealt: as the roster says, which pairs only whom
+ * both have agreed to. If another account takes it for its own later, what it did then is still the
+ * first one's.
  */
 export function accountAt({ draws, nodes }: Owners, epoch: number, node: string): string | undefined {
   return draws.get(epoch)?.owners.get(node) ?? nodes.get(node)?.account

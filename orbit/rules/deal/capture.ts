@@ -1,16 +1,19 @@
 /**
- * What a party would have to hold, or to pay, to be believed when it lies: the chance that a unit's quorum is all its
- * own, and the price of the accounts for it.
+ * What a party would have to hold, or to pay, to be believed when it lies: the chance that a unit's
+ * quorum is all its own, and the price of the accounts for it.
  *
- * The deal (deal.ts) seats N accounts, each drawn with chance in proportion to its tickets among the accounts not yet
- * seated. With T tickets in all, a party whose accounts hold t_1, t_2, ... therefore has all N seats with chance
+ * The deal (deal.ts) seats N accounts, each drawn with chance in proportion to its tickets among
+ * the accounts not yet seated. With T tickets in all, a party whose accounts hold t_1, t_2, ...
+ * therefore has all N seats with chance
  *
- *     sum over ordered N-tuples of its accounts of  t_a / T * t_b / (T - t_a) * t_c / (T - t_a - t_b) * ...
+ *     sum over ordered N-tuples of its accounts of  t_a / T * t_b / (T - t_a) * t_c / (T - t_a -
+ *     t_b) * ...
  *
- * which is exact for the first unit of a deal, and for all of them when all accounts hold equally many; later units of
- * an unequal roster differ by what the earlier ones took out of the deck. Each factor is largest when the seated
- * accounts were small, so of all ways to hold S tickets the most dangerous is S accounts of one each: C(S, N) / C(T, N),
- * the hypergeometric chance of N tickets out of S. That is the bound to quote when only a share is known.
+ * which is exact for the first unit of a deal, and for all of them when all accounts hold equally
+ * many; later units of an unequal roster differ by what the earlier ones took out of the deck. Each
+ * factor is largest when the seated accounts were small, so of all ways to hold S tickets the most
+ * dangerous is S accounts of one each: C(S, N) / C(T, N), the hypergeometric chance of N tickets
+ * out of S. That is the bound to quote when only a share is known.
  *
  * All of it is computed in whole numbers; only toNumber() rounds.
  */
@@ -28,7 +31,8 @@ export interface Rational {
 const MAX_TERMS = 4096
 
 /**
- * The chance that one quorum is all of a party that holds `tickets` of `total`, however it splits them.
+ * The chance that one quorum is all of a party that holds `tickets` of `total`, however it splits
+ * them.
  *
  * @param replication N
  */
@@ -43,7 +47,8 @@ export function captureBound(tickets: number, total: number, replication: number
  * @param party       tickets of each account of the party, 1 or more
  * @param total       tickets of the whole roster
  * @param replication N
- * @throws {RuleError} when the party's accounts are of so many sizes that the sum is too long: quote captureBound()
+ * @throws {RuleError} when the party's accounts are of so many sizes that the sum is too long:
+ *   quote captureBound()
  */
 export function captureChance(party: readonly number[], total: number, replication: number): Rational {
   const held = party.reduce((sum, tickets) => sum + tickets, 0)
@@ -60,23 +65,26 @@ export function captureChance(party: readonly number[], total: number, replicati
     )
   }
   const sizes = [...counts].map(([tickets, count]) => ({ tickets: BigInt(tickets), count }))
-  const seat = (left: bigint, of: bigint, seats: number): Rational => {
-    if (seats === 1) return rational(left, of)
+  const seat = (left: bigint, all: bigint, seats: number): Rational => {
+    if (seats === 1) return rational(left, all)
     let sum = rational(0n, 1n)
     for (const size of sizes) {
       if (size.count === 0) continue
       const weight = BigInt(size.count) * size.tickets
       size.count--
-      const rest = seat(left - size.tickets, of - size.tickets, seats - 1)
+      const rest = seat(left - size.tickets, all - size.tickets, seats - 1)
       size.count++
-      sum = add(sum, { numerator: weight * rest.numerator, denominator: of * rest.denominator })
+      sum = add(sum, { numerator: weight * rest.numerator, denominator: all * rest.denominator })
     }
     return sum
   }
   return party.length < replication ? rational(0n, 1n) : seat(BigInt(held), BigInt(total), replication)
 }
 
-/** How many of `units` quorums are all of the party, on average. Exact, though the quorums of a deal are not independent. */
+/**
+ * How many of `units` quorums are all of the party, on average. Exact, though the quorums of a deal
+ * are not independent.
+ */
 export const expectedCaptures = (chance: Rational, units: number): Rational =>
   rational(chance.numerator * BigInt(units), chance.denominator)
 
@@ -119,7 +127,8 @@ export function costOfAccounts(options: {
 }
 
 /**
- * The fewest new accounts that have a quorum to themselves with at least a given chance, and their price.
+ * The fewest new accounts that have a quorum to themselves with at least a given chance, and their
+ * price.
  *
  * @param options.chance more than 0, less than 1
  */
@@ -150,8 +159,9 @@ export function costOfCapture(options: {
 }
 
 /**
- * The chance that a lie of one trusted account passes the audit that would certify it, if of the other accounts on the roster
- * `colluders` are in on it: all auditors are, or the leaves drawn are not among the wrong ones.
+ * The chance that a lie of one trusted account passes the audit that would certify it, if of the
+ * other accounts on the roster `colluders` are in on it: all auditors are, or the leaves drawn are
+ * not among the wrong ones.
  *
  * @param others accounts on the roster besides the signer's
  * @returns 0 to 1, rounded as floating point rounds
@@ -167,7 +177,8 @@ export function passChance(
 }
 
 /**
- * The chance that an audit of `leaves` of L leaves meets one of `wrong` wrong ones, if at least one auditor is honest.
+ * The chance that an audit of `leaves` of L leaves meets one of `wrong` wrong ones, if at least one
+ * auditor is honest.
  *
  * @returns 0 to 1, rounded as floating point rounds
  */
@@ -183,7 +194,10 @@ export function rational(numerator: bigint, denominator: bigint): Rational {
   return a === 0n ? { numerator: 0n, denominator: 1n } : { numerator: numerator / a, denominator: denominator / a }
 }
 
-/** For showing: right to about 15 digits, also where numerator and denominator are far beyond the range of numbers. */
+/**
+ * For showing: right to about 15 digits, also where numerator and denominator are far beyond the
+ * range of numbers.
+ */
 export function toNumber({ numerator, denominator }: Rational): number {
   if (numerator === 0n) return 0
   const bits = (n: bigint) => n.toString(2).length
@@ -192,7 +206,10 @@ export function toNumber({ numerator, denominator }: Rational): number {
   return Number(scaled) * 2 ** -shift
 }
 
-/** Accounts of one size: the sum has one term, held * (held - size) * ... / (total * (total - size) * ...). */
+/**
+ * Accounts of one size: the sum has one term, held * (held - size) * ... / (total * (total - size)
+ * * ...).
+ */
 function equalAccountsCapture(held: bigint, size: bigint, total: bigint, replication: number): Rational {
   let [numerator, denominator] = [1n, 1n]
   for (let i = 0n; i < replication; i++) {

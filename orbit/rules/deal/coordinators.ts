@@ -1,22 +1,23 @@
 /**
  * Coordinators seal draws; this is what keeps them honest in doing so.
  *
- * When. The draw of epoch e is sealed from round R(e) - lead on, lead = min(floor(freshRounds / 3), rounds of an epoch), at
- * least 1: so late that whoever says at every two fifths of freshRounds that he is there (presence.ts) has said so in time,
- * and is still fresh at R(e); and so early that it is everywhere before R(e). A network of short epochs needs all of an epoch
- * for that.
+ * When. The draw of epoch e is sealed from round R(e) - lead on, lead = min(floor(freshRounds / 3),
+ * rounds of an epoch), at least 1: so late that a node that says at every two fifths of freshRounds
+ * that it is there (presence.ts) has said so in time, and is still fresh at R(e); and so early that
+ * it is everywhere before R(e). A network of short epochs needs all of an epoch for that.
  *
- * Turns. In epoch e the coordinators come in the order of the genesis, rotated by e. The first may seal at R(e) - lead, each
- * next one a step later, if there is no draw by then that it accepts; a step is floor(lead / n) rounds, at least 1, of n
- * coordinators or of 8 if there are more. So no two begin at one round, and a coordinator whose turn would begin at R(e) or
- * later has none in that epoch, but in others. A draw is accepted by nobody before its coordinator's turn (check.ts). If
- * several seal a draw, the one that is witnessed stands (witness.ts), of those the one with the most accounts on its roster,
- * and of those the one whose turn comes first.
+ * Turns. In epoch e the coordinators come in the order of the genesis, rotated by e. The first may
+ * seal at R(e) - lead, each next one a step later, if there is no draw by then that it accepts; a
+ * step is floor(lead / n) rounds, at least 1, of n coordinators or of 8 if there are more. So no
+ * two begin at one round, and a coordinator whose turn would begin at R(e) or later has none in
+ * that epoch, but in others. A draw is accepted by nobody before its coordinator's turn (check.ts).
+ * If several seal a draw, the one that is witnessed stands (witness.ts), of those the one with the
+ * most accounts on its roster, and of those the one whose turn comes first.
  *
- * Equivocation. Two different draws that one coordinator signed for one epoch prove that it tried to choose between
- * them. The two statements are the proof; whoever has them needs nothing else. No honest node witnesses any draw of its
- * after that, and of that epoch and later ones only those stand that were witnessed before: whoever was dealt work by those
- * has done nothing wrong.
+ * Equivocation. Two different draws that one coordinator signed for one epoch prove that it tried
+ * to choose between them. The two statements are the proof, and nothing else is needed. No honest
+ * node witnesses any draw of its after that, and of that epoch and later ones only those stand that
+ * were witnessed before: the nodes that they dealt work to have done nothing wrong.
  */
 
 import { compareBytes, equalBytes } from '../base/bytes.ts'
@@ -39,13 +40,19 @@ export function turnOf(coordinators: readonly string[], draw: { signer: string; 
   return (coordinators.indexOf(draw.signer) - (draw.body.epoch % n) + n) % n
 }
 
-/** The first round at which a coordinator may seal the draw of an epoch; R(e) or later if it has no turn in it. */
+/**
+ * The first round at which a coordinator may seal the draw of an epoch; R(e) or later if it has no
+ * turn in it.
+ */
 export const turnRound = (genesis: Genesis, draw: { signer: string; body: { epoch: number } }): number =>
   seedRound(genesis, draw.body.epoch) -
   sealingLead(genesis) +
   turnOf(genesis.body.coordinators, draw) * stepRounds(genesis)
 
-/** Whether a coordinator may seal the draw of `epoch` at `round`, if there is none yet that it accepts. */
+/**
+ * Whether a coordinator may seal the draw of `epoch` at `round`, if there is none yet that it
+ * accepts.
+ */
 export const mayStepIn = (genesis: Genesis, coordinator: string, epoch: number, round: number): boolean =>
   genesis.body.coordinators.includes(coordinator) &&
   round >= turnRound(genesis, { signer: coordinator, body: { epoch } }) &&

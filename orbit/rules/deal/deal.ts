@@ -1,36 +1,44 @@
 /**
- * The deal: which nodes compute which units, from a sealed draw and the beacon round that came after it.
+ * The deal: which nodes compute which units, from a sealed draw and the beacon round that came
+ * after it.
  *
- * Everyone computes this alone and must get the same, so here is all of it; only whole numbers below 2^48 occur.
+ * Everyone computes this alone and must get the same, so here is all of it; only whole numbers
+ * below 2^48 occur.
  *
- * Stream.   seed = SHA-256( utf8("collatz/deal/1") || 0x00 || utf8(networkId) || 0x00 || epoch || randomness )
- *           where networkId is the genesis' CID as text, epoch is 8 bytes big endian, randomness is the 32 bytes of
- *           R(epoch). Block i = 0, 1, 2, ... is SHA-256( seed || i as 8 bytes big endian ). Each block gives eight
- *           words of 32 bits, big endian, in order.
- * below(n). Take the next word w. If w >= 2^32 - (2^32 mod n), drop it and take the next. The result is w mod n: each
+ * Stream.   seed = SHA-256( utf8("collatz/deal/1") || 0x00 || utf8(networkId) || 0x00 || epoch ||
+ *           randomness ) where networkId is the genesis' CID as text, epoch is 8 bytes big endian,
+ *           randomness is the 32 bytes of R(epoch). Block i = 0, 1, 2, ... is SHA-256( seed || i as
+ *           8 bytes big endian ). Each block gives eight words of 32 bits, big endian, in order.
+ * below(n). Take the next word w. If w >= 2^32 - (2^32 mod n), drop it and take the next. The
+ * result is w mod n: each
  *           of 0 .. n-1 is equally likely.
- * Deck.     The roster is sorted by node key (64 lower-case hex digits), strictly ascending. A ticket is an index into
- *           it. Begin with the tickets in roster order, each node as often as its capacity: T tickets, at places
- *           0 .. T-1. For i = T-1 down to 1: j = below(i + 1), swap the tickets at places i and j (Fisher-Yates).
- * Quorums.  Units are dealt in the order of the draw. For each, walk the deck from place 0 over the tickets that no
- *           unit has yet; take a ticket if its account has no seat in this unit, else leave it where it is for the
- *           next unit; stop at N tickets. They are the unit's quorum, in that order. If the deck ends before N are
- *           found, the tickets of this unit go back, and neither it nor any later unit is dealt.
- * Reserve.  Let U be the units that were dealt, L the tickets left over, in the order of the deck, l of them, and D the
- *           dealt tickets, unit after unit, in the order taken. The reserve of unit u walks all of L from index
- *           floor(u * l / U) on, wrapping round, and then all of D from index (u + 1) * N on, wrapping round. It names
- *           the node of each ticket whose account is neither in the quorum nor named before. So spare capacity comes
- *           first, escalations are spread over everybody, and as long as any other account is on the roster there is
- *           somebody to take over.
+ * Deck.     The roster is sorted by node key (64 lower-case hex digits), strictly ascending. A
+ *           ticket is an index into it. Begin with the tickets in roster order, each node as often
+ *           as its capacity: T tickets, at places 0 .. T-1. For i = T-1 down to 1: j = below(i +
+ *           1), swap the tickets at places i and j (Fisher-Yates).
+ * Quorums.  Units are dealt in the order of the draw. For each, walk the deck from place 0 over the
+ *           tickets that no unit has yet; take a ticket if its account has no seat in this unit,
+ *           else leave it where it is for the next unit; stop at N tickets. They are the unit's
+ *           quorum, in that order. If the deck ends before N are found, the tickets of this unit go
+ *           back, and neither it nor any later unit is dealt.
+ * Reserve.  Let U be the units that were dealt, L the tickets left over, in the order of the deck,
+ *           l of them, and D the dealt tickets, unit after unit, in the order taken. The reserve of
+ *           unit u walks all of L from index floor(u * l / U) on, wrapping round, and then all of D
+ *           from index (u + 1) * N on, wrapping round. It names the node of each ticket whose
+ *           account is neither in the quorum nor named before. So spare capacity comes first,
+ *           escalations are spread over everybody, and as long as any other account is on the
+ *           roster there is somebody to take over.
  *
- * Fairness. The rule never looks at who an account is: any two accounts with the same number of tickets can be swapped
- * without changing a probability, so with equal tickets every set of N accounts is equally likely for every unit. A
- * ticket that an account can't use in a unit stays at the front for the next one, so an account with several nodes
- * loses no share to the rule that it sits once in a unit, and gains none: until the deck runs out its seats follow its
- * tickets, up to one a unit. The order of seats inside a quorum means nothing.
+ * Fairness. The rule never looks at who an account is: any two accounts with the same number of
+ * tickets can be swapped without changing a probability, so with equal tickets every set of N
+ * accounts is equally likely for every unit. A ticket that an account can't use in a unit stays at
+ * the front for the next one, so an account with several nodes loses no share to the rule that it
+ * sits once in a unit, and gains none: until the deck runs out its seats follow its tickets, up to
+ * one a unit. The order of seats inside a quorum means nothing.
  *
- * Cost: T swaps, T/8 hashes and one pass. Only the seated accounts of a unit can have tickets passed over, and all
- * that do take a seat in the next unit, so at most N-1 accounts ever have tickets waiting, however unequal the roster.
+ * Cost: T swaps, T/8 hashes and one pass. Only the seated accounts of a unit can have tickets
+ * passed over, and all that do take a seat in the next unit, so at most N-1 accounts ever have
+ * tickets waiting, however unequal the roster.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
@@ -46,7 +54,10 @@ export interface DealInput {
   readonly epoch: number
   /** 32 bytes: the randomness of R(epoch). */
   readonly randomness: Uint8Array
-  /** Sorted by node, strictly ascending. Keys are 64 lower-case hex digits, capacities are 1 or more. */
+  /**
+   * Sorted by node, strictly ascending. Keys are 64 lower-case hex digits, capacities are 1 or
+   * more.
+   */
   readonly roster: readonly { readonly node: string; readonly account: string; readonly capacity: number }[]
   /** How many units are on offer. What they are makes no difference, only their order. */
   readonly units: number
@@ -55,9 +66,15 @@ export interface DealInput {
 }
 
 export interface Deal {
-  /** For each dealt unit, in order, the roster indices of its N nodes. Shorter than `units` if the tickets ran out. */
+  /**
+   * For each dealt unit, in order, the roster indices of its N nodes. Shorter than `units` if the
+   * tickets ran out.
+   */
   readonly quorums: readonly (readonly number[])[]
-  /** Who takes over, in order: roster indices of distinct accounts, none of the quorum's. Nobody for an undealt unit. */
+  /**
+   * Who takes over, in order: roster indices of distinct accounts, none of the quorum's. Nobody for
+   * an undealt unit.
+   */
   reserve(unit: number): Generator<number, void>
 }
 

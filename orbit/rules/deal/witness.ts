@@ -1,17 +1,21 @@
 /**
- * Witnesses: a draw that was sealed after its beacon round came out could be cut to measure. That it was not is what the
- * nodes say that had it before: in their heartbeats (events.ts), for draws that hold as far as they can tell (check.ts).
+ * Witnesses: a draw that was sealed after its beacon round came out could be cut to measure. The
+ * nodes that had it before say so in their heartbeats (message/bodies.ts), if it holds as far as
+ * they can tell (draw/check.ts).
  *
- * A draw stands when more than half of the accounts on its roster witness it, each by a node on it. Until then its units
- * are certified by nobody. So a coordinator that seals late, or leaves people out, needs half of its own roster to sign
- * what is false, and those have signed it.
+ * A draw stands when more than half of the accounts on its roster witness it, each by a node on it.
+ * Until then its units are certified by nobody. So a coordinator that seals late, or leaves people
+ * out, needs half of its own roster to sign what is false, and those have signed it.
  */
 
 import { compareBytes } from '../base/bytes.ts'
 import type { Statement } from '../base/statement.ts'
 import type { DrawBody, HeartbeatBody } from '../message/bodies.ts'
 
-/** By CID of the draw, by node: the heartbeat that says so. Of several, the earliest by (round, bytes). */
+/**
+ * By CID of the draw, by node: the heartbeat that says so. Of several, the earliest by (round,
+ * bytes).
+ */
 export type Witnesses = ReadonlyMap<string, ReadonlyMap<string, Statement<HeartbeatBody>>>
 
 /** @param nodes those that are registered */
@@ -24,10 +28,10 @@ export function witnessesIn(
     const { signer } = heartbeat
     if (!nodes.has(signer)) continue
     for (const { draw } of heartbeat.body.witnessed) {
-      const of = witnesses.get(draw) ?? new Map<string, Statement<HeartbeatBody>>()
-      witnesses.set(draw, of)
-      const known = of.get(signer)
-      if (!known || isBefore(heartbeat, known)) of.set(signer, heartbeat)
+      const byNode = witnesses.get(draw) ?? new Map<string, Statement<HeartbeatBody>>()
+      witnesses.set(draw, byNode)
+      const known = byNode.get(signer)
+      if (!known || isBefore(heartbeat, known)) byNode.set(signer, heartbeat)
     }
   }
   return witnesses
@@ -44,18 +48,21 @@ export const accountsOn = (draw: DrawBody): number => new Set(draw.roster.map(({
 export const witnessesNeeded = (draw: DrawBody): number => Math.floor(accountsOn(draw) / 2) + 1
 
 /**
- * Those on the roster that witness it, one an account, in the order of their node keys. Whose a node is, the roster says:
- * if another account takes it for its own afterwards, that changes nothing.
+ * Those on the roster that witness it, one an account, in the order of their node keys. Whose a
+ * node is, the roster says: if another account takes it for its own afterwards, that changes
+ * nothing.
  */
-export function witnessesOf(draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
+export function witnessesOf(draw: DrawBody, byNode: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined) {
   const first = new Map<string, Statement<HeartbeatBody>>()
   for (const { node, account } of draw.roster) {
-    const heartbeat = of?.get(node)
+    const heartbeat = byNode?.get(node)
     const known = first.get(account)
     if (heartbeat && (!known || isBefore(heartbeat, known))) first.set(account, heartbeat)
   }
   return [...first.values()].sort((a, b) => (a.signer < b.signer ? -1 : 1))
 }
 
-export const isWitnessed = (draw: DrawBody, of: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined): boolean =>
-  witnessesOf(draw, of).length >= witnessesNeeded(draw)
+export const isWitnessed = (
+  draw: DrawBody,
+  byNode: ReadonlyMap<string, Statement<HeartbeatBody>> | undefined,
+): boolean => witnessesOf(draw, byNode).length >= witnessesNeeded(draw)

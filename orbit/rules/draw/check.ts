@@ -1,22 +1,27 @@
 /**
- * Whether a node accepts a draw that reached it: what it looks at before it works by it and witnesses it. Each node judges
- * by what it has itself; what counts in the end is how many did (witness.ts).
+ * Whether a node accepts a draw that reached it: what it looks at before it works by it and
+ * witnesses it. Each node judges by what it has itself; what counts in the end is how many did
+ * (witness.ts).
  *
- * A draw of epoch e is accepted if it came before R(e), not before its coordinator's turn (coordinators.ts), of a coordinator
- * that has not sealed two; if it is well-formed; if its roster follows from the heads that it cites; if whom it excludes has
- * missed too much or is convicted, whom it trusts is TRUSTED, and nobody is allowed more than he has shown work for, nor less
- * than deals whose deadline is over come to; and if it does not leave out too many of those who are there.
+ * A draw of epoch e is accepted if it came before R(e), not before its coordinator's turn
+ * (coordinators.ts), of a coordinator that has not sealed two; if it is well-formed; if its roster
+ * follows from the heads that it cites; if whom it excludes has missed too much or is convicted,
+ * whom it trusts is TRUSTED, and nobody is allowed more than he has shown work for, nor less than
+ * deals whose deadline is over come to; and if it does not leave out too many of those who are
+ * there.
  *
- * There is a node that had said so at R(e) - lead - grace or before (coordinators.ts), by a word that is fresh at R(e), and has
- * not taken that back since. An account is left out if more than a quarter of its nodes that are there are not eligible by
- * the heads that the draw cites; the draw is refused if more than a quarter of the accounts that are there are left out.
+ * There is a node that had said so at R(e) - lead - grace or before (coordinators.ts), by a word
+ * that is fresh at R(e), and has not taken that back since. An account is left out if more than a
+ * quarter of its nodes that are there are not eligible by the heads that the draw cites; the draw
+ * is refused if more than a quarter of the accounts that are there are left out.
  *
- * Age. Whoever was there when a node registered holds it against a roster that it names the node too early (arrivals.ts),
- * whatever round the registration names.
+ * Age. Whoever was there when a node registered holds it against a roster that it names the node
+ * too early (registration-age.ts), whatever round the registration names.
  *
- * Of late. A coordinator can't have heard all that a node has by the time it judges. So whatever depends on registrations,
- * deals and results may follow from the state that the node has now or from one that it had within the last grace; for
- * each account it is enough that one of them says so. And what the coordinator may have heard first is waited for until R(e).
+ * Of late. A coordinator can't have heard all that a node has by the time it judges. So whatever
+ * depends on registrations, deals and results may follow from the state that the node has now or
+ * from one that it had within the last grace; for each account it is enough that one of them says
+ * so. And what the coordinator may have heard first is waited for until R(e).
  */
 
 import { RuleError, type Statement } from '../base/statement.ts'
@@ -30,7 +35,10 @@ import { type Arrivals, isTooYoung, LONG_AGO, withoutYoung } from './registratio
 import { eligibleAt, rosterAt } from './roster.ts'
 import { excludedAt, trustedAt } from './seal.ts'
 
-/** A draw may miss this share of the accounts that are there, and of an account's nodes, as news travel differently. */
+/**
+ * A draw may miss this share of the accounts that are there, and of an account's nodes, as news
+ * travel differently.
+ */
 export const LEFT_OUT_SHARE = 0.25
 
 export type DrawFault =
@@ -60,11 +68,16 @@ const MENDABLE: ReadonlySet<DrawFault | null> = new Set<DrawFault>([
   'it allows an account less than it has shown work for',
 ])
 
-/** Faults that may mend by what is still on its way: a node waits with these until the beacon round. */
+/**
+ * Faults that may mend by what is still on its way: a node waits with these until the beacon round.
+ */
 export const mayMend = (fault: DrawFault | null): boolean => MENDABLE.has(fault)
 
 export interface DrawView {
-  /** What follows from the documents that are here, and from those that were here within the last grace. Newest first. */
+  /**
+   * What follows from the documents that are here, and from those that were here within the last
+   * grace. Newest first.
+   */
   readonly states: readonly [State, ...State[]]
   /** The newest beacon round that was out when the draw arrived. */
   readonly arrived: number
@@ -101,7 +114,8 @@ export function drawFault(draw: Statement<DrawBody>, view: DrawView): DrawFault 
   if (body.roster.some((entry) => isTooYoung(genesis, arrivals, body.epoch, entry))) {
     return 'a node on its roster registered later than it says'
   }
-  // Who came of late is on the roster as the coordinator heard of it: it may have been cut off when we were not.
+  // Who came of late is on the roster as the coordinator heard of it: it may have been cut off when
+  // we were not.
   const named = new Set(body.roster.map(({ node }) => node))
   const asHeard = states.map((state) => withoutYoung(state, arrivals, body.epoch - 1, 'latest', named))
   if (!asHeard.some((state) => follows(body, state, cited))) {
@@ -136,7 +150,10 @@ function follows(body: DrawBody, state: State, cited: readonly HeartbeatBody[]):
 type Units = ReadonlyMap<string, number>
 const unitsBy = (list: DrawBody['allowances']): Units => new Map(list.map(({ account, units }) => [account, units]))
 
-/** News travel differently, and a whole epoch's results come at once: what was certified of late is at most what is due. */
+/**
+ * News travel differently, and a whole epoch's results come at once: what was certified of late is
+ * at most what is due.
+ */
 function allowanceFault(
   { epoch, excluded, allowances }: DrawBody,
   states: readonly [State, ...State[]],
@@ -150,7 +167,8 @@ function allowanceFault(
   const least = states.map((state) => unitsBy(allowancesAt(state, 'bestOfOld')))
   const dueTo = (account: string) => Math.min(...least.map((shown) => shown.get(account) ?? 0))
   const isShort = (account: string) => (given.get(account) ?? 0) < dueTo(account)
-  // Of more nodes than a draw can name some are on no roster, whatever they have shown: who would be on it counts.
+  // Of more nodes than a draw can name some are on no roster, whatever they have shown: who would
+  // be on it counts.
   const [now] = states
   const due = new Map(given)
   for (const { account } of now.accounts) if (isShort(account)) due.set(account, dueTo(account))
@@ -161,7 +179,8 @@ function allowanceFault(
 }
 
 /**
- * Too many of those who are there are not under the heads that it cites, or are, but as if they had come too late.
+ * Too many of those who are there are not under the heads that it cites, or are, but as if they had
+ * come too late.
  *
  * @param asHeard the state as its coordinator may have had it
  */
@@ -173,14 +192,14 @@ function leavesOut(
   known: Iterable<HeartbeatBody>,
 ): boolean {
   const { genesis } = state
-  const said = seedRound(genesis, epoch) - sealingLead(genesis) - graceRounds(genesis)
+  const saidBy = seedRound(genesis, epoch) - sealingLead(genesis) - graceRounds(genesis)
   const all = [...known]
   const eligible = (heartbeats: readonly HeartbeatBody[], from = state) =>
     eligibleAt(from, heartbeats, new Set(excluded), epoch)
   const still = new Set(eligible(all).map(({ node }) => node))
   const named = new Set(eligible(cited, asHeard).map(({ node }) => node))
   const nodes = new Map<string, { there: number; missing: number }>()
-  for (const { node, account } of eligible(all.filter(({ round }) => round <= said))) {
+  for (const { node, account } of eligible(all.filter(({ round }) => round <= saidBy))) {
     if (!still.has(node)) continue
     const { there, missing } = nodes.get(account) ?? { there: 0, missing: 0 }
     nodes.set(account, { there: there + 1, missing: missing + (named.has(node) ? 0 : 1) })

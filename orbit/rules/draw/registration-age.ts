@@ -2,7 +2,10 @@ import type { Genesis } from '../network/genesis.ts'
 import { graceRounds, registeredBy } from '../network/schedule.ts'
 import type { State } from '../state/state.ts'
 
-/** The rounds between which a registration reached the nodes of a network, as far as one of them can tell. */
+/**
+ * The rounds between which a registration reached the nodes of a network, as far as one of them can
+ * tell.
+ */
 export interface Arrival {
   readonly earliest: number
   readonly likely: number
@@ -19,12 +22,18 @@ export function heardLive(genesis: Genesis, round: number, at: number): Arrival 
   return { earliest: Math.max(round, at - grace), likely: Math.max(round, at), latest: at + grace }
 }
 
-/** Among all that came when a node began to listen: it may be as old as it says, and is not taken for it before long. */
+/**
+ * Among all that came when a node began to listen: it may be as old as it says, and is not taken
+ * for it before long.
+ */
 export const heardLate = (genesis: Genesis, round: number, at: number): Arrival => ({
   ...{ earliest: round, likely: Math.max(round, at), latest: Math.max(round, at) + graceRounds(genesis) },
 })
 
-/** Whether a node registered to an account too late for the draw of an epoch, whatever the registration says. */
+/**
+ * Whether a node registered to an account too late for the draw of an epoch, whatever the
+ * registration says.
+ */
 export function isTooYoung(
   genesis: Genesis,
   arrivals: Arrivals,
@@ -36,7 +45,8 @@ export function isTooYoung(
 }
 
 /**
- * The state without nodes that registered too late for the draw of an epoch: nothing follows for those from what they say.
+ * The state without nodes that registered too late for the draw of an epoch: nothing follows for
+ * those from what they say.
  *
  * @param reckoning by which of the rounds between which their registrations arrived
  * @param keep      nodes that stay in it all the same

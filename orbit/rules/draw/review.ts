@@ -1,18 +1,20 @@
 /**
- * A draw looked at again, from documents alone, by whoever has them and however long ago it was: was it sealed by whom, and
- * does it say what, the rules ask for, and does it stand. What nodes looked at when it came (check.ts) is looked at
- * again as of then: by draws, answers, heartbeats and registrations that carry no later beacon round. When exactly it was
- * sealed, no document says; so it is judged as of several rounds, and what holds as of one of them holds.
+ * A draw looked at again, from documents alone, by whoever has them and however long ago it was:
+ * was it sealed by whom, and does it say what, the rules ask for, and does it stand. What nodes
+ * looked at when it came (check.ts) is looked at again as of then: by draws, answers, heartbeats
+ * and registrations that carry no later beacon round. When exactly it was sealed, no document says;
+ * so it is judged as of several rounds, and what holds as of one of them holds.
  *
- * Documents are dropped when their windows are settled (settled-window.ts). What they would be needed for is `unknown`, and said
- * to be; the draw itself, its beacon round and with them the deal stay.
+ * Documents are dropped when their windows are settled (settled-window.ts). What they would be
+ * needed for is `unknown`, and said to be; the draw itself, its beacon round and with them the deal
+ * stay.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { cidOf } from '../base/cid.ts'
 import type { Memory } from '../base/memory.ts'
-import { open, RuleError, type Statement } from '../base/statement.ts'
+import { open, RuleError } from '../base/statement.ts'
 import { assign, checkDraw } from '../deal/assignment.ts'
 import { mayStepIn, turnOf } from '../deal/coordinators.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../deal/witness.ts'
@@ -26,10 +28,10 @@ import type { Assignment } from '../message/unit.ts'
 import { verifyRound } from '../network/beacon.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { seedRound, settledAfter, witnessedBy } from '../network/schedule.ts'
-import type { History } from '../state/settled-window.ts'
 import type { State } from '../state/state.ts'
 import { type DrawFault, drawFault } from './check.ts'
-import { type Arrivals, LONG_AGO } from './registration-age.ts'
+import { LONG_AGO } from './registration-age.ts'
+import type { DrawInputs } from './review-inputs.ts'
 
 export type Check =
   | 'sealed'
@@ -66,40 +68,6 @@ export interface DrawReview {
   readonly witnesses: { readonly accounts: number; readonly needed: number; readonly of: number }
 }
 
-/** Documents that admit.ts has let in. */
-export interface ReviewedDocuments {
-  /** Registrations, those too that were made anew since. */
-  readonly accounts: readonly unknown[]
-  readonly pool: readonly unknown[]
-  /** Those too that were dropped, if somebody has them. */
-  readonly draws: readonly unknown[]
-  readonly results: readonly unknown[]
-}
-
-export interface DrawPapers {
-  readonly genesis: Genesis
-  readonly draw: Statement<DrawBody>
-  /** Of R(e), as it is kept: not checked yet. */
-  readonly signature: Uint8Array
-  readonly documents: ReviewedDocuments
-  /** That of whoever has the documents, so that none is opened twice. */
-  readonly memory: Memory
-  readonly history: History
-  readonly stateOf: (documents: ReviewedDocuments, history: History) => State
-  /** The heartbeats under the pool heads that it cites; null if one of those is not here. */
-  readonly cited: readonly { readonly span: number; readonly key: string; readonly document: unknown }[] | null
-  /** Epochs of which documents were dropped. */
-  readonly dropped: ReadonlySet<number>
-  /** The window of a certificate that holds and has as many witnesses of the draw as are needed, or null. */
-  readonly certificate: bigint | null
-  /** The newest round. */
-  readonly round: number
-  /** When registrations reached the node whose documents these are: no document says that. All of them long ago unless told. */
-  readonly arrivals?: Arrivals
-  /** What the node whose documents these are said when it came; undefined if nothing. */
-  readonly verdict: DrawFault | null | undefined
-}
-
 /** What drawFault() looks at, in that order. */
 const JUDGED = ['offers', 'cited', 'roster', 'excluded', 'trusted', 'allowances', 'left out'] as const
 type Judged = (typeof JUDGED)[number]
@@ -121,15 +89,15 @@ const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? ''
 const short = (key: string): string => key.slice(0, 12)
 
 /** @param present the state that follows from all documents, now */
-export function reviewDraw(papers: DrawPapers, present: State): DrawReview {
-  const { draw, signature } = papers
-  const witnesses = witnessLine(papers, present)
+export function reviewDraw(inputs: DrawInputs, present: State): DrawReview {
+  const { draw, signature } = inputs
+  const witnesses = witnessLine(inputs, present)
   const stands = witnesses.finding.result === 'holds'
-  const findings: Finding[] = [sealedLine(papers, present, stands)]
-  const { assignments, beacon, fault } = dealt(papers, draw.body, signature)
+  const findings: Finding[] = [sealedLine(inputs, present, stands)]
+  const { assignments, beacon, fault } = dealt(inputs, draw.body, signature)
   findings.push(beacon)
-  findings.push(...judgedLines(papers, fault))
-  findings.push(witnesses.finding, hereLine(papers))
+  findings.push(...judgedLines(inputs, fault))
+  findings.push(witnesses.finding, hereLine(inputs))
   const digest = dealDigest(assignments)
   if (assignments.length > 0) {
     findings.push({
@@ -148,15 +116,16 @@ export function reviewDraw(papers: DrawPapers, present: State): DrawReview {
 }
 
 /**
- * SHA-256, as hex, of the deal as text: a line for each unit in the order of the deal, of window, unit, the quorum's node
- * keys and the reserve's, these with commas between them, all with spaces between them, and each line ended by a newline.
+ * SHA-256, as hex, of the deal as text: a line for each unit in the order of the deal, of window,
+ * unit, the quorum's node keys and the reserve's, these with commas between them, all with spaces
+ * between them, and each line ended by a newline.
  */
 export function dealDigest(assignments: readonly Assignment[]): string {
   const lines = assignments.map((a) => `${a.window} ${a.unit} ${a.quorum.join(',')} ${a.reserve.join(',')}\n`)
   return bytesToHex(sha256(utf8ToBytes(lines.join(''))))
 }
 
-function sealedLine({ genesis, draw }: DrawPapers, { equivocations }: State, stands: boolean): Finding {
+function sealedLine({ genesis, draw }: DrawInputs, { equivocations }: State, stands: boolean): Finding {
   const { signer, body } = draw
   const { coordinators } = genesis.body
   const who = `coordinator ${short(signer)}`
@@ -181,7 +150,7 @@ function sealedLine({ genesis, draw }: DrawPapers, { equivocations }: State, sta
   return { check: 'sealed', result: 'holds', says: `by ${who}, ${place}: it may seal from round ${from} on${exposed}` }
 }
 
-function dealt({ genesis, memory }: DrawPapers, body: DrawBody, signature: Uint8Array) {
+function dealt({ genesis, memory }: DrawInputs, body: DrawBody, signature: Uint8Array) {
   const round = seedRound(genesis, body.epoch)
   const of = `round ${round} of chain ${genesis.chain.hash.slice(0, 16)}…`
   const holds: Finding = { check: 'beacon', result: 'holds', says: `${of}: its signature is right` }
@@ -209,45 +178,45 @@ function isWellFormed(genesis: Genesis, body: DrawBody): boolean {
 }
 
 /** @param illFormed why it is, or null */
-function judgedLines(papers: DrawPapers, illFormed: string | null): Finding[] {
-  const { draw } = papers
-  if (illFormed !== null) return afterwards('offers', { check: 'offers', result: 'fails', says: illFormed }, papers)
+function judgedLines(inputs: DrawInputs, illFormed: string | null): Finding[] {
+  const { draw } = inputs
+  if (illFormed !== null) return afterwards('offers', { check: 'offers', result: 'fails', says: illFormed }, inputs)
   let cited: HeartbeatBody[] | null
   try {
-    cited = papers.cited && checkedHeartbeats(papers, papers.cited)
+    cited = inputs.cited && checkedHeartbeats(inputs, inputs.cited)
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const says = `under the pool heads that it cites lies ${error.message}`
-    return afterwards('cited', { check: 'cited', result: 'fails', says }, papers)
+    return afterwards('cited', { check: 'cited', result: 'fails', says }, inputs)
   }
   if (!cited) {
-    const gone = papers.dropped.has(draw.body.epoch) ? ' any more: the pools of settled epochs are dropped' : ''
+    const gone = inputs.dropped.has(draw.body.epoch) ? ' any more: the pools of settled epochs are dropped' : ''
     const says = `the pool heads that it cites are not here${gone}`
-    return afterwards('cited', { check: 'cited', result: 'unknown', says }, papers)
+    return afterwards('cited', { check: 'cited', result: 'unknown', says }, inputs)
   }
-  const fault = faultThen(papers, cited)
-  if (fault === null) return JUDGED.map((check) => heldLine(check, papers))
+  const fault = faultThen(inputs, cited)
+  if (fault === null) return JUDGED.map((check) => heldLine(check, inputs))
   const check = LINE_OF[fault] ?? 'left out'
   const isGone =
     fault.endsWith('not registered here') ||
     // When it came here is no evidence against what most of its roster say.
     fault.endsWith('registered later than it says') ||
-    (check === 'roster' && !areSeatsHere(papers)) ||
-    (JUDGED.indexOf(check) > 2 && !isAllHere(papers))
+    (check === 'roster' && !areSeatsHere(inputs)) ||
+    (JUDGED.indexOf(check) > 2 && !isAllHere(inputs))
   const says = isGone ? `can't be checked: not all that it rests on is here` : fault
-  return afterwards(check, { check, result: isGone ? 'unknown' : 'fails', says }, papers)
+  return afterwards(check, { check, result: isGone ? 'unknown' : 'fails', says }, inputs)
 }
 
 /** What comes before a finding holds, and what comes after it was not looked at. */
-function afterwards(at: Judged, finding: Finding, papers: DrawPapers): Finding[] {
+function afterwards(at: Judged, finding: Finding, inputs: DrawInputs): Finding[] {
   const place = JUDGED.indexOf(at)
   return JUDGED.map((check, i) => {
-    if (i < place) return heldLine(check, papers)
+    if (i < place) return heldLine(check, inputs)
     return i === place ? finding : { check, result: 'unknown', says: `not looked at: see "${at}"` }
   })
 }
 
-function heldLine(check: Judged, { draw: { body }, cited }: DrawPapers): Finding {
+function heldLine(check: Judged, { draw: { body }, cited }: DrawInputs): Finding {
   const holds = (says: string): Finding => ({ check, result: 'holds', says })
   const nobody = (list: readonly unknown[], says: string) => (list.length === 0 ? 'nobody' : says)
   switch (check) {
@@ -274,7 +243,7 @@ function heldLine(check: Judged, { draw: { body }, cited }: DrawPapers): Finding
 }
 
 /** @throws {RuleError} naming one that is not what it should be */
-function checkedHeartbeats({ genesis, memory }: DrawPapers, cited: NonNullable<DrawPapers['cited']>): HeartbeatBody[] {
+function checkedHeartbeats({ genesis, memory }: DrawInputs, cited: NonNullable<DrawInputs['cited']>): HeartbeatBody[] {
   const all = cited.map(({ span, key, document }) => {
     const parsed = statementDocument.safeParse(document)
     if (!parsed.success) throw new RuleError('what is no heartbeat')
@@ -291,16 +260,16 @@ function checkedHeartbeats({ genesis, memory }: DrawPapers, cited: NonNullable<D
 }
 
 /** Judged by the states that there may have been when it was sealed, likelier ones first. */
-function faultThen(papers: DrawPapers, cited: readonly HeartbeatBody[]): DrawFault | null {
-  const { genesis, draw, documents, memory, arrivals = LONG_AGO } = papers
+function faultThen(inputs: DrawInputs, cited: readonly HeartbeatBody[]): DrawFault | null {
+  const { genesis, draw, documents, memory, arrivals = LONG_AGO } = inputs
   const last = seedRound(genesis, draw.body.epoch) - 1
   const known = documents.pool.map((document) => heartbeatIn(document, memory)).filter(({ round }) => round <= last)
   const states: State[] = []
   let fault: DrawFault | null = null
-  for (const moment of moments(papers, cited)) {
+  for (const moment of moments(inputs, cited)) {
     // A registration made anew may have been under way.
     for (const registered of new Set([moment, last + 1 - genesis.body.epoch.rounds])) {
-      states.push(stateAt(papers, moment, registered))
+      states.push(stateAt(inputs, moment, registered))
       const [first, ...others] = states as [State, ...State[]]
       fault = drawFault(draw, { states: [first, ...others], arrived: last, round: last, cited, known, arrivals })
       if (fault === null) return null
@@ -313,7 +282,7 @@ const heartbeatIn = (document: unknown, memory: Memory): HeartbeatBody =>
   open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory).body
 
 /** Rounds as of which it may have been sealed, likelier ones first. */
-function moments({ genesis, draw }: DrawPapers, cited: readonly HeartbeatBody[]): Set<number> {
+function moments({ genesis, draw }: DrawInputs, cited: readonly HeartbeatBody[]): Set<number> {
   const { signer, body } = draw
   const seed = seedRound(genesis, body.epoch)
   let first = Math.max(seed - genesis.body.epoch.rounds, ...cited.map(({ round }) => round))
@@ -321,9 +290,12 @@ function moments({ genesis, draw }: DrawPapers, cited: readonly HeartbeatBody[])
   return new Set([first, first + 1, first - 1, seed - 1].map((round) => Math.min(round, seed - 1)))
 }
 
-/** As it was then, as far as documents say when they were made. The equivocations that are known now were not. */
+/**
+ * As it was then, as far as documents say when they were made. The equivocations that are known now
+ * were not.
+ */
 function stateAt(
-  { genesis, draw, documents, history, memory, stateOf }: DrawPapers,
+  { genesis, draw, documents, history, memory, stateOf }: DrawInputs,
   round: number,
   registered: number,
 ): State {
@@ -355,24 +327,24 @@ function roundOf(document: unknown, memory: Memory): number {
 }
 
 /** Whether the witnesses are here of all draws that may have taken newcomers' seats (roster.ts). */
-function areSeatsHere({ genesis, draw, dropped }: DrawPapers): boolean {
+function areSeatsHere({ genesis, draw, dropped }: DrawInputs): boolean {
   const since = seedRound(genesis, draw.body.epoch) - genesis.body.deadlineRounds
   return ![...dropped].some((epoch) => epoch < draw.body.epoch && seedRound(genesis, epoch) > since)
 }
 
 /** Whether all is here that exclusions, trust and allowances of then rest on. */
-function isAllHere({ genesis, draw, dropped, history }: DrawPapers): boolean {
+function isAllHere({ genesis, draw, dropped, history }: DrawInputs): boolean {
   const seed = seedRound(genesis, draw.body.epoch)
   const counts = (epoch: number) => settledAfter(genesis, epoch) >= seed - genesis.body.epoch.rounds
   const later = [...history.values()].some(({ dealtAt, convictions }) => dealtAt >= seed || convictions.length > 0)
   return !later && ![...dropped].some((epoch) => epoch <= draw.body.epoch && counts(epoch))
 }
 
-function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
-  const { genesis, draw, certificate, dropped, round, verdict } = papers
+function witnessLine(inputs: DrawInputs, { witnesses, nodes }: State) {
+  const { genesis, draw, certificate, dropped, round, verdict } = inputs
   const { body } = draw
   const found = witnessesOf(body, witnesses.get(cidOf(draw.bytes).toString())).filter(({ body: heartbeat }) =>
-    isAdmitted(papers, heartbeat),
+    isAdmitted(inputs, heartbeat),
   )
   const [needed, of] = [witnessesNeeded(body), accountsOn(body)]
   const line = (accounts: number, result: Finding['result'], says: string) => ({
@@ -397,7 +369,7 @@ function witnessLine(papers: DrawPapers, { witnesses, nodes }: State) {
 }
 
 /** Its node signed it when its beacon round was out. */
-function isAdmitted({ genesis, memory }: DrawPapers, heartbeat: HeartbeatBody): boolean {
+function isAdmitted({ genesis, memory }: DrawInputs, heartbeat: HeartbeatBody): boolean {
   try {
     return verifyRound(genesis.chain, heartbeat.round, heartbeat.beacon, memory).length === 32
   } catch (error) {
@@ -406,7 +378,7 @@ function isAdmitted({ genesis, memory }: DrawPapers, heartbeat: HeartbeatBody): 
   }
 }
 
-function hereLine({ verdict }: DrawPapers): Finding {
+function hereLine({ verdict }: DrawInputs): Finding {
   if (verdict === undefined) return { check: 'here', result: 'unknown', says: 'this node was not there when it came' }
   if (verdict === null) return { check: 'here', result: 'holds', says: 'this node had it in time and accepted it' }
   return { check: 'here', result: 'unknown', says: `this node refused it: ${verdict}` }

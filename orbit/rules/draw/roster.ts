@@ -22,7 +22,10 @@ function* dealtBetween(state: State, since: number, before: number): Iterable<re
   }
 }
 
-/** Seats in quorums that the deals of epochs before `before`, whose R(e) came after `round`, gave a node. */
+/**
+ * Seats in quorums that the deals of epochs before `before`, whose R(e) came after `round`, gave a
+ * node.
+ */
 export function seatsSince(state: State, node: string, round: number, before: number): number {
   let seats = 0
   for (const [, dealt] of dealtBetween(state, round, before)) {
@@ -32,8 +35,9 @@ export function seatsSince(state: State, node: string, round: number, before: nu
 }
 
 /**
- * By account: seats in quorums that deals gave its nodes whose R(e) came after `round`, of epochs before `before`. Of draws
- * that are witnessed, or that whoever had them in time may not have spoken of yet.
+ * By account: seats in quorums that deals gave its nodes whose R(e) came after `round`, of epochs
+ * before `before`. Of draws that are witnessed, or that whoever had them in time may not have
+ * spoken of yet.
  */
 function seatsByAccount(state: State, round: number, before: number): Map<string, number> {
   const { genesis, witnessed } = state

@@ -1,6 +1,7 @@
 /**
- * What a coordinator seals next: the roster, and the first units above the frontier that nobody is at work on, as many
- * as the roster has room for. Nothing in it is the coordinator's choice but the pool heads it cites.
+ * What a coordinator seals next: the roster, and the first units above the frontier that nobody is
+ * at work on, as many as the roster has room for. Nothing in it is the coordinator's choice but the
+ * pool heads it cites.
  */
 
 import { checkDraw } from '../deal/assignment.ts'
@@ -27,8 +28,9 @@ export interface CitedPool {
 }
 
 /**
- * Accounts whose single result may certify a unit, together with an audit. Ascending. Whoever has shown something else than
- * what was certified is none of them until that is settled: he may hide the leaves that would convict him.
+ * Accounts whose single result may certify a unit, together with an audit. Ascending. Whoever has
+ * shown something else than what was certified is none of them until that is settled: he may hide
+ * the leaves that would convict him.
  */
 export function trustedAt(state: State): string[] {
   if (!state.genesis.body.audit.adaptive) return []
@@ -44,7 +46,10 @@ export function excludedAt(state: State, round: number): string[] {
   return [...missBalance(state, round)].flatMap(([account, n]) => (n >= missLimit ? [account] : [])).sort()
 }
 
-/** Of them those that there is a reason to name: a node of theirs is there. As many as a draw can name. */
+/**
+ * Of them those that there is a reason to name: a node of theirs is there. As many as a draw can
+ * name.
+ */
 function excludedNow(state: State, round: number, heartbeats: Iterable<HeartbeatBody>): string[] {
   const there = new Set<string | undefined>()
   for (const heartbeat of newestHeartbeats(heartbeats).values()) {
@@ -55,11 +60,15 @@ function excludedNow(state: State, round: number, heartbeats: Iterable<Heartbeat
     .slice(0, MAX_ROSTER)
 }
 
-/** Units on which somebody is at work, or will be: those of draws too whose round is not known here yet. */
+/**
+ * Units on which somebody is at work, or will be: those of draws too whose round is not known here
+ * yet.
+ */
 function busyAt(state: State, round: number, epoch: number): Set<string> {
   const { units } = outstanding(state, round)
   for (const { body } of state.sealed.values()) {
-    // One that is sealed for a later epoch blocks nothing: whoever sealed it could not know who is there by then.
+    // One that is sealed for a later epoch blocks nothing: whoever sealed it could not know who is
+    // there by then.
     if (body.epoch >= epoch || lastRound(state.genesis, body.epoch) < round) continue
     for (const id of checkDraw(state.genesis, body)) units.add(unitKey(id))
   }
@@ -69,7 +78,8 @@ function busyAt(state: State, round: number, epoch: number): Set<string> {
 /**
  * @param round          the newest beacon round that exists
  * @param unitsPerWindow classes(genesis.partition).length
- * @param pool           heads of the pool databases, as the coordinator has them, and the heartbeats under them
+ * @param pool           heads of the pool databases, as the coordinator has them, and the
+ *   heartbeats under them
  * @returns null when there is nobody to deal to, or nothing to deal
  */
 export function nextDraw(state: State, round: number, unitsPerWindow: number, pool: CitedPool): DrawBody | null {

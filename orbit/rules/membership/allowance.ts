@@ -1,24 +1,34 @@
 /**
- * How many tickets an account may have in one deal. What a node says it can do costs nothing to say: whoever says more
- * would have more of the seats, and of the quorums that are all his. So an account has the larger of two:
+ * How many tickets an account may have in one deal. A node's word for what it can do costs nothing:
+ * a node that says more would have more of the seats, and more of the quorums would be all its
+ * owner's. So an account has the larger of two:
  *
- *   - its allowance: the least power of two above b, where b is the most units of one epoch's deal that were certified with
- *     a result of its, within the rounds that the genesis remembers; so at most 2b, and none if b = 0;
- *   - what the genesis gives a newcomer, less the seats that it was dealt within the last deadline. A draw that too few had
- *     in time comes to nothing, and its seats do not count once whoever had it must have said so (coordinators.ts).
+ *   - its allowance: the least power of two above b, where b is the most units of one epoch's deal
+ *   that were certified with
+ *     a result of the account, within the rounds that the genesis remembers; so at most 2b, and
+ *     none if b = 0;
+ *   - what the genesis gives a newcomer, less the seats that it was dealt within the last deadline.
+ *     A draw that too few had in time comes to nothing: its seats stop counting once all who had it
+ *     must have said so (network/schedule.ts).
  *
- * So everybody has a newcomer's tickets once a deadline, and accounts made to sit on units hold few; and whoever wants a
- * larger share of the seats has to have computed half of that share, and honestly, or the units would not be certified.
+ * So every account has a newcomer's tickets once a deadline, and accounts made to sit on units hold
+ * few. An account that wants a larger share of the seats has computed half of that share, honestly:
+ * else the units would not be certified.
  *
- * The allowance is a power of two, so that two nodes of which one knows a few units more mostly have the same. A draw lists
- * the allowances it was made with (events.ts). Who judges it asks that they be no more than he knows work for, and no less
- * than what deals whose deadline is over come to (check.ts). Who has the draw alone, as in a certificate, sees that
- * nobody has more tickets than his allowance or a newcomer's, whichever is more (assignment.ts).
+ * The allowance is a power of two, so that two nodes mostly agree on it when one of them knows a
+ * few units more. A draw lists the allowances that it was made with. A node that judges it asks
+ * that they be no more than the work that it knows of, and no less than what deals come to whose
+ * deadline is over (draw/check.ts). From the draw alone, as in a certificate, one sees that no
+ * account has more tickets than its allowance or a newcomer's, the larger of them
+ * (deal/assignment.ts).
  */
 import type { DrawBody, RosterEntry } from '../message/bodies.ts'
 import { type Genesis, MAX_ALLOWANCE } from '../network/genesis.ts'
 
-/** @param best units of one epoch's deal that were certified with a result of the account's. @returns 0 for none */
+/**
+ * @param best units of one epoch's deal that were certified with a result of the account's.
+ * @returns 0 for none
+ */
 export const allowanceFor = (best: number): number =>
   best < 1 ? 0 : 1 << (32 - Math.clz32(Math.min(best, MAX_ALLOWANCE / 2)))
 
@@ -34,9 +44,14 @@ export const limitFor = ({ body }: Genesis, allowance: number, dealt: number): n
 /** The work that an account has shown (state/tally.ts). */
 export interface ShownWork {
   readonly account: string
-  /** The most of its certified units that one epoch dealt, in the rounds that the genesis remembers. */
+  /**
+   * The most of its certified units that one epoch dealt, in the rounds that the genesis remembers.
+   */
   readonly best: number
-  /** Likewise, of epochs whose deadline is over, and not about to be forgotten: what everybody knows. */
+  /**
+   * Likewise, of epochs whose deadline is over, and not about to be forgotten: what everybody
+   * knows.
+   */
   readonly bestOfOld: number
 }
 
@@ -55,8 +70,8 @@ export const allowancesAt = (
     .sort((a, b) => (a.account < b.account ? -1 : 1))
 
 /**
- * Cuts what the nodes of each account offer to what the account is allowed: to each node its share, rounded down, and of
- * what is left one each in the order of the node keys. Integers only.
+ * Cuts what the nodes of each account offer to what the account is allowed: to each node its share,
+ * rounded down, and of what is left one each in the order of the node keys. Integers only.
  *
  * @param offered sorted by node key
  * @param limitOf tickets of an account, 0 or more

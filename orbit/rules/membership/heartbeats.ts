@@ -1,4 +1,6 @@
-/** Heartbeats of each node: which is its newest, and until when that says that the node is there. */
+/**
+ * Heartbeats of each node: which is its newest, and until when that says that the node is there.
+ */
 import * as dagCbor from '@ipld/dag-cbor'
 import { compareBytes } from '../base/bytes.ts'
 import type { HeartbeatBody } from '../message/bodies.ts'

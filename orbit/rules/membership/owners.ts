@@ -1,7 +1,8 @@
 /**
- * Which account each node works for. A registration has the signatures of both (admit.ts), so nobody can pair a node with an
- * account that did not agree to it; but a node may agree to several. All pairs are known: what a draw deals to a node is
- * dealt to the account that its roster pairs the node with, and a roster may pair none that are not registered.
+ * Which account each node works for. A registration has the signatures of both (admit.ts), so
+ * nobody can pair a node with an account that did not agree to it; but a node may agree to several.
+ * All pairs are known: what a draw deals to a node is dealt to the account that its roster pairs
+ * the node with, and a roster may pair none that are not registered.
  */
 
 import { createMemory, type Memory } from '../base/memory.ts'
@@ -21,27 +22,32 @@ export function registeredIn(
   for (const document of documents) {
     const registration = openRegistration(genesis, document, memory)
     const { node, account } = registration
-    const of = registered.get(node) ?? new Map<string, Registration>()
-    registered.set(node, of)
-    const known = of.get(account)
+    const byAccount = registered.get(node) ?? new Map<string, Registration>()
+    registered.set(node, byAccount)
+    const known = byAccount.get(account)
     // Who registers again is registered since then.
     const isLater = !known || registration.round > known.round
-    if (isLater || (registration.round === known.round && registration.name < known.name)) of.set(account, registration)
+    if (isLater || (registration.round === known.round && registration.name < known.name)) {
+      byAccount.set(account, registration)
+    }
   }
   return registered
 }
 
-/** Of the accounts that have taken a node for their own, the earliest; of equal ones, that of the lower key. */
+/**
+ * Of the accounts that have taken a node for their own, the earliest; of equal ones, that of the
+ * lower key.
+ */
 const isEarlier = (a: Registration, b: Registration): boolean =>
   a.round < b.round || (a.round === b.round && a.account < b.account)
 
 /** Whom each node is dealt to next. */
 export function ownersIn(registered: Registered): Map<string, Registration> {
   const owners = new Map<string, Registration>()
-  for (const [node, of] of registered) {
+  for (const [node, byAccount] of registered) {
     owners.set(
       node,
-      [...of.values()].reduce((first, other) => (isEarlier(other, first) ? other : first)),
+      [...byAccount.values()].reduce((first, other) => (isEarlier(other, first) ? other : first)),
     )
   }
   return owners
@@ -50,8 +56,8 @@ export function ownersIn(registered: Registered): Map<string, Registration> {
 /** All registrations of each account. */
 export function registrationsByAccount(registered: Registered): Map<string, Registration[]> {
   const byAccount = new Map<string, Registration[]>()
-  for (const of of registered.values()) {
-    for (const [account, registration] of of) {
+  for (const ofNode of registered.values()) {
+    for (const [account, registration] of ofNode) {
       const known = byAccount.get(account)
       if (known) known.push(registration)
       else byAccount.set(account, [registration])

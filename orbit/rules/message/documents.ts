@@ -1,6 +1,7 @@
 /**
- * Where messages lie: the databases of a network, the key of each document, and the shapes of the documents. A key follows
- * from what the document says, so that a replica can tell a wrong one (admit.ts).
+ * Where messages lie: the databases of a network, the key of each document, and the shapes of the
+ * documents. A key follows from what the document says, so that a replica can tell a wrong one
+ * (admit.ts).
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
@@ -8,7 +9,10 @@ import { cidOf } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
 import type { HeartbeatBody } from './bodies.ts'
 
-/** The databases of a network. A document's key begins with its writer's node key; only that key can write it. */
+/**
+ * The databases of a network. A document's key begins with its writer's node key; only that key can
+ * write it.
+ */
 export type DatabaseKind = 'accounts' | 'pool' | 'draws' | 'results'
 
 /** `pool` and `results` are cut by epoch, so that old ones can be dropped whole. */
@@ -17,10 +21,13 @@ export const databaseName = (kind: DatabaseKind, span?: number): string =>
 export const spanOf = (epoch: number, perDatabase: number): number => Math.floor(epoch / perDatabase)
 
 export const documentKey = {
-  /** By account as well: a node that another account takes for its own does not undo what it was. */
+  /**
+   * By account as well: a node that another account takes for its own does not undo what it was.
+   */
   registration: (node: string, account: string) => `${node}/registration/${account}`,
   /**
-   * By what it witnesses as well: of those that witness the same one an epoch stands, and none takes back what another said.
+   * By what it witnesses as well: of those that witness the same one an epoch stands, and none
+   * takes back what another said.
    */
   heartbeat: (node: string, epoch: number, { witnessed }: Pick<HeartbeatBody, 'witnessed'>) =>
     `${node}/heartbeat/${epoch}/${cidOf(dagCbor.encode(witnessed))}`,

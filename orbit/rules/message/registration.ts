@@ -1,6 +1,6 @@
 /**
- * A registration: an account takes a node for its own, the node agrees, and the account has paid the puzzle of it
- * (network/puzzle.ts). Both statements lie in one document.
+ * A registration: an account takes a node for its own, the node agrees, and the account has paid
+ * the puzzle of it (network/puzzle.ts). Both statements lie in one document.
  */
 
 import type { z } from 'zod'

@@ -1,6 +1,6 @@
 /**
- * Units and leaves by name, and to whom a deal gave a unit. Everything that is said of a unit names it like this; what a
- * unit is as a set of numbers is told in kernels/unit.ts.
+ * Units and leaves by name, and to whom a deal gave a unit. Everything that is said of a unit names
+ * it like this; what a unit is as a set of numbers is told in kernels/unit.ts.
  */
 import type { DrawBody } from './bodies.ts'
 
@@ -31,10 +31,16 @@ export const leafKey = ({ window, unit, leaf }: LeafId): string => `${window}/${
 
 export interface Assignment extends UnitId {
   readonly epoch: number
-  /** Node keys, N of them, of distinct accounts; one if replication is adaptive and one of the N is trusted. */
+  /**
+   * Node keys, N of them, of distinct accounts; one if replication is adaptive and one of the N is
+   * trusted.
+   */
   readonly quorum: readonly string[]
   /** Who takes over, in order (deal/seats.ts). */
   readonly reserve: readonly string[]
-  /** Set if one result and its audit certify the unit (quorum/audit.ts): the roster that its auditors are drawn from. */
+  /**
+   * Set if one result and its audit certify the unit (quorum/audit.ts): the roster that its
+   * auditors are drawn from.
+   */
   readonly audited: DrawBody['roster'] | null
 }

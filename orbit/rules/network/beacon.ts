@@ -1,17 +1,19 @@
 /**
- * Beacon rounds in drand's format: public randomness that anyone can check offline and nobody can know in advance.
+ * Beacon rounds in drand's format: public randomness that anyone can check offline and nobody can
+ * know in advance.
  *
- * Scheme `bls-unchained-g1-rfc9380` (https://docs.drand.love/docs/cryptography): round r is the BLS signature over
- * BLS12-381, 48 bytes in G1, under a public key of 96 bytes in G2, of the message
+ * Scheme `bls-unchained-g1-rfc9380` (https://docs.drand.love/docs/cryptography): round r is the BLS
+ * signature over BLS12-381, 48 bytes in G1, under a public key of 96 bytes in G2, of the message
  *
  *     SHA-256(r as 8 bytes, big endian)
  *
- * hashed to the curve by RFC 9380 with the tag below. A key has exactly one signature of a message, so a round has
- * exactly one value, and rounds do not hang on one another: a missed one can be had later. The round's randomness is
- * the SHA-256 of the signature's bytes. Signatures must therefore be in their one canonical encoding, or two nodes
- * could hold two randomnesses for the same point.
+ * hashed to the curve by RFC 9380 with the tag below. A key has exactly one signature of a message,
+ * so a round has exactly one value, and rounds do not hang on one another: a missed one can be had
+ * later. The round's randomness is the SHA-256 of the signature's bytes. Signatures must therefore
+ * be in their one canonical encoding, or two nodes could hold two randomnesses for the same point.
  *
- * Rounds are numbered from 1, at genesisTime, and are plain numbers up to 2^53 - 1. One check takes about 15 ms.
+ * Rounds are numbered from 1, at genesisTime, and are plain numbers up to 2^53 - 1. One check takes
+ * about 15 ms.
  */
 
 import { bls12_381 } from '@noble/curves/bls12-381.js'
@@ -52,8 +54,8 @@ export interface BeaconRound {
 }
 
 /**
- * The League of Entropy's quicknet: a round every 3 s since 23 August 2023.
- * Source: https://api.drand.sh/52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/info
+ * The League of Entropy's quicknet: a round every 3 s since 23 August 2023. Source:
+ * https://api.drand.sh/52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/info
  */
 export const QUICKNET: ChainInfo = {
   scheme: SCHEME,
@@ -95,7 +97,8 @@ export function chainHash(chain: Omit<ChainInfo, 'hash' | 'scheme'>): string {
 }
 
 /**
- * Checks what a genesis says of its chain: the key is a point of the right group and not zero, the hash is right.
+ * Checks what a genesis says of its chain: the key is a point of the right group and not zero, the
+ * hash is right.
  *
  * @throws {RuleError}
  */
@@ -116,7 +119,10 @@ export function checkChain(chain: ChainInfo): void {
   }
 }
 
-/** The newest round that exists at a time; 0 before the first. Times are unix seconds, fractions allowed. */
+/**
+ * The newest round that exists at a time; 0 before the first. Times are unix seconds, fractions
+ * allowed.
+ */
 export const roundAt = (chain: Pick<ChainInfo, 'genesisTime' | 'period'>, unixSeconds: number): number =>
   Math.max(0, Math.floor((unixSeconds - chain.genesisTime) / chain.period) + 1)
 
@@ -127,7 +133,10 @@ export const timeOf = (chain: Pick<ChainInfo, 'genesisTime' | 'period'>, round: 
 /** The 32 bytes of randomness of a round whose signature has been checked. */
 export const randomnessOf = (signature: Uint8Array): Uint8Array => sha256(signature)
 
-/** A pairing costs 15 ms, and all heartbeats of a round carry the same: rounds found right, by all that was checked. */
+/**
+ * A pairing costs 15 ms, and all heartbeats of a round carry the same: rounds found right, by all
+ * that was checked.
+ */
 const checkedRounds = () => new Set<string>()
 const REMEMBERED = 4096
 
@@ -155,7 +164,8 @@ export function verifyRound(
       equalBytes(bls12_381.shortSignatures.Signature.toBytes(point), signature) &&
       bls12_381.shortSignatures.verify(point, messageOf(round), chain.publicKey)
   } catch {
-    // Bytes that are no point of the group, or the point at infinity: as invalid as a wrong signature.
+    // Bytes that are no point of the group, or the point at infinity: as invalid as a wrong
+    // signature.
   }
   if (!valid) throw new RuleError(`beacon round ${round} carries a wrong signature`)
   if (checked.size >= REMEMBERED) checked.clear()
@@ -168,8 +178,8 @@ export const signRound = (secret: Uint8Array, round: number): Uint8Array =>
   bls12_381.shortSignatures.sign(messageOf(round), secret).toBytes(true)
 
 /**
- * The chain of a key that one operator holds, for private and test networks. Whoever holds it knows every round in
- * advance: it is trusted, and only it.
+ * The chain of a key that one operator holds, for private and test networks. The operator knows
+ * every round in advance: it is trusted, and only it.
  *
  * @param secret      32 bytes
  * @param genesisTime unix seconds of round 1

@@ -1,17 +1,22 @@
 /**
  * The registration puzzle: what makes the ten-thousandth account cost ten thousand times the first.
  *
- *     challenge = SHA-256( utf8("collatz/puzzle/1") || 0x00 || utf8(networkId) || 0x00 || account key, 32 bytes
- *                          || beacon round as 8 bytes big endian || that round's randomness, 32 bytes )
- *     value     = scrypt(password = nonce as 8 bytes big endian, salt = challenge, N, r, p, 8 bytes), big endian
+ *     challenge = SHA-256( utf8("collatz/puzzle/1") || 0x00 || utf8(networkId) || 0x00 || account
+ *     key, 32 bytes
+ *                          || beacon round as 8 bytes big endian || that round's randomness, 32
+ *                          bytes )
+ *     value     = scrypt(password = nonce as 8 bytes big endian, salt = challenge, N, r, p, 8
+ *               bytes), big endian
  *
- * (RFC 7914). A nonce solves the puzzle if value * tries < 2^64, so one in `tries` does. A try takes 128 * N * r bytes
- * of memory, read in an order nobody can foretell, which is what makes special hardware poor at it. The account and the
- * network are inside, so a solution is of use to one account of one network; the beacon round is inside, so none can be
- * made before that round, and accounts can't be stockpiled for longer than the age that the pool allows it.
+ * (RFC 7914). A nonce solves the puzzle if value * tries < 2^64, so one in `tries` does. A try
+ * takes 128 * N * r bytes of memory, read in an order nobody can foretell, which is what makes
+ * special hardware poor at it. The account and the network are inside, so a solution is of use to
+ * one account of one network; the beacon round is inside, so none can be made before that round,
+ * and accounts can't be stockpiled for longer than the age that the pool allows it.
  *
- * Solving takes `tries` tries on average and is memoryless: one solver in twenty needs more than three times that.
- * Checking takes one, and MAX_WORK keeps that under 50 ms even in plain JavaScript (18 ms on the machine below).
+ * Solving takes `tries` tries on average and is memoryless: one solver in twenty needs more than
+ * three times that. Checking takes one, and MAX_WORK keeps that under 50 ms even in plain
+ * JavaScript (18 ms on the machine below).
  */
 import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -21,7 +26,10 @@ import { RuleError } from '../base/statement.ts'
 
 /** The greatest N * r * p. */
 const MAX_WORK = 2 ** 15
-/** Core-seconds of native scrypt for each unit of N * r * p: one core of a 2-core virtual machine, 19 ms for 2^16. */
+/**
+ * Core-seconds of native scrypt for each unit of N * r * p: one core of a 2-core virtual machine,
+ * 19 ms for 2^16.
+ */
 const SECONDS_PER_WORK = 3e-7
 
 /** What a registration costs. Part of the genesis. */
@@ -46,7 +54,10 @@ export interface PuzzleInput {
   readonly randomness: Uint8Array
 }
 
-/** The price whose solving takes about so many core-seconds: 4 MiB a try. 0 gives the least price, one try. */
+/**
+ * The price whose solving takes about so many core-seconds: 4 MiB a try. 0 gives the least price,
+ * one try.
+ */
 export const priceOf = (coreSeconds: number): PuzzlePrice => {
   if (!(coreSeconds >= 0 && coreSeconds <= 1e9)) throw new RuleError(`${coreSeconds} core-seconds is not a price`)
   const [N, r, p] = [4096, 8, 1]

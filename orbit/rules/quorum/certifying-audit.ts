@@ -1,4 +1,7 @@
-/** The audit that certifies a unit with one result (audit.ts): who has to say what, and whether they have. */
+/**
+ * The audit that certifies a unit with one result (audit.ts): who has to say what, and whether they
+ * have.
+ */
 
 import { leavesOf } from '../../../kernels/partition.ts'
 import { recordAt } from '../answer/leaves.ts'
@@ -46,7 +49,8 @@ export function certifyingAudit(
  * Who has certified a result by an audit: all auditors, or nobody.
  *
  * @param claims  of registered nodes, their beacon rounds checked
- * @param records the leaves of the result; null to ask whether the auditors have spoken, whatever they say
+ * @param records the leaves of the result; null to ask whether the auditors have spoken, whatever
+ *   they say
  */
 export function auditorsOf(
   genesis: Genesis,

@@ -1,4 +1,7 @@
-/** The frontier: every n below it converges, given the cited baseline and the certificates of the windows between. */
+/**
+ * The frontier: every n below it converges, given the cited baseline and the certificates of the
+ * windows between.
+ */
 import type { Genesis } from '../network/genesis.ts'
 
 export interface Frontier {

@@ -1,8 +1,10 @@
 /**
- * What is known of one account, each thing with the evidence for it: its nodes, its level and what that rests on, its
- * certified units with the CIDs of the signed statements behind them, its conviction. A pure function of the state.
+ * What is known of one account, each thing with the evidence for it: its nodes, its level and what
+ * that rests on, its certified units with the CIDs of the signed statements behind them, its
+ * conviction. A pure function of the state.
  *
- * Of a settled window (settled-window.ts) the documents are gone: there the evidence is the window's certificate.
+ * Of a settled window (settled-window.ts) the documents are gone: there the evidence is the
+ * window's certificate.
  */
 
 import { cidOf } from '../base/cid.ts'
@@ -38,7 +40,9 @@ export interface AccountHistory extends Omit<AccountState, 'nodes'> {
   /** By the round of registration. */
   readonly nodes: readonly Registration[]
   readonly standing: Omit<Standing, 'level'> & {
-    /** Rounds from R(e) of its newest certified unit to that of the newest deal; null without one. */
+    /**
+     * Rounds from R(e) of its newest certified unit to that of the newest deal; null without one.
+     */
     readonly idle: number | null
     /** What its units earn next, and from how many on; null at the top. */
     readonly next: { readonly level: Level; readonly units: number } | null
@@ -54,8 +58,8 @@ export interface AccountHistory extends Omit<AccountState, 'nodes'> {
 export function accountsNamed(state: State, nameOrKey: string): AccountState[] {
   const isKey = /^[0-9a-f]{8,64}$/.test(nameOrKey)
   const named = new Set<string>()
-  for (const of of state.registered.values()) {
-    for (const { name, account } of of.values()) if (name === nameOrKey) named.add(account)
+  for (const registrations of state.registered.values()) {
+    for (const { name, account } of registrations.values()) if (name === nameOrKey) named.add(account)
   }
   return state.accounts.filter(({ account }) => named.has(account) || (isKey && account.startsWith(nameOrKey)))
 }

@@ -27,7 +27,7 @@ import { beaconAt, type Claim, Party } from '../../orbit/rules/party.ts'
 import { verify as verifyAgain } from '../../verifier/standalone/certificate.mjs'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 /** Everybody's leaves are the true ones, but for those who claim another variant. */
 class RealParty extends Party {

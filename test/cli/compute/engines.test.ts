@@ -9,7 +9,7 @@ import type { Engine, Partition, Unit, VerifyOptions } from '../../../kernels/un
 import { openWasmEngine } from '../../../kernels/wasm/open.ts'
 import { DeviceLost } from '../../../kernels/webgpu/errors.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const partition: Partition = { map: '3n+1', bits: 28, units: 2, leaves: 16, hardSteps: 128 }
 const unit: Unit = { partition, window: 5n, index: 1 }

@@ -7,7 +7,7 @@ import { hasSwiftShader, SWIFTSHADER } from '../../chromium.ts'
 import { PATH_RECORDS } from '../../kernels/path-records.ts'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 afterAll(() => desk.dispose())

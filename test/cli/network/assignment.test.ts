@@ -15,7 +15,7 @@ import { readDealtDraws } from '../../../orbit/rules/certificate/read.ts'
 import type { DrawBody } from '../../../orbit/rules/message/bodies.ts'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 const ok = ({ code, stdout, stderr }: Outcome): string => {

@@ -6,7 +6,7 @@ import { accountName } from '../../../orbit/rules/message/account-name.ts'
 import { shownName } from '../../../site/text.ts'
 import { Desk } from '../program.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 afterAll(() => desk.dispose())

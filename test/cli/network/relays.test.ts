@@ -10,7 +10,7 @@ import { relay } from '../../orbit/node/beacon/relay.ts'
 import { until } from '../../until.ts'
 import { Desk } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 const gone = relay(() => new Response('gone', { status: 503 }))

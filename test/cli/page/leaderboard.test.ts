@@ -8,7 +8,7 @@ import { join, relative } from 'node:path'
 import { Machine } from '../../network/processes.ts'
 import { until } from '../../until.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const founder = new Machine('publisher')
 const reader = new Machine('reader')

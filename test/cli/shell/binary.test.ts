@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { binary } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const root = resolve(import.meta.dir, '../../..')
 const place = mkdtempSync(join(tmpdir(), 'collatz-alone-'))

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { binary } from '../program.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const place = mkdtempSync(join(tmpdir(), 'collatz-hostile-'))
 const [hostile, empty, home] = ['hostile', 'empty', 'home'].map((name) => join(place, name)) as [string, string, string]

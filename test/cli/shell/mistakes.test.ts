@@ -12,7 +12,7 @@ import { readGenesis } from '../../../orbit/rules/network/genesis.ts'
 import { until } from '../../until.ts'
 import { Desk, type Outcome } from '../program.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const desk = new Desk()
 let certificate: string

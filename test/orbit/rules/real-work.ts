@@ -1,4 +1,7 @@
-/** Units of small windows really computed, at once and without an engine, so that tests of what is signed can sign the truth. */
+/**
+ * Units of small windows really computed, at once and without an engine, so that tests of what is
+ * signed can sign the truth.
+ */
 import { tiersOfNumber } from '../../../kernels/evidence/item.ts'
 import { ItemCollector } from '../../../kernels/evidence/items.ts'
 import { evidenceTest } from '../../../kernels/evidence/request.ts'

@@ -24,7 +24,7 @@ import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
 import { readGenesis } from '../../../../orbit/rules/network/genesis.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 const directory = mkdtempSync(join(tmpdir(), 'collatz-away-'))

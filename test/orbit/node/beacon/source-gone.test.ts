@@ -22,7 +22,7 @@ import { roundAt, signRound } from '../../../../orbit/rules/network/beacon.ts'
 import { seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 /** So long that a draw comes in time on a busy machine. */

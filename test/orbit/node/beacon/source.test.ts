@@ -19,7 +19,7 @@ import { QUICKNET_ROUNDS } from '../../../vectors/quicknet.ts'
 import { until } from '../nodes.ts'
 import { type Relay, recorded, relay } from './relay.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const [round1000, round123] = QUICKNET_ROUNDS as [(typeof QUICKNET_ROUNDS)[0], (typeof QUICKNET_ROUNDS)[0]]
 const signature1000 = hexToBytes(round1000.signature)

@@ -25,7 +25,7 @@ import { PATIENCE } from '../../../until.ts'
 import { beaconAt, type Member, Party } from '../../rules/party.ts'
 import { entry, Lab, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

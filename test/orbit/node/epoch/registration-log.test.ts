@@ -10,7 +10,7 @@ import { graceRounds, remembersArrivals } from '../../../../orbit/rules/network/
 import { type Member, Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

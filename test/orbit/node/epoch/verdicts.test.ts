@@ -13,7 +13,7 @@ import type { State } from '../../../../orbit/rules/state/state.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

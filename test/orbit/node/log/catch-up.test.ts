@@ -8,7 +8,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { messages, sendMessage } from '../../../../orbit/node/p2p/streams.ts'
 import { entry, Lab, NETWORK, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

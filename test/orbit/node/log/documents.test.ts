@@ -6,7 +6,7 @@ import { SqliteFile } from '../../../../orbit/node/storage/sqlite.ts'
 import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

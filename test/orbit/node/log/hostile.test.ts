@@ -8,7 +8,7 @@ import { messages, sendMessage } from '../../../../orbit/node/p2p/streams.ts'
 import { publicKeyOf } from '../../../../orbit/rules/base/statement.ts'
 import { entry, Lab, NETWORK, type RawEntry, raw, type Stranger, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 let node: OrbitNode

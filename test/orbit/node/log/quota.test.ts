@@ -12,7 +12,7 @@ import { publicKeyOf } from '../../../../orbit/rules/base/statement.ts'
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import { entry, Lab, type RawEntry, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -10,7 +10,7 @@ import { hearRounds } from '../../../../orbit/node/beacon/gossip.ts'
 import { localChain, localSecret, signRound } from '../../../../orbit/rules/network/beacon.ts'
 import { entry, Lab, NETWORK, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -5,7 +5,7 @@ import { fetchGenesis, GenesisUnavailable } from '../../../../orbit/node/p2p/gen
 import { libp2pOptions } from '../../../../orbit/node/p2p/libp2p.ts'
 import { Lab, NETWORK, seed } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -8,7 +8,7 @@ import { NameError } from '../../../../orbit/node/p2p/unixfs-ipns.ts'
 import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { Lab, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -14,7 +14,7 @@ import { settledAfter } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterAll(() => lab.dispose())

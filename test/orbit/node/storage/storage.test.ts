@@ -26,7 +26,7 @@ import {
 } from '../../../../orbit/node/storage/sqlite.ts'
 import { Lab, seed, until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const lab = new Lab()
 afterEach(() => lab.dispose())

@@ -8,7 +8,7 @@ import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const { signal } = new AbortController()
 

@@ -14,7 +14,7 @@ import { Service } from '../../../../orbit/node/service.ts'
 import { sealLeaves, unsealLeaves } from '../../../../orbit/node/work/checkpoint.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-checkpoint-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))

@@ -17,7 +17,7 @@ import { isUnitCertified } from '../../../../orbit/rules/state/windows.ts'
 import { Random } from '../../../kernels/random.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 /** silent: it commits, and shows nothing. gone: it is on the roster, and does nothing. */
 type Role = 'honest' | 'silent' | 'gone'

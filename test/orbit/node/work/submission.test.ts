@@ -13,7 +13,7 @@ import { commitDeadline, deadlineRound, lastRound } from '../../../../orbit/rule
 import { duties } from '../../../../orbit/rules/state/duties.ts'
 import { beaconAt, Party } from '../../rules/party.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const round = (at: number) => ({ round: at, signature: beaconAt(at), randomness: randomnessOf(beaconAt(at)) })
 

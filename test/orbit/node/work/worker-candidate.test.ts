@@ -13,7 +13,7 @@ import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 import { until } from '../nodes.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 const directory = mkdtempSync(join(tmpdir(), 'collatz-candidate-'))

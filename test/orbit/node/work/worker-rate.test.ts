@@ -9,7 +9,7 @@ import { found } from '../../../../orbit/node/home/founding.ts'
 import { Service } from '../../../../orbit/node/service.ts'
 import { work } from '../../../../orbit/node/work/worker.ts'
 
-setDefaultTimeout(1_200_000)
+setDefaultTimeout(2_400_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-rate-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))

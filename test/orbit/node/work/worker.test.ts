@@ -16,7 +16,7 @@ import { work } from '../../../../orbit/node/work/worker.ts'
 import { checksumHex, peakText } from '../../../../orbit/rules/message/bodies.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'collatz-worker-'))
 const { genesis } = found({

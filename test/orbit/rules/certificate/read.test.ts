@@ -1,12 +1,17 @@
 /** A certificate convinces from its bytes alone, and no other bytes do. */
+
 import { beforeAll, describe, expect, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
+import { createMemory } from '../../../../orbit/rules/base/memory.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import { frontierOf, frontierSentence, frontierText, gapsOf } from '../../../../orbit/rules/state/frontier.ts'
 import { type Miniature, miniature } from '../miniature.ts'
+
+/** Thousands of files share their registrations and beacon rounds: each is checked once. */
+const memory = createMemory()
 
 let network: Miniature
 let certificate: Uint8Array
@@ -38,7 +43,7 @@ test('a window whose every unit is certified moves the frontier by its size', ()
 })
 
 test('the certificate says what was computed', () => {
-  const read = readCertificate(certificate)
+  const read = readCertificate(certificate, memory)
   expect(read.window).toBe(window)
   expect(read.genesis.networkId).toBe(network.genesis.networkId)
   const results = [...network.state().windows.get(window)!.certified.values()].map((unit) => unit.results[0]!.item)
@@ -49,7 +54,7 @@ test('the certificate says what was computed', () => {
 describe('refused', () => {
   const refuse = (bytes: Uint8Array) => {
     try {
-      readCertificate(bytes)
+      readCertificate(bytes, memory)
       return 'accepted'
     } catch (error) {
       return error instanceof RuleError ? 'refused' : `threw ${error}`
@@ -109,8 +114,8 @@ describe('refused', () => {
       { leaves: (cid) => network.records.get(cid), registration: (node) => network.registration(node) },
       [1, 2],
     )
-    expect(readCertificate(few).complete).toBe(false)
-    expect([...readCertificate(few).units.keys()]).toEqual([1, 2])
+    expect(readCertificate(few, memory).complete).toBe(false)
+    expect([...readCertificate(few, memory).units.keys()]).toEqual([1, 2])
     const file = dagJson.decode<any>(few)
     file.scope = 'window'
     expect(refuse(dagJson.encode(file))).toBe('refused')

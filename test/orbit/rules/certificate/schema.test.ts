@@ -11,7 +11,7 @@ import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import { busiest, messagesOf, newParty } from '../messages.ts'
 import { mutantsOf } from '../scenario/mutants.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const committed = JSON.parse(
   readFileSync(join(import.meta.dir, '../../../../orbit/rules/certificate/certificate.schema.json'), 'utf8'),

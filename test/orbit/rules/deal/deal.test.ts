@@ -4,7 +4,7 @@ import { RuleError } from '../../../../orbit/rules/base/statement.ts'
 import { type Deal, type DealInput, deal } from '../../../../orbit/rules/deal/deal.ts'
 import { deal as dealAgain } from '../../../verifier/standalone/deal.mjs'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const hex = (n: number) => n.toString(16).padStart(64, '0')
 const randomness = (seed: number | string) => new Uint8Array(createHash('sha256').update(`test ${seed}`).digest())

@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { sign } from '../../../../orbit/rules/base/statement.ts'
-import { type Check, type DrawPapers, dealDigest, reviewDraw } from '../../../../orbit/rules/draw/review.ts'
+import { type Check, dealDigest, reviewDraw } from '../../../../orbit/rules/draw/review.ts'
+import type { DrawInputs } from '../../../../orbit/rules/draw/review-inputs.ts'
 import { nextDraw } from '../../../../orbit/rules/draw/seal.ts'
 import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
@@ -36,12 +37,12 @@ function publish(body: DrawBody, { by = 0, witnesses = 8 } = {}) {
   return draw
 }
 
-function review(draw: DrawPapers['draw'], changes: Partial<DrawPapers> = {}) {
+function review(draw: DrawInputs['draw'], changes: Partial<DrawInputs> = {}) {
   const seed = seedRound(party.genesis, draw.body.epoch)
   party.documents.draws.push({ round: seed, signature: beaconAt(seed) })
   const all = party.documents
   const { memory } = party
-  const papers: DrawPapers = {
+  const papers: DrawInputs = {
     ...{ genesis: party.genesis, draw, signature: beaconAt(seed), documents: all, history: NO_HISTORY, memory },
     stateOf: (some, history) => stateOf(party.genesis, party.unitsPerWindow, some, party.knowledge, history, memory),
     cited: heartbeats.map((body, i) => ({

@@ -13,7 +13,7 @@ import { auditOf } from '../../../../orbit/rules/quorum/audit.ts'
 import type { State } from '../../../../orbit/rules/state/state.ts'
 import { beaconAt, Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const UNITS = 1000
 const EPOCH = 2

