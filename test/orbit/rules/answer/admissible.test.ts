@@ -121,6 +121,13 @@ describe.each([
     refused: { a: 'not-assigned', b: 'not-cited', c: 'not-cited' },
   },
   {
+    name: 'a node that shows one in time too few and one that it did not commit to',
+    commits: 'a@30 b@30',
+    reveals: "a@40:b a'@40:b",
+    counted: '',
+    refused: { a: 'revealed-early' },
+  },
+  {
     name: 'its own commit does not count as cited, nor does citing one twice',
     commits: 'a@30 b@30',
     reveals: 'a@40:ab b@40:aab',
