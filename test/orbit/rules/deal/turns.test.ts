@@ -137,6 +137,14 @@ test.each([
   expect(equivocationsIn([statements[0]!, statements[0]!]).size).toBe(0)
 })
 
+test('of three draws for one epoch the two of the lowest bytes are the proof, whichever came first', () => {
+  const three = [0, 1, 2].map((note) => drawOf('Aab', 3, note))
+  const [low, middle] = three
+  for (const order of [three, three.toReversed()]) {
+    expect(equivocationsIn(order).get('A')!.proof).toEqual([low!.bytes, middle!.bytes])
+  }
+})
+
 test('two nodes of one account are one witness: the earlier, and of equals the lower', () => {
   const roster = ['a1', 'a2', 'b'].map((node) => ({ node, account: node[0]!, capacity: 1 }))
   const body = { roster } as unknown as DrawBody
