@@ -143,7 +143,7 @@ describe.each(SIGNED)('a %s signed anew by its own signer', (kind) => {
     const { body } = envelopeOf(bytesOf(m, part.at))
     const [claim] = (body.claims ?? [[2, '5', 1, 1, new Uint8Array(64)]]) as [unknown[]]
     const out: Fields = {
-      name: ['', 'x'.repeat(41)],
+      name: ['', 'x'.repeat(401)],
       capacity: [-1, 4097, 2 ** 53],
       engines: [[], ['abacus'], ['wasm', 'wasm', 'wasm', 'wasm']],
       witnessed: [[2, 2].map((epoch) => ({ epoch, draw: body.network })), [{ epoch: 2, draw: 'b' }]],
