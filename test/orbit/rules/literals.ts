@@ -26,7 +26,7 @@ export function genesisOf(changes: Partial<GenesisBody> = {}): Genesis {
     epoch: { rounds: 10, perDatabase: 10 },
     allowance: { newcomer: 8, rounds: 1000 },
     coordinators: ['A'],
-    founders: [{ account: 'F', node: 'f' }],
+    founders: ['f', 'g'].map((node) => ({ account: node.toUpperCase(), node })),
     audit: { leaves: 2, auditors: 2, adaptive: false },
     trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1000 },
     ...changes,
