@@ -1,8 +1,11 @@
 /** Accounts that cheat, unit by unit until they are alarmed, and what their cheating saves and loses. */
 import {
+  type AccountTallies,
   alarmsOfAccount,
   alarmsOfUnit,
   type Line,
+  summed,
+  TOLD_APART,
   talliesOf,
   type UnitTallies,
 } from '../../kernels/evidence/shortfall.ts'
@@ -40,6 +43,11 @@ export function sharesOf(kernel: Kernel, pruning: Pruning, count: number): Share
   return { candidates: candidates!, wide: wide!, kept }
 }
 
+/** What an account has shown by its units. */
+export const accountOf = (units: readonly UnitTallies[]): AccountTallies => ({
+  ...{ units: units.length, total: summed(units), last: units.slice(-TOLD_APART) },
+})
+
 /** When an account is alarmed. */
 export interface AccountAlarm {
   /** After so many units. */
@@ -52,7 +60,7 @@ export function firstAlarm(unitTallies: Iterable<UnitTallies>, most: number): Ac
   const judged: UnitTallies[] = []
   for (const tallies of unitTallies) {
     judged.push(tallies)
-    const alarms = [...alarmsOfUnit(tallies), ...alarmsOfAccount(judged)]
+    const alarms = [...alarmsOfUnit(tallies), ...alarmsOfAccount(accountOf(judged))]
     if (alarms.length > 0) return { units: judged.length, lines: [...new Set(alarms.map(({ line }) => line))] }
     if (judged.length === most) return null
   }

@@ -5,10 +5,9 @@
  * functions alone; an engine is the only thing that they bring.
  */
 import { encodeLeaf } from '../../../kernels/result.ts'
-import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
+import type { Engine, Partition } from '../../../kernels/unit.ts'
 import { type Fault, isLikelyCount, judgeEvidence, judgeLeaves } from '../answer/judge.ts'
 import { equalBytes } from '../base/bytes.ts'
-import type { Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
 import { resultKey } from '../message/bodies.ts'
 import type { LeafId } from '../message/unit.ts'
