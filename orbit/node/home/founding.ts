@@ -1,5 +1,6 @@
 /** Founds a network, or makes a home in one that exists. The only place where a genesis is made. */
 import { cutOf } from '../../../kernels/cut.ts'
+import { evidenceOf } from '../../../kernels/evidence/tiers.ts'
 import { publicKeyOf, RuleError, sign } from '../../rules/base/statement.ts'
 import { localChain, localSecret, QUICKNET } from '../../rules/network/beacon.ts'
 import { type Genesis, type GenesisBody, readGenesis } from '../../rules/network/genesis.ts'
@@ -65,13 +66,14 @@ export function found(founding: Founding): Home {
   }
   const chain = local ? localChain(beaconKey, Math.floor(now / 1000) - 10, 1) : QUICKNET
   const trusted = founding.trusted ?? 100
+  const partition = cutOf(bits)
   const rounds = founding.epochRounds ?? (local ? 3 : 1200)
   const body: GenesisBody = {
     type: 'genesis',
-    version: 1,
+    version: 2,
     name: founding.network,
     baseline: BASELINE,
-    partition: cutOf(bits),
+    partition: { ...partition, evidence: { ...evidenceOf(partition) } },
     replication: founding.replication ?? (local ? 1 : 3),
     epoch: { rounds, perDatabase: Math.max(1, Math.floor(HOUR / (chain.period * rounds))) },
     freshRounds: Math.ceil(300 / chain.period),

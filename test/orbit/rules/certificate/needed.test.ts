@@ -1,5 +1,5 @@
 /** A certificate of three accounts, with a liar and a decline in it: real work, judged, and nothing in it too many. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
 import type { Engine } from '../../../../kernels/unit.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
@@ -10,6 +10,8 @@ import { judgeCertificate } from '../../../../orbit/rules/certificate/recompute.
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { Party } from '../party.ts'
+
+setDefaultTimeout(300_000)
 
 type UnitResult = CertificateFile['units'][number]['results'][number]
 
@@ -55,7 +57,7 @@ const verdict = (change: (altered: CertificateFile) => void): string => {
 test('it holds, its results are judged, and the contested leaf is computed', async () => {
   const units: number[] = []
   const { certified, recomputed, wrong } = await judgeCertificate(bytes, () => engine, {
-    onUnit: (unit) => units.push(unit),
+    onUnit: (unit) => void units.push(unit),
   })
   expect([wrong, units, computed]).toEqual([null, [0, 1], [2]])
   expect(recomputed).toEqual([{ window: lied.window, unit: lied.unit, leaf: 2 }])
