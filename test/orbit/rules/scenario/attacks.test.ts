@@ -5,7 +5,7 @@ import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import { encodeLeaf } from '../../../../kernels/result.ts'
-import { LeafLookup } from '../../../../orbit/node/replica/knowledge.ts'
+import { FactFinder } from '../../../../orbit/node/replica/knowledge.ts'
 import { openItem } from '../../../../orbit/rules/answer/results.ts'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import { open, publicKeyOf, sign } from '../../../../orbit/rules/base/statement.ts'
@@ -151,10 +151,11 @@ test('a claim about a leaf that is none keeps nobody from looking into the other
   const state = party.state()
   expect(state.wants.truths.map(({ unit: of, leaf }) => [of, leaf])).toEqual([[lied.unit, 2]])
   const kv = { put: async () => {}, entries: async () => [] }
-  const learning = new LeafLookup(party.genesis, { blocks: {}, kv } as never, () =>
-    cpuEngine(party.genesis.partition, 1),
-  )
-  expect(await learning.learn(state, new AbortController().signal)).toBe(true)
+  const learning = new FactFinder({
+    ...{ genesis: party.genesis, node: { blocks: { here: () => undefined }, kv } as never, learned: () => {} },
+    ...{ openEngine: () => cpuEngine(party.genesis.partition, 1), signal: new AbortController().signal },
+  })
+  expect(await learning.learn(state)).toBe(true)
   expect(learning.truth({ window, unit: lied.unit, leaf: 2 })).toHaveLength(64)
 })
 
@@ -182,16 +183,16 @@ test('leaves have one name: a block that a result names by another codec, or wit
 test('a leaf that can not be computed keeps nobody from learning the others', async () => {
   const party = new Party({ accounts: 3 })
   const kv = { put: async () => {}, entries: async () => [] }
-  const learning = new LeafLookup(party.genesis, { blocks: {}, kv } as never, () =>
-    cpuEngine(party.genesis.partition, 1),
-  )
+  const learning = new FactFinder({
+    ...{ genesis: party.genesis, node: { blocks: { here: () => undefined }, kv } as never, learned: () => {} },
+    ...{ openEngine: () => cpuEngine(party.genesis.partition, 1), signal: new AbortController().signal },
+  })
   const leafOf = (leaf: number) => ({ window, unit: 0, leaf, claimants: null })
-  const wanting = { wants: { leaves: [], truths: [leafOf(60_000), leafOf(1)] } } as never
-  const { signal } = new AbortController()
-  expect(await learning.learn(wanting, signal)).toBe(true)
+  const wanting = { wants: { blocks: [], leaves: [], judgements: [], truths: [leafOf(60_000), leafOf(1)] } } as never
+  expect(await learning.learn(wanting)).toBe(true)
   expect(learning.truth(leafOf(1))).toHaveLength(64)
   // What failed waits, so the next look at it finds nothing new.
-  expect(await learning.learn(wanting, signal)).toBe(false)
+  expect(await learning.learn(wanting)).toBe(false)
 })
 
 test('a draw for a past epoch, witnessed by the few on its own roster, takes the place of none', () => {

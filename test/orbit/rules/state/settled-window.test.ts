@@ -63,7 +63,8 @@ test('with settled windows in place of their documents, accounts, frontier and c
     ...network.documents,
     draws: network.documents.draws.filter((document) => !isOver(document)),
     results: network.documents.results.filter(
-      (document) => !isOverAnswer(document, ({ window }) => history.has(window)),
+      (document) =>
+        !isOverAnswer(document, { unit: ({ window }) => history.has(window), deal: () => false }, network.knowledge),
     ),
   }
   expect(left.draws).toHaveLength(2)
