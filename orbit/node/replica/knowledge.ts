@@ -160,18 +160,12 @@ export class FactFinder implements Knowledge {
     this.convictions = [...this.convictions, conviction]
   }
 
-  /**
-   * Forgets blocks that are deleted, and what was found in statements whose documents are.
-   *
-   * @param statements their CIDs
-   */
-  async forget(statements: Iterable<string>, blocks: Iterable<string>): Promise<void> {
+  /** Forgets blocks that are deleted, and what was found in statements whose documents are. */
+  async forget(cids: Iterable<string>): Promise<void> {
     const { kv } = this.options.node
-    for (const cid of blocks) {
+    for (const cid of cids) {
       this.blocks.delete(cid)
       this.oversized.delete(cid)
-    }
-    for (const cid of statements) {
       for (const [key] of await kv.entries(`${PRIVATE.judgement}${cid}/`)) {
         await kv.delete(key)
         this.judgements.delete(key.slice(PRIVATE.judgement.length))

@@ -179,7 +179,7 @@ test('what is forgotten is gone from the disk', async () => {
   await learnAll()
   const { results } = party.state(facts).answers.units.get(dealtUnitKey(assignments[0]!))!
   const [first, second] = [...results.values()].flat() as [SignedResult, SignedResult]
-  await facts.forget([first.cid], [])
+  await facts.forget([first.cid])
   expect((await asker.kv.entries('judgement/')).length).toBe(2)
   expect([facts.judged(first.cid, 0), facts.judged(second.cid, 0)?.tallies.length]).toEqual([undefined, 3])
 })
