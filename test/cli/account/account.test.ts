@@ -1,7 +1,7 @@
 /**
  * `collatz account show`, `collatz verify` of a fraud proof, certificates of units and the
- * frontier, as their users run them: on a network whose leaves are those of the real engine, but
- * for one that an account made up.
+ * frontier, as their users run them: on a network whose results and evidence are true, but for a
+ * leaf that one account made up.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,49 +9,31 @@ import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
+import { cpuEngine } from '../../../kernels/cpu.ts'
 import { leavesOf } from '../../../kernels/partition.ts'
-import type { HardSummary } from '../../../kernels/unit.ts'
-import { WasmEngine } from '../../../kernels/wasm/engine.ts'
-import { bunPlatform } from '../../../kernels/wasm/open.ts'
 import { writeFraudProofs } from '../../../orbit/node/home/fraud-proof-files.ts'
 import { createHome } from '../../../orbit/node/home/home.ts'
-import { PRIVATE } from '../../../orbit/node/storage/private.ts'
+import { FactFinder } from '../../../orbit/node/replica/knowledge.ts'
 import { SqliteFile } from '../../../orbit/node/storage/sqlite.ts'
 import { rawCid } from '../../../orbit/rules/base/cid.ts'
 import { sign } from '../../../orbit/rules/base/statement.ts'
 import { writeFraudProof } from '../../../orbit/rules/certificate/fraud-proof.ts'
 import { writeCertificate } from '../../../orbit/rules/certificate/write.ts'
-import type { Assignment } from '../../../orbit/rules/message/unit.ts'
+import { checksumHex } from '../../../orbit/rules/message/bodies.ts'
+import { type Assignment, dealtUnitKey } from '../../../orbit/rules/message/unit.ts'
 import type { State } from '../../../orbit/rules/state/state.ts'
-import { beaconAt, type Claim, Party } from '../../orbit/rules/party.ts'
+import { beaconAt, Party } from '../../orbit/rules/party.ts'
 import { verify as verifyAgain } from '../../verifier/standalone/certificate.mjs'
 import { Desk, type Outcome } from '../program.ts'
 
 setDefaultTimeout(2_400_000)
 
-/** Everybody's leaves are the true ones, but for those who claim another variant. */
-class RealParty extends Party {
-  private readonly leaves = new Map<string, readonly HardSummary[]>()
-
-  async compute(window: bigint, unit: number): Promise<void> {
-    const engine = new WasmEngine(bunPlatform, { workers: 1 })
-    try {
-      const { leaves } = await engine.verify({ partition: this.genesis.partition, window, index: unit })
-      this.leaves.set(`${window}/${unit}`, leaves)
-    } finally {
-      await engine.close()
-    }
-  }
-
-  override claim({ window, unit }: { window: bigint; unit: number }, variant = 0): Claim {
-    const leaves = this.leaves.get(`${window}/${unit}`)!
-    return leaves.map((leaf, i) => (i === 2 && variant > 0 ? { ...leaf, count: leaf.count + variant } : leaf))
-  }
-}
-
 const desk = new Desk()
-const party = new RealParty({ accounts: 12 })
+/** What everybody signs is true, but for those who claim another variant: they lie in the checksum of leaf 2. */
+const party = new Party({ accounts: 12, real: true })
 const { genesis } = party
+/** What a node on its data directory has found out. */
+const found = new Map<string, Uint8Array>()
 let unit: Assignment
 let state: State
 let proof: string
@@ -72,24 +54,33 @@ function keep(directory: string): void {
   for (const [cid, block] of party.blocks) {
     sql.run('INSERT OR IGNORE INTO blocks VALUES (?, ?)', CID.parse(cid).multihash.bytes, block)
   }
-  for (const [leaf, record] of party.truths) sql.run('INSERT INTO private VALUES (?, ?)', PRIVATE.truth + leaf, record)
+  for (const [key, value] of found) sql.run('INSERT INTO private VALUES (?, ?)', key, value)
   sql.close()
 }
 
-const sources = {
-  leaves: (cid: string) => party.blocks.get(cid),
-  registration: (node: string) => party.registration(node),
+/** Judges all that was shown and computes the leaf that is contested, as a node does that has all blocks. */
+async function findOut(): Promise<State> {
+  const facts = new FactFinder({
+    ...{ genesis, learned: () => {}, signal: new AbortController().signal },
+    openEngine: () => cpuEngine(genesis.partition, 1),
+    node: {
+      blocks: { here: (cid: CID) => party.blocks.get(cid.toString()) },
+      kv: { put: async (key: string, value: Uint8Array) => void found.set(key, value) },
+    } as never,
+  })
+  while (await facts.learn(party.state(facts)));
+  return party.state(facts)
 }
 
+const { sources } = party
+
 beforeAll(async () => {
-  for (let index = 0; index < party.unitsPerWindow; index++) await party.compute(genesis.firstWindow, index)
   const [disputed, ...others] = party.deal(2, party.unitsPerWindow) as [Assignment, ...Assignment[]]
   unit = disputed
   party.answerAll(others)
   party.answer(unit, unit.quorum, [0, 0, 1])
   party.answer(unit, unit.reserve.slice(0, 2), [0, 0], 10)
-  party.learn(unit, 2)
-  state = party.state()
+  state = await findOut()
   // Two accounts of one name: whoever registers chooses his.
   const { account, node, accountSecret } = party.members[7]!
   const words = { type: 'registration', network: genesis.networkId, account, node, name: 'n6', round: 1 }
@@ -117,37 +108,39 @@ function isOneClearLine({ code, stderr, stdout }: Outcome, says: RegExp): void {
 }
 
 describe('a fraud proof', () => {
-  const leaf = () => party.claim(unit)[2]!
+  const leaf = (variant: number) => party.claim(unit, variant)[2]!
 
   test('about a leaf that was really signed wrong holds: the leaf is computed, and differs', async () => {
     const text = ok(await desk.run('verify', proof))
-    const { account, node, evidence } = state.convictions[0]!
+    const { account, node, statements } = state.convictions[0]!
     expect(text).toStartWith(`GUILTY: ${proof}\n`)
-    for (const part of [account, node, ...evidence, genesis.networkId, `leaf 2 of unit ${unit.unit}`]) {
+    for (const part of [account, node, ...statements, genesis.networkId, `leaf 2 of unit ${unit.unit}`]) {
       expect(text).toContain(part)
     }
-    expect(text).toContain(`signed     ${leaf().count + 1} hard`)
-    expect(text).toContain(`recomputed ${leaf().count} hard`)
+    const summary = (variant: number) =>
+      `${leaf(variant).count} hard numbers, checksum ${checksumHex(leaf(variant).checksum)}`
+    expect(text).toContain(`signed     ${summary(1)}`)
+    expect(text).toContain(`recomputed ${summary(0)}`)
   })
 
   test('says the same to scripts', async () => {
     const said = JSON.parse(ok(await desk.run('verify', proof, '--json', '--network', genesis.networkId)))
-    const { account, node, evidence } = state.convictions[0]!
-    expect(said).toMatchObject({ guilty: true, kind: 'leaf', account, node, evidence, leaf: 2, unit: unit.unit })
+    const { account, node, statements } = state.convictions[0]!
+    expect(said).toMatchObject({ guilty: true, kind: 'leaf', account, node, statements, leaf: 2, unit: unit.unit })
     expect(said.window).toBe(unit.window.toString())
-    expect(said.signed.count).toBe(leaf().count + 1)
-    expect(said.recomputed.count).toBe(leaf().count)
+    expect(said.signed.checksum).toBe(checksumHex(leaf(1).checksum))
+    expect(said.recomputed.checksum).toBe(checksumHex(leaf(0).checksum))
   })
 
   test('about a leaf that was signed right does not hold', async () => {
     const honest = unit.quorum[0]!
-    const reveal = state.evidence.units.get(`2/${unit.window}/${unit.unit}`)!.reveals.get(honest)![0]!
+    const result = state.answers.units.get(dealtUnitKey(unit))!.results.get(honest)![0]!
     for (const index of [0, 2, leavesOf(genesis.partition, unit.unit).length - 1]) {
       const bytes = writeFraudProof(
         state,
         {
           ...{ account: party.member(honest).account, node: honest, kind: 'leaf', epoch: 2, window: unit.window },
-          ...{ unit: unit.unit, leaf: index, evidence: [], reveals: [reveal], claim: null },
+          ...{ unit: unit.unit, leaf: index, item: null, statements: [], results: [result], claim: null },
         },
         sources,
       )
@@ -181,12 +174,12 @@ describe('a fraud proof', () => {
 
 describe('account show', () => {
   test('of a convicted account: the level, what it signed, and where the proof is', async () => {
-    const { account, evidence } = state.convictions[0]!
+    const { account, statements } = state.convictions[0]!
     const text = ok(await desk.run('account', 'show', account))
     for (const part of [
       'BANNED',
       account,
-      ...evidence,
+      ...statements,
       proof,
       `leaf 2 of unit ${unit.unit} of window ${unit.window}`,
     ]) {
@@ -194,7 +187,7 @@ describe('account show', () => {
     }
   })
 
-  test('of an honest one: every certified unit with its draw, commit and reveal', async () => {
+  test('of an honest one: every certified unit with its draw and the statement of its result', async () => {
     const honest = party.member(unit.quorum[0]!)
     const text = ok(await desk.run('account', 'show', honest.account.slice(0, 12)))
     const said = JSON.parse(ok(await desk.run('account', 'show', honest.account, '--json')))
@@ -202,20 +195,20 @@ describe('account show', () => {
     expect(said.nodes).toMatchObject([{ node: honest.node, round: 1 }])
     expect(said.certified.length).toBeGreaterThan(0)
     expect(said.certified).toHaveLength(said.units)
-    for (const { draw, commit, reveal } of said.certified) {
-      expect(text.split('\n').some((line) => [draw, commit, reveal].every((cid) => line.includes(cid)))).toBe(true)
+    for (const { draw, statement } of said.certified) {
+      expect(text.split('\n').some((line) => [draw, statement].every((cid) => line.includes(cid)))).toBe(true)
     }
     expect(text).toContain('VERIFIED takes 10')
     expect(text).toContain('registered at beacon round 1')
   })
 
   test('says in JSON what convicts, and where the file is', async () => {
-    const { account, kind, evidence } = state.convictions[0]!
+    const { account, kind, statements } = state.convictions[0]!
     const said = JSON.parse(ok(await desk.run('account', 'show', account, '--json')))
     expect(said).toMatchObject({
       level: 'BANNED',
       missBalance: null,
-      convictions: [{ kind, evidence, proof, leaf: 2 }],
+      convictions: [{ kind, statements, proof, leaf: 2, item: null }],
     })
   })
 
@@ -264,7 +257,7 @@ describe('certificates', () => {
     isOneClearLine(await desk.run('certificate', window, '--units', '1', '--out', file), /is there already/)
     isOneClearLine(await desk.run('certificate', window, '--units', '1'), /--out FILE/)
     isOneClearLine(await desk.run('certificate', window, '--units', '900', '--out', `${file}2`), /not certified yet/)
-    isOneClearLine(await desk.run('certificate', '--units', '1', '--out', `${file}2`), /of which window/)
+    isOneClearLine(await desk.run('certificate', '--units', '1', '--out', `${file}2`), /name the window: `collatz certificate W`/)
     const nowhere = desk.path('nowhere', 'file')
     isOneClearLine(
       await desk.run('certificate', window, '--units', '1', '--out', nowhere),
@@ -278,7 +271,7 @@ describe('certificates', () => {
     const bytes = writeCertificate(state, genesis.firstWindow, sources)
     writeFileSync(join(certificates, `window-${genesis.firstWindow}.json`), bytes)
     const text = ok(await desk.run('frontier'))
-    expect(text).toStartWith('Every n below 2^71 + 2^28 = ')
+    expect(text).toStartWith('Every n below 2^71 + 2^22 = ')
     expect(text).toContain(genesis.body.baseline.citation)
     expect(text).toContain(rawCid(bytes).toString())
     expect(text).not.toContain('Not here')
