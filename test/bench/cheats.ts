@@ -14,7 +14,7 @@ import { alarmsOfAccount, alarmsOfUnit, type UnitTallies } from '../../kernels/e
 import { leavesOf } from '../../kernels/partition.ts'
 import type { ClassState } from '../../kernels/unit.ts'
 import { BITS, type Pruning, prune, pruningKernel, units } from '../kernels/cheating-kernel.ts'
-import { type AccountAlarm, firstAlarm, realTallies, sharesOf } from '../kernels/cheats.ts'
+import { type AccountAlarm, accountOf, firstAlarm, realTallies, sharesOf } from '../kernels/cheats.ts'
 import { alarmChances, drawnTallies } from '../kernels/poisson.ts'
 import { Random } from '../kernels/random.ts'
 import { sample } from './sample.ts'
@@ -118,7 +118,7 @@ while (looks < Number(values.honest)) {
   const judged: UnitTallies[] = []
   for (const tallies of drawnTallies(means, random)) {
     judged.push(tallies)
-    alarms += alarmsOfUnit(tallies).length + alarmsOfAccount(judged).length
+    alarms += alarmsOfUnit(tallies).length + alarmsOfAccount(accountOf(judged)).length
     if (judged.length === 500) break
   }
   looks += judged.length

@@ -1,17 +1,15 @@
 /** A certificate of three accounts, with a liar and a decline in it: real work, judged, and nothing in it too many. */
-import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { beforeAll, describe, expect, test } from 'bun:test'
 import * as dagJson from '@ipld/dag-json'
 import type { Engine } from '../../../../kernels/unit.ts'
 import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
 import type { CertificateFile } from '../../../../orbit/rules/certificate/format.ts'
 import { packLeaves, unpackLeaves } from '../../../../orbit/rules/certificate/packed-leaves.ts'
 import { readCertificate } from '../../../../orbit/rules/certificate/read.ts'
-import { judgeCertificate } from '../../../../orbit/rules/certificate/recompute.ts'
+import { verifyCertificate } from '../../../../orbit/rules/certificate/verify.ts'
 import { withoutLeaves, writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { Party } from '../party.ts'
-
-setDefaultTimeout(300_000)
 
 type UnitResult = CertificateFile['units'][number]['results'][number]
 
@@ -55,11 +53,12 @@ const verdict = (change: (altered: CertificateFile) => void): string => {
 }
 
 test('it holds, its results are judged, and the contested leaf is computed', async () => {
-  const units: number[] = []
-  const { certified, recomputed, wrong } = await judgeCertificate(bytes, () => engine, {
-    onUnit: (unit) => void units.push(unit),
+  const judged: number[] = []
+  const { certified, recomputed, wrong } = await verifyCertificate(bytes, {
+    engineFor: () => engine,
+    onProgress: ({ step, done }) => step === 'judge' && judged.push(done),
   })
-  expect([wrong, units, computed]).toEqual([null, [0, 1], [2]])
+  expect([wrong, judged, computed]).toEqual([null, [0, 1], [2]])
   expect(recomputed).toEqual([{ window: lied.window, unit: lied.unit, leaf: 2 }])
   expect(certified.units.get(lied.unit)!.wrong.map(({ node, leaf }) => [node, leaf])).toEqual([[lied.quorum[1]!, 2]])
   expect(certified.units.get(lied.unit)!.accounts).toHaveLength(4)
@@ -67,7 +66,7 @@ test('it holds, its results are judged, and the contested leaf is computed', asy
   const read = readCertificate(withoutLeaves(bytes))
   // The contested one keeps them.
   expect([...read.units.values()].map(({ leaves }) => leaves === null)).toEqual([false, true])
-  await judgeCertificate(withoutLeaves(bytes), () => engine)
+  await verifyCertificate(withoutLeaves(bytes), { engineFor: () => engine })
 })
 
 describe('it is refused', () => {
@@ -129,7 +128,7 @@ describe('it is refused', () => {
     const state = forged.state({ ...forged.knowledge, judged: () => sound })
     const certificate = writeCertificate(state, unit.window, forged.sources)
     expect(readCertificate(certificate).units.size).toBe(1)
-    expect(judgeCertificate(certificate, () => engine)).rejects.toThrow(
+    expect(verifyCertificate(certificate, { engineFor: () => engine })).rejects.toThrow(
       'lists numbers as evidence that are none for it',
     )
   })

@@ -17,7 +17,7 @@ import { type DrawBody, drawBody, registrationBody } from '../../../../orbit/rul
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { deadlineRound, lastRound } from '../../../../orbit/rules/network/schedule.ts'
 import { missBalance } from '../../../../orbit/rules/state/misses.ts'
-import { verify } from '../../../verifier/verify.mjs'
+import { verify } from '../../../verifier/standalone/certificate.mjs'
 import { Party } from '../party.ts'
 
 setDefaultTimeout(2_400_000)
