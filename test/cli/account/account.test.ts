@@ -257,7 +257,10 @@ describe('certificates', () => {
     isOneClearLine(await desk.run('certificate', window, '--units', '1', '--out', file), /is there already/)
     isOneClearLine(await desk.run('certificate', window, '--units', '1'), /--out FILE/)
     isOneClearLine(await desk.run('certificate', window, '--units', '900', '--out', `${file}2`), /not certified yet/)
-    isOneClearLine(await desk.run('certificate', '--units', '1', '--out', `${file}2`), /name the window: `collatz certificate W`/)
+    isOneClearLine(
+      await desk.run('certificate', '--units', '1', '--out', `${file}2`),
+      /name the window: `collatz certificate W`/,
+    )
     const nowhere = desk.path('nowhere', 'file')
     isOneClearLine(
       await desk.run('certificate', window, '--units', '1', '--out', nowhere),
