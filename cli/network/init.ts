@@ -26,7 +26,7 @@ export const init = defineCommand({
   meta: { name: 'init', description: 'found a network: make its genesis, your account and this node' },
   args: {
     local: { type: 'boolean', description: 'one node, N = 1, its own beacon, small windows: to try it out' },
-    production: { type: 'boolean', description: '2^71, N = 3, drand beacon, windows of 2^56' },
+    production: { type: 'boolean', description: '2^71, N = 3, drand beacon, windows of 2^60' },
     network: { type: 'string', description: 'name of the network', valueHint: 'NAME' },
     name: { type: 'string', description: 'name of your account, as readers see it', valueHint: 'NAME' },
     bits: { type: 'string', description: 'window size: 2^BITS numbers (20 to 71)', valueHint: 'BITS' },

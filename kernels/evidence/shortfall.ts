@@ -1,16 +1,16 @@
 /**
- * Whether evidence falls short: so few items that an honest worker would have them less often than
- * once in a million cases.
+ * Whether evidence falls short: so few items that nobody who did the work would have them by bad
+ * luck.
  *
- * Each number of a unit is an item with a small probability, so the count of items has Poisson's
- * distribution. Where the probabilities are not small it is narrower, and an alarm is rarer still.
- * The judgement is by the lower tail, P(X <= count). The normal approximation is not used: of 41
- * items, the mean of tier 3, an honest worker has 13 or fewer once in a million units, and that is z
- * = -4.37. An alarm at z = -4.75 would wait for 10 or fewer, and miss cheats. From some 10,000 items
- * on the two agree. z is for display.
+ * Each number of a unit is an item with a small probability of its own, and the count of items is
+ * Poisson's, or narrower where the probabilities are not small. So a count is judged by the lower
+ * tail of Poisson's distribution, P(X <= count). The normal approximation is not used. Of 41 items,
+ * as the tier of hard numbers has, 13 or fewer come once in a million honest units, at z = -4.37; z
+ * = -4.75 would ask for 10, and let more cheats pass. From some 10,000 items on the two agree. z is
+ * shown to people, it decides nothing.
  *
- * All machines must come to the same alarm. So the tail is summed in integers, in a stated order,
- * with stated rounding.
+ * All machines must come to the same alarm: the tail is summed in integers, in a stated order, with
+ * stated rounding.
  */
 import type { EvidenceItems } from '../unit.ts'
 import type { EvidenceTest } from './request.ts'
@@ -30,7 +30,8 @@ export const FALSE_ALARM = 1_000_000
 const BITS = 128n
 
 /**
- * Sums of Poisson's weights up to the mode and beyond, all relative to the weight at the mode, rounded down term by term.
+ * Sums of Poisson's weights up to the mode and beyond, all relative to the weight at the mode,
+ * rounded down term by term.
  *
  * @returns [sum of the weights of 0 to count, sum of all]
  */
@@ -56,19 +57,22 @@ function poissonSums({ count, mean }: Tally): readonly [bigint, bigint] {
 /**
  * Whether so few items come by chance less often than once in `looks` million honest cases.
  *
- * @param looks how many such questions are asked together, from 1: the false alarms of all add up to 1 in a million
+ * @param looks how many such questions are asked together, from 1: the false alarms of all add up
+ *   to 1 in a million
  */
 export function isShort(tally: Tally, looks: number): boolean {
   const missing = tally.mean - (BigInt(tally.count) << MEAN_BITS)
-  // Less than 3 standard deviations: the tail is above 1 in 20,000, whatever the mean. Saves nearly all sums.
+  // Less than 3 standard deviations: the tail is above 1 in 20,000, whatever the mean. Saves nearly
+  // all sums.
   if (missing <= 0n || missing * missing < (9n * tally.mean) << MEAN_BITS) return false
   const [below, all] = poissonSums(tally)
   return below * BigInt(looks * FALSE_ALARM) < all
 }
 
 /**
- * What is shown by the items that are there: whoever skipped more than this share of the work, at random, would have so
- * many less often than once in a million. For display: who prunes cleverly may skip more (ALGORITHMS.md).
+ * What is shown by the items that are there: whoever skipped more than this share of the work, at
+ * random, would have so many less often than once in a million. For display: who prunes cleverly
+ * may skip more (ALGORITHMS.md).
  *
  * @returns thousandths, 0 to 1000
  */
@@ -84,7 +88,10 @@ export function mostSkipped({ count, mean }: Tally): number {
   return excluded
 }
 
-/** Standard deviations below (negative) or above the mean; 0 when nothing is expected. For display alone. */
+/**
+ * Standard deviations below (negative) or above the mean; 0 when nothing is expected. For display
+ * alone.
+ */
 export function deviationsOf({ count, mean }: Tally): number {
   const expected = Number(mean) / 2 ** Number(MEAN_BITS)
   return expected === 0 ? 0 : (count - expected) / Math.sqrt(expected)
@@ -94,7 +101,7 @@ export function deviationsOf({ count, mean }: Tally): number {
 export type UnitTallies = readonly Tally[]
 
 /** The tallies of a unit's items. Whether the items are sound is for item.ts to say. */
-export const talliesOf = (items: EvidenceItems, { tiers }: EvidenceTest): UnitTallies =>
+export const talliesOf = (items: EvidenceItems, { tiers }: Pick<EvidenceTest, 'tiers'>): UnitTallies =>
   tiers.map(({ mean }, tier) => ({ count: items[tier]!.length, mean }))
 
 /** Which question: a tier, 0 to 2, or all of them together. */
@@ -130,7 +137,9 @@ function alarmsOver(tiers: UnitTallies, units: number, looks: number): readonly 
 /** What falls short in one unit: each line at 1 in a million. */
 export const alarmsOfUnit = (unit: UnitTallies): readonly Alarm[] => alarmsOver(unit, 1, 1)
 
-/** Spans of an account's units that are looked at besides all of them: the last 20, the last 100. */
+/**
+ * Spans of an account's units that are looked at besides all of them: the last 20, the last 100.
+ */
 const SPANS = [20, 100] as const
 /** Of how many of its last units an account's tallies are told apart. */
 export const TOLD_APART = 100
@@ -146,9 +155,9 @@ export interface AccountTallies {
 }
 
 /**
- * What falls short over an account's units: of the last 20, the last 100 and all, each line at 1 in a million divided by
- * the looks so far, 12 a unit. So who does all of the work is alarmed less often than once in 100,000 accounts of 10,000
- * units.
+ * What falls short over an account's units: of the last 20, the last 100 and all, each line at 1 in
+ * a million divided by the looks so far, 12 a unit. So who does all of the work is alarmed less
+ * often than once in 100,000 accounts of 10,000 units.
  */
 export function alarmsOfAccount({ units, total, last }: AccountTallies): readonly Alarm[] {
   const spans = SPANS.filter((span) => span < units)

@@ -30,14 +30,14 @@ fn remains(seed: Seed, group: Group, offset: u32) -> bool {
   var v = vec4(v0.x, v1.x, v2.x, group.power.w * offset + v2.y + seed.image.w);
   var headroom = bitcast<i32>(group.headroom);
   let end = select(frame.hardSteps, min(frame.hardSteps, group.depth + 120u), seed.wide == 1u);
+  // The jumps in which the two tiers of evidence look, 60 steps apart, and how many steps after their
+  // beginning.
+  let ahead = (group.bits + FLAG_STEPS) % 10u;
+  let flagged = group.depth + group.bits + FLAG_STEPS - ahead;
+  let flaggedAgain = select(flagged, flagged + 60u, frame.flagTiers == 2u);
   for (var steps = group.depth; steps + 10u <= end; steps += 10u) {
-    if EVIDENCE {
-      // Steps to where a tier looks; beyond 2^31 when the path is past it.
-      let first = group.depth + group.bits + FLAG_STEPS - steps;
-      let ahead = select(first, first + 60u, first >= 10u && frame.flagTiers == 2u);
-      if ahead < 10u && carriesFlag(v.x, ahead) {
-        return true;
-      }
+    if EVIDENCE && (steps == flagged || steps == flaggedAgain) && carriesFlag(v.x, ahead) {
+      return true;
     }
     let entry = jump[v.x & 1023u];
     if i32(entry >> 20u) >= headroom {

@@ -3,7 +3,6 @@
  * cycle. What is new in a node (discovery, metrics, votes) is made here, and gets a line in the
  * table.
  */
-import { CID } from 'multiformats/cid'
 import { cpuEngine } from '../../kernels/cpu.ts'
 import type { Engine } from '../../kernels/unit.ts'
 import type { Memory } from '../rules/base/memory.ts'
@@ -36,7 +35,6 @@ import { OwedUnits } from './work/owed-units.ts'
 import { Submissions } from './work/submission.ts'
 import { WithheldLeaves } from './work/withheld-leaves.ts'
 
-export const BLOCK_TIMEOUT = 20_000
 /** An audit waits so long for an old beacon round, and is tried again an epoch later. */
 const ROUND_TIMEOUT = 5_000
 
@@ -102,7 +100,7 @@ function composeReplica({ genesis, node, kv, memory, payers, newestRound, openEn
 type Documents = ReturnType<typeof composeReplica>
 
 /** What this node is dealt, and what it publishes about that and about itself. */
-function composeWork(common: Common, { state, put, verdicts }: Documents) {
+function composeWork(common: Common, { facts, state, put, verdicts }: Documents) {
   const { home, genesis, node, kv, key, memory, beacon, round, openEngine, signal, notice } = common
   const self = { genesis, node: key, secret: home.nodeKey, kv }
   const submissions = new Submissions({ ...self, blocks: node.blocks, state, put })
@@ -117,9 +115,8 @@ function composeWork(common: Common, { state, put, verdicts }: Documents) {
     common.capacity,
   )
   const audits = new Audits({
-    ...{ node: key, memory, openEngine },
+    ...{ node: key, memory, openEngine, leaves: facts.leaves },
     beacon: (at) => beacon.round(at, { signal: AbortSignal.timeout(ROUND_TIMEOUT) }).catch(() => null),
-    leaves: (cid) => node.blocks.get(CID.parse(cid), { timeoutMs: BLOCK_TIMEOUT, signal }).catch(() => null),
     publish: (claims, drawnBy) => submissions.audit(claims, drawnBy, round()),
   })
   return { submissions, withheld, units, presence, audits }
@@ -129,7 +126,7 @@ function composeWork(common: Common, { state, put, verdicts }: Documents) {
 function composeRecords(common: Common, { replica, facts, state }: Documents, units: OwedUnits) {
   const { directory, genesis, node, events, memory, notice, round, openEngine, signal } = common
   const sources: CertificateSources = {
-    leaves: (cid) => facts.leaves(cid),
+    leaves: facts.leaves,
     registration: (key, account) =>
       registrationDocument.parse(replica.get('accounts', documentKey.registration(key, account))),
   }

@@ -22,7 +22,7 @@ import type { Home } from './home/home.ts'
 import { Payers } from './log/quota.ts'
 import type { OrbitNode } from './orbit-node.ts'
 import type { Part } from './part.ts'
-import { BLOCK_TIMEOUT, composeParts, type Parts } from './parts.ts'
+import { composeParts, type Parts } from './parts.ts'
 import { openNode } from './plumbing.ts'
 import type { ServiceEvents } from './service-events.ts'
 import type { KeyValues } from './storage/private.ts'
@@ -157,9 +157,12 @@ export class Service implements WorkHost {
     return this.parts.facts.dump()
   }
 
-  /** The leaf records that CIDs name, those that can be had now. */
-  leafRecords(cids: readonly string[]): Promise<[string, Uint8Array][]> {
-    return this.parts.facts.leafRecords(cids, { timeoutMs: BLOCK_TIMEOUT, signal: this.stopping.signal })
+  /** The leaf records that CIDs name, those that are here. */
+  leafRecords(cids: readonly string[]): [string, Uint8Array][] {
+    return cids.flatMap((cid) => {
+      const records = this.parts.facts.leaves(cid)
+      return records ? [[cid, records]] : []
+    })
   }
 
   get unitsPerWindow(): number {

@@ -33,7 +33,7 @@ const count = (n: number) => Math.max(1, Math.round(n * Number(values.scale)))
 const works = [
   sample('2^40', 40, 2n ** 31n, 21, count(600)),
   sample('2^56', 56, 2n ** 15n, 37, count(600)),
-  sample('2^60', 60, 2n ** 11n, 41, count(600)),
+  sample('2^60', 60, 2n ** 11n, 44, count(2000)),
 ]
 const kernel = new Kernel(new WebAssembly.Module(readFileSync(values.ours ?? (await buildKernel()))))
 const quantile = (sorted: readonly number[], q: number) => sorted[Math.floor(q * (sorted.length - 1))]!

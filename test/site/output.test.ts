@@ -1,8 +1,5 @@
-/**
- * What may be written over: nothing that collatz did not write, whatever it is and wherever a link
- * leads.
- */
-import { expect, test } from 'bun:test'
+/** What may be written over: nothing that collatz did not write, whatever it is and wherever a link leads. */
+import { afterAll, expect, test } from 'bun:test'
 import {
   existsSync,
   lstatSync,
@@ -15,7 +12,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { checkReplaceable, MARKER, OutputError, replaceSite, writeSite } from '../../site/output.ts'
-import { filesOf, folder } from './folder.ts'
+import { filesOf, folder, removeFolders } from './folder.ts'
+
+afterAll(removeFolders)
 
 const PAGE = [
   { path: 'index.html', content: () => 'old page' },

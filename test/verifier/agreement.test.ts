@@ -2,11 +2,12 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
-import { Forger } from './forger.ts'
+import { cidOf } from '../../orbit/rules/base/cid.ts'
+import { beaconAt, Forger } from './forger.ts'
 import { asJson, asSnapshot, type Troubled, troubled } from './troubled.ts'
 import { bothVerdicts, firstVerdict, sayingsOf, secondVerdict } from './verdicts.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 /** `EDITS=1000 FLIPS=1` runs it in full. */
 const EDITS = Number(process.env.EDITS ?? 200)
@@ -30,8 +31,24 @@ test.each(troubled().map((of) => [of.name, of] as const))('both accept a certifi
   }
 })
 
+const keyOf = (bytes: Uint8Array) => Buffer.from(dagCbor.decode<any>(bytes).key).toString('hex')
+const cid = (bytes: Uint8Array) => cidOf(bytes).toString()
+const byCid = (a: Uint8Array, b: Uint8Array) => (cid(a) < cid(b) ? -1 : 1)
+
+/** Rounds at which something changes: R(e) is 6, the deadline 100, the audit's round 57. */
+const ROUNDS = [5, 6, 56, 57, 60, 105, 106, 107, 206, 306, 307]
+
+/** Signed by the same node at another round, or in another batch. */
+function postponed({ forger }: Troubled, bytes: Uint8Array): Uint8Array {
+  const { body } = dagCbor.decode<any>(bytes)
+  const round = ROUNDS[below(ROUNDS.length)]!
+  const at = below(3) > 0 ? { round, beacon: beaconAt(round) } : { batch: 17 + below(4) }
+  return forger.signed(keyOf(bytes), { ...body, ...at })
+}
+
 /** Changes one thing in a file. */
-function edit({ others }: Troubled, file: any): void {
+function edit(from: Troubled, file: any): void {
+  const { others } = from
   const unit = file.units[below(file.units.length)]
   if (!unit) return
   const other = file.units[below(file.units.length)]
@@ -55,6 +72,18 @@ function edit({ others }: Troubled, file: any): void {
       if (result) result.evidence = result.evidence.slice(0, below(result.evidence.length))
     },
     () => (file.scope = file.scope === 'window' ? 'units' : 'window'),
+    () => {
+      const old = file.statements.slice()
+      const place = below(file.statements.length)
+      old[place] = postponed(from, old[place])
+      file.statements = old.slice().sort(byCid)
+      for (const u of file.units) for (const r of u.results) r.statement = file.statements.indexOf(old[r.statement])
+    },
+    () => {
+      const place = below(Math.max(1, unit.audits.length))
+      if (unit.audits[place]) unit.audits[place] = postponed(from, unit.audits[place])
+      unit.audits.sort(byCid)
+    },
   ]
   edits[below(edits.length)]!()
 }
@@ -65,7 +94,6 @@ function tidy(file: any): void {
   const places = [...used].sort((a, b) => a - b)
   file.statements = places.map((place) => file.statements[place]).filter(Boolean)
   for (const unit of file.units) for (const result of unit.results) result.statement = places.indexOf(result.statement)
-  const keyOf = (bytes: Uint8Array) => Buffer.from(dagCbor.decode<any>(bytes).key).toString('hex')
   const signed = [...file.statements, ...file.units.flatMap((u: any) => u.audits), ...file.draws[0].witnesses]
   const nodes = new Set(signed.map(keyOf))
   file.registrations = file.registrations.filter((r: any) => nodes.has(keyOf(r.consent)))

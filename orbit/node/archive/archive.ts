@@ -225,14 +225,14 @@ export class Archive implements Part {
     const [first] = over.draws
     if (first) await node.kv.put(`${PRIVATE.published}${first.cid}`, encodePublished(over.draws))
     const left = await node.kv.get(PRIVATE.leaving)
-    const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.blocks])
+    const leaving = new Set([...(left ? dagCbor.decode<string[]>(left) : []), ...over.cids])
     if (leaving.size > 0) await node.kv.put(PRIVATE.leaving, dagCbor.encode([...leaving]))
     replica.forget(over)
     await replica.dropSpans(round())
     if (leaving.size === 0) return
     const live = blocksNamed(replica.state())
     const gone = [...leaving].filter((cid) => !live.has(cid) && !isPending(cid))
-    await facts.forget(over.statements, gone)
+    await facts.forget(gone)
     for (const cid of gone) await node.blocks.delete(CID.parse(cid))
     await node.kv.delete(PRIVATE.leaving)
   }

@@ -1,7 +1,6 @@
 /**
  * Writes the certificate of each window that is certified, beside everything else that a node does.
  */
-
 import { equalBytes } from '../../rules/base/bytes.ts'
 import type { Memory } from '../../rules/base/memory.ts'
 import { RuleError } from '../../rules/base/statement.ts'

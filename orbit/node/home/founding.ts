@@ -44,10 +44,6 @@ export interface Founding {
   readonly relays?: readonly string[] | undefined
 }
 
-/** Units of some 200 s of a core. */
-const PRODUCTION_BITS = 60
-const PRODUCTION_UNITS = 16_384
-
 /** Seconds. Each hour has its own databases of pools and results. */
 const HOUR = 3600
 
@@ -64,20 +60,20 @@ export function found(founding: Founding): Home {
   const node = publicKeyOf(nodeKey)
   const now = Date.now()
   const local = founding.kind === 'local'
-  const bits = founding.bits ?? (local ? 43 : PRODUCTION_BITS)
+  const bits = founding.bits ?? (local ? 43 : 56)
   if (!Number.isInteger(bits) || bits < 20 || bits > 71) {
     throw new RuleError(`a window of 2^${bits} numbers: the size must be 20 to 71 bits`)
   }
-  const partition = { ...cutOf(bits), ...(bits === PRODUCTION_BITS && { units: PRODUCTION_UNITS }) }
   const chain = local ? localChain(beaconKey, Math.floor(now / 1000) - 10, 1) : QUICKNET
   const trusted = founding.trusted ?? 100
+  const partition = cutOf(bits)
   const rounds = founding.epochRounds ?? (local ? 3 : 1200)
   const body: GenesisBody = {
     type: 'genesis',
     version: 2,
     name: founding.network,
     baseline: BASELINE,
-    partition: { ...partition, evidence: evidenceOf(partition) },
+    partition: { ...partition, evidence: { ...evidenceOf(partition) } },
     replication: founding.replication ?? (local ? 1 : 3),
     epoch: { rounds, perDatabase: Math.max(1, Math.floor(HOUR / (chain.period * rounds))) },
     freshRounds: Math.ceil(300 / chain.period),

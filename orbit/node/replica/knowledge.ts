@@ -154,37 +154,18 @@ export class FactFinder implements Knowledge {
   readonly judged = (statement: string, index: number): Judgement | undefined =>
     this.judgements.get(keyOf(statement, index))
 
-  /** The leaf records that CIDs name, those that can be had now. */
-  async leafRecords(
-    cids: readonly string[],
-    wait: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<[cid: string, records: Uint8Array][]> {
-    const found: [string, Uint8Array][] = []
-    for (const cid of cids) {
-      const records = await this.options.node.blocks.get(CID.parse(cid), wait).catch(() => null)
-      if (records) found.push([cid, records])
-    }
-    return found
-  }
-
   /** Remembers a conviction that a fraud proof has shown. On disk when it resolves. */
   async convict(conviction: SettledConviction): Promise<void> {
     await this.options.node.kv.put(PRIVATE.conviction + conviction.account, encodeConviction(conviction))
     this.convictions = [...this.convictions, conviction]
   }
 
-  /**
-   * Forgets blocks that are deleted, and what was found in statements whose documents are.
-   *
-   * @param statements their CIDs
-   */
-  async forget(statements: Iterable<string>, blocks: Iterable<string>): Promise<void> {
+  /** Forgets blocks that are deleted, and what was found in statements whose documents are. */
+  async forget(cids: Iterable<string>): Promise<void> {
     const { kv } = this.options.node
-    for (const cid of blocks) {
+    for (const cid of cids) {
       this.blocks.delete(cid)
       this.oversized.delete(cid)
-    }
-    for (const cid of statements) {
       for (const [key] of await kv.entries(`${PRIVATE.judgement}${cid}/`)) {
         await kv.delete(key)
         this.judgements.delete(key.slice(PRIVATE.judgement.length))

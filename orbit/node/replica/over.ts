@@ -29,8 +29,7 @@ export interface OverDocuments {
   readonly keys: ReadonlyMap<string, readonly string[]>
   readonly draws: readonly PublishedDraw[]
   /** CIDs of the statements of results among them, and of the blocks that these name. */
-  readonly statements: readonly string[]
-  readonly blocks: readonly string[]
+  readonly cids: readonly string[]
 }
 
 const drawIn = (document: unknown, memory: Memory) =>
@@ -113,8 +112,7 @@ export function overDocuments(
   const isOverDraw = overDraws(genesis, databases.get('draws')?.values() ?? [], isOverDeal, memory)
   const keys = new Map<string, string[]>()
   const draws: PublishedDraw[] = []
-  const statements: string[] = []
-  const blocks: string[] = []
+  const cids: string[] = []
   for (const [name, documents] of databases) {
     const kind = name.split('-')[0]
     if (kind !== 'draws' && kind !== 'results') continue
@@ -131,10 +129,9 @@ export function overDocuments(
       }
       const answer = openAnswer(document, memory)
       if (answer.type !== 'results') continue
-      statements.push(answer.cid)
-      blocks.push(answer.statement.body.block)
-      for (const { item } of resultsOf(answer, facts, memory) ?? []) blocks.push(item.leaves)
+      cids.push(answer.cid, answer.statement.body.block)
+      for (const { item } of resultsOf(answer, facts, memory) ?? []) cids.push(item.leaves)
     }
   }
-  return { isOver, keys, draws, statements, blocks }
+  return { isOver, keys, draws, cids }
 }

@@ -26,8 +26,8 @@ export const PRIVATE = {
   /** + CID: draws that were published and whose documents were deleted. */
   published: 'published/',
   /**
-   * CIDs of blocks that may have to be deleted: set while the documents that name them are being
-   * deleted.
+   * CIDs of blocks and statements that may have to be forgotten: set while the documents that name
+   * them are being deleted.
    */
   leaving: 'leaving',
   /** + node/account: when a registration arrived. */

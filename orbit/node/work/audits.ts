@@ -2,11 +2,10 @@
  * A node's audits (rules: audit.ts): finds the units whose audit names it and computes the leaves,
  * on one core, beside the work.
  *
- * Of units that N results certify, it publishes each record that is not as certified. If the leaves
- * can't be had, it asks again every epoch, and a deadline after the audit was drawn it publishes
- * what it found, so that the leaves must be shown (rules: settle.ts). Of units that one result and
- * an audit certify, it publishes what it found in any case, without having seen the leaves; but
- * only if the result was here before the beacon round that drew them.
+ * Of units that N results certify, it publishes each record that is not as certified: their leaves
+ * are here, as this node has judged them. Of units that one result and an audit certify, it publishes
+ * what it found in any case, without having seen the leaves; but only if the result was here before
+ * the beacon round that drew them.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'
@@ -34,8 +33,8 @@ export interface AuditsOptions {
   readonly openEngine: () => Engine
   /** A beacon round that is out; null when it can't be had now. */
   readonly beacon: (round: number) => Promise<BeaconRound | null>
-  /** The leaf records that a CID names; null when no peer hands them out now. */
-  readonly leaves: (cid: string) => Promise<Uint8Array | null>
+  /** The leaf records that a CID names, or undefined. */
+  readonly leaves: (cid: string) => Uint8Array | undefined
   /** @param drawnBy the round that drew the leaves */
   readonly publish: (claims: Claims, drawnBy: BeaconRound) => Promise<void>
 }
@@ -47,8 +46,8 @@ interface Due {
   readonly assignment: Assignment
   readonly leaves: readonly number[]
   readonly drawnBy: BeaconRound
-  /** CID of the leaves to compare with; null: there is nothing to compare with yet. */
-  readonly against: string | null
+  /** The leaves to compare with; null: there is nothing to compare with yet. */
+  readonly against: Uint8Array | null
 }
 
 export class Audits {
@@ -97,11 +96,8 @@ export class Audits {
     let failure: unknown
     try {
       for (const audit of due) {
-        const records = audit.against === null ? null : await this.options.leaves(audit.against)
-        const mayWait = round < audit.drawnBy.round + state.genesis.body.deadlineRounds
-        if (audit.against !== null && !records && mayWait) continue
         try {
-          const claims = await this.compute(state, audit, records, engine, signal)
+          const claims = await this.compute(state, audit, engine, signal)
           const batch = byRound.get(audit.drawnBy.round) ?? { drawnBy: audit.drawnBy, claims: [] }
           byRound.set(audit.drawnBy.round, batch)
           batch.claims.push(...claims)
@@ -124,21 +120,17 @@ export class Audits {
     if (failure) throw failure
   }
 
-  /**
-   * This node's claims: the leaves that are not as in `records`, or all of them where there are no
-   * records.
-   */
+  /** This node's claims: the leaves that are not as they should be, or all of them. */
   private async compute(
     { genesis: { partition } }: State,
-    { assignment: { epoch, window, unit }, leaves }: Due,
-    records: Uint8Array | null,
+    { assignment: { epoch, window, unit }, leaves, against }: Due,
     engine: Engine,
     signal: AbortSignal,
   ): Promise<Claims> {
     const claims: Claims = []
     for (const leaf of leaves) {
       const record = await leafRecord(engine, partition, { window, unit, leaf }, { signal })
-      if (records && equalBytes(record, recordAt(records, leaf))) continue
+      if (against && equalBytes(record, recordAt(against, leaf))) continue
       claims.push([epoch, window.toString(), unit, leaf, record])
     }
     return claims
@@ -174,7 +166,8 @@ export class Audits {
     if (epoch === undefined || seedRound(genesis, epoch) > round) return []
     if (this.isDone(state, dealtUnitKey(assignment), key)) return []
     const draw = state.draws.get(assignment.epoch)
-    const drawnBy = draw && (await this.options.beacon(seedRound(genesis, epoch)))
+    const against = this.options.leaves(results[0]!.item.leaves)
+    const drawnBy = draw && against && (await this.options.beacon(seedRound(genesis, epoch)))
     if (!drawnBy) return []
     const signers = results.flatMap(({ node }) => accountAt(state, assignment.epoch, node) ?? [])
     const audited = {
@@ -184,7 +177,7 @@ export class Audits {
     }
     const audit = auditOf(genesis, audited, draw.draw.body.roster, drawnBy.randomness)
     if (audit?.auditors.includes(this.options.node)) {
-      return [{ key, assignment, leaves: audit.leaves, drawnBy, against: results[0]!.item.leaves }]
+      return [{ key, assignment, leaves: audit.leaves, drawnBy, against }]
     }
     this.seen.add(key)
     return []

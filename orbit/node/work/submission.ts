@@ -74,9 +74,11 @@ export class Submissions {
     return [...this.finished.values()].some(({ opened }) => opened.leaves === cid)
   }
 
-  /** Results that are not shown yet, and may be. */
+  /** Results that are not shown yet, and may be; and those shown that this node has not judged yet. */
   pending(): number {
-    return this.toShow(this.now).length
+    const { node, state } = this.options
+    const unjudged = state().wants.judgements.filter(({ result }) => result.node === node)
+    return this.toShow(this.now).length + unjudged.length
   }
 
   private toShow(round: number): Finished[] {

@@ -1,11 +1,11 @@
 /**
- * Which of the results that were shown for a unit count: those of a node whose turn had come at the beacon round that its
- * statement carries (deal/seats.ts), and that arithmetic finds no fault with (judge.ts). What nobody has judged yet waits: its
- * block of leaves may not be here.
+ * Which of the results that were shown for a unit count: those of a node whose turn had come at the
+ * beacon round that its statement carries (deal/seats.ts), and that arithmetic finds no fault with
+ * (judge.ts). What nobody has judged yet waits: its block of leaves may not be here.
  *
- * All of this asks whether something has been said and found sound, never whether nothing else has: more documents can make
- * more results count, and none less. Equal results of one node are one result; different ones of one node are a difference
- * as any.
+ * All of this asks whether something has been said and found sound, never whether nothing else has:
+ * more documents can make more results count, and none less. Equal results of one node are one
+ * result; different ones of one node are a difference as any.
  */
 
 import { type Calls, mayAnswer } from '../deal/seats.ts'
@@ -20,7 +20,10 @@ import type { UnitAnswers } from './unit-answers.ts'
 export type Refusal = 'not-assigned' | Fault
 
 export interface Counts {
-  /** In the order of the deal, a node's own as in its answers; of equal ones that of the earliest batch. */
+  /**
+   * In the order of the deal, a node's own as in its answers; of equal ones that of the earliest
+   * batch.
+   */
   readonly counted: readonly SignedResult[]
   /** Of nodes whose turn had come, not judged yet. */
   readonly waiting: readonly SignedResult[]

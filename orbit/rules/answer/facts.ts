@@ -1,7 +1,8 @@
 /**
- * What settling a unit may ask a machine: facts that no document says, and that are the same for everybody. A block is what
- * its CID says, a leaf is mathematics, and a judgement follows from both; not to know one only leaves a unit open. None of
- * them is taken from anybody's word: each machine has fetched, computed and judged for itself.
+ * What settling a unit may ask a machine: facts that no document says, and that are the same for
+ * everybody. A block is what its CID says, a leaf is mathematics, and a judgement follows from
+ * both; not to know one only leaves a unit open. None of them is taken from anybody's word: each
+ * machine has fetched, computed and judged for itself.
  */
 import type { LeafId } from '../message/unit.ts'
 import type { Judgement } from './judge.ts'
@@ -17,8 +18,8 @@ export interface Facts {
   /** The judgement of the result at a place under a statement, named by its CID (judge.ts). */
   judged(statement: string, index: number): Judgement | undefined
   /**
-   * Leaves that are taken for the true ones, where a certificate is read (certificate/read.ts): a result that shows others
-   * is wrong, as if an auditor had said so.
+   * Leaves that are taken for the true ones, where a certificate is read (certificate/read.ts): a
+   * result that shows others is wrong, as if an auditor had said so.
    */
   readonly certified?: Uint8Array | null
 }

@@ -1,16 +1,22 @@
 /**
- * Whether one result shows that its unit was computed: by arithmetic alone, whoever signed it. In this order, the first that
- * does not hold being the fault:
+ * Whether one result shows that its unit was computed: by arithmetic alone, whoever signed it. In
+ * this order, the first that does not hold being the fault:
  *
  *   sum             its leaves have the number, root, count, checksum and peak that it states
- *   count           its count is within 6 standard deviations of what theory expects of the unit (kernels/expected.ts)
- *   peak            the peak of each leaf is a hard number of that leaf, and reaches the value stated
- *   malformed       its evidence is encoded as kernels/evidence says, with the number of records and the root that it states
- *   evidence-false  each number that it lists is an item for this signer, draw and unit (kernels/evidence/item.ts)
- *   evidence-short  it lists no fewer, by tier and in all, than who did the work has but once in a million units
+ *   count           its count is within 6 standard deviations of what theory expects of the unit
+ *                   (kernels/expected.ts)
+ *   peak            the peak of each leaf is a hard number of that leaf, and reaches the value
+ *                   stated
+ *   malformed       its evidence is encoded as kernels/evidence says, with the number of records
+ *                   and the root that it states
+ *   evidence-false  each number that it lists is an item for this signer, draw and unit
+ *                   (kernels/evidence/item.ts)
+ *   evidence-short  it lists no fewer, by tier and in all, than who did the work has but once in a
+ *                   million units
  *
- * A wrong sum, a false peak and a false item convict whoever signed them (quorum/convictions.ts): honest work can't have them.
- * The others only keep the result from counting. Some 50 ms for 512 items and 256 leaves.
+ * A wrong sum, a false peak and a false item convict whoever signed them (quorum/convictions.ts):
+ * honest work can't have them. The others only keep the result from counting. Some 50 ms for 512
+ * items and 256 leaves.
  */
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { refusalOf } from '../../../kernels/evidence/item.ts'
@@ -37,7 +43,9 @@ export type Fault = (typeof FAULTS)[number]
 
 export interface Judgement {
   readonly fault: Fault | null
-  /** The first record of the evidence that is no item; null unless that is the fault, and convicts. */
+  /**
+   * The first record of the evidence that is no item; null unless that is the fault, and convicts.
+   */
   readonly falseItem: number | null
   /** The first leaf whose peak is none; null unless that is the fault, and convicts. */
   readonly wrongLeaf: number | null
@@ -72,7 +80,10 @@ const testFor = (genesis: Genesis, seat: Seat, node: string, seed: Uint8Array): 
 /** By the bytes of the evidence, which nobody changes and which are one node's for one unit. */
 const tallied = () => new WeakMap<Uint8Array, UnitTallies>()
 
-/** What a node lists for a unit, against what is expected of it. @throws {RangeError} when it is malformed */
+/**
+ * What a node lists for a unit, against what is expected of it. @throws {RangeError} when it is
+ * malformed
+ */
 export function talliesOf(
   genesis: Genesis,
   seat: Seat,
@@ -123,7 +134,8 @@ export function judgeLeaves(genesis: Genesis, item: ResultItem, records: Uint8Ar
   if (!isLikelyCount(genesis, item)) return { ...SOUND, fault: 'count' }
   const window = BigInt(item.window)
   for (const [leaf, { count, peak }] of leaves.entries()) {
-    // Numbers that have no peak are candidates: the map of the conjecture has not filled a leaf with those.
+    // Numbers that have no peak are candidates: the map of the conjecture has not filled a leaf
+    // with those.
     if (peak === null && count > 0 && genesis.partition.map === '3n+1') return { ...SOUND, fault: 'peak' }
     if (peak && !isPeak(genesis, window, unit, leaf, peak)) return { ...SOUND, fault: 'peak', wrongLeaf: leaf }
   }
@@ -175,8 +187,8 @@ export function judgeEvidence(
 }
 
 /**
- * What no evidence of a node for a unit may fail: a proof of fraud does not carry the deal, so where results may stand alone
- * it grants the thresholds of one that does.
+ * What no evidence of a node for a unit may fail: a proof of fraud does not carry the deal, so
+ * where results may stand alone it grants the thresholds of one that does.
  */
 export function widestTest(
   genesis: Genesis,

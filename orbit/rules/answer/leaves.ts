@@ -1,9 +1,9 @@
 /**
  * The leaves behind a result, and where two of them part: the leaf that decides who is wrong.
  *
- * Two results of a unit that differ have Merkle trees that differ. Going down from the roots, into a child that differs
- * each time, ends at a leaf that differs: with both lists of records at hand that is the first index where they do.
- * Anyone can compute that one leaf, and then knows.
+ * Two results of a unit that differ have Merkle trees that differ. Going down from the roots, into
+ * a child that differs each time, ends at a leaf that differs: with both lists of records at hand
+ * that is the first index where they do. Anyone can compute that one leaf, and then knows.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import { decodeLeaf, LEAF_BYTES, summarize } from '../../../kernels/result.ts'
@@ -13,7 +13,9 @@ import { RuleError } from '../base/statement.ts'
 import { checksumHex, type ResultItem } from '../message/bodies.ts'
 import type { Genesis } from '../network/genesis.ts'
 
-/** The leaves behind a result: their number, their Merkle root and their sums. @throws {RuleError} */
+/**
+ * The leaves behind a result: their number, their Merkle root and their sums. @throws {RuleError}
+ */
 export function readLeaves(genesis: Genesis, unit: number, result: ResultItem, records: Uint8Array): HardSummary[] {
   const wanted = leavesOf(genesis.partition, unit).length
   if (records.length !== wanted * LEAF_BYTES) throw new RuleError(`unit ${unit} does not list its ${wanted} leaves`)

@@ -1,16 +1,21 @@
 /**
- * Results as they travel. A node signs one root for all the results that it shows at a time, and puts them, with their
- * evidence, into a raw block that the statement names:
+ * Results as they travel. A node signs one root for all the results that it shows at a time, and
+ * puts them, with their evidence, into a raw block that the statement names:
  *
- *   record   one number of a unit's evidence: its tier (1, 2 or 3) in a byte, then the number as u128, big endian
- *   item     the canonical dag-cbor of a result (message/bodies.ts), with the RFC 9162 root over the records of its evidence
- *   block    the canonical dag-cbor of [[item, evidence], ...], evidence in the encoding of kernels/evidence/encoding.ts
+ *   record   one number of a unit's evidence: its tier (1, 2 or 3) in a byte, then the number as
+ *            u128, big endian
+ *   item     the canonical dag-cbor of a result (message/bodies.ts), with the RFC 9162 root over
+ *            the records of its evidence
+ *   block    the canonical dag-cbor of [[item, evidence], ...], evidence in the encoding of
+ *            kernels/evidence/encoding.ts
  *   root     of the RFC 9162 tree over the items
  *
- * So one unit's result travels alone, in a certificate or in a fraud proof: the statement, the item, and an inclusion proof
- * of some hundred bytes; and one number of its evidence likewise, under the item.
+ * So one unit's result travels alone, in a certificate or in a fraud proof: the statement, the
+ * item, and an inclusion proof of some hundred bytes; and one number of its evidence likewise,
+ * under the item.
  *
- * Statements only add up. A node may show more than one result of a unit: none takes back what it has said before.
+ * Statements only add up. A node may show more than one result of a unit: none takes back what it
+ * has said before.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
@@ -23,7 +28,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
-import { RuleError, type Statement } from '../base/statement.ts'
+import { decodeAs, RuleError, type Statement } from '../base/statement.ts'
 import { checksumHex, MAX_RESULTS, peakText, type ResultItem, type ResultsBody, resultItem } from '../message/bodies.ts'
 import { type DealtUnit, dealtUnitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -92,7 +97,8 @@ export const readEvidence = ({ partition }: Genesis, window: bigint, unit: numbe
  * What an engine has computed, as a result of a dealt unit.
  *
  * @param result with its evidence
- * @returns what is to be signed, and the records of the leaves, 64 bytes each, which the item names by their CID
+ * @returns what is to be signed, and the records of the leaves, 64 bytes each, which the item names
+ *   by their CID
  */
 export function resultOf(
   { partition }: Genesis,
@@ -134,21 +140,7 @@ export function blockOf(
 }
 
 /** @throws {RuleError} */
-export function openItem(bytes: Uint8Array): ResultItem {
-  let value: unknown
-  try {
-    value = dagCbor.decode(bytes)
-  } catch {
-    throw new RuleError('a result is not valid dag-cbor')
-  }
-  const parsed = resultItem.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(`a result does not fit its schema: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
-  if (!equalBytes(dagCbor.encode(parsed.data), bytes)) throw new RuleError('a result is not canonical')
-  return parsed.data
-}
+export const openItem = (bytes: Uint8Array): ResultItem => decodeAs(bytes, resultItem, 'a result')
 
 /** By the bytes of the statement, which nobody changes. */
 const read = () => new WeakMap<Uint8Array, readonly SignedResult[]>()
@@ -157,7 +149,8 @@ const read = () => new WeakMap<Uint8Array, readonly SignedResult[]>()
  * The results that a statement covers.
  *
  * @param block what its CID says
- * @throws {RuleError} when it is not the block that the statement names, ill-formed, or has a unit twice
+ * @throws {RuleError} when it is not the block that the statement names, ill-formed, or has a unit
+ *   twice
  */
 export function readBlock(
   statement: Statement<ResultsBody>,
@@ -170,7 +163,7 @@ export function readBlock(
   if (block.length > MAX_BLOCK_BYTES || rawCid(block).toString() !== body.block) {
     throw new RuleError('a block of results that is not the one that was signed')
   }
-  const entries = decodeBlock(block)
+  const entries = decodeAs(block, blockForm, 'a block of results')
   const items = entries.map(([item]) => item)
   if (items.length !== body.size || !equalBytes(merkleRoot(items), body.root)) {
     throw new RuleError('a block of results that the signed root does not cover')
@@ -192,20 +185,9 @@ export function readBlock(
   return results
 }
 
-function decodeBlock(block: Uint8Array): z.infer<typeof blockForm> {
-  let value: unknown
-  try {
-    value = dagCbor.decode(block)
-  } catch {
-    throw new RuleError('a block of results is not valid dag-cbor')
-  }
-  const parsed = blockForm.safeParse(value)
-  if (!parsed.success || !equalBytes(dagCbor.encode(parsed.data), block)) {
-    throw new RuleError('a block of results is not canonical')
-  }
-  return parsed.data
-}
-
-/** Of the results of one node for a unit, which comes first: by the CID of the statement, then by the place under it. */
+/**
+ * Of the results of one node for a unit, which comes first: by the CID of the statement, then by
+ * the place under it.
+ */
 export const byStatement = (a: SignedResult, b: SignedResult): number =>
   a.cid < b.cid ? -1 : a.cid > b.cid ? 1 : a.index - b.index

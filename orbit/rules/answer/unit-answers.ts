@@ -1,14 +1,15 @@
 /**
- * What the answer documents say, sorted by unit. It is a function of the set of documents and of the blocks of results that
- * are here: neither their order counts, nor whether one comes twice. A block that is not what its statement says is said of
- * nothing.
+ * What the answer documents say, sorted by unit. It is a function of the set of documents and of
+ * the blocks of results that are here: neither their order counts, nor whether one comes twice. A
+ * block that is not what its statement says is said of nothing.
  *
- * What is signed after everything about a deal is over (settledAfter in network/schedule.ts), by the beacon round that it
- * carries, is said of nothing: by then others have settled, and would never hear it. A decline carries no round.
+ * What is signed after everything about a deal is over (settledAfter in network/schedule.ts), by
+ * the beacon round that it carries, is said of nothing: by then others have settled, and would
+ * never hear it. A decline carries no round.
  *
- * A node computes this again with each document that comes, and there may be 100,000 units under way. So what was sorted
- * last is remembered, and only units of which something has come or gone are looked at again: the answers of the others are
- * the same object.
+ * A node computes this again with each document that comes, and there may be 100,000 units under
+ * way. So what was sorted last is remembered, and only units of which something has come or gone
+ * are looked at again: the answers of the others are the same object.
  */
 import { compareBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
@@ -30,7 +31,10 @@ export interface UnitAnswers {
   readonly claims: LeafClaim[]
 }
 
-/** One node showed two different results for one unit: both are signed, and together they convict it. */
+/**
+ * One node showed two different results for one unit: both are signed, and together they convict
+ * it.
+ */
 export interface Contradiction {
   readonly node: string
   readonly results: readonly [SignedResult, SignedResult]
@@ -114,7 +118,10 @@ export function answersByUnit(
   return { units, contradictions, missing, malformed }
 }
 
-/** By CID, those whose blocks are here. @throws {RuleError} for a document that admit.ts lets in nowhere */
+/**
+ * By CID, those whose blocks are here. @throws {RuleError} for a document that admit.ts lets in
+ * nowhere
+ */
 function openAll(documents: Iterable<unknown>, block: Facts['block'], memory: Memory) {
   const opened = new Map<string, Opened>()
   const missing = new Set<string>()
@@ -139,7 +146,10 @@ function openAll(documents: Iterable<unknown>, block: Facts['block'], memory: Me
   return { opened, missing: [...missing], malformed: malformed.size }
 }
 
-/** Writes down what an answer says of each unit, or strikes it out. @returns the units, by dealtUnitKey */
+/**
+ * Writes down what an answer says of each unit, or strikes it out. @returns the units, by
+ * dealtUnitKey
+ */
 function note(
   genesis: Genesis,
   all: Map<string, Sayings>,

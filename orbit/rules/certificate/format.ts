@@ -1,48 +1,53 @@
 /**
- * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all that a stranger needs
- * to be convinced of units of a window. Format 7 (https://ipld.io/specs/codecs/dag-json/spec/); its schema and those of
- * all that it carries are data as well, in certificate.schema.json (schema.ts):
+ * The certificate: one canonical dag-json file (or the same as dag-cbor, in snapshots) with all
+ * that a stranger needs to be convinced of units of a window. Format 7
+ * (https://ipld.io/specs/codecs/dag-json/spec/); its schema and those of all that it carries are
+ * data as well, in certificate.schema.json (schema.ts):
  *
  *   format         "collatz-certificate"
  *   version        7
  *   genesis        bytes   the signed genesis block; its CID is the network id
  *   scope          "window" (all classes of the partition) or "units" (some of them)
  *   window         string  w, decimal: the certificate is about [w*2^W, (w+1)*2^W)
- *   registrations  [{ registration, consent }]  of every node whose result, audit or witness is in it, to the account that
- *                  the roster names; by node, then by account
- *   draws          [{ draw, signature, witnesses }]  the sealed draws, the beacon signature of R(epoch), and the heartbeats
- *                  that witness it: of just more than half of the accounts on its roster, one each, by node; by epoch
+ *   registrations  [{ registration, consent }]  of every node whose result, audit or witness is in
+ *                  it, to the account that the roster names; by node, then by account
+ *   draws          [{ draw, signature, witnesses }]  the sealed draws, the beacon signature of
+ *                  R(epoch), and the heartbeats that witness it: of just more than half of the
+ *                  accounts on its roster, one each, by node; by epoch
  *   statements     [bytes]  the signed statements of results; by CID
  *   units          by unit, ascending
  *                  { unit, draw: index into draws,
- *                    results: [{ statement: index into statements, index, proof, item, evidence }]  all that count, of a
- *                    node one of each that differs, in the deal's order,
+ *                    results: [{ statement: index into statements, index, proof, item, evidence }]
+ *                    all that count, of a node one of each that differs, in the deal's order,
  *                    audits: [bytes]  where they certify in place of N results; else none; by CID,
- *                    declines: [bytes]  that let the reserve answer before the deadline, in the deal's order,
- *                    leaves: bytes  those of the certified result, packed (packed-leaves.ts); null in a snapshot, where
- *                    all results agree and no audit certifies,
- *                    contested: [bytes]  likewise of each result that differs from it; by the CID of their records }
+ *                    declines: [bytes]  that let the reserve answer before the deadline, in the
+ *                    deal's order, leaves: bytes  those of the certified result, packed
+ *                    (packed-leaves.ts); null in a snapshot, where all results agree and no audit
+ *                    certifies, contested: [bytes]  likewise of each result that differs from it;
+ *                    by the CID of their records }
  *
- * `bytes` are dag-cbor statements (base/statement.ts), items and evidence (answer/results.ts). The file must be the canonical
- * encoding of what it says, and no entry of any list may be one that it could do without: so the same units and signers have
- * one file, and every byte of it is either checked or signed.
+ * `bytes` are dag-cbor statements (base/statement.ts), items and evidence (answer/results.ts). The
+ * file must be the canonical encoding of what it says, and no entry of any list may be one that it
+ * could do without: so the same units and signers have one file, and every byte of it is either
+ * checked or signed.
  *
- * When it holds. Everything in it must be what it is said to be: canonical, of the schema, signed, of this network,
- * with the signature of the beacon round that it names. Of each unit the leaves are taken for the true ones: their result is
- * what is certified, and a result that shows others is wrong at the leaf where they part, which whoever doubts computes.
- * With that the rule is that of quorum/settle.ts: N equal results that count (answer/counts.ts), at once or after differences
- * have called more of the reserve. Where one was to be certified by an audit and was wrong, its leaves in the file are enough
- * to have the others called. What the draw says of its pool, exclusions and allowances was for its witnesses to judge.
+ * When it holds. Everything in it must be what it is said to be: canonical, of the schema, signed,
+ * of this network, with the signature of the beacon round that it names. Of each unit the leaves
+ * are taken for the true ones: their result is what is certified, and a result that shows others is
+ * wrong at the leaf where they part, which whoever doubts computes. With that the rule is that of
+ * quorum/settle.ts: N equal results that count (answer/counts.ts), at once or after differences
+ * have called more of the reserve. Where one was to be certified by an audit and was wrong, its
+ * leaves in the file are enough to have the others called. What the draw says of its pool,
+ * exclusions and allowances was for its witnesses to judge.
  *
- * That no arithmetic finds fault with any of its results is told apart from this (recompute.ts), since it takes some 50 ms a
- * result; a certificate is valid if both hold.
+ * That no arithmetic finds fault with any of its results is told apart from this (recompute.ts),
+ * since it takes some 50 ms a result; a certificate is valid if both hold.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
-import { equalBytes } from '../base/bytes.ts'
 import { field } from '../base/fields.ts'
-import { RuleError } from '../base/statement.ts'
+import { type Codec, decodeAs } from '../base/statement.ts'
 import { registrationDocument } from '../message/documents.ts'
 
 /** Of the file's format: what it holds, and by what rules it holds. */
@@ -84,7 +89,9 @@ export const certificateFile = z.strictObject({
 })
 export type CertificateFile = z.infer<typeof certificateFile>
 
-/** What writing a certificate takes besides the state: blocks and documents that are kept elsewhere. */
+/**
+ * What writing a certificate takes besides the state: blocks and documents that are kept elsewhere.
+ */
 export interface CertificateSources {
   /** The leaf records that a CID names, or undefined. */
   leaves(cid: string): Uint8Array | undefined
@@ -92,24 +99,10 @@ export interface CertificateSources {
 }
 
 /** The codec of a file: a dag-json map begins with a brace, a dag-cbor map never does. */
-export const codecOf = (fileBytes: Uint8Array) => (fileBytes[0] === 0x7b ? dagJson : dagCbor)
+export const codecOf = (fileBytes: Uint8Array): Codec => (fileBytes[0] === 0x7b ? dagJson : dagCbor)
 
 /** @throws {RuleError} when the file does not fit the schema, or is not canonical */
-export function parseCertificate(fileBytes: Uint8Array): CertificateFile {
-  const codec = codecOf(fileBytes)
-  let value: unknown
-  try {
-    value = codec.decode(fileBytes)
-  } catch {
-    throw new RuleError('it is neither a dag-json nor a dag-cbor file')
-  }
-  const parsed = certificateFile.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(
-      `it is not a certificate of format ${FORMAT_VERSION}: ${issue?.path.join('.') || 'file'}: ${issue?.message}`,
-    )
-  }
-  if (!equalBytes(codec.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
-  return parsed.data
-}
+export const parseCertificate = (fileBytes: Uint8Array): CertificateFile =>
+  decodeAs(fileBytes, certificateFile, 'it', {
+    ...{ codec: codecOf(fileBytes), mismatch: `it is not a certificate of format ${FORMAT_VERSION}` },
+  })

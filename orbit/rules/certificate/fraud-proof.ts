@@ -1,24 +1,29 @@
 /**
- * The fraud proof: one canonical dag-json file that convicts an account by what its own node signed, and by nothing that
- * anyone else says. Format 2 (https://ipld.io/specs/codecs/dag-json/spec/):
+ * The fraud proof: one canonical dag-json file that convicts an account by what its own node
+ * signed, and by nothing that anyone else says. Format 2
+ * (https://ipld.io/specs/codecs/dag-json/spec/):
  *
  *   format        "collatz-fraud-proof"
  *   version       2
  *   kind          as a conviction's (convictions.ts)
  *   genesis       bytes   the signed genesis block; its CID is the network id
- *   registration  { registration, consent }  the account took the node for its own, and the node agreed
+ *   registration  { registration, consent }  the account took the node for its own, and the node
+ *                 agreed
  * and by kind
- *   leaf           shown: what was shown; leaf; record: its 64 bytes; recordProof: under the root of the result
+ *   leaf           shown: what was shown; leaf; record: its 64 bytes; recordProof: under the root
+ *                  of the result
  *   sum            shown; leaves: the block that the result names, which does not make that result
  *   contradiction  shown: two results of one unit of one deal that differ, the lower item first
- *   evidence       shown; signature: the beacon's of R(epoch), which the evidence hangs on; place, record: one of its records;
- *                  recordProof: under the root of the evidence
+ *   evidence       shown; signature: the beacon's of R(epoch), which the evidence hangs on; place,
+ *                  record: one of its records; recordProof: under the root of the evidence
  *   claim          audit: the signed audit; claim: which of its claims
  *
- * Each of `shown` is { statement, index, proof, item }: the signed statement, and one item under its root (answer/results.ts).
+ * Each of `shown` is { statement, index, proof, item }: the signed statement, and one item under
+ * its root (answer/results.ts).
  *
- * `sum`, `contradiction` and `evidence` hold from these bytes alone. `leaf` and `claim` hold if computing that one leaf gives another
- * record than was signed, and only then: a result that is right can't be made to convict anybody.
+ * `sum`, `contradiction` and `evidence` hold from these bytes alone. `leaf` and `claim` hold if
+ * computing that one leaf gives another record than was signed, and only then: a result that is
+ * right can't be made to convict anybody.
  */
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
@@ -39,7 +44,7 @@ import {
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
-import { open, RuleError, type Statement } from '../base/statement.ts'
+import { decodeAs, open, RuleError, type Statement } from '../base/statement.ts'
 import { auditBody, MAX_AUDITED, MAX_RESULTS, type ResultItem, resultKey, resultsBody } from '../message/bodies.ts'
 import { registrationDocument } from '../message/documents.ts'
 import { openRegistration } from '../message/registration.ts'
@@ -109,7 +114,10 @@ const fraudProofFile = z.discriminatedUnion('kind', [
 ])
 type FraudProofFile = z.infer<typeof fraudProofFile>
 
-/** What a fraud proof says. With a leaf, it holds if computing that leaf gives another record; without, it holds. */
+/**
+ * What a fraud proof says. With a leaf, it holds if computing that leaf gives another record;
+ * without, it holds.
+ */
 export interface FraudProof {
   readonly genesis: Genesis
   readonly account: string
@@ -187,13 +195,14 @@ const shownBy = ({ statement, index, proof, bytes }: SignedResult): Shown => ({
 })
 
 /**
- * Checks a fraud proof from its bytes alone: form, signatures, registration, Merkle proofs. With a leaf, what is left is to
- * compute it.
+ * Checks a fraud proof from its bytes alone: form, signatures, registration, Merkle proofs. With a
+ * leaf, what is left is to compute it.
  *
  * @throws {RuleError} saying what does not hold
  */
 export function readFraudProof(fileBytes: Uint8Array): FraudProof {
-  const file = parse(fileBytes)
+  const mismatch = `it is not a fraud proof of format ${FORMAT_VERSION}`
+  const file = decodeAs(fileBytes, fraudProofFile, 'it', { codec: dagJson, mismatch })
   const genesis = readGenesis(file.genesis)
   const { account, node, name } = openRegistration(genesis, file.registration)
   const signed = <Body extends { network: string }>({ body, signer }: Statement<Body>): void => {
@@ -253,7 +262,10 @@ export function readFraudProof(fileBytes: Uint8Array): FraudProof {
   return proof
 }
 
-/** The number that a proof shows to be no item. @throws {RuleError} when it was not signed, or is one */
+/**
+ * The number that a proof shows to be no item. @throws {RuleError} when it was not signed, or is
+ * one
+ */
 function falseItemOf(
   genesis: Genesis,
   signer: string,
@@ -274,25 +286,10 @@ function falseItemOf(
   return read.n
 }
 
-function parse(fileBytes: Uint8Array): FraudProofFile {
-  let value: unknown
-  try {
-    value = dagJson.decode(fileBytes)
-  } catch {
-    throw new RuleError('it is not a dag-json file')
-  }
-  const parsed = fraudProofFile.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(
-      `it is not a fraud proof of format ${FORMAT_VERSION}: ${issue?.path.join('.') || 'file'}: ${issue?.message}`,
-    )
-  }
-  if (!equalBytes(dagJson.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
-  return parsed.data
-}
-
-/** Nobody can be asked to compute what is no unit of the network, nor what lies beyond the engines (kernels/wasm). */
+/**
+ * Nobody can be asked to compute what is no unit of the network, nor what lies beyond the engines
+ * (kernels/wasm).
+ */
 function leafCount({ partition, firstWindow }: Genesis, window: bigint, unit: number): number {
   if (window < firstWindow || (window + 1n) << BigInt(partition.bits) > 1n << 96n) {
     throw new RuleError(`window ${window} is out of range`)

@@ -3,10 +3,11 @@
  *
  *   count     varint (unsigned LEB128, as short as can be)
  *   checksum  8 bytes, big endian; left out where the count is 0, and so is the peak
- *   peak      varint: 0 for none, else 1 + a, where the peak is r + a * 2^k, k the depth of the leaf's class and r its least
- *             member in the window
+ *   peak      varint: 0 for none, else 1 + a, where the peak is r + a * 2^k, k the depth of the
+ *             leaf's class and r its least member in the window
  *
- * The peak's value is left out: whoever reads it computes the trajectory anyway, to see that the peak is a hard number.
+ * The peak's value is left out: whoever reads it computes the trajectory anyway, to see that the
+ * peak is a hard number.
  */
 import { hardOf } from '../../../kernels/exact.ts'
 import { leavesOf } from '../../../kernels/partition.ts'

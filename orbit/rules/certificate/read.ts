@@ -1,6 +1,7 @@
 /**
- * Reading a certificate (format.ts): whether it holds by its form, signatures, beacon, deal and quorum, from its bytes alone,
- * and what it says. Whether arithmetic finds fault with its results is for recompute.ts.
+ * Reading a certificate (format.ts): whether it holds by its form, signatures, beacon, deal and
+ * quorum, from its bytes alone, and what it says. Whether arithmetic finds fault with its results
+ * is for recompute.ts.
  */
 
 import { verifyInclusion } from '../../../kernels/merkle.ts'
@@ -56,7 +57,10 @@ export interface Certified {
   /** Whose results certify its units. */
   readonly accounts: readonly Registration[]
   readonly units: ReadonlyMap<number, CertifiedResult>
-  /** The draws that dealt its units: who sealed them, and how many accounts of their rosters it shows as witnesses. */
+  /**
+   * The draws that dealt its units: who sealed them, and how many accounts of their rosters it
+   * shows as witnesses.
+   */
   readonly draws: readonly {
     readonly epoch: number
     readonly cid: string
@@ -74,18 +78,25 @@ export interface CertifiedResult extends CountedUnit {
   readonly seed: Uint8Array
   /** The leaves as signed; null where the file leaves them out. */
   readonly leaves: readonly HardSummary[] | null
-  /** All that count, those that differ with them; with the records of their leaves, null where the file leaves them out. */
+  /**
+   * All that count, those that differ with them; with the records of their leaves, null where the
+   * file leaves them out.
+   */
   readonly shown: readonly { readonly result: SignedResult; readonly records: Uint8Array | null }[]
   /**
-   * Nodes whose turn came before that of the last one in the file, and who are in it with neither a result nor a decline. They
-   * may have said nothing, or something that whoever made the file left out: it can't show which.
+   * Nodes whose turn came before that of the last one in the file, and who are in it with neither a
+   * result nor a decline. They may have said nothing, or something that whoever made the file left
+   * out: it can't show which.
    */
   readonly silent: readonly string[]
   /** Who is wrong, if the certified leaves are right. */
   readonly wrong: readonly (Wrong & { readonly account: string })[]
 }
 
-/** What is remembered of the window that a certificate is about (settled-window.ts). @throws {RuleError} if it is of units */
+/**
+ * What is remembered of the window that a certificate is about (settled-window.ts). @throws
+ * {RuleError} if it is of units
+ */
 export function settledBy({ genesis, window, complete, units }: Certified): SettledWindow {
   if (!complete) throw new RuleError('it certifies units, not a window')
   const convictions = [...units].flatMap(([unit, { epoch, wrong }]) =>
@@ -106,7 +117,8 @@ export function readCertificate(fileBytes: Uint8Array, memory: Memory = createMe
 }
 
 /**
- * Likewise step by step, so that whoever reads a long one can do something else in between: some 30 ms a unit.
+ * Likewise step by step, so that whoever reads a long one can do something else in between: some 30
+ * ms a unit.
  *
  * @yields how many units have been read
  */
@@ -180,7 +192,10 @@ interface UnitPapers {
   readonly memory: Memory
 }
 
-/** N equal results of nodes whose turn it was, or one and its audit; and whatever differed from them. */
+/**
+ * N equal results of nodes whose turn it was, or one and its audit; and whatever differed from
+ * them.
+ */
 function readUnit(
   papers: UnitPapers,
 ): CertifiedResult & { readonly differing: readonly number[]; readonly signedBy: Settlement['results'] } {
@@ -255,7 +270,10 @@ function readDecline({ genesis, assignment, memory }: UnitPapers, bytes: Uint8Ar
   return decline
 }
 
-/** Settles the unit by what the file shows. @throws {RuleError} when it is not certified, or something could be left out */
+/**
+ * Settles the unit by what the file shows. @throws {RuleError} when it is not certified, or
+ * something could be left out
+ */
 function settleAs({ genesis, assignment, memory }: UnitPapers, shown: ShownUnit, leaves: ShownLeaves): Settlement {
   const { unit, quorum, reserve } = assignment
   const settleBy = (by: ShownUnit) => settleShown(genesis, assignment, by, leaves, memory)
@@ -282,7 +300,10 @@ function settleAs({ genesis, assignment, memory }: UnitPapers, shown: ShownUnit,
   return settlement
 }
 
-/** Of each result that differs its leaves are there, and no others. @param blocks CIDs, those of the certified one first */
+/**
+ * Of each result that differs its leaves are there, and no others. @param blocks CIDs, those of the
+ * certified one first
+ */
 function checkContested(
   { unit, leaves, audits, contested }: UnitEntry,
   { counted }: Settlement,
@@ -295,7 +316,7 @@ function checkContested(
     throw new RuleError(`unit ${unit} has results that differ, or an audit, and its leaves are left out`)
   }
   const others = blocks.slice(leaves ? 1 : 0)
-  if (others.length !== contested.length || others.join() !== [...signed].sort().join()) {
+  if (others.join() !== [...signed].sort().join()) {
     throw new RuleError(
       `unit ${unit} lacks the leaves of a result that differs, has some that nobody signed, or not in order`,
     )

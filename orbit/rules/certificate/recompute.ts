@@ -1,18 +1,20 @@
 /**
- * What turns a certificate that holds by its signatures into one that was checked, and a fraud proof into a conviction: each
- * result judged by arithmetic (answer/judge.ts), and leaves computed again and compared with what was signed. The program, a
- * node and a browser judge by these functions alone; an engine is the only thing that they bring.
+ * What turns a certificate that holds by its signatures into one that was checked, and a fraud
+ * proof into a conviction: each result judged by arithmetic (answer/judge.ts), and leaves computed
+ * again and compared with what was signed. The program, a node and a browser judge by these
+ * functions alone; an engine is the only thing that they bring.
  */
-import { encodeLeaf } from '../../../kernels/result.ts'
-import type { Engine, Partition } from '../../../kernels/unit.ts'
+import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
+import type { Engine, HardSummary, Partition } from '../../../kernels/unit.ts'
 import { type Fault, isLikelyCount, judgeEvidence, judgeLeaves } from '../answer/judge.ts'
 import { equalBytes } from '../base/bytes.ts'
+import type { Memory } from '../base/memory.ts'
 import { RuleError } from '../base/statement.ts'
 import { resultKey } from '../message/bodies.ts'
 import type { LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { type FraudProof, readFraudProof } from './fraud-proof.ts'
-import type { CertifiedResult } from './read.ts'
+import { type Certified, type CertifiedResult, readCertificate } from './read.ts'
 
 /** An engine that can compute one leaf. */
 export type LeafEngine = Pick<Engine, 'verifyLeaf'>
@@ -34,6 +36,44 @@ export async function leafRecord(
   options: { signal?: AbortSignal } = {},
 ): Promise<Uint8Array> {
   return encodeLeaf(await engine.verifyLeaf({ partition, window, index: unit }, leaf, options))
+}
+
+/** A leaf that was signed as something else than computing it gives. */
+export interface WrongLeaf extends LeafId {
+  readonly signed: HardSummary
+  readonly computed: HardSummary
+}
+
+export interface JudgeOptions {
+  /**
+   * Which leaves to compute, contested ones included; the contested ones alone unless told. A
+   * certificate that the caller refuses for what it is about, it refuses by throwing here, before
+   * anything is computed.
+   */
+  readonly leavesOf?: (certified: Certified) => readonly LeafId[]
+  /** Of which units to judge the results; of all unless told. */
+  readonly unitsOf?: (certified: Certified) => readonly number[]
+  /**
+   * Told before each unit is judged, with the number of those that are done, from 0, and waited
+   * for: so a caller can let others run, some 0.2 s of work after the last time.
+   */
+  readonly onUnit?: (unit: number, done: number, total: number) => void | Promise<void>
+  /** Told before each leaf, with the number of those that are done, from 0. */
+  readonly onLeaf?: (leaf: LeafId, done: number, total: number) => void
+  readonly signal?: AbortSignal
+  /** Remembers what was checked, where several certificates are read. */
+  readonly memory?: Memory
+}
+
+export interface JudgedCertificate {
+  readonly certified: Certified
+  /** Leaves that were computed and are as signed. */
+  readonly recomputed: readonly LeafId[]
+  /**
+   * The first leaf that is not as signed, or null. A certificate with one is not valid, and proves
+   * that its signers lied.
+   */
+  readonly wrong: WrongLeaf | null
 }
 
 const FAULTS: Readonly<Record<Fault, string>> = {
@@ -67,6 +107,80 @@ export function judgeUnit(genesis: Genesis, { assignment, seed, shown }: Certifi
       throw new RuleError(`unit ${assignment.unit} has a result by ${who} that ${FAULTS[fault]}`)
     }
   }
+}
+
+/**
+ * Reads a certificate, judges its results and computes leaves of it again.
+ *
+ * @param engineFor opens an engine; called once and only if there is a leaf to compute. The caller
+ *   closes it.
+ * @throws {RuleError} when the certificate does not hold, whatever its leaves, or a result has a
+ *   fault
+ */
+export async function judgeCertificate(
+  fileBytes: Uint8Array,
+  engineFor: (partition: Partition) => LeafEngine,
+  {
+    leavesOf = ({ contested }) => contested,
+    unitsOf = ({ units }) => [...units.keys()],
+    ...options
+  }: JudgeOptions = {},
+): Promise<JudgedCertificate> {
+  const certified = readCertificate(fileBytes, options.memory)
+  const { onUnit, onLeaf, signal } = options
+  const leaves = leavesOf(certified)
+  const judged = unitsOf(certified)
+  for (const [done, unit] of judged.entries()) {
+    await onUnit?.(unit, done, judged.length)
+    signal?.throwIfAborted()
+    judgeUnit(certified.genesis, certified.units.get(unit)!)
+  }
+  const recomputed: LeafId[] = []
+  if (leaves.length === 0) return { certified, recomputed, wrong: null }
+  const { partition } = certified.genesis
+  const engine = engineFor(partition)
+  for (const id of leaves) {
+    onLeaf?.(id, recomputed.length, leaves.length)
+    const record = await leafRecord(engine, partition, id, { ...(signal && { signal }) })
+    const signed = certified.units.get(id.unit)!.leaves![id.leaf]!
+    if (!equalBytes(record, encodeLeaf(signed))) {
+      return { certified, recomputed, wrong: { ...id, signed, computed: decodeLeaf(record) } }
+    }
+    recomputed.push(id)
+  }
+  return { certified, recomputed, wrong: null }
+}
+
+/**
+ * Leaves that are worth computing: those that are contested, those of units that were asked for,
+ * some of all, and some of the units of which a seat said nothing. Each once.
+ *
+ * @param sample how many to draw of all leaves, and again of those where a seat is silent
+ * @param whole  units of which every leaf is wanted
+ * @param below  a random whole number of 0 to n - 1, drawn so that no signer could foretell it
+ */
+export function leavesToRecompute(
+  { window, units, contested }: Certified,
+  { sample, whole, below }: { sample: number; whole: readonly number[]; below: (n: number) => number },
+): LeafId[] {
+  const leavesIn = ([unit, { leaves }]: [number, CertifiedResult]): LeafId[] =>
+    (leaves ?? []).map((_, leaf) => ({ window, unit, leaf }))
+  const all = [...units]
+  const silent = all.filter(([, unit]) => unit.silent.length > 0)
+  const chosen = [
+    ...contested,
+    ...all.filter(([unit]) => whole.includes(unit)).flatMap(leavesIn),
+    ...drawn(all.flatMap(leavesIn), sample, below),
+    ...drawn(silent.flatMap(leavesIn), sample, below),
+  ]
+  return [...new Map(chosen.map((id) => [`${id.unit} ${id.leaf}`, id])).values()]
+}
+
+function drawn(leaves: readonly LeafId[], count: number, below: (n: number) => number): LeafId[] {
+  const left = [...leaves]
+  const taken: LeafId[] = []
+  while (taken.length < count && left.length > 0) taken.push(...left.splice(below(left.length), 1))
+  return taken
 }
 
 export interface JudgedFraudProof {

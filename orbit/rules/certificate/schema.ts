@@ -1,10 +1,12 @@
 /**
- * The schema of a certificate and of all that it carries as data, for programs that share no code with this one: JSON
- * Schema (draft 2020-12) of the dag-json form (https://ipld.io/specs/codecs/dag-json/spec/), in which bytes are {"/":
- * {"bytes": base64 without padding}}. It is made from the schemas that this program checks by (format.ts,
- * genesis.ts, message/bodies.ts), and committed beside them as certificate.schema.json.
+ * The schema of a certificate and of all that it carries as data, for programs that share no code
+ * with this one: JSON Schema (draft 2020-12) of the dag-json form
+ * (https://ipld.io/specs/codecs/dag-json/spec/), in which bytes are {"/": {"bytes": base64 without
+ * padding}}. It is made from the schemas that this program checks by (format.ts, genesis.ts,
+ * message/bodies.ts), and committed beside them as certificate.schema.json.
  *
- * What a schema can't say, the prose of those files does: what is sorted, and what has to fit together.
+ * What a schema can't say, the prose of those files does: what is sorted, and what has to fit
+ * together.
  */
 import { z } from 'zod'
 import { envelope } from '../base/fields.ts'

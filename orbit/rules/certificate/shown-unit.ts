@@ -1,6 +1,6 @@
 /**
- * What a certificate shows of a unit, settled: the same function tells its writer what it can do without, and its reader
- * whether there is any of that in it.
+ * What a certificate shows of a unit, settled: the same function tells its writer what it can do
+ * without, and its reader whether there is any of that in it.
  */
 import { type Facts, NO_FACTS } from '../answer/facts.ts'
 import type { Judgement } from '../answer/judge.ts'

@@ -1,6 +1,7 @@
 /**
- * The lists of a certificate that its units rest on, each entry opened: registrations, draws with their witnesses, statements
- * of results. A list knows what has been asked of it, so that none has an entry that nothing rests on.
+ * The lists of a certificate that its units rest on, each entry opened: registrations, draws with
+ * their witnesses, statements of results. A list knows what has been asked of it, so that none has
+ * an entry that nothing rests on.
  */
 import { cidOf } from '../base/cid.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
@@ -87,7 +88,10 @@ export function checkMessage(
   if (body.beacon) verifyRound(genesis.chain, body.round!, body.beacon, memory)
 }
 
-/** Just more than half of the accounts on the roster of a draw say that they had it before its beacon round. */
+/**
+ * Just more than half of the accounts on the roster of a draw say that they had it before its
+ * beacon round.
+ */
 function checkWitnesses(
   genesis: Genesis,
   { draw, cid, owners }: DealtDraw,
@@ -142,7 +146,10 @@ export function readDraws(
   return new UsedList('draws', all, [...all.keys()])
 }
 
-/** The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds. @throws {RuleError} */
+/**
+ * The draws that a certificate rests on, dealt anew from its bytes and their beacon rounds. @throws
+ * {RuleError}
+ */
 export function readDealtDraws(fileBytes: Uint8Array, memory: Memory = createMemory()): readonly DealtDraw[] {
   const file = parseCertificate(fileBytes)
   const genesis = readGenesis(file.genesis)

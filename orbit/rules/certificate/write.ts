@@ -1,4 +1,7 @@
-/** Writing a certificate (format.ts) of what is certified, with all that it rests on and nothing else. */
+/**
+ * Writing a certificate (format.ts) of what is certified, with all that it rests on and nothing
+ * else.
+ */
 
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
@@ -134,11 +137,11 @@ function ownersOf(state: State, signed: readonly [epoch: number, node: string][]
 }
 
 /**
- * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks of: a fraction of it, with
- * all signatures and all evidence.
+ * A certificate of our own as dag-cbor without the leaves that nobody contests and no audit speaks
+ * of: a fraction of it, with all signatures and all evidence.
  */
 export function withoutLeaves(fileBytes: Uint8Array): Uint8Array {
-  const file = codecOf(fileBytes).decode<CertificateFile>(fileBytes)
+  const file = codecOf(fileBytes).decode(fileBytes) as CertificateFile
   return dagCbor.encode({
     ...file,
     units: file.units.map((unit) =>

@@ -6,7 +6,8 @@
  * the accounts not yet seated. With T tickets in all, a party whose accounts hold t_1, t_2, ...
  * therefore has all N seats with chance
  *
- *     sum over ordered N-tuples of its accounts of  t_a / T * t_b / (T - t_a) * t_c / (T - t_a - t_b) * ...
+ *     sum over ordered N-tuples of its accounts of  t_a / T * t_b / (T - t_a) * t_c / (T - t_a -
+ *     t_b) * ...
  *
  * which is exact for the first unit of a deal, and for all of them when all accounts hold equally
  * many; later units of an unequal roster differ by what the earlier ones took out of the deck. Each

@@ -5,26 +5,29 @@
  * Everyone computes this alone and must get the same, so here is all of it; only whole numbers
  * below 2^48 occur.
  *
- * Stream.   seed = SHA-256( utf8("collatz/deal/1") || 0x00 || utf8(networkId) || 0x00 || epoch || randomness )
- *           where networkId is the genesis' CID as text, epoch is 8 bytes big endian, randomness is the 32 bytes of
- *           R(epoch). Block i = 0, 1, 2, ... is SHA-256( seed || i as 8 bytes big endian ). Each block gives eight
- *           words of 32 bits, big endian, in order.
+ * Stream.   seed = SHA-256( utf8("collatz/deal/1") || 0x00 || utf8(networkId) || 0x00 || epoch ||
+ *           randomness ) where networkId is the genesis' CID as text, epoch is 8 bytes big endian,
+ *           randomness is the 32 bytes of R(epoch). Block i = 0, 1, 2, ... is SHA-256( seed || i as
+ *           8 bytes big endian ). Each block gives eight words of 32 bits, big endian, in order.
  * below(n). Take the next word w. If w >= 2^32 - (2^32 mod n), drop it and take the next. The
  * result is w mod n: each
  *           of 0 .. n-1 is equally likely.
- * Deck.     The roster is sorted by node key (64 lower-case hex digits), strictly ascending. A ticket is an index into
- *           it. Begin with the tickets in roster order, each node as often as its capacity: T tickets, at places
- *           0 .. T-1. For i = T-1 down to 1: j = below(i + 1), swap the tickets at places i and j (Fisher-Yates).
- * Quorums.  Units are dealt in the order of the draw. For each, walk the deck from place 0 over the tickets that no
- *           unit has yet; take a ticket if its account has no seat in this unit, else leave it where it is for the
- *           next unit; stop at N tickets. They are the unit's quorum, in that order. If the deck ends before N are
- *           found, the tickets of this unit go back, and neither it nor any later unit is dealt.
- * Reserve.  Let U be the units that were dealt, L the tickets left over, in the order of the deck, l of them, and D the
- *           dealt tickets, unit after unit, in the order taken. The reserve of unit u walks all of L from index
- *           floor(u * l / U) on, wrapping round, and then all of D from index (u + 1) * N on, wrapping round. It names
- *           the node of each ticket whose account is neither in the quorum nor named before. So spare capacity comes
- *           first, escalations are spread over everybody, and as long as any other account is on the roster there is
- *           somebody to take over.
+ * Deck.     The roster is sorted by node key (64 lower-case hex digits), strictly ascending. A
+ *           ticket is an index into it. Begin with the tickets in roster order, each node as often
+ *           as its capacity: T tickets, at places 0 .. T-1. For i = T-1 down to 1: j = below(i +
+ *           1), swap the tickets at places i and j (Fisher-Yates).
+ * Quorums.  Units are dealt in the order of the draw. For each, walk the deck from place 0 over the
+ *           tickets that no unit has yet; take a ticket if its account has no seat in this unit,
+ *           else leave it where it is for the next unit; stop at N tickets. They are the unit's
+ *           quorum, in that order. If the deck ends before N are found, the tickets of this unit go
+ *           back, and neither it nor any later unit is dealt.
+ * Reserve.  Let U be the units that were dealt, L the tickets left over, in the order of the deck,
+ *           l of them, and D the dealt tickets, unit after unit, in the order taken. The reserve of
+ *           unit u walks all of L from index floor(u * l / U) on, wrapping round, and then all of D
+ *           from index (u + 1) * N on, wrapping round. It names the node of each ticket whose
+ *           account is neither in the quorum nor named before. So spare capacity comes first,
+ *           escalations are spread over everybody, and as long as any other account is on the
+ *           roster there is somebody to take over.
  *
  * Fairness. The rule never looks at who an account is: any two accounts with the same number of
  * tickets can be swapped without changing a probability, so with equal tickets every set of N

@@ -1,20 +1,21 @@
 /**
- * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its reserve, in the order
- * of the deal, when seats fall free or more are wanted.
+ * Who may answer for a unit, and from when: the N nodes of its quorum at once; the nodes of its
+ * reserve, in the order of the deal, when seats fall free or more are wanted.
  *
- * A seat falls free when its node declines, or when the deadline passes. What a node has not done can't be proved, but
- * that time has passed can: a statement of results carries the signature of a beacon round, and the j-th of the reserve (from 0) may
- * answer
+ * A seat falls free when its node declines, or when the deadline passes. What a node has not done
+ * can't be proved, but that time has passed can: a statement of results carries the signature of a
+ * beacon round, and the j-th of the reserve (from 0) may answer
  *
  *   - by a statement from round R(e) + deadline * (1 + floor(j / N)) on, or
  *   - as soon as more than j of the unit's nodes have declined, or
- *   - as soon as results that differ have called it: two more seats for each escalation (settle.ts); both reasons add up.
+ *   - as soon as results that differ have called it: two more seats for each escalation
+ *   (settle.ts); both reasons add up.
  *
- * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve; all of them are called
- * as soon as that one declines or is shown wrong, since N are wanted then.
+ * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve;
+ * all of them are called as soon as that one declines or is shown wrong, since N are wanted then.
  *
- * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such periods nobody may
- * answer any more, and the unit is on offer again in a new draw.
+ * So nobody can take a unit that he was not dealt, and no unit waits for ever. After OVERTIMES such
+ * periods nobody may answer any more, and the unit is on offer again in a new draw.
  */
 
 import type { Assignment } from '../message/unit.ts'
@@ -56,6 +57,9 @@ export function mayAnswer(
   return round >= reserveRound(genesis, assignment.epoch, place)
 }
 
-/** Whether a node's one result, with an audit of it (quorum/audit.ts), certifies the unit. It has to show twice the evidence. */
+/**
+ * Whether a node's one result, with an audit of it (quorum/audit.ts), certifies the unit. It has to
+ * show twice the evidence.
+ */
 export const standsAlone = ({ audited, quorum }: Pick<Assignment, 'audited' | 'quorum'>, node: string): boolean =>
   audited !== null && node === quorum[0]

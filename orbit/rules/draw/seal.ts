@@ -78,7 +78,8 @@ function busyAt(state: State, round: number, epoch: number): Set<string> {
 /**
  * @param round          the newest beacon round that exists
  * @param unitsPerWindow classes(genesis.partition).length
- * @param pool           heads of the pool databases, as the coordinator has them, and the heartbeats under them
+ * @param pool           heads of the pool databases, as the coordinator has them, and the
+ *   heartbeats under them
  * @returns null when there is nobody to deal to, or nothing to deal
  */
 export function nextDraw(state: State, round: number, unitsPerWindow: number, pool: CitedPool): DrawBody | null {

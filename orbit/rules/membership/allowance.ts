@@ -3,8 +3,10 @@
  * a node that says more would have more of the seats, and more of the quorums would be all its
  * owner's. So an account has the larger of two:
  *
- *   - its allowance: the least power of two above b, where b is the most units of one epoch's deal that were certified with
- *     a result of the account, within the rounds that the genesis remembers; so at most 2b, and none if b = 0;
+ *   - its allowance: the least power of two above b, where b is the most units of one epoch's deal
+ *   that were certified with
+ *     a result of the account, within the rounds that the genesis remembers; so at most 2b, and
+ *     none if b = 0;
  *   - what the genesis gives a newcomer, less the seats that it was dealt within the last deadline.
  *     A draw that too few had in time comes to nothing: its seats stop counting once all who had it
  *     must have said so (network/schedule.ts).

@@ -3,15 +3,17 @@
  * rates and the vote; a shortcut to N only in a network whose genesis says so (audit.ts).
  *
  * Rise.       VERIFIED, TRUSTED and ELITE from so many accepted units on, as the genesis says.
- * Decay.      For each full `idleRounds` since R(e) of its newest accepted unit an account drops by one level: a key that
- *             lies unused is worth less to a thief. One more accepted unit restores what its units give.
+ * Decay.      For each full `idleRounds` since R(e) of its newest accepted unit an account drops by
+ *             one level: a key that lies unused is worth less to a thief. One more accepted unit
+ *             restores what its units give.
  * Conviction. A signed wrong leaf, a result that is not the sum of its leaves, or two different
  * results of one unit ban
- *             the account, by that evidence alone (convictions.ts): it is on no roster any more, and a unit that convicted
- *             accounts alone agree on is not certified, also if its window is settled. What it did together with others
- *             stands.
- * Re-entry.   A banned account stays banned. Its owner may register another, which pays the price again (puzzle.ts) and
- *             begins as UNTRUSTED. An account that only missed deadlines registers anew and goes on (roster.ts).
+ *             the account, by that evidence alone (convictions.ts): it is on no roster any more,
+ *             and a unit that convicted accounts alone agree on is not certified, also if its
+ *             window is settled. What it did together with others stands.
+ * Re-entry.   A banned account stays banned. Its owner may register another, which pays the price
+ *             again (puzzle.ts) and begins as UNTRUSTED. An account that only missed deadlines
+ *             registers anew and goes on (roster.ts).
  */
 import type { Genesis } from '../network/genesis.ts'
 

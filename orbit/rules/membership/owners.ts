@@ -18,16 +18,18 @@ export function registeredIn(
   documents: Iterable<unknown>,
   memory: Memory = createMemory(),
 ): Registered {
+  return newestOfPairs([...documents].map((document) => openRegistration(genesis, document, memory)))
+}
+
+/** Of the registrations of a node to an account the newest counts; of two for one round that of the lower name. */
+export function newestOfPairs(registrations: Iterable<Registration>): Registered {
   const registered = new Map<string, Map<string, Registration>>()
-  for (const document of documents) {
-    const registration = openRegistration(genesis, document, memory)
-    const { node, account } = registration
+  for (const registration of registrations) {
+    const { node, account, round, name } = registration
     const byAccount = registered.get(node) ?? new Map<string, Registration>()
     registered.set(node, byAccount)
     const known = byAccount.get(account)
-    // Who registers again is registered since then.
-    const isLater = !known || registration.round > known.round
-    if (isLater || (registration.round === known.round && registration.name < known.name)) {
+    if (!known || round > known.round || (round === known.round && name < known.name)) {
       byAccount.set(account, registration)
     }
   }

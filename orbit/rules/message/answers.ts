@@ -1,6 +1,7 @@
 /**
- * Answers opened: results, declines and audits, from the bytes of a document to what they say. What a statement of results
- * covers lies in a block of its own (answer/results.ts); whether a result counts is told in answer/counts.ts.
+ * Answers opened: results, declines and audits, from the bytes of a document to what they say. What
+ * a statement of results covers lies in a block of its own (answer/results.ts); whether a result
+ * counts is told in answer/counts.ts.
  */
 import { cidOf } from '../base/cid.ts'
 import { createMemory, type Memory } from '../base/memory.ts'

@@ -1,6 +1,6 @@
 /**
- * What nodes say: one schema a message; what carries them is in documents.ts. No message carries a total, a level, a rank
- * or a frontier: a node that receives these computes those (state/state.ts).
+ * What nodes say: one schema a message; what carries them is in documents.ts. No message carries a
+ * total, a level, a rank or a frontier: a node that receives these computes those (state/state.ts).
  */
 
 import { bytesToHex } from '@noble/hashes/utils.js'
@@ -12,7 +12,10 @@ import { accountName } from './account-name.ts'
 
 const network = field.network
 
-/** An account takes a node for its own. Signed by the account; the node's consent lies beside it in the document. */
+/**
+ * An account takes a node for its own. Signed by the account; the node's consent lies beside it in
+ * the document.
+ */
 export const registrationBody = z.strictObject({
   type: z.literal('registration'),
   network,
@@ -20,7 +23,10 @@ export const registrationBody = z.strictObject({
   node: field.key,
   /** Shown to readers; chosen by the account, unique to nobody. */
   name: accountName,
-  /** A beacon round that was out when the puzzle was solved, and its BLS signature: accounts can't be stockpiled. */
+  /**
+   * A beacon round that was out when the puzzle was solved, and its BLS signature: accounts can't
+   * be stockpiled.
+   */
   round: field.count,
   beacon: field.bytes(48),
   /** Solves the registration puzzle (puzzle.ts). */
@@ -28,7 +34,10 @@ export const registrationBody = z.strictObject({
 })
 export type RegistrationBody = z.infer<typeof registrationBody>
 
-/** A node agrees to work for an account: without it, an account could claim another's node. Signed by the node. */
+/**
+ * A node agrees to work for an account: without it, an account could claim another's node. Signed
+ * by the node.
+ */
 export const consentBody = z.strictObject({ type: z.literal('consent'), network, account: field.key, node: field.key })
 export type ConsentBody = z.infer<typeof consentBody>
 
@@ -36,8 +45,9 @@ export type ConsentBody = z.infer<typeof consentBody>
 export const MAX_WITNESSED = 64
 
 /**
- * A node is there. It carries the newest beacon signature its node has seen, so it can't be from the future; and it says
- * which draws had reached the node before their beacon round existed, and hold as far as it can tell (check.ts).
+ * A node is there. It carries the newest beacon signature its node has seen, so it can't be from
+ * the future; and it says which draws had reached the node before their beacon round existed, and
+ * hold as far as it can tell (check.ts).
  */
 export const heartbeatBody = z.strictObject({
   type: z.literal('heartbeat'),
@@ -46,7 +56,9 @@ export const heartbeatBody = z.strictObject({
   round: field.count,
   /** The BLS signature of that round. */
   beacon: field.bytes(48),
-  /** Units the node takes on besides those that it owes as of `round`; 0: none, for now or for good. */
+  /**
+   * Units the node takes on besides those that it owes as of `round`; 0: none, for now or for good.
+   */
   capacity: z.number().int().min(0).max(4096),
   engines: z
     .array(z.enum(['exact', 'wasm', 'webgpu']))
@@ -70,7 +82,10 @@ export const rosterEntry = z.strictObject({
 })
 export type RosterEntry = z.infer<typeof rosterEntry>
 
-/** Runs of units that one draw offers. With all else at its most, the draw still fits into an entry of the log. */
+/**
+ * Runs of units that one draw offers. With all else at its most, the draw still fits into an entry
+ * of the log.
+ */
 export const MAX_OFFERS = 512
 
 /** Units [from, to) of a window, on offer. */
@@ -88,13 +103,25 @@ export const drawBody = z.strictObject({
   type: z.literal('draw'),
   network,
   epoch: field.count,
-  /** Heads of the pool databases that the roster was computed from: what lies under them is all that it may follow from. */
+  /**
+   * Heads of the pool databases that the roster was computed from: what lies under them is all that
+   * it may follow from.
+   */
   pool: z.array(z.strictObject({ span: field.count, heads: z.array(field.text(0, 100)).max(MAX_HEADS) })).max(4),
-  /** Accounts that are left out because they missed too often or are convicted, ascending: whoever doubts it, checks it. */
+  /**
+   * Accounts that are left out because they missed too often or are convicted, ascending: whoever
+   * doubts it, checks it.
+   */
   excluded: z.array(field.key).max(MAX_ROSTER),
-  /** Accounts on the roster that are TRUSTED or better, ascending; none unless replication is adaptive (audit.ts). */
+  /**
+   * Accounts on the roster that are TRUSTED or better, ascending; none unless replication is
+   * adaptive (audit.ts).
+   */
   trusted: z.array(field.key).max(MAX_ROSTER),
-  /** Tickets that accounts on the roster may have which have shown work (allowance.ts). By account, ascending. */
+  /**
+   * Tickets that accounts on the roster may have which have shown work (allowance.ts). By account,
+   * ascending.
+   */
   allowances: z
     .array(z.strictObject({ account: field.key, units: z.number().int().min(1).max(MAX_ALLOWANCE) }))
     .max(MAX_ROSTER),
@@ -114,8 +141,8 @@ const unitId = {
 }
 
 /**
- * What a node computed for a unit that a deal named it for, and what its evidence comes to. Signed through the root of the
- * statement that covers it (answer/results.ts).
+ * What a node computed for a unit that a deal named it for, and what its evidence comes to. Signed
+ * through the root of the statement that covers it (answer/results.ts).
  */
 export const resultItem = z.strictObject({
   ...unitId,
@@ -139,13 +166,19 @@ export const MAX_RESULTS = 128
 /** Bytes of one document in a results database. */
 export const MAX_ANSWER_BYTES = 16_384
 
-/** A node shows what it computed: one root over its results, which lie in a block of their own. Signed by the node. */
+/**
+ * A node shows what it computed: one root over its results, which lie in a block of their own.
+ * Signed by the node.
+ */
 export const resultsBody = z.strictObject({
   type: z.literal('results'),
   network,
   /** The epoch in which it was made. */
   batch: field.count,
-  /** A beacon round that was out when it was made, and its BLS signature: what the reserve's turn hangs on (seats.ts). */
+  /**
+   * A beacon round that was out when it was made, and its BLS signature: what the reserve's turn
+   * hangs on (seats.ts).
+   */
   round: field.count,
   beacon: field.bytes(48),
   size: z.number().int().min(1).max(MAX_RESULTS),
@@ -156,7 +189,10 @@ export const resultsBody = z.strictObject({
 })
 export type ResultsBody = z.infer<typeof resultsBody>
 
-/** A node gives back a unit that the deal named it for, so that the reserve need not wait. Signed by the node. */
+/**
+ * A node gives back a unit that the deal named it for, so that the reserve need not wait. Signed by
+ * the node.
+ */
 export const declineBody = z.strictObject({ type: z.literal('decline'), network, ...unitId })
 export type DeclineBody = z.infer<typeof declineBody>
 
@@ -164,8 +200,8 @@ export type DeclineBody = z.infer<typeof declineBody>
 export const MAX_AUDITED = 64
 
 /**
- * A node has computed leaves of units that others did, and says what their records are: whoever is wrong, the auditor or
- * those audited, has signed it. Signed by the node.
+ * A node has computed leaves of units that others did, and says what their records are: whoever is
+ * wrong, the auditor or those audited, has signed it. Signed by the node.
  */
 export const auditBody = z.strictObject({
   type: z.literal('audit'),
@@ -185,7 +221,10 @@ export type AuditBody = z.infer<typeof auditBody>
 /** What lies in a results database. */
 export const answerBody = z.discriminatedUnion('type', [resultsBody, declineBody, auditBody])
 
-/** Two results agree when all of this is equal: count, checksum, peak, root, and with the root the leaves behind it. */
+/**
+ * Two results agree when all of this is equal: count, checksum, peak, root, and with the root the
+ * leaves behind it.
+ */
 export const resultKey = (r: ResultItem): string =>
   `${r.count} ${r.checksum} ${r.peak?.n} ${r.peak?.value} ${bytesToHex(r.root)} ${r.leaves}`
 

@@ -1,7 +1,7 @@
 /**
- * The genesis: one signed dag-cbor block that fixes everything two nodes must agree on. Its CID (CIDv1, dag-cbor,
- * sha2-256) is the network id and is part of every signature. The first node makes it; everyone else adopts it and
- * refuses another.
+ * The genesis: one signed dag-cbor block that fixes everything two nodes must agree on. Its CID
+ * (CIDv1, dag-cbor, sha2-256) is the network id and is part of every signature. The first node
+ * makes it; everyone else adopts it and refuses another.
  */
 import { z } from 'zod'
 import { MOST_FLAG_BITS, MOST_ITEMS } from '../../../kernels/evidence/tiers.ts'
@@ -43,7 +43,10 @@ export const genesisBody = z.strictObject({
   /** N: equal results of N distinct accounts certify a unit. */
   replication: z.number().int().min(1).max(15),
   epoch: z.strictObject({
-    /** Beacon rounds an epoch. Epoch e is the rounds [e*rounds, (e+1)*rounds), and R(e) = e*rounds seeds its draw. */
+    /**
+     * Beacon rounds an epoch. Epoch e is the rounds [e*rounds, (e+1)*rounds), and R(e) = e*rounds
+     * seeds its draw.
+     */
     rounds: z.number().int().min(1).max(1_000_000),
     /** Epochs that share one pool and one results database. */
     perDatabase: z.number().int().min(1).max(1_000_000),
@@ -59,10 +62,16 @@ export const genesisBody = z.strictObject({
     /** For how many rounds work that was shown counts. */
     rounds: field.positive,
   }),
-  /** By so many units an account may be behind (duties.ts); then it must register again to be dealt more. */
+  /**
+   * By so many units an account may be behind (duties.ts); then it must register again to be dealt
+   * more.
+   */
   missLimit: field.positive,
   beacon: z.strictObject({
-    /** drand: a chain of the League of Entropy that the program knows. local: any other; you trust its operator. */
+    /**
+     * drand: a chain of the League of Entropy that the program knows. local: any other; you trust
+     * its operator.
+     */
     source: z.enum(['drand', 'local']),
     scheme: z.literal('bls-unchained-g1-rfc9380'),
     publicKey: field.bytes(96),
@@ -92,7 +101,10 @@ export const genesisBody = z.strictObject({
   audit: z.strictObject({
     leaves: z.number().int().min(0).max(64),
     auditors: z.number().int().min(1).max(16),
-    /** Adaptive replication: one result of an account that is TRUSTED or better, and an audit of it, certify a unit. */
+    /**
+     * Adaptive replication: one result of an account that is TRUSTED or better, and an audit of it,
+     * certify a unit.
+     */
     adaptive: z.boolean(),
   }),
   /** Accepted units from which an account is VERIFIED, TRUSTED, ELITE. */
@@ -103,7 +115,10 @@ export const genesisBody = z.strictObject({
     /** Rounds without an accepted unit after which an account drops by a level. */
     idleRounds: field.positive,
   }),
-  /** A vote on a confirmed cycle: more than half of the frozen electorate decides; none by then means continue. */
+  /**
+   * A vote on a confirmed cycle: more than half of the frozen electorate decides; none by then
+   * means continue.
+   */
   vote: z.strictObject({ deadlineRounds: field.positive }),
   /** Unix milliseconds, as the founder's clock had it. No rule reads it. */
   genesis_timestamp: field.count,
@@ -126,7 +141,8 @@ export interface Genesis extends Statement<GenesisBody> {
 /**
  * Reads a genesis block.
  *
- * @throws {RuleError} when the block is damaged, its signature is wrong, or what it says does not hang together
+ * @throws {RuleError} when the block is damaged, its signature is wrong, or what it says does not
+ *   hang together
  */
 export function readGenesis(bytes: Uint8Array): Genesis {
   const statement = open(bytes, genesisBody, 'the genesis')
@@ -163,12 +179,17 @@ export function readGenesis(bytes: Uint8Array): Genesis {
   }
 }
 
-/** A leaf with fewer hard numbers than this on average says too little about the work that was done. */
+/**
+ * A leaf with fewer hard numbers than this on average says too little about the work that was done.
+ */
 export const LEAST_HARD = 20
 
 /** Hard numbers that theory expects in a leaf, on average over a window. */
 export const hardInLeaf = ({ partition }: Pick<Genesis, 'partition'>): number =>
   expectedHard(partition).mean / (classes(partition).length * partition.leaves)
 
-/** Whether results of a network show so little that its certificates prove nothing. Allowed, for tests. */
+/**
+ * Whether results of a network show so little that its certificates prove nothing. Allowed, for
+ * tests.
+ */
 export const provesNothing = (genesis: Pick<Genesis, 'partition'>): boolean => hardInLeaf(genesis) < LEAST_HARD

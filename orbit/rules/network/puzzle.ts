@@ -1,9 +1,12 @@
 /**
  * The registration puzzle: what makes the ten-thousandth account cost ten thousand times the first.
  *
- *     challenge = SHA-256( utf8("collatz/puzzle/1") || 0x00 || utf8(networkId) || 0x00 || account key, 32 bytes
- *                          || beacon round as 8 bytes big endian || that round's randomness, 32 bytes )
- *     value     = scrypt(password = nonce as 8 bytes big endian, salt = challenge, N, r, p, 8 bytes), big endian
+ *     challenge = SHA-256( utf8("collatz/puzzle/1") || 0x00 || utf8(networkId) || 0x00 || account
+ *     key, 32 bytes
+ *                          || beacon round as 8 bytes big endian || that round's randomness, 32
+ *                          bytes )
+ *     value     = scrypt(password = nonce as 8 bytes big endian, salt = challenge, N, r, p, 8
+ *               bytes), big endian
  *
  * (RFC 7914). A nonce solves the puzzle if value * tries < 2^64, so one in `tries` does. A try
  * takes 128 * N * r bytes of memory, read in an order nobody can foretell, which is what makes

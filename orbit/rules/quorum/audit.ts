@@ -3,15 +3,17 @@
  * came after its results were shown draws some of its leaves and the accounts that compute them
  * again. Those who lied together could not know which leaves, nor which accounts.
  *
- * Seed.      SHA-256( utf8("collatz/audit/1") || 0x00 || utf8(networkId) || 0x00 || utf8(epoch "/" w "/" unit) ||
- *            randomness ), with the 32 bytes of R(a), where a is the first epoch to begin after the auditor had the
- *            results: not what their signers say of when they showed them, or they could choose among old rounds.
+ * Seed.      SHA-256( utf8("collatz/audit/1") || 0x00 || utf8(networkId) || 0x00 || utf8(epoch "/"
+ *            w "/" unit) || randomness ), with the 32 bytes of R(a), where a is the first epoch to
+ *            begin after the auditor had the results: not what their signers say of when they
+ *            showed them, or they could choose among old rounds.
  * rank(x).   SHA-256( seed || utf8(x) ), compared as bytes.
- * Whether.   A unit is audited if the first 4 bytes of rank("audit"), big endian, are 0 mod 2^l: l is 0, 1, 2 or 3 if the
- *            lowest level among its signers' accounts is UNTRUSTED, VERIFIED, TRUSTED or ELITE. Levels decide this, and
- *            where replication is adaptive whose one result may do.
- * Auditors.  Of the accounts on the draw's roster that have no result in the unit, the `auditors` of the lowest
- *            rank(account), each with its node of the lowest key.
+ * Whether.   A unit is audited if the first 4 bytes of rank("audit"), big endian, are 0 mod 2^l: l
+ *            is 0, 1, 2 or 3 if the lowest level among its signers' accounts is UNTRUSTED,
+ *            VERIFIED, TRUSTED or ELITE. Levels decide this, and where replication is adaptive
+ *            whose one result may do.
+ * Auditors.  Of the accounts on the draw's roster that have no result in the unit, the `auditors`
+ *            of the lowest rank(account), each with its node of the lowest key.
  * Leaves.    The `leaves` ones of the lowest rank("leaf " i), i in decimal.
  *
  * An auditor that finds another record than was certified, or can't get the leaves to compare,

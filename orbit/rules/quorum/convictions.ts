@@ -2,14 +2,15 @@
  * Convictions: an account is banned by what it signed itself, and by nothing that anyone else says.
  *
  * What convicts is a result that its node signed for a unit, or a claim, in one of these ways:
- *   leaf           the record of one of its leaves is not the one that computing that leaf gives; a peak that is no hard
- *                  number of the leaf shows it at once
+ *   leaf           the record of one of its leaves is not the one that computing that leaf gives; a
+ *                  peak that is no hard number of the leaf shows it at once
  *   sum            its leaves do not have the root, count, checksum or peak that it states
  *   contradiction  the same node signed another result for the same unit
  *   evidence       its evidence lists a number that is no item for this node
- *   claim          as an auditor it signed a leaf's record that is not the one that computing that leaf gives
- * The first and the last need the computation of one leaf, the others none. A proof of any of them is a file
- * (certificate/fraud-proof.ts).
+ *   claim          as an auditor it signed a leaf's record that is not the one that computing that
+ *                  leaf gives
+ * The first and the last need the computation of one leaf, the others none. A proof of any of them
+ * is a file (certificate/fraud-proof.ts).
  */
 
 import type { SignedResult } from '../answer/results.ts'

@@ -1,6 +1,7 @@
 /**
- * What results that count, claims of auditors and facts come to: which results are wrong, which agree, and whether that
- * certifies the unit. It is apart from settle.ts, which asks it anew each time that a difference has called more nodes.
+ * What results that count, claims of auditors and facts come to: which results are wrong, which
+ * agree, and whether that certifies the unit. It is apart from settle.ts, which asks it anew each
+ * time that a difference has called more nodes.
  */
 
 import { leavesOf } from '../../../kernels/partition.ts'
@@ -16,7 +17,10 @@ import type { Assignment, LeafId } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
 import { auditorsOf } from './certifying-audit.ts'
 
-/** A signed result that is wrong: by a leaf, because it is not the sum of its own leaves, or by an item of its evidence. */
+/**
+ * A signed result that is wrong: by a leaf, because it is not the sum of its own leaves, or by an
+ * item of its evidence.
+ */
 export interface Wrong {
   readonly node: string
   readonly result: SignedResult
@@ -67,7 +71,10 @@ class Findings {
     return this.facts.truth(this.idOf(leaf))
   }
 
-  /** The true record of a leaf; where it is not known, it is wanted. @param claimant who asks for it; null: a difference */
+  /**
+   * The true record of a leaf; where it is not known, it is wanted. @param claimant who asks for
+   * it; null: a difference
+   */
   truthOf(leaf: number, claimant: string | null = null): Uint8Array | undefined {
     const truth = this.known(leaf)
     if (truth) return truth
@@ -140,7 +147,10 @@ function asCertified(groups: readonly Group[], { certified }: Facts, findings: F
   )
 }
 
-/** What auditors claim is looked into where it matters; whoever is wrong, an auditor or those audited, is convicted. */
+/**
+ * What auditors claim is looked into where it matters; whoever is wrong, an auditor or those
+ * audited, is convicted.
+ */
 function hearClaims(
   groups: readonly Group[],
   before: readonly Group[],
@@ -153,7 +163,8 @@ function hearClaims(
       const signed = records && recordAt(records, claim.leaf)
       return signed?.length === LEAF_BYTES && !equalBytes(signed, claim.record)
     }
-    // A claim that says what was signed is no reason to compute anything; if it was computed, it convicts all the same.
+    // A claim that says what was signed is no reason to compute anything; if it was computed, it
+    // convicts all the same.
     const truth = groups.some(denies) ? findings.truthOf(claim.leaf, claim.node) : findings.known(claim.leaf)
     if (!truth) continue
     if (!equalBytes(truth, claim.record)) findings.wrongClaims.push(claim)

@@ -1,19 +1,21 @@
 /**
- * When a unit is certified: N results that count (answer/counts.ts), equal to the bit, of N distinct accounts that the deal
- * named. Unanimity, never majority.
+ * When a unit is certified: N results that count (answer/counts.ts), equal to the bit, of N
+ * distinct accounts that the deal named. Unanimity, never majority.
  *
- * Differences. Any two results that differ call two more of the reserve. Who is right is not voted on: the leaf where they
- * part (answer/leaves.ts) is computed by whoever wants to know, and all who signed it wrong are convicted by it. When one
- * result is left that nobody has shown wrong, and N accounts signed it, it is certified.
+ * Differences. Any two results that differ call two more of the reserve. Who is right is not voted
+ * on: the leaf where they part (answer/leaves.ts) is computed by whoever wants to know, and all who
+ * signed it wrong are convicted by it. When one result is left that nobody has shown wrong, and N
+ * accounts signed it, it is certified.
  *
- * Claims. An auditor (audit.ts) signs what he finds in a leaf. Where that is not what was certified the leaf is computed, and
- * whoever is wrong is convicted by it: he, or they.
+ * Claims. An auditor (audit.ts) signs what he finds in a leaf. Where that is not what was certified
+ * the leaf is computed, and whoever is wrong is convicted by it: he, or they.
  *
- * Where replication is adaptive, the one result of a trusted account counts by itself, and its audit (audit.ts) takes the
- * place of the others.
+ * Where replication is adaptive, the one result of a trusted account counts by itself, and its
+ * audit (audit.ts) takes the place of the others.
  *
- * Everything here is a function of signed documents and of facts of mathematics: it comes out the same whatever came
- * first, and a fact that is learned later can only convict who was wrong all along.
+ * Everything here is a function of signed documents and of facts of mathematics: it comes out the
+ * same whatever came first, and a fact that is learned later can only convict who was wrong all
+ * along.
  */
 
 import { countResults, type Refusal } from '../answer/counts.ts'
@@ -47,8 +49,8 @@ export interface Settlement extends Omit<Decision, 'differ' | 'wants'> {
 }
 
 /**
- * How many seats declines have set free: of the quorum, and of those of the reserve whose turn had come by that or by an
- * escalation. Who was not called has no seat to give away.
+ * How many seats declines have set free: of the quorum, and of those of the reserve whose turn had
+ * come by that or by an escalation. Who was not called has no seat to give away.
  */
 export function declinesOf({ quorum, reserve }: Assignment, answers: UnitAnswers, escalations: number): number {
   const called = escalations * SEATS_AN_ESCALATION

@@ -1,7 +1,7 @@
 /**
- * What the deals ask of a node now, what is still awaited from whom, and who has been missing. Pure functions of the
- * state and of the newest beacon round: each node applies them to its own view to decide what to do; what counts as done
- * is decided by the documents alone (state.ts).
+ * What the deals ask of a node now, what is still awaited from whom, and who has been missing. Pure
+ * functions of the state and of the newest beacon round: each node applies them to its own view to
+ * decide what to do; what counts as done is decided by the documents alone (state.ts).
  */
 
 import type { UnitAnswers } from '../answer/unit-answers.ts'
@@ -34,7 +34,10 @@ function* awaited(state: State, round: number): Iterable<Assignment> {
 const inOrder = (a: Assignment, b: Assignment): number =>
   a.epoch - b.epoch || (a.window < b.window ? -1 : a.window > b.window ? 1 : a.unit - b.unit)
 
-/** The units that a node should compute, oldest first: its seats, and those of the reserve that have come to it. */
+/**
+ * The units that a node should compute, oldest first: its seats, and those of the reserve that have
+ * come to it.
+ */
 export function duties(state: State, node: string, round: number): Assignment[] {
   const list: Assignment[] = []
   for (const assignment of awaited(state, round)) {
@@ -45,9 +48,10 @@ export function duties(state: State, node: string, round: number): Assignment[] 
 }
 
 /**
- * Of the reserve, as many are called as answers are missing, in order, passing over those that declined. A result that is
- * refused is missing. From the deadline on one that nobody could judge is missing too, since its leaves are kept from all;
- * and one more is called, since who has missed it may not be the only one that is gone, and nobody waits for two deadlines.
+ * Of the reserve, as many are called as answers are missing, in order, passing over those that
+ * declined. A result that is refused is missing. From the deadline on one that nobody could judge
+ * is missing too, since its leaves are kept from all; and one more is called, since who has missed
+ * it may not be the only one that is gone, and nobody waits for two deadlines.
  */
 function isCalled(state: State, assignment: Assignment, node: string, round: number): boolean {
   const { genesis } = state
@@ -66,7 +70,8 @@ function isCalled(state: State, assignment: Assignment, node: string, round: num
   const missing = N + escalations * SEATS_AN_ESCALATION - there
   const called = overdue && missing > 0 ? missing + 1 : missing
   const waiting = reserve.filter((n) => !answered(answers, n) && may(n))
-  // Those called in an earlier period had their time: the ones whose turn came with this one are called as well.
+  // Those called in an earlier period had their time: the ones whose turn came with this one are
+  // called as well.
   const late = Math.max(0, Math.floor((round - seedRound(genesis, epoch)) / genesis.body.deadlineRounds) - 1)
   const place = waiting.indexOf(node)
   return place !== -1 && place < called + late * N

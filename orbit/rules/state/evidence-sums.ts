@@ -1,7 +1,7 @@
 /**
- * What an account's evidence comes to over its certified units (kernels/evidence/shortfall.ts): the sum over all of them, and
- * the last 100 one by one, in the order of (epoch, window, unit). Kept by window, as settled windows are, and put together
- * again: both give the same.
+ * What an account's evidence comes to over its certified units (kernels/evidence/shortfall.ts): the
+ * sum over all of them, and the last 100 one by one, in the order of (epoch, window, unit). Kept by
+ * window, as settled windows are, and put together again: both give the same.
  */
 import { type AccountTallies, summed, TOLD_APART, type UnitTallies } from '../../../kernels/evidence/shortfall.ts'
 

@@ -1,6 +1,7 @@
 /**
- * What each account is behind with, from the deals that are over: what keeps an account off the roster that does not do what
- * it is dealt. Pure functions of the state and of the newest beacon round, as duties.ts.
+ * What each account is behind with, from the deals that are over: what keeps an account off the
+ * roster that does not do what it is dealt. Pure functions of the state and of the newest beacon
+ * round, as duties.ts.
  */
 
 import { accountAt } from '../deal/canonical-draws.ts'
@@ -12,13 +13,16 @@ import { answersFor } from './duties.ts'
 import type { State } from './state.ts'
 
 /**
- * What each account is behind with: a miss or a decline of a unit that a witnessed draw dealt it adds one, a result that counts
- * takes one off, down to none, in the order of the deals. At the genesis' missLimit it stays, whatever is shown then, until
- * the account registers anew, with any of its nodes: that begins at none. No result by the deadline is a miss, and one that
- * is refused, that nobody could judge by the last round, or that is not what was certified. What is not due does not count, nor
- * what is long over (settled-window.ts). An account that is convicted has missed all that it may: it is on no roster.
+ * What each account is behind with: a miss or a decline of a unit that a witnessed draw dealt it
+ * adds one, a result that counts takes one off, down to none, in the order of the deals. At the
+ * genesis' missLimit it stays, whatever is shown then, until the account registers anew, with any
+ * of its nodes: that begins at none. No result by the deadline is a miss, and one that is refused,
+ * that nobody could judge by the last round, or that is not what was certified. What is not due
+ * does not count, nor what is long over (settled-window.ts). An account that is convicted has
+ * missed all that it may: it is on no roster.
  *
- * So whoever does less than half of what he is dealt is out before long, also if he shows a result now and then.
+ * So whoever does less than half of what he is dealt is out before long, also if he shows a result
+ * now and then.
  */
 export function missBalance(state: State, round: number): Map<string, number> {
   const balance = new Map<string, number>()
@@ -56,7 +60,10 @@ export function missBalance(state: State, round: number): Map<string, number> {
   return balance
 }
 
-/** What it showed is not what was certified: whoever hides the leaves of a lie can't be convicted of it, but has done nothing. */
+/**
+ * What it showed is not what was certified: whoever hides the leaves of a lie can't be convicted of
+ * it, but has done nothing.
+ */
 function isContradicted(state: State, assignment: Assignment, node: string): boolean {
   const settlement = state.settlements.get(dealtUnitKey(assignment))
   const [certified] = settlement?.status === 'certified' ? settlement.results : []
@@ -65,7 +72,9 @@ function isContradicted(state: State, assignment: Assignment, node: string): boo
   return shown.every(({ item }) => resultKey(item) !== resultKey(certified.item))
 }
 
-/** Accounts that have shown something else than what was certified, in deals that are not settled. */
+/**
+ * Accounts that have shown something else than what was certified, in deals that are not settled.
+ */
 export function contradicted(state: State): Set<string> {
   const accounts = new Set<string>()
   for (const { assignments } of state.draws.values()) {
@@ -80,7 +89,10 @@ export function contradicted(state: State): Set<string> {
   return accounts
 }
 
-/** A unit that another epoch's deal got certified is no miss: its nodes were spared the work (duties). */
+/**
+ * A unit that another epoch's deal got certified is no miss: its nodes were spared the work
+ * (duties).
+ */
 const isCertifiedElsewhere = (state: State, { window, unit, epoch }: Assignment): boolean => {
   const certified = state.windows.get(window)?.certified.get(unit)
   return (

@@ -1,13 +1,16 @@
 /**
- * Settled windows: what is left of a window in the state when everything about it is over. A window is settled when all
- * its units are certified and nothing can be said any more about any deal that they were in; its certificate then stands
- * for it. The state of a network is then a function of the settled windows and of the documents about the others, so it
- * stays as small as what is going on, however long the network has run.
+ * Settled windows: what is left of a window in the state when everything about it is over. A window
+ * is settled when all its units are certified and nothing can be said any more about any deal that
+ * they were in; its certificate then stands for it. The state of a network is then a function of
+ * the settled windows and of the documents about the others, so it stays as small as what is going
+ * on, however long the network has run.
  *
- * What is remembered follows from the window's certificate alone (certificate.ts), so whoever has that gets the same.
+ * What is remembered follows from the window's certificate alone (certificate.ts), so whoever has
+ * that gets the same.
  *
- * A settled window stands until all the accounts behind one of its units are convicted. Then that unit is not certified
- * (levels.ts), and as the documents of the others are gone, the window is to be done again.
+ * A settled window stands until all the accounts behind one of its units are convicted. Then that
+ * unit is not certified (levels.ts), and as the documents of the others are gone, the window is to
+ * be done again.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -32,11 +35,16 @@ export interface Credit {
   readonly evidence: EvidenceSums
 }
 
-/** The sets of accounts that stand behind one unit or another: if all of a set were convicted, a unit would fall. */
+/**
+ * The sets of accounts that stand behind one unit or another: if all of a set were convicted, a
+ * unit would fall.
+ */
 export interface Quorums {
   /** Ascending. */
   readonly accounts: readonly string[]
-  /** One set after the other, ascending, each once: how many it has, and their places in `accounts`. */
+  /**
+   * One set after the other, ascending, each once: how many it has, and their places in `accounts`.
+   */
   readonly sets: Uint16Array
 }
 
@@ -51,7 +59,10 @@ export interface SettledWindow extends HardSummary {
   readonly convictions: readonly SettledConviction[]
 }
 
-/** A conviction without what it rests on, which is in the certificate: CIDs of the statements that convict. */
+/**
+ * A conviction without what it rests on, which is in the certificate: CIDs of the statements that
+ * convict.
+ */
 export type SettledConviction = Omit<Conviction, 'results' | 'claim'>
 
 export type History = ReadonlyMap<bigint, SettledWindow>
@@ -165,7 +176,10 @@ export function encodeSettled(settled: SettledWindow): Uint8Array {
   })
 }
 
-/** [units, [count, mean] by tier, [epoch, unit, count and mean by tier] of the last ones]: means as text, as they grow. */
+/**
+ * [units, [count, mean] by tier, [epoch, unit, count and mean by tier] of the last ones]: means as
+ * text, as they grow.
+ */
 const plainSums = ({ units, total, last }: EvidenceSums) => [
   units,
   total.map(({ count, mean }) => [count, mean.toString()]),

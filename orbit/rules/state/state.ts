@@ -1,11 +1,11 @@
 /**
- * The state of a network as a pure function of its documents, in whatever order they came: who is registered, which
- * units were dealt to whom, which are certified, how far the frontier is. Nothing in here is ever received.
+ * The state of a network as a pure function of its documents, in whatever order they came: who is
+ * registered, which units were dealt to whom, which are certified, how far the frontier is. Nothing
+ * in here is ever received.
  */
 
 import type { Refusal } from '../answer/counts.ts'
 import { type Facts, NO_FACTS } from '../answer/facts.ts'
-import type { SignedResult } from '../answer/results.ts'
 import { type Answers, answersByUnit } from '../answer/unit-answers.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import { open, type Statement } from '../base/statement.ts'
@@ -24,7 +24,8 @@ import { settleAll } from '../quorum/settle-all.ts'
 import { type Frontier, frontierOf } from './frontier.ts'
 import { falls, type History, NO_HISTORY, type SettledConviction, type SettledWindow } from './settled-window.ts'
 import { type AccountState, accountsOf } from './tally.ts'
-import type { CertifiedUnit, WindowState } from './windows.ts'
+import type { WindowState } from './windows.ts'
+import { windowsIn } from './windows.ts'
 
 /** What a machine knows besides the documents: facts, and fraud proofs that hold. */
 export interface Knowledge extends Facts {
@@ -53,7 +54,10 @@ export interface State {
   readonly witnesses: Witnesses
   /** By epoch: dealt draws only. */
   readonly draws: ReadonlyMap<number, DealtDraw>
-  /** CIDs of those that are witnessed by more than half of their roster. What others deal certifies and convicts nobody. */
+  /**
+   * CIDs of those that are witnessed by more than half of their roster. What others deal certifies
+   * and convicts nobody.
+   */
   readonly witnessed: ReadonlySet<string>
   /** Coordinators that sealed two draws for one epoch: none of theirs stands from that epoch on. */
   readonly equivocations: readonly Equivocation[]
@@ -65,7 +69,9 @@ export interface State {
   readonly settlements: ReadonlyMap<string, Settlement>
   /** By account key, with the evidence. */
   readonly convictions: readonly Conviction[]
-  /** Nodes whose answers do not count, and statements whose block is not what they say, by reason. */
+  /**
+   * By reason: nodes whose answers do not count, and statements whose block is not what they say.
+   */
   readonly refused: Readonly<Partial<Record<Refusal, number>>>
   /** What a machine would have to know to decide what is in dispute. */
   readonly wants: Wants & {
@@ -75,9 +81,6 @@ export interface State {
   readonly accounts: readonly AccountState[]
   readonly frontier: Frontier
 }
-
-const NONE: ReadonlyMap<number, CertifiedUnit> = new Map()
-const NOWHERE: ReadonlySet<number> = new Set()
 
 /**
  * @param unitsPerWindow classes(genesis.partition).length
@@ -117,34 +120,7 @@ export function stateOf(
   if (fallen.length > 0)
     return stateOf(genesis, unitsPerWindow, documents, ...without(fallen, knowledge, history), memory)
 
-  const units = new Map<bigint, { certified: Map<number, CertifiedUnit>; disputed: Set<number> }>()
-  const isConvictedAt = (epoch: number) => (node: string) =>
-    convicted.size > 0 && convicted.has(accountAt({ draws, nodes }, epoch, node) ?? '')
-  for (const draw of dealt) {
-    const stands = witnessed.has(draw.cid)
-    const isConvicted = isConvictedAt(draw.draw.body.epoch)
-    for (const [i, key] of draw.keys.entries()) {
-      const assignment = draw.assignments[i]!
-      const { window, unit } = assignment
-      if (history.has(window)) continue
-      const state = units.get(window) ?? { certified: new Map(), disputed: new Set() }
-      units.set(window, state)
-      const settlement = settlements.get(key)
-      if (!settlement) continue
-      if (settlement.status === 'disputed') state.disputed.add(unit)
-      if (!stands || settlement.status !== 'certified' || state.certified.has(unit)) continue
-      const results = certifying(settlement, isConvicted)
-      if (results) state.certified.set(unit, { assignment, results, settlement })
-    }
-  }
-  for (const { certified, disputed } of units.values()) for (const unit of certified.keys()) disputed.delete(unit)
-  const all: WindowState[] = [...units].map(([window, { certified, disputed }]) => ({
-    ...{ window, certified, settled: null, disputed, complete: certified.size === unitsPerWindow },
-  }))
-  for (const settled of history.values()) {
-    all.push({ window: settled.window, certified: NONE, settled, disputed: NOWHERE, complete: true })
-  }
-  const windows = new Map(all.sort((a, b) => (a.window < b.window ? -1 : 1)).map((state) => [state.window, state]))
+  const windows = windowsIn({ draws, nodes, witnessed, settlements, history, convicted, unitsPerWindow })
   const complete = [...windows.values()].filter((w) => w.complete).map((w) => w.window)
   return {
     genesis,
@@ -176,7 +152,7 @@ export function stateOf(
   }
 }
 
-/** What is known without windows that do not stand any more. Whoever was convicted in them stays so. */
+/** What is known without windows that do not stand any more. Who was convicted in them stays so. */
 function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history: History): [Knowledge, History] {
   const standing = new Map(history)
   for (const { window } of fallen) standing.delete(window)
@@ -192,18 +168,6 @@ function without(fallen: readonly SettledWindow[], knowledge: Knowledge, history
   ]
 }
 
-/**
- * The results that agree, N or more, one of them at least of an account that is not convicted; null when there is none. Where an audit
- * stands for the others, neither the one nor all of the auditors may be convicted.
- */
-function certifying(
-  { results, auditors }: Settlement,
-  isConvicted: (node: string) => boolean,
-): readonly SignedResult[] | null {
-  if (auditors.length > 0 && auditors.every(isConvicted)) return null
-  return results.every(({ node }) => isConvicted(node)) ? null : results
-}
-
 function wantsIn(
   settlements: Iterable<Settlement>,
   blocks: readonly string[],
@@ -215,7 +179,8 @@ function wantsIn(
   for (const { wants } of settlements) {
     for (const cid of wants.leaves) leaves.add(cid)
     if (wants.judgements.length > 0) judgements.push(...wants.judgements)
-    // What a banned account claims is no reason any more: a false claim costs everybody one leaf, once.
+    // What a banned account claims is no reason any more: a false claim costs everybody one leaf,
+    // once.
     for (const leaf of wants.truths) {
       if (leaf.claimants === null || !leaf.claimants.every(isBanned)) truths.push(leaf)
     }

@@ -1,7 +1,4 @@
-/**
- * What each account has done, added up from certified units alone (levels.ts, allowance.ts), and whether its evidence over
- * all of them falls short: that costs it its level for as long as it does.
- */
+/** What each account has done, added up from certified units alone (levels.ts, allowance.ts). */
 
 import { type Alarm, alarmsOfAccount } from '../../../kernels/evidence/shortfall.ts'
 import { talliesOf } from '../answer/judge.ts'
@@ -29,6 +26,21 @@ export interface AccountState extends ShownWork {
   readonly short: readonly Alarm[]
 }
 
+type Tally = { -readonly [K in keyof AccountState]: AccountState[K] }
+
+/** Accounts that have done nothing yet, by key. */
+function newAccounts(registered: Registered): Map<string, Tally> {
+  const accounts = new Map<string, Tally>()
+  for (const [account, registrations] of registrationsByAccount(registered)) {
+    registrations.sort((a, b) => (a.node < b.node ? -1 : 1))
+    accounts.set(account, {
+      ...{ account, name: registrations[0]!.name, nodes: registrations.map(({ node }) => node) },
+      ...{ units: 0, hardNumbers: 0, dealtAt: null, best: 0, bestOfOld: 0, level: 'UNTRUSTED', short: [] },
+    })
+  }
+  return accounts
+}
+
 /**
  * @param windows   all that are known, settled or not
  * @param convicted accounts
@@ -43,29 +55,14 @@ export function accountsOf(
   now: number,
   memory: Memory = createMemory(),
 ): AccountState[] {
-  const accounts = new Map<string, { -readonly [K in keyof AccountState]: AccountState[K] }>()
-  for (const [account, registrations] of registrationsByAccount(state.registered)) {
-    registrations.sort((a, b) => (a.node < b.node ? -1 : 1))
-    accounts.set(account, {
-      account,
-      name: registrations[0]!.name,
-      nodes: registrations.map(({ node }) => node),
-      units: 0,
-      hardNumbers: 0,
-      dealtAt: null,
-      best: 0,
-      bestOfOld: 0,
-      level: 'UNTRUSTED',
-      short: [],
-    })
-  }
+  const accounts = newAccounts(state.registered)
   const { allowance, deadlineRounds } = genesis.body
   const remembered = now - allowance.rounds
   const byEpoch = new Map<string, Map<number, number>>()
   const count = (key: string, epoch: number, units: number) => {
     if (seedRound(genesis, epoch) <= remembered) return
-    const of = byEpoch.get(key) ?? new Map<number, number>()
-    byEpoch.set(key, of.set(epoch, (of.get(epoch) ?? 0) + units))
+    const known = byEpoch.get(key) ?? new Map<number, number>()
+    byEpoch.set(key, known.set(epoch, (known.get(epoch) ?? 0) + units))
   }
   const sums = new Map<string, EvidenceSums[]>()
   const live = new Map<string, TalliedUnit[]>()

@@ -76,14 +76,14 @@ const cases: readonly [string, readonly string[], RegExp][] = [
   ['a window size out of range', ['init', '--local', '--bits', '99'], /--bits is "99".*20 to 71/],
   ['an empty window size', ['init', '--local', '--bits', ''], /--bits is ""/],
   ['an empty data directory', ['init', '--local', '--data', ''], /--data is empty/],
-  ['leaves of a number', ['verify', '27', '--leaves', '3'], /--leaves is for files, and 27 is a number/],
+  ['time for a number', ['verify', '27', '--seconds', '3'], /--seconds is for files, and 27 is a number/],
   ['a second init', ['init', '--local'], /already belongs to network.*nothing was changed/],
   ['joining from a directory in use', ['join', '/ip4/127.0.0.1/tcp/9'], /already belongs to network/],
   ['a window below the baseline', ['certificate', '5'], /window 5 is out of range/],
   ['a window that is none', ['certificate', 'first'], /the window is "first": give a whole number/],
   ['a window not certified yet', ['certificate', '34359738999'], /no certificate here/],
   ['verifying a file that is not there', ['verify', '/nowhere/x.json'], /no file \/nowhere\/x.json/],
-  ['verifying a folder', ['verify', '/'], /not a file/],
+  ['verifying a folder without certificates', ['verify', '/'], /holds no certificate/],
   ['a page folder that is somebody else’s', ['leaderboard', 'build', '--out', '/etc'], /\/etc/],
   [
     'serving at an address of another machine',
@@ -190,16 +190,21 @@ describe('a certificate', () => {
   })
 
   test('unchanged is accepted, and says so in JSON too', async () => {
-    const { code, stdout } = await desk.run('verify', certificate, '--json', '--leaves', '3')
-    expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ valid: true, start: (1n << 71n).toString() })
-    expect(JSON.parse(stdout).recomputed).toHaveLength(3)
+    const { code, stdout } = await desk.run('verify', certificate, '--json', '--seconds', '1')
+    // Its network asks for two hard numbers a leaf: all of it holds, and it proves nothing.
+    expect(code).toBe(5)
+    const said = JSON.parse(stdout)
+    expect(said).toMatchObject({ valid: true, start: (1n << 71n).toString(), provesNothing: true })
+    expect(said.arithmetic.items).toBeGreaterThan(100)
+    expect(said.arithmetic.recomputed.length).toBeGreaterThan(0)
   })
 
   test('whole units of it are recomputed on request', async () => {
-    const { stdout } = await desk.run('verify', certificate, '--json', '--leaves', '0', '--units', '0')
-    const { recomputed, leaves, units } = JSON.parse(stdout)
-    expect(recomputed).toEqual(Array.from({ length: leaves / units }, (_, leaf) => ({ unit: 0, leaf })))
+    const { stdout } = await desk.run('verify', certificate, '--json', '--seconds', '1', '--units', '0')
+    const { arithmetic, units } = JSON.parse(stdout)
+    const { recomputed, leaves } = arithmetic
+    const whole = Array.from({ length: leaves / units }, (_, leaf) => ({ unit: 0, leaf }))
+    expect(recomputed.slice(0, whole.length)).toEqual(whole)
     isOneClearLine(await desk.run('verify', certificate, '--units', '60000'), /has no leaves of unit 60000/)
     isOneClearLine(await desk.run('verify', certificate, '--units', '1;2'), /--units is "1;2"/)
   })

@@ -1,5 +1,6 @@
 /**
- * One message of each kind that a replica lets in, with all that lies around it: what tests take apart field by field.
+ * One message of each kind that a replica lets in, with all that lies around it: what tests take
+ * apart field by field.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { encodeLeaf } from '../../../kernels/result.ts'
@@ -47,7 +48,10 @@ export interface Message {
 }
 
 /** 12 accounts; each epoch has a database of its own; a puzzle that one nonce in 64 solves. */
-/** Who was dealt most, but for the coordinator: with several results there are proofs in what it says. */
+/**
+ * Who was dealt most, but for the coordinator: with several results there are proofs in what it
+ * says.
+ */
 export function busiest(party: Party, units: readonly Assignment[]): string {
   const seats = (node: string) => units.filter(({ quorum }) => quorum.includes(node)).length
   const nodes = party.members.slice(1).map(({ node }) => node)
@@ -64,7 +68,10 @@ export const newParty = (): Party =>
     },
   })
 
-/** The key that its content asks for; that of the message itself where the content is beyond reading. */
+/**
+ * The key that its content asks for; that of the message itself where the content is beyond
+ * reading.
+ */
 export function keyOf(message: Message, value: Fields = message.value): string {
   const [part] = message.parts
   if (!part) return message.keyOf(value, new Uint8Array())

@@ -1,4 +1,7 @@
-/** A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results of the real engine. */
+/**
+ * A network in miniature, in memory: one founder, N = 1, a local beacon, windows of 2^28, results
+ * of the real engine.
+ */
 
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { classes } from '../../../kernels/partition.ts'

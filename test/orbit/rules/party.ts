@@ -1,6 +1,7 @@
 /**
- * A network of many accounts in memory: real statements, real signatures, a local beacon, and no processes. Results are
- * made up unless a test asks for real ones: what is tested here is who is believed, not what is computed.
+ * A network of many accounts in memory: real statements, real signatures, a local beacon, and no
+ * processes. Results are made up unless a test asks for real ones: what is tested here is who is
+ * believed, not what is computed.
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
@@ -93,7 +94,10 @@ export class Party {
   readonly unitsPerWindow: number
   /** As a replica has one. */
   readonly memory = createMemory()
-  /** What everybody's judge says of a result, by the CID of its statement and its place; of all others that they are sound. */
+  /**
+   * What everybody's judge says of a result, by the CID of its statement and its place; of all
+   * others that they are sound.
+   */
   readonly judgements = new Map<string, Judgement>()
   /** What was shown, likewise. */
   private readonly shown = new Map<string, Pick<SignedResult, 'node' | 'item' | 'evidence'>>()
@@ -117,7 +121,7 @@ export class Party {
       name: 'party',
       baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
       partition: {
-        ...{ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 },
+        ...({ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 } as const),
         ...{ evidence: { flagBits: 0, items: 8 }, ...(real ? SMALL : {}), ...partition },
       },
       replication: 3,
@@ -168,7 +172,9 @@ export class Party {
     return made
   }
 
-  /** A new account takes a node for its own, with its consent: rosters name that one from now on. */
+  /**
+   * A new account takes a node for its own, with its consent: rosters name that one from now on.
+   */
   move(node: string, accountSecret: Uint8Array): void {
     const member = this.member(node)
     this.registration(node)
@@ -186,7 +192,10 @@ export class Party {
     return nonce
   }
 
-  /** Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals it. */
+  /**
+   * Seals a draw of so many units from unit `from` of the first window on, for everybody, and deals
+   * it.
+   */
   deal(epoch: number, units: number, options: Sealing = {}): readonly Assignment[] {
     this.seal(epoch, units, options)
     return this.state().draws.get(epoch)!.assignments
@@ -240,7 +249,10 @@ export class Party {
     return body
   }
 
-  /** Made-up leaves of a unit, but for their peaks: the same for whoever asks, and another set for every `variant`. */
+  /**
+   * Made-up leaves of a unit, but for their peaks: the same for whoever asks, and another set for
+   * every `variant`.
+   */
   claim({ window, unit }: { window: bigint; unit: number }, variant = 0): Claim {
     const { partition } = this.genesis
     const real = this.real ? realLeaves({ partition, window, index: unit }) : null
@@ -270,7 +282,10 @@ export class Party {
     )
   }
 
-  /** @param node whose evidence it carries, where that is real; made up, it is the same for all: so much of what is expected */
+  /**
+   * @param node whose evidence it carries, where that is real; made up, it is the same for all: so
+   * much of what is expected
+   */
   result(
     { epoch, window, unit }: Assignment,
     claim: Claim,
@@ -336,7 +351,9 @@ export class Party {
     )
   }
 
-  /** Everybody computes and shows all that he was dealt, under as few statements as there can be. */
+  /**
+   * Everybody computes and shows all that he was dealt, under as few statements as there can be.
+   */
   answerAll(
     assignments: readonly Assignment[],
     variantOf: (node: string, assignment: Assignment) => number = () => 0,

@@ -1,6 +1,6 @@
 /**
- * A certificate of format 7: whether it holds, from its bytes alone. Each part names the folder of orbit/rules whose prose it
- * follows. Everything in the file must be needed, and every list sorted, so that there is one file for one story.
+ * A certificate of format 7: whether it holds, from its bytes alone. Each part names the folder of orbit/rules whose
+ * prose it follows. Everything in the file must be needed, and every list sorted: there is one file for one story.
  */
 import { scryptSync } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -104,8 +104,8 @@ function readDraw(genesis, window, { draw: encoded, signature, witnesses }, unit
   return { epoch, seed, randomness, roster, accounts, dealt: new Map(units.map(seatsOf)) }
 }
 
-// --- The audit that certifies a unit with one result (quorum/audit.ts): the first R after half of the deadline draws who
-// computes which leaves again; all of them say what the result says, which was shown before.
+// --- The audit that certifies a unit with one result (quorum/audit.ts): the first R after half of the deadline draws
+// who computes which leaves again; all of them say what the result says, which was shown before.
 function isAudited(genesis, draw, id, { signer: alone, batch }, block, audits) {
   const { rounds } = genesis.epoch
   const half = rounds * Math.ceil((2 * draw.seed + genesis.deadlineRounds) / (2 * rounds))
@@ -126,8 +126,8 @@ function isAudited(genesis, draw, id, { signer: alone, batch }, block, audits) {
   return auditors.length === genesis.audit.auditors && auditors.every(agrees)
 }
 
-// --- When a unit is certified (deal/seats.ts, quorum/settle.ts): by N equal results, never by a majority; or by one and its
-// audit. Gives the results that count and how many auditors certify, or null.
+// --- When a unit is certified (deal/seats.ts, quorum/settle.ts): by N equal results, never by a majority; or by one
+// and its audit. Gives the results that count and how many auditors certify, or null.
 function settle({ genesis, draw, id, isLone, certified, block }, { results, declines, audits }) {
   const [N, deadline, first] = [genesis.replication, genesis.deadlineRounds, isLone ? 1 : genesis.replication]
   // The reserve's turn comes in order, as seats fall free by declines or deadlines, or as differing results call it.
@@ -153,7 +153,7 @@ function settle({ genesis, draw, id, isLone, certified, block }, { results, decl
   return null
 }
 
-/** A unit: what is certified is the result of its leaves, or in a snapshot that which all say. What differs shows its own. */
+/** A unit: certified is the result of its leaves, in a snapshot what all say. A result that differs shows its own. */
 function readUnit(genesis, window, entry, draw, statements, need) {
   const { unit } = entry
   const [id, state] = [`${draw.epoch}/${window}/${unit}`, genesis.cut.classes[unit]]

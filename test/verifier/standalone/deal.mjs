@@ -1,6 +1,6 @@
 /**
- * The deal: from a sealed draw and the beacon round that came after it to the seats of each unit. Written from the prose of
- * orbit/rules/deal/deal.ts alone.
+ * The deal: from a sealed draw and the beacon round that came after it to the seats of each unit. Written from the
+ * prose of orbit/rules/deal/deal.ts alone.
  */
 import { sha, uint } from './basics.mjs'
 

@@ -1,6 +1,6 @@
 /**
- * The format: what may stand where in the file and in the statements that it carries, and nothing else. What is sorted, and
- * what has to fit together, certificate.mjs checks.
+ * The format: what may stand where in the file and in the statements that it carries, and nothing else. What is sorted,
+ * and what has to fit together, certificate.mjs checks.
  */
 
 // --- Shapes: what may stand where. A function says so itself; a list or an object has exactly these entries.

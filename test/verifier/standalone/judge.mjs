@@ -1,4 +1,4 @@
-/** Whether a result shows that its unit was computed: by arithmetic alone, whoever signed it (orbit/rules/answer/judge.ts). */
+/** Whether a result shows that its unit was computed, by arithmetic alone (orbit/rules/answer/judge.ts). */
 import { cidOf, hex, isAscending, must, Reader, rootOf, same, toBig, uint } from './basics.mjs'
 import { evidenceTest, isPreimage, isShort, MAPS, pooled, walk, whyNoItem } from './numbers.mjs'
 
@@ -7,8 +7,8 @@ export const keyOf = (r) => [r.count, r.checksum, r.peak?.n ?? '', r.peak?.value
 
 /**
  * The sum of a unit's leaves (certificate/packed-leaves.ts). Of each, in order: varint count; unless that is 0, 8 bytes
- * checksum and as varint 1 + the place of its peak in its class, or 0. The peak's value is computed here: it is a hard number
- * of the leaf, or nothing holds.
+ * checksum and as varint 1 + the place of its peak in its class, or 0. The peak's value is computed here: the peak is a
+ * hard number of the leaf, or nothing holds.
  */
 export function sumOf({ genesis, window, state }, packed) {
   const { partition, cut } = genesis

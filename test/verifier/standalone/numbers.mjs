@@ -1,10 +1,10 @@
 /**
  * The mathematics: which numbers a rule drops, how a window is cut, what theory expects, and the evidence of a signer.
- * All in BigInt, by the definitions (Terras, Acta Arith. 30, 1976; Hercher, J. Integer Seq. 26, 2023): no tables, no floats.
+ * All in BigInt, by the definitions (Terras, Acta Arith. 30, 1976; Hercher, J. Integer Seq. 26, 2023), without floats.
  */
 import { sha, toBig, uint } from './basics.mjs'
 
-/** n goes to n/2 or (a*n+b)/2. Rules M, O and P are proved for 3n+1 alone. `least[k]` is the least c with a^c >= 2^k. */
+/** n goes to n/2 or (a*n+b)/2. Rules M, O and P are proved for 3n+1 alone. least[k] is the least c with a^c >= 2^k. */
 const mapOf = (a, b, proved) => ({ a, b, proved, least: [0], power: 1n })
 export const MAPS = { '3n+1': mapOf(3n, 1n, true), '3n-1': mapOf(3n, -1n, false), '5n+1': mapOf(5n, 1n, false) }
 function leastOdds(map, k) {
@@ -18,9 +18,9 @@ function leastOdds(map, k) {
 }
 
 /**
- * What the rules know of a number after its first k steps: c odd steps among them; the parity of the even steps since the
- * last odd one (-1 before the first); of the run of odd steps: 1 in one that began where a^c < 2^(k+1), 2 such a run and
- * then an even step, 3 in another run, 0 else.
+ * What the rules know of a number after its first k steps: c odd steps among them; the parity of the even steps since
+ * the last odd one (-1 before the first); of the run of odd steps: 1 in one that began where a^c < 2^(k+1), 2 such a
+ * run and then an even step, 3 in another run, 0 else.
  */
 const ROOT = { k: 0, c: 0, evens: -1, run: 0 }
 // biome-ignore format: a table
@@ -37,8 +37,8 @@ function after(map, { k, c, evens, run }, isOdd) {
 }
 
 /**
- * Walks until a rule fires, or `most` steps. Gives the step at which it fired (or null), the value that was reached, and the
- * greatest a*m+b over the odd m on the way.
+ * Walks until a rule fires, or `most` steps. Gives the step at which it fired (or null), the value that was reached,
+ * and the greatest a*m+b over the odd m on the way.
  */
 export function walk(map, n, most) {
   let [state, value, peak] = [ROOT, n, 0n]
@@ -80,9 +80,9 @@ const once = (name, make) => known.get(name) ?? known.set(name, make()).get(name
 /** How many residues mod 2^steps below a state no rule drops within so many steps. */
 const outliving = (name, steps) => once(`${name} ${steps}`, () => sums(MAPS[name], steps, () => 1n))
 
-// --- The cut (kernels/partition.ts): the class of greatest weight is split, again and again, until there are enough; of
-// equal ones that of less depth, then of the smaller residue. Classes that leave 8 bits open stay whole. Those of equal
-// weight and depth are kept together, so that the next one is found among some hundred groups.
+// --- The cut (kernels/partition.ts): the class of greatest weight is split, again and again, until there are enough;
+// of equal ones that of less depth, then of the smaller residue. Classes that leave 8 bits open stay whole. Those of
+// equal weight and depth are kept together, so that the next one is found among some hundred groups.
 const halvesOf = (map, { k, c, evens, run, r, image }) =>
   [0n, 1n].flatMap((bit) => {
     const value = image + bit * map.a ** BigInt(c)

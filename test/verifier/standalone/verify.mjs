@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * A second verifier of certificates: `node verify.mjs FILE`. It was written from the prose of the rules and shares no code
- * with the program that writes certificates; codecs, curves and hashes are borrowed. Exit codes: 0 it holds, 1 it does
- * not, 2 it could not be read, 5 it holds and proves nothing.
+ * A second verifier of certificates: `node verify.mjs FILE`. It was written from the prose of the rules and shares no
+ * code with the program that writes certificates; codecs, curves and hashes are borrowed. Exit codes: 0 it holds, 1 it
+ * does not, 2 it could not be read, 5 it holds and proves nothing.
  */
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { LEAST_HARD, MOST_BYTES, verify } from './certificate.mjs'
@@ -25,20 +25,20 @@ function report({ genesis, window, isWhole, units, count, checksum, registration
   const unitsWhere = (is) => units.filter((unit) => unit[is]).map(({ unit }) => unit)
   const [contested, silent] = [unitsWhere('isContested'), unitsWhere('isSilent')]
   const rosters = draws.map(({ accounts }) => new Set(accounts.values()).size).sort((a, b) => a - b)
-  const [least, most] = [rosters[0], rosters.at(-1)]
+  const many = rosters[0] === rosters.at(-1) ? rosters[0] : `${rosters[0]} to ${rosters.at(-1)}`
   return [
     `Network ${genesis.id} (${JSON.stringify(genesis.name)})`,
     `About ${isWhole ? 'all' : 'some'} numbers of [${window} * 2^${bits}, ${window + 1n} * 2^${bits}) under ${map}`,
     `  ${plural(units.length, 'unit')}, ${count} hard numbers, checksum ${checksum}`,
     'What arithmetic shows',
-    `  ${plural(items, 'item')} of evidence in ${plural(results.length, 'result')}, each computed anew: all sound, none short.`,
-    `  Whoever skipped ${(skipped / 10).toFixed(1)} % of a unit at random would have been caught, but for once in a million.`,
+    `  ${plural(items, 'item')} of evidence in ${plural(results.length, 'result')}: each is sound, computed anew.`,
+    `  Whoever skipped ${skipped / 10} % of a unit at random would have been caught, but for once in a million.`,
     `  The peak of each leaf of ${plural(peaks, 'unit')} is a hard number; the count of each unit is as theory has it.`,
     '  No leaf was computed anew here: count and checksum of a leaf are what the signers say.',
     'What signatures say',
-    `  ${plural(signers.size, 'account')} signed results, of ${least === most ? least : `${least} to ${most}`} on the rosters:`,
+    `  ${plural(signers.size, 'account')} signed results, of ${many} on the roster:`,
     ...people,
-    `  ${plural(draws.length, 'draw')}: more than half of a roster say that they had the draw before its beacon round was out.`,
+    `  ${plural(draws.length, 'draw')}: more than half of a roster say that they had it before its beacon round.`,
     'Who ran the beacon',
     genesis.beacon.source === 'drand'
       ? "  drand's quicknet, the League of Entropy: nobody could choose who was dealt what."

@@ -3,7 +3,6 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpuEngine } from '../../../../kernels/cpu.ts'
 import type { Engine } from '../../../../kernels/unit.ts'
 import { Audits } from '../../../../orbit/node/work/audits.ts'
-import { openItem } from '../../../../orbit/rules/answer/results.ts'
 import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
@@ -22,20 +21,18 @@ function auditing(node: (party: Party, unit: Assignment) => string) {
   const [unit] = party.deal(2, 1) as [Assignment]
   party.answer(unit, unit.quorum)
   const published: AuditBody['claims'] = []
-  const machine = { leaves: null as Uint8Array | null, engine: () => cpuEngine(party.genesis.partition, 1) as Engine }
+  const machine = { engine: () => cpuEngine(party.genesis.partition, 1) as Engine }
   const audits = new Audits({
     node: node(party, unit),
     openEngine: () => machine.engine(),
     beacon: async (round) => ({ round, signature: beaconAt(round), randomness: randomnessOf(beaconAt(round)) }),
-    leaves: async () => machine.leaves,
+    leaves: (cid) => party.blocks.get(cid),
     publish: async (claims) => void published.push(...claims),
   })
-  const records = party.blocks.get(openItem(party.result(unit, party.claim(unit)).item).leaves)!
   audits.hear(party.state(), 8)
   return {
     party,
     unit,
-    records,
     published,
     machine,
     audits,
@@ -44,13 +41,9 @@ function auditing(node: (party: Party, unit: Assignment) => string) {
 }
 const auditor = (_: Party, { reserve }: Assignment) => reserve[0]!
 
-test('leaves that can not be had are asked for again, and audited when they can', async () => {
-  const { unit, records, published, machine, at } = auditing(auditor)
+test('leaves that are not as they were certified are published, once', async () => {
+  const { unit, published, at } = auditing(auditor)
   await at(10)
-  await at(13)
-  expect(published).toEqual([])
-  machine.leaves = records
-  await at(16)
   expect(published.map(([epoch, , index]) => [epoch, index])).toEqual([
     [2, unit.unit],
     [2, unit.unit],
@@ -59,18 +52,8 @@ test('leaves that can not be had are asked for again, and audited when they can'
   expect(published).toHaveLength(2)
 })
 
-test('a node that hides its leaves is audited all the same: the findings are published a deadline after the draw of the audit', async () => {
-  const { party, published, at } = auditing(auditor)
-  const { deadlineRounds } = party.genesis.body
-  await at(8 + deadlineRounds)
-  expect(published).toEqual([])
-  await at(10 + deadlineRounds)
-  expect(published).toHaveLength(2)
-})
-
 test('an engine that fails costs a retry, not the audit', async () => {
-  const { party, records, published, machine, at } = auditing(auditor)
-  machine.leaves = records
+  const { party, published, machine, at } = auditing(auditor)
   machine.engine = () => {
     const engine = cpuEngine(party.genesis.partition, 1)
     return { ...engine, close: () => engine.close(), verifyLeaf: () => Promise.reject(new Error('the device is lost')) }
@@ -83,12 +66,10 @@ test('an engine that fails costs a retry, not the audit', async () => {
 
 test('an account that gives its node to another is not drawn to audit its own result', async () => {
   const own = auditing((_, { quorum }) => quorum[0]!)
-  own.machine.leaves = own.records
   for (const node of own.unit.quorum) own.party.move(node, crypto.getRandomValues(new Uint8Array(32)))
   await own.at(10)
   expect(own.published).toEqual([])
   const other = auditing(auditor)
-  other.machine.leaves = other.records
   for (const node of other.unit.quorum) other.party.move(node, crypto.getRandomValues(new Uint8Array(32)))
   await other.at(10)
   expect(other.published).toHaveLength(2)

@@ -1,5 +1,8 @@
-/** What arithmetic finds in a result, by its boundaries: real units of a small window, and each thing that can be wrong. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+/**
+ * What arithmetic finds in a result, by its boundaries: real units of a small window, and each
+ * thing that can be wrong.
+ */
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { expectedHard } from '../../../../kernels/expected.ts'
 import { classes } from '../../../../kernels/partition.ts'
 import { summarize } from '../../../../kernels/result.ts'
@@ -11,6 +14,8 @@ import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import type { Genesis, GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
 import { Party } from '../party.ts'
 import { realEvidence, realLeaves, SMALL } from '../real-work.ts'
+
+setDefaultTimeout(300_000)
 
 /** k = 512 of 60,000 survivors: as much evidence as on the main network. */
 const MANY = { ...SMALL, bits: 24, units: 1, hardSteps: 112, evidence: { flagBits: 0, items: 512 } }
@@ -192,7 +197,8 @@ describe('the evidence', () => {
   })
 
   test('is short where so few come once in a million units: by tier and in all, one above and one below', () => {
-    // The greatest counts that are short of 215.04, 256 and 40.96 expected, and of 512 (kernels: evidence-shortfall.test.ts).
+    // The greatest counts that are short of 215.04, 256 and 40.96 expected, and of 512 (kernels:
+    // evidence-shortfall.test.ts).
     const means = talliesOf(genesis, unit, { node, evidence: new Uint8Array(6) }).map(
       ({ mean }) => Number(mean) / 2 ** 32,
     )
@@ -227,7 +233,8 @@ describe('the evidence', () => {
     expect(judgeEvidence(adaptive.genesis, lone, whole.shown, at).fault).toBeNull()
     expect(whole.items).toBeGreaterThan(1.7 * half.items)
     expect(judgeEvidence(adaptive.genesis, lone, half.shown, at).fault).toBe('evidence-short')
-    // The others of its N list what all do. Who lists as much as the one has false items, but a proof does not carry the deal.
+    // The others of its N list what all do. Who lists as much as the one has false items, but a
+    // proof does not carry the deal.
     expect(judgeEvidence(adaptive.genesis, lone, shownBy(second, lone).shown, at).fault).toBeNull()
     const asLone = shownBy(second, { ...lone, quorum: [second], reserve: [] })
     expect(judgeEvidence(adaptive.genesis, lone, asLone.shown, at)).toMatchObject({

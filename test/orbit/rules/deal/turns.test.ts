@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import * as dagCbor from '@ipld/dag-cbor'
 import { cidOf } from '../../../../orbit/rules/base/cid.ts'
 import type { Statement } from '../../../../orbit/rules/base/statement.ts'
-import { inPrecedence, mayStand } from '../../../../orbit/rules/deal/canonical-draws.ts'
+import { accountAt, asOf, dealtDraw, inPrecedence, mayStand } from '../../../../orbit/rules/deal/canonical-draws.ts'
 import { equivocationsIn, mayStepIn, turnOf, turnRound } from '../../../../orbit/rules/deal/coordinators.ts'
 import {
   accountsOn,
@@ -13,7 +13,7 @@ import {
   witnessesOf,
 } from '../../../../orbit/rules/deal/witness.ts'
 import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
-import { genesisOf } from '../literals.ts'
+import { assignmentOf, genesisOf } from '../literals.ts'
 
 const sealedBy = (signer: string, epoch: number) => ({ signer, body: { epoch } })
 
@@ -135,6 +135,14 @@ test.each([
       .join(' '),
   ).toBe(exposed)
   expect(equivocationsIn([statements[0]!, statements[0]!]).size).toBe(0)
+})
+
+test('of three draws for one epoch the two of the lowest bytes are the proof, whichever came first', () => {
+  const three = [0, 1, 2].map((note) => drawOf('Aab', 3, note))
+  const [low, middle] = three
+  for (const order of [three, three.toReversed()]) {
+    expect(equivocationsIn(order).get('A')!.proof).toEqual([low!.bytes, middle!.bytes])
+  }
 })
 
 test('two nodes of one account are one witness: the earlier, and of equals the lower', () => {
@@ -265,6 +273,25 @@ test('of two by one coordinator, that of the lower bytes', () => {
   const registered = new Map([...'ab'].map((node) => [node, new Map([[node, {} as never]])]))
   const order = inPrecedence(genesis, [high, low], new Map(), registered, new Map())
   expect(order.map(({ draw }) => draw)).toEqual([low, high])
+})
+
+test('a dealt draw knows the keys of its units, how many seats each node has, and whose the nodes are', () => {
+  const assignments = ['abc', 'bcd'].map((quorum, unit) =>
+    assignmentOf({ quorum: [...quorum], unit, reserve: [...'ef'] }),
+  )
+  const { keys, seats, owners } = dealtDraw(drawOf('Aabcd', 2), new Uint8Array(), assignments)
+  expect(keys).toEqual(['2/1/0', '2/1/1'])
+  expect([...seats].map((pair) => pair.join('')).join(' ')).toBe('a1 b2 c2 d1')
+  expect(owners.get('d')).toBe('d')
+  const dealt = new Map([2, 5].map((epoch) => [epoch, dealtDraw(drawOf('Aab', epoch), new Uint8Array(), [])]))
+  expect(asOf(genesis, dealt)).toBe(50)
+  expect(asOf(genesis, new Map())).toBe(0)
+  const nodes = new Map([
+    ['a', { account: 'now' }],
+    ['z', { account: 'zed' }],
+  ])
+  expect(['a', 'z', 'y'].map((node) => accountAt({ draws: dealt, nodes }, 2, node))).toEqual(['a', 'zed', undefined])
+  expect(accountAt({ draws: dealt, nodes }, 9, 'a')).toBe('now')
 })
 
 /** Until R(3) + 60 = 90 witnesses of the draw of epoch 3 may still speak. */

@@ -144,6 +144,16 @@ test('of more nodes than a draw can name one of each account comes first, and of
   const words = beats([...crowd, ...others].map((text) => `${text.split(':')[0]}@95+1`).join(' '))
   const allowances = [{ account: 'CROWD', units: MAX_ROSTER }]
   const roster = rosterAt(state, words, new Set(), 10, allowances)
+  // More accounts than it can name, each with one node: those that are allowed more are all on it.
+  const single = Array.from(
+    { length: MAX_ROSTER + 20 },
+    (_, i) => `${name(i)}:${'ABCDEFGHIJ'[i % 10]}${'K'.repeat(1 + Math.floor(i / 10))}1`,
+  )
+  const worked = single.slice(-30).map((text) => ({ account: /:([A-Z]+)/.exec(text)![1]!, units: 2 }))
+  const said = beats(single.map((text) => `${text.split(':')[0]}@95+1`).join(' '))
+  const named = rosterAt(stateOf(single), said, new Set(), 10, worked).map(({ account }) => account)
+  expect(named).toHaveLength(MAX_ROSTER)
+  expect(worked.every(({ account }) => named.includes(account))).toBe(true)
   expect(roster).toHaveLength(MAX_ROSTER)
   expect(roster.filter(({ account }) => account !== 'CROWD')).toHaveLength(10)
   expect(roster.map(({ node }) => node)).toEqual(roster.map(({ node }) => node).sort())

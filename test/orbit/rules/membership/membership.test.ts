@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test'
 import { allowancesAt, limitFor } from '../../../../orbit/rules/membership/allowance.ts'
 import { isFresh, newestHeartbeats } from '../../../../orbit/rules/membership/heartbeats.ts'
-import { standingOf } from '../../../../orbit/rules/membership/levels.ts'
-import { isRegistered, ownersIn, type Registered } from '../../../../orbit/rules/membership/owners.ts'
+import { isTrusted, LEVELS, standingOf } from '../../../../orbit/rules/membership/levels.ts'
+import { isRegistered, newestOfPairs, ownersIn, type Registered } from '../../../../orbit/rules/membership/owners.ts'
 import type { DrawBody, HeartbeatBody } from '../../../../orbit/rules/message/bodies.ts'
 import { genesisOf } from '../literals.ts'
 
@@ -59,6 +59,10 @@ test.each([
   expect(standingOf(genesis, units, idle).level).toBe(level)
 })
 
+test('TRUSTED and ELITE are trusted', () => {
+  expect(LEVELS.filter(isTrusted)).toEqual(['TRUSTED', 'ELITE'])
+})
+
 /** Fresh for 60 rounds; what is from the future is fresh as well. */
 test.each([
   [100, 159, true],
@@ -79,6 +83,23 @@ test('of the heartbeats of a node the newest counts, of two for one round the lo
   }
 })
 
+/** "x1": registered as x in round 1. */
+test.each([
+  ['x1', 'x1'],
+  ['x1 x2', 'x2'],
+  ['x2 x1', 'x2'],
+  ['y2 x2', 'x2'],
+  ['x2 y2', 'x2'],
+  ['y1 x2', 'x2'],
+  ['x1 y2', 'y2'],
+])('a node that registered to an account as %s counts as %s', (text, expected) => {
+  const registrations = text.split(' ').map((word) => {
+    return { node: 'n', account: 'a', name: word[0]!, round: Number(word.slice(1)) }
+  })
+  const found = newestOfPairs(registrations).get('n')!.get('a')!
+  expect(`${found.name}${found.round}`).toBe(expected)
+})
+
 /** "a1 b2": registered to a in round 1, to b in round 2. */
 const registeredAs = (...nodes: string[]): Registered =>
   new Map(
@@ -93,6 +114,7 @@ test.each([
   ['a2 b1', 'b'],
   ['a1 b2', 'a'],
   ['b1 a1', 'a'],
+  ['b1 a2', 'b'],
   ['c3 b2 a2', 'a'],
 ])('a node registered to %s is dealt to as the node of %s', (text, owner) => {
   expect(ownersIn(registeredAs(text)).get('n0')?.account).toBe(owner)
@@ -106,4 +128,6 @@ test.each([
   const roster = [{ node: 'n0', account, capacity: 1 }]
   expect(isRegistered(registeredAs('a1 b2'), { roster } as unknown as DrawBody)).toBe(is)
   expect(isRegistered(registeredAs(), { roster } as unknown as DrawBody)).toBe(false)
+  const others = [...roster, { node: 'n1', account: 'a', capacity: 1 }]
+  expect(isRegistered(registeredAs('a1 b2', 'c1'), { roster: others } as unknown as DrawBody)).toBe(false)
 })

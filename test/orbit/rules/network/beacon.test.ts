@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
-import { RuleError } from '../../../../orbit/rules/base/statement.ts'
+import { expectedHard } from '../../../../kernels/expected.ts'
+import { RuleError, sign } from '../../../../orbit/rules/base/statement.ts'
 import {
   chainHash,
   checkChain,
+  KNOWN_CHAINS,
   localChain,
   localSecret,
   QUICKNET,
@@ -13,7 +15,10 @@ import {
   timeOf,
   verifyRound,
 } from '../../../../orbit/rules/network/beacon.ts'
+import { provesNothing, readGenesis } from '../../../../orbit/rules/network/genesis.ts'
 import { QUICKNET_ROUNDS } from '../../../vectors/quicknet.ts'
+import { Party } from '../party.ts'
+import { SMALL } from '../real-work.ts'
 
 const local = (seed: number) => localSecret(new Uint8Array(48).fill(seed))
 
@@ -126,4 +131,24 @@ describe('a local chain', () => {
   test('another key can not sign for it', () => {
     expect(() => verifyRound(chain, 1, signRound(local(8), 1))).toThrow('beacon round 1 carries a wrong signature')
   })
+})
+
+test('a genesis may call the chains of the League of Entropy drand, whole, and no other', () => {
+  const { genesis, members } = new Party({ accounts: 1 })
+  const read = (beacon: object) => () =>
+    readGenesis(sign({ ...genesis.body, beacon: { source: 'drand', ...beacon } }, members[0]!.accountSecret).bytes)
+  for (const chain of KNOWN_CHAINS) expect(read(chain)().chain).toEqual(chain)
+  const { hash: _, ...quicknet } = QUICKNET
+  const slower = { ...quicknet, period: 30 }
+  for (const chain of [slower, { ...quicknet, beaconId: 'quick' }]) {
+    expect(read({ ...chain, hash: chainHash(chain) })).toThrow('calls a beacon drand')
+  }
+  expect(read({ ...slower, hash: QUICKNET.hash })).toThrow('hash does not fit')
+})
+
+test('a genesis whose leaves expect fewer than 20 hard numbers proves nothing', () => {
+  const at = (leaves: number) => ({ partition: { ...SMALL, units: 1, leaves } })
+  const { mean } = expectedHard(SMALL)
+  const most = Math.floor(mean / 20)
+  expect([most, most + 1].map((leaves) => provesNothing(at(leaves)))).toEqual([false, true])
 })

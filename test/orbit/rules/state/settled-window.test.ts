@@ -54,14 +54,17 @@ test('what is remembered of a window is the same from the state, from its certif
 test('with settled windows in place of their documents, accounts, frontier and convictions are the same', () => {
   const history = new Map(windows.map((window) => [window.window, summaryOf(state, window)]))
   const round = settledAfter(network.genesis, 6) + 1
-  const isOver = (epoch: number) => epoch < 6 && settledAfter(network.genesis, epoch) < round
-  const isOverDraw = overDraws(network.genesis, network.documents.draws, isOver)
+  const isOver = overDraws(
+    network.genesis,
+    network.documents.draws,
+    (epoch) => epoch < 6 && settledAfter(network.genesis, epoch) < round,
+  )
   const left = {
     ...network.documents,
-    draws: network.documents.draws.filter((document) => !isOverDraw(document)),
+    draws: network.documents.draws.filter((document) => !isOver(document)),
     results: network.documents.results.filter(
       (document) =>
-        !isOverAnswer(document, { unit: ({ window }) => history.has(window), deal: isOver }, network.knowledge),
+        !isOverAnswer(document, { unit: ({ window }) => history.has(window), deal: () => false }, network.knowledge),
     ),
   }
   expect(left.draws).toHaveLength(2)
