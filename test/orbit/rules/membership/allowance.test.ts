@@ -63,9 +63,9 @@ describe('what nodes offer is cut', () => {
   })
 })
 
-/** Eight accounts, two tickets for a newcomer; in epoch 2 four units were dealt, and done. */
+/** Ten accounts, two tickets for a newcomer; in epoch 2 four units were dealt, and done. */
 function worked() {
-  const party = withNewcomers(2)
+  const party = withNewcomers(2, 1000, 10)
   party.answerAll(party.deal(2, 4, { capacity: 2 }))
   const heartbeats = party.members.map(({ node }) => party.beat(node, 9, { capacity: 4096 }))
   return { party, heartbeats, state: party.state() }
@@ -83,7 +83,7 @@ describe('a draw', () => {
   test('gives whoever asks for thousands what it has shown', () => {
     expect(new Set(best.values())).toEqual(new Set([0, 1, 2]))
     for (const { account, capacity } of draw.roster) expect(capacity).toBe(best.get(account)! >= 2 ? 4 : 2)
-    expect(draw.roster).toHaveLength(8)
+    expect(draw.roster).toHaveLength(10)
     expect(draw.allowances).toEqual(allowancesAt(state))
     expect(draw.allowances.length).toBe([...best.values()].filter((n) => n > 0).length)
     expect(fault(draw)).toBeNull()
@@ -106,10 +106,10 @@ describe('a draw', () => {
     const seats = (node: string) => assignments.filter(({ quorum }) => quorum.includes(node)).length
     const left = party.members.flatMap(({ node }) => (seats(node) < 2 ? [[node, 2 - seats(node)] as const] : []))
     expect(new Map(roster.map(({ node, capacity }) => [node, capacity]))).toEqual(new Map(left))
-    expect(roster.length).toBeLessThan(8)
+    expect(roster.length).toBeLessThan(10)
     expect(fault({ ...draw, allowances: [], roster })).toBeNull()
     // R(36) is past the deadline of epoch 2.
-    expect(rosterAt(state, heartbeats, new Set(), 36, [])).toHaveLength(8)
+    expect(rosterAt(state, heartbeats, new Set(), 36, [])).toHaveLength(10)
   })
 
   test('is refused when it gives anybody less than what was shown a deadline ago', () => {
