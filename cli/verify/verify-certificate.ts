@@ -9,15 +9,13 @@ import type { Engine } from '../../kernels/unit.ts'
 import { RuleError } from '../../orbit/rules/base/statement.ts'
 import type { Certified } from '../../orbit/rules/certificate/read.ts'
 import {
-  hardInLeaf,
-  LEAST_HARD_IN_LEAF,
-  provesNothing,
   type Verification,
   type VerifyProgress,
   verifyCertificate as verifyBytes,
   type WrongLeaf,
 } from '../../orbit/rules/certificate/verify.ts'
 import { checksumHex } from '../../orbit/rules/message/bodies.ts'
+import { hardInLeaf, LEAST_HARD, provesNothing } from '../../orbit/rules/network/genesis.ts'
 import { powerText } from '../../orbit/rules/state/frontier.ts'
 import { plainText, shownName } from '../../site/text.ts'
 import { interruptible } from '../shell/command.ts'
@@ -68,7 +66,14 @@ export async function verifyShown(
       onProgress: (progress) => bar.update(...shareOf(progress)),
       signal,
     })
-    if (verification.wrong) throw refuse(wrongText(verification.wrong))
+    const { wrong, baseless } = verification
+    if (wrong) throw refuse(wrongText(wrong))
+    if (baseless) {
+      const { unit, account } = baseless
+      throw refuse(
+        `unit ${unit} rests on accounts alone whose evidence falls short over their units, as ${account.slice(0, 12)}`,
+      )
+    }
     return verification
   } catch (error) {
     throw error instanceof RuleError ? refuse(error.message) : error
@@ -187,7 +192,7 @@ function textOf(path: string, verification: Verification): string {
     ? `every n in [${start}, ${end})`
     : `every n of units ${listText([...units.keys()])} of [${start}, ${end})`
   const verdict = provesNothing(genesis)
-    ? `PROVES NOTHING: ${path}: a leaf of this network expects ${hardInLeaf(partition).toFixed(1)} hard numbers, and below ${LEAST_HARD_IN_LEAF} nobody need have looked for them.
+    ? `PROVES NOTHING: ${path}: a leaf of this network expects ${hardInLeaf(genesis).toFixed(1)} hard numbers, and below ${LEAST_HARD} nobody need have looked for them.
 All else holds:`
     : `VALID: ${path}`
   return `${verdict}
@@ -221,7 +226,7 @@ function jsonOf(verification: Verification) {
         items,
         skippable: skippable / 1000,
         leaves,
-        hardInLeaf: hardInLeaf(genesis.partition),
+        hardInLeaf: hardInLeaf(genesis),
         count,
         checksum: checksumHex(checksum),
         peak,

@@ -3,6 +3,8 @@
  * lie, and is refused with a sentence that names the lie. Honest ones, and honest bad luck, are accepted.
  */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import * as dagJson from '@ipld/dag-json'
+import { verifyCertificate } from '../../orbit/rules/certificate/verify.ts'
 import { randomnessOf } from '../../orbit/rules/network/beacon.ts'
 import { type Answer, beaconAt, Forger, type ForgerOptions, type Shown } from './forger.ts'
 import { firstVerdictOf, secondVerdict, secondVerdictOf } from './verdicts.ts'
@@ -122,15 +124,21 @@ describe('evidence', () => {
     })
   })
 
-  test('of a hundred units that each lack 5 % is refused over all of them', () => {
+  test('of a hundred units that each lack 5 % is refused over all of them', async () => {
     const partition = { bits: 24, units: 100, leaves: 1, hardSteps: 84, evidence: { flagBits: 0, items: 8192 } }
     const many = new Forger({ accounts: 1, replication: 1, partition })
     const answers = many.answers()
     const verdict = (list: readonly Answer[]) => secondVerdictOf(many.file(list))
+    const baselessIn = async (list: readonly Answer[]) => {
+      const engineFor = () => ({ verifyLeaf: () => Promise.reject(new Error('no leaf is asked for')) })
+      return (await verifyCertificate(dagJson.encode(many.file(list)), { engineFor })).baseless
+    }
     expect(verdict(answers)).toBe('valid')
+    expect(await baselessIn(answers)).toBeNull()
     let i = 0
     const short = answers.map((a) => ({ ...a, items: a.items.map((list) => list.filter(() => ++i % 20 !== 0)) }))
     expect(verdict(short)).toMatch(/^the evidence of account [0-9a-f]{8} falls short over 100 units: \d+ items where/)
+    expect(await baselessIn(short)).toMatchObject({ unit: 0 })
   })
 })
 

@@ -4,21 +4,16 @@
  * contested, and then leaves drawn at random for as long as its caller gives it. Engine, randomness
  * and time are the caller's.
  */
-import { mostSkipped, pooled } from '../../../kernels/evidence/shortfall.ts'
-import { expectedHard } from '../../../kernels/expected.ts'
-import { classes } from '../../../kernels/partition.ts'
+import { alarmsOfAccount, mostSkipped, pooled } from '../../../kernels/evidence/shortfall.ts'
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../../kernels/unit.ts'
 import { talliesOf } from '../answer/judge.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
 import type { LeafId } from '../message/unit.ts'
-import type { Genesis } from '../network/genesis.ts'
+import { accountTallies, sumsOf, type TalliedUnit } from '../state/evidence-sums.ts'
 import { type Certified, type CertifiedResult, readingCertificate } from './read.ts'
 import { isWithinEngines, judgeUnit, type LeafEngine, leafRecord } from './recompute.ts'
-
-/** Fewer hard numbers than these in a leaf, on average, and nobody need have looked for them. */
-export const LEAST_HARD_IN_LEAF = 20
 
 /** A leaf that was signed as something else than computing it gives. */
 export interface WrongLeaf extends LeafId {
@@ -52,7 +47,7 @@ export interface VerifyOptions {
   readonly memory?: Memory
 }
 
-/** What verifying a certificate has shown. It is valid if no leaf is wrong; all else that is wrong is thrown. */
+/** What verifying a certificate has shown. It is valid if no leaf is wrong and no unit baseless; all else is thrown. */
 export interface Verification {
   readonly certified: Certified
   /** Items of evidence, each of them sound. */
@@ -62,6 +57,11 @@ export interface Verification {
    * probability 99.9999 %. The largest over all results.
    */
   readonly skippable: number
+  /**
+   * A unit that rests on accounts alone whose evidence falls short over their units here, with one of
+   * them; or null. One account that is short voids nobody else's work.
+   */
+  readonly baseless: { readonly unit: number; readonly account: string } | null
   /** Leaves of which the file has the records: their peaks are hard numbers. */
   readonly leaves: number
   /** Leaves that were computed and are as signed. */
@@ -69,10 +69,6 @@ export interface Verification {
   /** The first that is not, or null. */
   readonly wrong: WrongLeaf | null
 }
-
-/** Whether results of a genesis can't show that work was done: it asks for so few hard numbers. */
-export const provesNothing = ({ partition }: Pick<Genesis, 'partition'>): boolean =>
-  hardInLeaf(partition) < LEAST_HARD_IN_LEAF
 
 /**
  * @throws {RuleError} saying what does not hold
@@ -103,12 +99,27 @@ export async function verifyCertificate(fileBytes: Uint8Array, options: VerifyOp
     await pause()
     signal?.throwIfAborted()
   }
-  return { certified, ...shown, ...(await recompute(certified, options)) }
+  return { certified, ...shown, baseless: baselessUnit(certified), ...(await recompute(certified, options)) }
 }
 
-/** Hard numbers that theory expects in a leaf, on average over a window. */
-export const hardInLeaf = (partition: Partition): number =>
-  expectedHard(partition).mean / (classes(partition).length * partition.leaves)
+function baselessUnit({ window, units }: Certified): Verification['baseless'] {
+  const tallied = new Map<string, TalliedUnit[]>()
+  for (const [unit, { epoch, accounts, tallies }] of units) {
+    for (const [i, account] of accounts.entries()) {
+      const own = tallied.get(account) ?? []
+      tallied.set(account, own)
+      own.push({ epoch, window, unit, tallies: tallies[i]! })
+    }
+  }
+  const short = new Set<string>()
+  for (const [account, own] of tallied) {
+    if (alarmsOfAccount(accountTallies(sumsOf(own))).length > 0) short.add(account)
+  }
+  for (const [unit, { accounts }] of units) {
+    if (accounts.every((account) => short.has(account))) return { unit, account: accounts[0]! }
+  }
+  return null
+}
 
 async function recompute(
   certified: Certified,

@@ -215,21 +215,38 @@ function readUnit(genesis, window, entry, draw, statements, need) {
   const isSilent = seats.some((_, i) => i <= last && !spoken.includes(i))
   const { item: certifiedItem } = results.find((r) => r.key === certified)
   const shows = { isContested: differing.length > 0, isSilent, hasLeaves: block !== null }
-  return { unit, epoch: draw.epoch, results, item: certifiedItem, ...shows }
+  const agreeing = results.filter((r) => r.key === certified)
+  return { unit, epoch: draw.epoch, results, agreeing, item: certifiedItem, ...shows }
 }
 
-/** What falls short over the units of an account: the last 20, the last 100 and all, by tier and in all. */
+/** What falls short over the units of an account: the last 20, the last 100 and all, by tier and in all; or undefined. */
+function shortfall(own) {
+  for (const span of [20, 100, own.length].filter((length) => length <= own.length)) {
+    const tiers = [0, 1, 2].map((tier) => pooled(own.slice(-span).map(({ tallies }) => tallies[tier])))
+    const all = pooled(tiers)
+    const found = `${all.count} items where ${Math.round(Number(all.mean) / 2 ** 32)} are expected`
+    if ([...tiers, all].some((tally) => isShort(tally, 12 * own.length))) return found
+  }
+}
+
+/** No unit rests on accounts alone whose evidence falls short over all that they did: one that is short voids nobody's work. */
 function checkAccounts(units) {
-  const results = units.toSorted((a, b) => a.epoch - b.epoch || a.unit - b.unit).flatMap((unit) => unit.results)
+  const results = units.toSorted((a, b) => a.epoch - b.epoch || a.unit - b.unit).flatMap((unit) => unit.agreeing)
+  const short = new Map()
   for (const account of new Set(results.map((r) => r.account))) {
     const own = results.filter((r) => r.account === account)
-    for (const span of [20, 100, own.length]) {
-      const tiers = [0, 1, 2].map((tier) => pooled(own.slice(-span).map(({ tallies }) => tallies[tier])))
-      const all = pooled(tiers)
-      const found = `${all.count} items where ${Math.round(Number(all.mean) / 2 ** 32)} are expected`
-      const isFew = [...tiers, all].some((tally) => isShort(tally, 12))
-      must(!isFew, `the evidence of account ${account.slice(0, 8)} falls short over ${own.length} units: ${found}`)
-    }
+    const found = shortfall(own)
+    if (found)
+      short.set(
+        account,
+        `the evidence of account ${account.slice(0, 8)} falls short over ${own.length} units: ${found}`,
+      )
+  }
+  for (const { agreeing } of units) {
+    must(
+      agreeing.some((r) => !short.has(r.account)),
+      short.get(agreeing[0].account),
+    )
   }
 }
 

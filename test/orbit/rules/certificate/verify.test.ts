@@ -6,15 +6,10 @@ import { resultOf, type UnsignedResult } from '../../../../orbit/rules/answer/re
 import { rawCid } from '../../../../orbit/rules/base/cid.ts'
 import { RuleError } from '../../../../orbit/rules/base/statement.ts'
 import type { LeafEngine } from '../../../../orbit/rules/certificate/recompute.ts'
-import {
-  hardInLeaf,
-  LEAST_HARD_IN_LEAF,
-  provesNothing,
-  type VerifyOptions,
-  verifyCertificate,
-} from '../../../../orbit/rules/certificate/verify.ts'
+import { type VerifyOptions, verifyCertificate } from '../../../../orbit/rules/certificate/verify.ts'
 import { writeCertificate } from '../../../../orbit/rules/certificate/write.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
+import { hardInLeaf, LEAST_HARD, provesNothing } from '../../../../orbit/rules/network/genesis.ts'
 import { deadlineRound } from '../../../../orbit/rules/network/schedule.ts'
 import { Party } from '../party.ts'
 
@@ -272,11 +267,11 @@ test('results prove nothing where a leaf has fewer than 20 hard numbers, as theo
     evidence: { flagBits: 0, items: 8 },
   } as const
   // 20 to the bit is nowhere: one leaf more or less is as near as a partition comes to it.
-  const most = Math.floor(hardInLeaf(whole) / LEAST_HARD_IN_LEAF)
+  const most = Math.floor(hardInLeaf({ partition: whole }) / LEAST_HARD)
   const of = (leaves: number) => provesNothing({ partition: { ...whole, leaves } })
-  expect(LEAST_HARD_IN_LEAF).toBe(20)
+  expect(LEAST_HARD).toBe(20)
   expect([most - 1, most, most + 1].map(of)).toEqual([false, false, true])
-  expect([most, most + 1].map((leaves) => hardInLeaf({ ...whole, leaves }) < 20)).toEqual([false, true])
+  expect([most, most + 1].map((leaves) => hardInLeaf({ partition: { ...whole, leaves } }) < 20)).toEqual([false, true])
 })
 
 test('a browser can bundle all that verifies a certificate', async () => {
