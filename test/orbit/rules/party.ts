@@ -5,8 +5,6 @@
  */
 
 import * as dagCbor from '@ipld/dag-cbor'
-import { scrypt } from '@noble/hashes/scrypt.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import { thresholdsOf } from '../../../kernels/evidence/tiers.ts'
 import { hardOf, survivorsOf } from '../../../kernels/exact.ts'
 import { classes, leavesOf } from '../../../kernels/partition.ts'
@@ -23,7 +21,7 @@ import {
 } from '../../../orbit/rules/answer/results.ts'
 import { cidOf, rawCid } from '../../../orbit/rules/base/cid.ts'
 import { createMemory } from '../../../orbit/rules/base/memory.ts'
-import { publicKeyOf, sign } from '../../../orbit/rules/base/statement.ts'
+import { sign } from '../../../orbit/rules/base/statement.ts'
 import type { CertificateSources } from '../../../orbit/rules/certificate/format.ts'
 import { assign } from '../../../orbit/rules/deal/assignment.ts'
 import type {
@@ -34,45 +32,19 @@ import type {
   ResultsBody,
 } from '../../../orbit/rules/message/bodies.ts'
 import { type Assignment, dealtUnitKey, leafKey } from '../../../orbit/rules/message/unit.ts'
-import { localChain, localSecret, randomnessOf, signRound } from '../../../orbit/rules/network/beacon.ts'
-import { type Genesis, type GenesisBody, readGenesis } from '../../../orbit/rules/network/genesis.ts'
-import { challengeOf, isSolution, nonceBytes } from '../../../orbit/rules/network/puzzle.ts'
+import { randomnessOf } from '../../../orbit/rules/network/beacon.ts'
 import { certifyingEpoch, seedRound } from '../../../orbit/rules/network/schedule.ts'
 import type { Audit } from '../../../orbit/rules/quorum/audit.ts'
 import { certifyingAudit } from '../../../orbit/rules/quorum/certifying-audit.ts'
 import { NO_HISTORY } from '../../../orbit/rules/state/settled-window.ts'
-import { type Documents, type Knowledge, type State, stateOf } from '../../../orbit/rules/state/state.ts'
-import { realEvidence, realLeaves, SMALL } from './real-work.ts'
+import { type Knowledge, type State, stateOf } from '../../../orbit/rules/state/state.ts'
+import { beaconAt, Members, type MembersOptions } from './members.ts'
+import { realEvidence, realLeaves } from './real-work.ts'
 
-const beaconSecret = localSecret(new Uint8Array(48).fill(7))
-const secret = (kind: number, i: number) => sha256(Uint8Array.of(kind, i >> 8, i & 255))
-
-/** The signature of a beacon round of every party, made once. */
-export function beaconAt(round: number): Uint8Array {
-  const known = rounds.get(round) ?? signRound(beaconSecret, round)
-  rounds.set(round, known)
-  return known
-}
-const rounds = new Map<number, Uint8Array>()
-
-export interface Member {
-  readonly name: string
-  readonly account: string
-  readonly node: string
-  readonly accountSecret: Uint8Array
-  readonly nodeSecret: Uint8Array
-}
+export { beaconAt } from './members.ts'
 
 /** The leaves of a unit, as somebody claims them. */
 export type Claim = readonly HardSummary[]
-
-export interface PartyOptions {
-  readonly accounts: number
-  readonly partition?: Partial<Partition>
-  readonly changes?: Partial<GenesisBody>
-  /** Results, evidence and judgements are real, those of small windows; else they are made up. */
-  readonly real?: boolean
-}
 
 /** What a draw of everybody is sealed with. */
 export interface Sealing {
@@ -83,10 +55,7 @@ export interface Sealing {
   readonly allowances?: DrawBody['allowances']
 }
 
-export class Party {
-  readonly members: Member[]
-  readonly genesis: Genesis
-  readonly documents: { [K in keyof Documents]: unknown[] } = { accounts: [], pool: [], draws: [], results: [] }
+export class Party extends Members {
   /** Leaf blocks that somebody has handed out. */
   readonly blocks = new Map<string, Uint8Array>()
   /** Leaves that have been computed, by leafKey. */
@@ -105,91 +74,10 @@ export class Party {
   private readonly dealt = new Map<string, Assignment>()
   private readonly real: boolean
 
-  constructor({ accounts, partition, changes, real = false }: PartyOptions) {
-    this.real = real
-    this.members = Array.from({ length: accounts }, (_, i) => {
-      const [accountSecret, nodeSecret] = [secret(1, i), secret(2, i)]
-      return {
-        ...{ name: `n${i}`, accountSecret, nodeSecret },
-        ...{ account: publicKeyOf(accountSecret), node: publicKeyOf(nodeSecret) },
-      }
-    })
-    const [founder] = this.members as [Member]
-    const body: GenesisBody = {
-      type: 'genesis',
-      version: 2,
-      name: 'party',
-      baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
-      partition: {
-        ...({ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 } as const),
-        ...{ evidence: { flagBits: 0, items: 8 }, ...(real ? SMALL : {}), ...partition },
-      },
-      replication: 3,
-      epoch: { rounds: 3, perDatabase: 1000 },
-      freshRounds: 300,
-      deadlineRounds: 100,
-      allowance: { newcomer: 100_000, rounds: 1000 },
-      missLimit: 4,
-      beacon: { source: 'local', ...localChain(beaconSecret, 1_700_000_000, 1) },
-      coordinators: [founder.node],
-      founders: [{ account: founder.account, node: founder.node }],
-      registration: { N: 2, r: 1, p: 1, tries: 1 },
-      audit: { leaves: 2, auditors: 2, adaptive: false },
-      trust: { verified: 10, trusted: 100, elite: 1000, idleRounds: 1_000_000 },
-      vote: { deadlineRounds: 1000 },
-      genesis_timestamp: 1_700_000_000_000,
-      ...changes,
-    }
-    this.genesis = readGenesis(sign(body, founder.accountSecret).bytes)
+  constructor(options: MembersOptions) {
+    super(options)
+    this.real = options.real ?? false
     this.unitsPerWindow = classes(this.genesis.partition).length
-    for (const member of this.members) this.documents.accounts.push(this.registration(member.node))
-  }
-
-  private get network(): string {
-    return this.genesis.networkId
-  }
-
-  member(node: string): Member {
-    const member = this.members.find((m) => m.node === node)
-    if (!member) throw new Error(`nobody has the node ${node}`)
-    return member
-  }
-
-  private readonly registrations = new Map<string, { registration: Uint8Array; consent: Uint8Array }>()
-
-  registration(key: string, of = this.member(key).account): { registration: Uint8Array; consent: Uint8Array } {
-    const known = this.registrations.get(`${key} ${of}`)
-    if (known) return known
-    const { account, node, name, accountSecret, nodeSecret } = this.member(key)
-    if (account !== of) throw new Error(`${key} is not a node of ${of}`)
-    const { network } = this
-    const words = { type: 'registration', network, account, node, name, round: 1, beacon: beaconAt(1) }
-    const made = {
-      registration: sign({ ...words, nonce: this.nonceOf(account) }, accountSecret).bytes,
-      consent: sign({ type: 'consent', network, account, node }, nodeSecret).bytes,
-    }
-    this.registrations.set(`${key} ${of}`, made)
-    return made
-  }
-
-  /**
-   * A new account takes a node for its own, with its consent: rosters name that one from now on.
-   */
-  move(node: string, accountSecret: Uint8Array): void {
-    const member = this.member(node)
-    this.registration(node)
-    this.members[this.members.indexOf(member)] = { ...member, accountSecret, account: publicKeyOf(accountSecret) }
-    this.documents.accounts.push(this.registration(node))
-  }
-
-  private nonceOf(account: string): number {
-    const { registration: price } = this.genesis.body
-    const input = { networkId: this.network, account, round: 1, randomness: randomnessOf(beaconAt(1)) }
-    const solves = (nonce: number) =>
-      isSolution(price, scrypt(nonceBytes(nonce), challengeOf(input), { ...price, dkLen: 8 }))
-    let nonce = 0
-    while (!solves(nonce)) nonce++
-    return nonce
   }
 
   /**

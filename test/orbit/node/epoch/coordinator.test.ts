@@ -22,7 +22,8 @@ import { databaseName, documentKey } from '../../../../orbit/rules/message/docum
 import { randomnessOf } from '../../../../orbit/rules/network/beacon.ts'
 import type { GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
 import { PATIENCE } from '../../../until.ts'
-import { beaconAt, type Member, Party } from '../../rules/party.ts'
+import type { Member } from '../../rules/members.ts'
+import { beaconAt, Party } from '../../rules/party.ts'
 import { entry, Lab, until } from '../nodes.ts'
 
 setDefaultTimeout(2_400_000)

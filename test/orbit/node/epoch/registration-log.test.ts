@@ -7,7 +7,8 @@ import { ArrivalLog, arrivalsFrom } from '../../../../orbit/node/epoch/registrat
 import { PRIVATE } from '../../../../orbit/node/storage/private.ts'
 import { heardLate, heardLive } from '../../../../orbit/rules/draw/registration-age.ts'
 import { graceRounds, remembersArrivals } from '../../../../orbit/rules/network/schedule.ts'
-import { type Member, Party } from '../../rules/party.ts'
+import type { Member } from '../../rules/members.ts'
+import { Party } from '../../rules/party.ts'
 import { Lab } from '../nodes.ts'
 
 setDefaultTimeout(2_400_000)

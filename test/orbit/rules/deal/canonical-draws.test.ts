@@ -12,7 +12,8 @@ import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { deadlineRound, seedRound } from '../../../../orbit/rules/network/schedule.ts'
 import { missBalance } from '../../../../orbit/rules/state/misses.ts'
 import { accountHistory } from '../../../../orbit/rules/state/profile.ts'
-import { beaconAt, type Member, Party } from '../party.ts'
+import type { Member } from '../members.ts'
+import { beaconAt, Party } from '../party.ts'
 
 const hex = (n: number) => n.toString(16).padStart(64, '0')
 const window = 1n << 43n

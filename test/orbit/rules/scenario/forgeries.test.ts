@@ -11,8 +11,9 @@ import type { AuditBody } from '../../../../orbit/rules/message/bodies.ts'
 import { documentKey } from '../../../../orbit/rules/message/documents.ts'
 import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import { type State, stateOf } from '../../../../orbit/rules/state/state.ts'
+import type { Member } from '../members.ts'
 import { type Envelope, envelopeOf, type Fields, keyOf, type Message, messagesOf, newParty } from '../messages.ts'
-import { beaconAt, type Member } from '../party.ts'
+import { beaconAt } from '../party.ts'
 import { mutantsOf } from './mutants.ts'
 
 setDefaultTimeout(2_400_000)
