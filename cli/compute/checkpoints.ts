@@ -2,7 +2,7 @@
  * Checkpoints of commands that need no network: what is known so far, in the data directory.
  *
  * Entries are only added to the file, so that a save costs no more than what is new. After each
- * entry comes a seal (orbit/node/work/checkpoint.ts), which covers the seal before it and with it
+ * entry comes a seal (orbit/node/storage/seal.ts), which covers the seal before it and with it
  * all of the file up to there. An entry that a crash cut short is dropped. A file that is not as it
  * was written in any other way is set aside. The user is told of both.
  */
@@ -24,7 +24,7 @@ import { decodeLeaf, encodeLeaf } from '../../kernels/result.ts'
 import type { HardSummary, Partition } from '../../kernels/unit.ts'
 import { homeDirectory } from '../../orbit/node/home/home.ts'
 import { privateFolder } from '../../orbit/node/storage/atomic-file.ts'
-import { SEAL_BYTES, sealOf } from '../../orbit/node/work/checkpoint.ts'
+import { SEAL_BYTES, sealOf } from '../../orbit/node/storage/seal.ts'
 
 const LENGTH_BYTES = 4
 

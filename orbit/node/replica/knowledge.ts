@@ -20,8 +20,8 @@ import { yieldToLoop } from '../async/queue.ts'
 import type { OrbitNode } from '../orbit-node.ts'
 import { storedBlock } from '../storage/blockstore.ts'
 import { PRIVATE, type PrivateRow, privateRows, privateValue } from '../storage/private.ts'
+import { seal, unseal } from '../storage/seal.ts'
 import type { SqliteFile } from '../storage/sqlite.ts'
-import { seal, unseal } from '../work/checkpoint.ts'
 
 /** In a form that goes through dag-cbor. */
 export interface KnowledgeDump {

@@ -1,51 +1,13 @@
 /**
- * Checkpoints. The leaves in one are not computed again, and a node signs them. So each is sealed:
- * SHA-256 over its subject, its content, and the engines that computed it. One that was damaged on
- * disk, or that an older engine computed, does not open, and its work is done again. A seal is
- * against accidents: an owner can write anything into its directory.
+ * Checkpoints of units. The leaves in one are not computed again, and a node signs them: so each is
+ * sealed (storage/seal.ts).
  */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import * as dagCbor from '@ipld/dag-cbor'
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
 import type { EvidenceItems, LeafResult } from '../../../kernels/unit.ts'
-import kernel from '../../../kernels/wasm/kernel.wasm' with { type: 'file' }
-import { DEFAULTS } from '../../../kernels/webgpu/settings.ts'
-import { deepSource, filterSource } from '../../../kernels/webgpu/shaders.ts'
-import pkg from '../../../package.json' with { type: 'json' }
 import { evidenceRecords, RECORD_BYTES, readEvidenceRecord } from '../../rules/answer/results.ts'
 import type { KeyValues } from '../storage/private.ts'
-
-/** Bytes of a seal, which come before the content. */
-export const SEAL_BYTES = 32
-
-let known: Uint8Array | undefined
-
-/** A hash of the program's version, the kernel and the shaders, as they are in this process. */
-function engines(): Uint8Array {
-  known ??= createHash('sha256')
-    .update(`${pkg.version}\n`)
-    .update(readFileSync(kernel))
-    .update(filterSource(DEFAULTS))
-    .update(deepSource(DEFAULTS))
-    .digest()
-  return known
-}
-
-/** @param subject what the content is about: a checkpoint about something else does not open */
-export function sealOf(subject: string, content: Uint8Array): Uint8Array {
-  return createHash('sha256').update(engines()).update(`${subject.length}:${subject}`).update(content).digest()
-}
-
-export function seal(subject: string, content: Uint8Array): Uint8Array {
-  return new Uint8Array(Buffer.concat([sealOf(subject, content), content]))
-}
-
-/** @returns the content, or null when the seal is not that of this program for it */
-export function unseal(subject: string, sealed: Uint8Array): Uint8Array | null {
-  const content = sealed.subarray(SEAL_BYTES)
-  return sealOf(subject, content).every((byte, i) => byte === sealed[i]) ? content : null
-}
+import { seal, unseal } from '../storage/seal.ts'
 
 /** Three tiers. @param bytes records of evidence, one after the other */
 function itemsIn(bytes: Uint8Array): EvidenceItems {
