@@ -28,7 +28,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
 import { createMemory, type Memory } from '../base/memory.ts'
-import { RuleError, type Statement } from '../base/statement.ts'
+import { decodeAs, RuleError, type Statement } from '../base/statement.ts'
 import { checksumHex, MAX_RESULTS, peakText, type ResultItem, type ResultsBody, resultItem } from '../message/bodies.ts'
 import { type DealtUnit, dealtUnitKey } from '../message/unit.ts'
 import type { Genesis } from '../network/genesis.ts'
@@ -140,21 +140,7 @@ export function blockOf(
 }
 
 /** @throws {RuleError} */
-export function openItem(bytes: Uint8Array): ResultItem {
-  let value: unknown
-  try {
-    value = dagCbor.decode(bytes)
-  } catch {
-    throw new RuleError('a result is not valid dag-cbor')
-  }
-  const parsed = resultItem.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(`a result does not fit its schema: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
-  if (!equalBytes(dagCbor.encode(parsed.data), bytes)) throw new RuleError('a result is not canonical')
-  return parsed.data
-}
+export const openItem = (bytes: Uint8Array): ResultItem => decodeAs(bytes, resultItem, 'a result')
 
 /** By the bytes of the statement, which nobody changes. */
 const read = () => new WeakMap<Uint8Array, readonly SignedResult[]>()
@@ -177,7 +163,7 @@ export function readBlock(
   if (block.length > MAX_BLOCK_BYTES || rawCid(block).toString() !== body.block) {
     throw new RuleError('a block of results that is not the one that was signed')
   }
-  const entries = decodeBlock(block)
+  const entries = decodeAs(block, blockForm, 'a block of results')
   const items = entries.map(([item]) => item)
   if (items.length !== body.size || !equalBytes(merkleRoot(items), body.root)) {
     throw new RuleError('a block of results that the signed root does not cover')
@@ -197,20 +183,6 @@ export function readBlock(
   }
   memory.table(read).set(statement.bytes, results)
   return results
-}
-
-function decodeBlock(block: Uint8Array): z.infer<typeof blockForm> {
-  let value: unknown
-  try {
-    value = dagCbor.decode(block)
-  } catch {
-    throw new RuleError('a block of results is not valid dag-cbor')
-  }
-  const parsed = blockForm.safeParse(value)
-  if (!parsed.success || !equalBytes(dagCbor.encode(parsed.data), block)) {
-    throw new RuleError('a block of results is not canonical')
-  }
-  return parsed.data
 }
 
 /**

@@ -54,6 +54,43 @@ export function sign<Body>(body: Body, secret: Uint8Array): Statement<Body> {
   return { body, signer: bytesToHex(key), bytes: dagCbor.encode({ body, key, sig }) }
 }
 
+/**
+ * Reads a block of data: by its codec, of a schema, in the one canonical encoding of what it says.
+ *
+ * @param what     names it in the error, e.g. "a result"
+ * @param mismatch is said of a value that does not fit the schema, before where and why
+ * @throws {RuleError}
+ */
+export function decodeAs<T>(
+  bytes: Uint8Array,
+  schema: z.ZodType<T>,
+  what: string,
+  { codec = dagCbor as Codec, mismatch = `${what} does not fit its schema` } = {},
+): T {
+  let value: unknown
+  let canonical: Uint8Array
+  try {
+    value = codec.decode(bytes)
+    // What is nested deep enough can be read and not be written again: refused as well.
+    canonical = codec.encode(value)
+  } catch {
+    throw new RuleError(`${what} is not valid ${codec.name}`)
+  }
+  const fitting = fit(value, schema, mismatch)
+  if (!equalBytes(canonical, bytes)) throw new RuleError(`${what} is not in canonical form`)
+  return fitting
+}
+
+/** dag-cbor or dag-json. */
+export type Codec = Pick<typeof dagCbor, 'decode' | 'encode'> & { readonly name: string }
+
+function fit<T>(value: unknown, schema: z.ZodType<T>, mismatch: string): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new RuleError(`${mismatch}: ${issue?.path.join('.') || 'body'}: ${issue?.message}`)
+}
+
 /** By the very bytes, which nobody changes. */
 const opened = () => new WeakMap<Uint8Array, { schema: z.ZodType; statement: Statement<unknown> }>()
 
@@ -71,24 +108,8 @@ export function open<Body>(
 ): Statement<Body> {
   const known = memory.table(opened).get(bytes)
   if (known?.schema === schema) return known.statement as Statement<Body>
-  let value: unknown
-  let canonical: Uint8Array
-  try {
-    value = dagCbor.decode(bytes)
-    // What is nested deep enough can be read and not be written again: no statement either.
-    canonical = dagCbor.encode(value)
-  } catch {
-    throw new RuleError(`${what} is not valid dag-cbor`)
-  }
-  const outer = envelope.safeParse(value)
-  if (!outer.success) throw new RuleError(`${what} is not a signed statement`)
-  const { body, key, sig } = outer.data
-  if (!equalBytes(canonical, bytes)) throw new RuleError(`${what} is not in canonical form`)
-  const inner = schema.safeParse(body)
-  if (!inner.success) {
-    const issue = inner.error.issues[0]
-    throw new RuleError(`${what} does not fit its schema: ${issue?.path.join('.') || 'body'}: ${issue?.message}`)
-  }
+  const { body, key, sig } = decodeAs(bytes, envelope, what, { mismatch: `${what} is not a signed statement` })
+  const checked = fit(body, schema, `${what} does not fit its schema`)
   let valid = false
   try {
     valid = ed25519.verify(sig, message(body), key, { zip215: false })
@@ -96,7 +117,7 @@ export function open<Body>(
     // A key that is not a point of the curve: as invalid as a wrong signature.
   }
   if (!valid) throw new RuleError(`${what} carries a wrong signature`)
-  const statement = { body: inner.data, signer: bytesToHex(key), bytes }
+  const statement = { body: checked, signer: bytesToHex(key), bytes }
   memory.table(opened).set(bytes, { schema, statement })
   return statement
 }

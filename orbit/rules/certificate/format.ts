@@ -21,10 +21,11 @@
  *                    all that count, of a node one of each that differs, in the deal's order,
  *                    audits: [bytes]  where they certify in place of N results; else none; by CID,
  *                    declines: [bytes]  that let the reserve answer before the deadline, in the
- *                    deal's order, leaves: bytes  those of the certified result, packed
- *                    (packed-leaves.ts); null in a snapshot, where all results agree and no audit
- *                    certifies, contested: [bytes]  likewise of each result that differs from it;
- *                    by the CID of their records }
+ *                    deal's order,
+ *                    leaves: bytes  those of the certified result, packed (packed-leaves.ts); null
+ *                    in a snapshot, where all results agree and no audit certifies,
+ *                    contested: [bytes]  likewise of each result that differs from it; by the CID
+ *                    of their records }
  *
  * `bytes` are dag-cbor statements (base/statement.ts), items and evidence (answer/results.ts). The
  * file must be the canonical encoding of what it says, and no entry of any list may be one that it
@@ -46,9 +47,8 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
 import { z } from 'zod'
-import { equalBytes } from '../base/bytes.ts'
 import { field } from '../base/fields.ts'
-import { RuleError } from '../base/statement.ts'
+import { type Codec, decodeAs } from '../base/statement.ts'
 import { registrationDocument } from '../message/documents.ts'
 
 /** Of the file's format: what it holds, and by what rules it holds. */
@@ -100,24 +100,10 @@ export interface CertificateSources {
 }
 
 /** The codec of a file: a dag-json map begins with a brace, a dag-cbor map never does. */
-export const codecOf = (fileBytes: Uint8Array) => (fileBytes[0] === 0x7b ? dagJson : dagCbor)
+export const codecOf = (fileBytes: Uint8Array): Codec => (fileBytes[0] === 0x7b ? dagJson : dagCbor)
 
 /** @throws {RuleError} when the file does not fit the schema, or is not canonical */
-export function parseCertificate(fileBytes: Uint8Array): CertificateFile {
-  const codec = codecOf(fileBytes)
-  let value: unknown
-  try {
-    value = codec.decode(fileBytes)
-  } catch {
-    throw new RuleError('it is neither a dag-json nor a dag-cbor file')
-  }
-  const parsed = certificateFile.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(
-      `it is not a certificate of format ${FORMAT_VERSION}: ${issue?.path.join('.') || 'file'}: ${issue?.message}`,
-    )
-  }
-  if (!equalBytes(codec.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
-  return parsed.data
-}
+export const parseCertificate = (fileBytes: Uint8Array): CertificateFile =>
+  decodeAs(fileBytes, certificateFile, 'it', {
+    ...{ codec: codecOf(fileBytes), mismatch: `it is not a certificate of format ${FORMAT_VERSION}` },
+  })

@@ -44,7 +44,7 @@ import {
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { cidOf, rawCid } from '../base/cid.ts'
 import { field } from '../base/fields.ts'
-import { open, RuleError, type Statement } from '../base/statement.ts'
+import { decodeAs, open, RuleError, type Statement } from '../base/statement.ts'
 import { auditBody, MAX_AUDITED, MAX_RESULTS, type ResultItem, resultKey, resultsBody } from '../message/bodies.ts'
 import { registrationDocument } from '../message/documents.ts'
 import { openRegistration } from '../message/registration.ts'
@@ -201,7 +201,8 @@ const shownBy = ({ statement, index, proof, bytes }: SignedResult): Shown => ({
  * @throws {RuleError} saying what does not hold
  */
 export function readFraudProof(fileBytes: Uint8Array): FraudProof {
-  const file = parse(fileBytes)
+  const mismatch = `it is not a fraud proof of format ${FORMAT_VERSION}`
+  const file = decodeAs(fileBytes, fraudProofFile, 'it', { codec: dagJson, mismatch })
   const genesis = readGenesis(file.genesis)
   const { account, node, name } = openRegistration(genesis, file.registration)
   const signed = <Body extends { network: string }>({ body, signer }: Statement<Body>): void => {
@@ -283,24 +284,6 @@ function falseItemOf(
     throw new RuleError(`${read.n} is an item of the evidence: nobody is convicted by it`)
   }
   return read.n
-}
-
-function parse(fileBytes: Uint8Array): FraudProofFile {
-  let value: unknown
-  try {
-    value = dagJson.decode(fileBytes)
-  } catch {
-    throw new RuleError('it is not a dag-json file')
-  }
-  const parsed = fraudProofFile.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new RuleError(
-      `it is not a fraud proof of format ${FORMAT_VERSION}: ${issue?.path.join('.') || 'file'}: ${issue?.message}`,
-    )
-  }
-  if (!equalBytes(dagJson.encode(parsed.data), fileBytes)) throw new RuleError('it is not in canonical form')
-  return parsed.data
 }
 
 /**

@@ -121,7 +121,7 @@ export class Party {
       name: 'party',
       baseline: { below: (1n << 71n).toString(), citation: 'a test', url: 'https://example.org/' },
       partition: {
-        ...{ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 } as const,
+        ...({ map: '3n+1', bits: 28, units: 4, leaves: 8, hardSteps: 128 } as const),
         ...{ evidence: { flagBits: 0, items: 8 }, ...(real ? SMALL : {}), ...partition },
       },
       replication: 3,

@@ -11,7 +11,14 @@ import { EMPTY, hardNumber, merge } from '../../../kernels/result.ts'
 import type { EvidenceItems, EvidenceRequest, HardSummary, Unit } from '../../../kernels/unit.ts'
 
 /** Some 0.2 s for each unit and some 60 ms for each signer's evidence. */
-export const SMALL = { map: '3n+1', bits: 22, units: 2, leaves: 4, hardSteps: 106, evidence: { flagBits: 2, items: 64 } } as const
+export const SMALL = {
+  map: '3n+1',
+  bits: 22,
+  units: 2,
+  leaves: 4,
+  hardSteps: 106,
+  evidence: { flagBits: 2, items: 64 },
+} as const
 
 interface Computed {
   readonly survivors: readonly bigint[]

@@ -2,7 +2,7 @@
  * What arithmetic finds in a result, by its boundaries: real units of a small window, and each
  * thing that can be wrong.
  */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { expectedHard } from '../../../../kernels/expected.ts'
 import { classes } from '../../../../kernels/partition.ts'
 import { summarize } from '../../../../kernels/result.ts'
@@ -14,6 +14,8 @@ import type { Assignment } from '../../../../orbit/rules/message/unit.ts'
 import type { Genesis, GenesisBody } from '../../../../orbit/rules/network/genesis.ts'
 import { Party } from '../party.ts'
 import { realEvidence, realLeaves, SMALL } from '../real-work.ts'
+
+setDefaultTimeout(300_000)
 
 /** k = 512 of 60,000 survivors: as much evidence as on the main network. */
 const MANY = { ...SMALL, bits: 24, units: 1, hardSteps: 112, evidence: { flagBits: 0, items: 512 } }

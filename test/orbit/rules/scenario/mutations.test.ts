@@ -253,10 +253,10 @@ describe('a block of results', () => {
       ]),
     ).toMatch(/a unit twice/)
     expect(read([[item, evidence]], 2)).toMatch(/does not cover/)
-    expect(read([[item, evidence, evidence]])).toMatch(/not canonical/)
-    expect(read([])).toMatch(/not canonical/)
+    expect(read([[item, evidence, evidence]])).toMatch(/does not fit its schema/)
+    expect(read([])).toMatch(/does not fit its schema/)
     expect(read([[item, new Uint8Array(MAX_BLOCK_BYTES)]])).toMatch(/not the one/)
-    expect(read([[Uint8Array.of(...item, 0), evidence]])).toMatch(/not valid|not canonical/)
+    expect(read([[Uint8Array.of(...item, 0), evidence]])).toMatch(/not valid|canonical form/)
   })
 })
 
