@@ -77,7 +77,7 @@ export function found(founding: Founding): Home {
     version: 2,
     name: founding.network,
     baseline: BASELINE,
-    partition: { ...partition, evidence: evidenceOf(partition) },
+    partition: { ...partition, evidence: { ...evidenceOf(partition) } },
     replication: founding.replication ?? (local ? 1 : 3),
     epoch: { rounds, perDatabase: Math.max(1, Math.floor(HOUR / (chain.period * rounds))) },
     freshRounds: Math.ceil(300 / chain.period),

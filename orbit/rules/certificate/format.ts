@@ -21,10 +21,11 @@
  *                    all that count, of a node one of each that differs, in the deal's order,
  *                    audits: [bytes]  where they certify in place of N results; else none; by CID,
  *                    declines: [bytes]  that let the reserve answer before the deadline, in the
- *                    deal's order, leaves: bytes  those of the certified result, packed
- *                    (packed-leaves.ts); null in a snapshot, where all results agree and no audit
- *                    certifies, contested: [bytes]  likewise of each result that differs from it;
- *                    by the CID of their records }
+ *                    deal's order,
+ *                    leaves: bytes  those of the certified result, packed (packed-leaves.ts); null
+ *                    in a snapshot, where all results agree and no audit certifies,
+ *                    contested: [bytes]  likewise of each result that differs from it; by the CID
+ *                    of their records }
  *
  * `bytes` are dag-cbor statements (base/statement.ts), items and evidence (answer/results.ts). The
  * file must be the canonical encoding of what it says, and no entry of any list may be one that it

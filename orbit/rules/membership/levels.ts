@@ -6,11 +6,13 @@
  * Decay.      For each full `idleRounds` since R(e) of its newest accepted unit an account drops by
  *             one level: a key that lies unused is worth less to a thief. One more accepted unit
  *             restores what its units give.
- * Conviction. A signed wrong leaf, a result that is not the sum of its leaves, or two different
- * results of one unit ban
- *             the account, by that evidence alone (convictions.ts): it is on no roster any more,
- *             and a unit that convicted accounts alone agree on is not certified, also if its
- *             window is settled. What it did together with others stands.
+ * Shortfall.  An account whose evidence falls short over its units (kernels/evidence/shortfall.ts)
+ *             is UNTRUSTED for as long as it does (state/tally.ts).
+ * Conviction. A signed wrong leaf, a result that is not the sum of its leaves, a false item of
+ *             evidence, or two different results of one unit ban the account, by what was signed
+ *             alone (convictions.ts): it is on no roster any more, and a unit that convicted
+ *             accounts alone agree on is not certified, also if its window is settled. What it did
+ *             together with others stands.
  * Re-entry.   A banned account stays banned. Its owner may register another, which pays the price
  *             again (puzzle.ts) and begins as UNTRUSTED. An account that only missed deadlines
  *             registers anew and goes on (roster.ts).
