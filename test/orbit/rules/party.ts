@@ -74,6 +74,8 @@ export interface Sealing {
   readonly allowances?: DrawBody['allowances']
 }
 
+const memory = createMemory()
+
 export class Party {
   readonly members: Member[]
   readonly genesis: Genesis
@@ -83,8 +85,8 @@ export class Party {
   /** Leaves that have been computed, by leafKey. */
   readonly truths = new Map<string, Uint8Array>()
   readonly unitsPerWindow: number
-  /** As a replica has one. */
-  readonly memory = createMemory()
+  /** One for all parties: many of them are made of the same accounts. */
+  readonly memory = memory
   private readonly commitsOf = new Map<string, string[]>()
   private readonly commitFor = new Map<string, string>()
   private readonly salted = new Map<string, SaltedResult[]>()

@@ -216,13 +216,13 @@ describe('the certificate', () => {
   })
 
   test('holds, and comes to what the state says', () => {
-    const certificate = readCertificate(bytes)
+    const certificate = readCertificate(bytes, party.memory)
     expect(certificate.complete).toBe(true)
     for (const { accounts } of certificate.units.values()) expect(accounts).toHaveLength(1)
     const credited = party.state().accounts.filter(({ units }) => units > 0)
     const settled = settledBy(certificate)
     expect([...settled.credits.keys()].sort()).toEqual(credited.map(({ account }) => account).sort())
-    expect(readCertificate(withoutLeaves(bytes)).checksum).toBe(certificate.checksum)
+    expect(readCertificate(withoutLeaves(bytes), party.memory).checksum).toBe(certificate.checksum)
   })
 
   test('does not hold without an audit, or with those of another unit; one more, or another order, changes nothing', () => {
@@ -230,7 +230,7 @@ describe('the certificate', () => {
     const read = (change: (audits: Uint8Array[], file: File) => void) => {
       const file = dagJson.decode<File>(bytes)
       change(file.units[0]!.audits, file)
-      return readCertificate(dagJson.encode(file))
+      return readCertificate(dagJson.encode(file), party.memory)
     }
     const refused: Record<string, (audits: Uint8Array[], file: File) => void> = {
       dropped: (audits) => audits.pop(),
@@ -245,7 +245,7 @@ describe('the certificate', () => {
       'one more': (audits, file) => audits.push(file.units[1]!.audits[0]!),
     }
     for (const [name, change] of Object.entries(same)) {
-      expect(settledBy(read(change)), name).toEqual(settledBy(readCertificate(bytes)))
+      expect(settledBy(read(change)), name).toEqual(settledBy(readCertificate(bytes, party.memory)))
     }
   })
 })

@@ -42,7 +42,7 @@ const bothVerify = (party: Party) => {
     leaves: (cid) => party.blocks.get(cid),
     registration: (node) => party.registration(node),
   })
-  const { units, contested } = readCertificate(file)
+  const { units, contested } = readCertificate(file, party.memory)
   const theirs = verify(file)
   expect(theirs.units).toBe(units.size)
   // A spoiler who hides his leaves contests a unit, and no leaf of it.
