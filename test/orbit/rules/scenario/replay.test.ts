@@ -183,7 +183,9 @@ describe.each([
     expect(outcomeWith(createMemory())).toBe(expected)
     const other = new Party({ accounts: 5, changes: { name: 'other' } })
     other.answerAll(other.deal(2, 2))
-    expect(outcomeWith(other.memory)).toBe(expected)
+    const foreign = createMemory()
+    stateOf(other.genesis, unitsPerWindow, other.documents, other.knowledge, NO_HISTORY, foreign)
+    expect(outcomeWith(foreign)).toBe(expected)
     expect(outcomeWith(party.memory)).toBe(expected)
   })
 
