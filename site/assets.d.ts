@@ -1,4 +1,7 @@
-/** Files taken into the program as text, so that a compiled binary carries them: import x from './x.eta' with { type: 'text' } */
+/**
+ * Files taken into the program as text, so that a compiled binary carries them: import x from
+ * './x.eta' with { type: 'text' }
+ */
 declare module '*.eta' {
   const text: string
   export default text

@@ -1,7 +1,7 @@
 /**
- * What the pages show, as plain values. Whoever calls renderSite computes it from signed events by orbit/rules; nothing
- * here is believed by any node. `checked` refuses what would make a broken or deceptive page and puts everything in one
- * order, so that the same facts give the same bytes.
+ * What the pages show, as plain values. Whoever calls renderSite computes it from signed events by
+ * orbit/rules; nothing here is believed by any node. `checked` refuses what would make a broken or
+ * deceptive page and puts everything in one order, so that the same facts give the same bytes.
  */
 import type { MapName, Peak } from '../kernels/unit.ts'
 import { UserError } from '../orbit/rules/base/errors.ts'
@@ -15,7 +15,10 @@ export interface SiteNetwork {
   readonly id: string
   readonly name: string
   readonly map: MapName
-  /** Every n below `value` converges, by the cited work. A url that is not plain http or https is not linked. */
+  /**
+   * Every n below `value` converges, by the cited work. A url that is not plain http or https is
+   * not linked.
+   */
   readonly baseline: {
     readonly value: bigint
     readonly citation: { readonly text: string; readonly url: string | null }
@@ -37,7 +40,10 @@ export interface SiteNetwork {
   readonly genesisTimestamp: number
   /** Public key of the founder, 64 hex digits. */
   readonly founder: string
-  /** What a newcomer gives to `collatz join`: the multiaddr of a node that can be reached. null: the page says whom to ask. */
+  /**
+   * What a newcomer gives to `collatz join`: the multiaddr of a node that can be reached. null: the
+   * page says whom to ask.
+   */
   readonly join: string | null
 }
 
@@ -80,7 +86,10 @@ export interface SiteData {
   /** Every n below it converges. */
   readonly frontier: bigint
   readonly windows: readonly SiteWindow[]
-  /** Windows above the frontier and below a certified one that are not certified themselves: their indices. */
+  /**
+   * Windows above the frontier and below a certified one that are not certified themselves: their
+   * indices.
+   */
   readonly gaps: readonly bigint[]
   readonly accounts: readonly SiteAccount[]
   /** The beacon round the data was computed at, and its time in milliseconds since 1970. */
@@ -207,7 +216,8 @@ function checkAccount(account: SiteAccount): SiteAccount {
 const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
- * A copy fit to be shown: every field in range, text made harmless, windows by index, accounts by units, then by key.
+ * A copy fit to be shown: every field in range, text made harmless, windows by index, accounts by
+ * units, then by key.
  * @throws {SiteDataError} naming the first field that is wrong
  */
 export function checked(data: SiteData): SiteData {
@@ -241,8 +251,9 @@ export function checked(data: SiteData): SiteData {
 }
 
 /**
- * data.json: the fields of SiteData under the same names, after `checked`. Integers of the mathematics (bigint) are strings
- * of decimal digits, because JSON numbers lose digits above 2^53; counts, rounds and times are JSON numbers.
+ * data.json: the fields of SiteData under the same names, after `checked`. Integers of the
+ * mathematics (bigint) are strings of decimal digits, because JSON numbers lose digits above 2^53;
+ * counts, rounds and times are JSON numbers.
  */
 export function dataJson(data: SiteData): string {
   const text = JSON.stringify(

@@ -1,4 +1,7 @@
-/** How numbers, times and distances are written on the pages. Pure functions, no locale and no clock. */
+/**
+ * How numbers, times and distances are written on the pages. Pure functions, no locale and no
+ * clock.
+ */
 import type { SiteData, SiteNetwork, SiteWindow } from './data.ts'
 
 /** Decimal digits in groups of three from the right: 12345n -> ['12', '345']. n >= 0. */
@@ -25,7 +28,10 @@ export function log2(n: bigint): number {
   return Math.log2(Number.parseInt(bits.slice(0, 52), 2)) + Math.max(0, bits.length - 52)
 }
 
-/** '2^71 + 3·2^40' where the network's cut gives it such a name, otherwise the decimal digits. For titles and labels. */
+/**
+ * '2^71 + 3·2^40' where the network's cut gives it such a name, otherwise the decimal digits. For
+ * titles and labels.
+ */
 export function boundText(network: SiteNetwork, n: bigint): string {
   const k = windowsAbove(network, n)
   if (k === null) return n.toString()
@@ -42,7 +48,10 @@ export function windowStart(network: SiteNetwork, index: bigint): bigint {
   return index << BigInt(network.windowBits)
 }
 
-/** Standard deviations between the count and the theory; null until every unit is done, or without a theory. */
+/**
+ * Standard deviations between the count and the theory; null until every unit is done, or without a
+ * theory.
+ */
 export function sigmaDistance(window: SiteWindow): number | null {
   if (window.unitsTotal === 0 || window.unitsDone < window.unitsTotal || window.expectedSd <= 0) return null
   return (window.hardCount - window.expectedHard) / window.expectedSd

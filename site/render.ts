@@ -1,7 +1,8 @@
 /**
- * The whole site as files: each route rendered once by React and the router's memory history, wrapped in the shell of
- * templates/page.eta. The pages hold no script and ask for nothing outside their own folder, which a policy in their head
- * has the browser enforce. The same data gives the same bytes.
+ * The whole site as files: each route rendered once by React and the router's memory history,
+ * wrapped in the shell of templates/page.eta. The pages hold no script and ask for nothing outside
+ * their own folder, which a policy in their head has the browser enforce. The same data gives the
+ * same bytes.
  */
 import { Eta } from 'eta/core'
 import { createElement } from 'react'
@@ -13,7 +14,10 @@ import { SiteApp, siteRouter } from './router.tsx'
 import pageStyle from './style/page.css' with { type: 'text' }
 import partsStyle from './style/parts.css' with { type: 'text' }
 
-/** A tombstone: the mark of a finished proof, and of a certified window. In the page itself, so that no request is made. */
+/**
+ * A tombstone: the mark of a finished proof, and of a certified window. In the page itself, so that
+ * no request is made.
+ */
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect x="6" y="3" width="20" height="26" fill="#3b76c4"/></svg>',
 )}`
@@ -44,7 +48,10 @@ function pages(data: SiteData): Page[] {
   ]
 }
 
-/** 404.html is shown at any depth, where a relative path to the style sheet would lead nowhere: it carries it inside. */
+/**
+ * 404.html is shown at any depth, where a relative path to the style sheet would lead nowhere: it
+ * carries it inside.
+ */
 function policy(inlineStyle: string | null): string {
   const styles =
     inlineStyle === null ? "'self'" : `'sha256-${new Bun.CryptoHasher('sha256').update(inlineStyle).digest('base64')}'`
@@ -95,8 +102,8 @@ export interface RenderedSite {
 }
 
 /**
- * Writes the site of `data` into `outDir`, which is made when missing. Files of an earlier rendering that are no longer
- * part of the site are removed; nothing else is.
+ * Writes the site of `data` into `outDir`, which is made when missing. Files of an earlier
+ * rendering that are no longer part of the site are removed; nothing else is.
  * @param options.certificates content of each certificate that the data names, by file name
  * @throws {SiteDataError} the data can't be shown, or a certificate is missing or of another length
  * @throws {OutputError} outDir holds something that this did not write

@@ -1,6 +1,7 @@
 /**
- * A small gateway for a rendered site: files and nothing else, under any prefix, as an IPFS gateway would serve them. Only
- * GET and HEAD; no path leaves the folder, by '..', by encoding or by a link; names that begin with a dot do not exist.
+ * A small gateway for a rendered site: files and nothing else, under any prefix, as an IPFS gateway
+ * would serve them. Only GET and HEAD; no path leaves the folder, by '..', by encoding or by a
+ * link; names that begin with a dot do not exist.
  */
 import { realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
@@ -52,7 +53,10 @@ async function find(root: string, segments: readonly string[]): Promise<Found> {
   }
 }
 
-/** The segments of a URL path below the prefix, decoded; null when it is not below it or not well-formed. */
+/**
+ * The segments of a URL path below the prefix, decoded; null when it is not below it or not
+ * well-formed.
+ */
 function segmentsOf(pathname: string, prefix: string): string[] | null {
   if (pathname !== prefix && !pathname.startsWith(`${prefix}/`)) return null
   try {
@@ -75,7 +79,10 @@ function headers(path: string): HeadersInit {
   }
 }
 
-/** 404.html links from the site's root; <base> makes that hold at the depth of the address that was asked for. */
+/**
+ * 404.html links from the site's root; <base> makes that hold at the depth of the address that was
+ * asked for.
+ */
 async function missing(root: string, prefix: string): Promise<Response> {
   const page = Bun.file(join(root, '404.html'))
   if (!(await page.exists())) return new Response('There is no page here.\n', { status: 404 })
@@ -129,7 +136,8 @@ export async function serveSite(dir: string, options: ServeOptions): Promise<Sit
     server = Bun.serve({
       port,
       hostname,
-      // Errors are not shown with their stack. Bun then shares ports by default: two servers would take turns.
+      // Errors are not shown with their stack. Bun then shares ports by default: two servers would
+      // take turns.
       development: false,
       reusePort: false,
       fetch: (request) => answer(root, prefix, request),

@@ -13,7 +13,8 @@ export { UserError }
 
 /**
  * Exit codes, after sysexits.h where it has one. `candidate`: a number was found that may be a
- * counterexample. `provesNothing`: a certificate holds, but under its genesis nobody need have worked.
+ * counterexample. `provesNothing`: a certificate holds, but under its genesis nobody need have
+ * worked.
  */
 export const EXIT = {
   candidate: 3,

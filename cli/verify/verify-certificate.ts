@@ -1,7 +1,7 @@
 /**
- * `collatz verify FILE` of a certificate: offline. The rules verify it (certificate/verify.ts); this file
- * brings engine, randomness and time, and says in three parts what arithmetic shows, what signatures say
- * and who ran the beacon.
+ * `collatz verify FILE` of a certificate: offline. The rules verify it (certificate/verify.ts);
+ * this file brings engine, randomness and time, and says in three parts what arithmetic shows, what
+ * signatures say and who ran the beacon.
  */
 import { cpuEngine } from '../../kernels/cpu.ts'
 import { deviations, expectedHard } from '../../kernels/expected.ts'
@@ -82,7 +82,10 @@ export async function verifyShown(
   }
 }
 
-/** @throws {UserError} when it is not the certificate that was asked about, or lacks the leaves of a unit */
+/**
+ * @throws {UserError} when it is not the certificate that was asked about, or lacks the leaves of a
+ * unit
+ */
 function assertAsked(
   path: string,
   { genesis, units }: Certified,

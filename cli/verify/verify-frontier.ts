@@ -1,7 +1,7 @@
 /**
- * `collatz verify DIR|SNAPSHOT`: every certificate of a folder or of a snapshot, with one verdict: how far the
- * frontier reaches by them. Each is verified as `collatz verify FILE` does it; a snapshot leaves the
- * leaves out, so of those nothing is recomputed.
+ * `collatz verify DIR|SNAPSHOT`: every certificate of a folder or of a snapshot, with one verdict:
+ * how far the frontier reaches by them. Each is verified as `collatz verify FILE` does it; a
+ * snapshot leaves the leaves out, so of those nothing is recomputed.
  */
 import {
   closeSync,
@@ -33,7 +33,10 @@ interface NamedCertificate {
   bytes(): Uint8Array
 }
 
-/** The certificates in a folder: a data directory, its folder `certificates`, or any that holds window-<w>.json. */
+/**
+ * The certificates in a folder: a data directory, its folder `certificates`, or any that holds
+ * window-<w>.json.
+ */
 function* certificatesIn(folder: string): Generator<NamedCertificate> {
   const inner = join(folder, 'certificates')
   const place = existsSync(inner) ? inner : folder
@@ -57,7 +60,11 @@ export function isSnapshot(path: string): boolean {
   return head[0]! < 0x80 && head[1] === 0xa2 && head[2] === 0x65
 }
 
-/** The certificates in a snapshot: all blocks but the first, which lists them. @throws {UserError} */
+/**
+ * The certificates in a snapshot: all blocks but the first, which lists them.
+ *
+ * @throws {UserError}
+ */
 async function* certificatesOf(path: string): AsyncGenerator<NamedCertificate> {
   const refuse = (why: string) => new UserError(`NOT VALID: ${path}: ${why}`, EXIT.refused)
   const blocks = await CarBlockIterator.fromIterable(createReadStream(path)).catch((error: Error) => {
@@ -106,7 +113,10 @@ function add(shown: Shown, name: string, verification: Verification): void {
   shown.provesNothing ||= provesNothing(genesis)
 }
 
-/** @param options of which --seconds is for all certificates together; a leaf of each is computed in any case */
+/**
+ * @param options of which --seconds is for all certificates together; a leaf of each is computed in
+ * any case
+ */
 export async function verifyFrontier(path: string, isFolder: boolean, options: CertificateOptions): Promise<void> {
   const signal = interruptible()
   const bar = lateBar('certificates')

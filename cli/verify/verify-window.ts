@@ -86,7 +86,8 @@ export const verifyWindow = defineCommand({
 })
 
 /**
- * Whose evidence is asked for, if anybody's. Evidence goes into no checkpoint of a window: it is another for each signer.
+ * Whose evidence is asked for, if anybody's. Evidence goes into no checkpoint of a window: it is
+ * another for each signer.
  *
  * @throws {UserError}
  */

@@ -1,6 +1,6 @@
 /**
- * `collatz verify`: finds out what it was given, a number, a certificate, a folder of them, a snapshot
- * or a fraud proof, and has that checked.
+ * `collatz verify`: finds out what it was given, a number, a certificate, a folder of them, a
+ * snapshot or a fraud proof, and has that checked.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { defineCommand } from 'citty'

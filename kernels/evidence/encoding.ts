@@ -4,8 +4,8 @@
  * For each of the three tiers: how many items, u16; then the items, ascending. All integers are big
  * endian. An item n = r + a*2^k of the class r mod 2^k in a window of 2^W numbers is its a, less
  * that of the window's first, in the least whole number of bytes that holds W - k bits. For a unit
- * of the main network (k about 14 or more, W = 60) that is 6 bytes an item, some 3,080 bytes for 512
- * items. A list has one encoding; any other bytes are refused.
+ * of the main network (k about 14 or more, W = 60) that is 6 bytes an item, some 3,080 bytes for
+ * 512 items. A list has one encoding; any other bytes are refused.
  */
 import type { ClassState, EvidenceItems, Partition } from '../unit.ts'
 import { ItemCollector } from './items.ts'

@@ -1,7 +1,7 @@
 /**
  * SHA-256 (FIPS 180-4) of the one block that an item of evidence is hashed as: key 32 bytes | tier
- * u32 | n u128, big endian. JavaScript libraries take 2 to 6 µs a call, which would be 3 % of a unit;
- * this takes 0.3 µs.
+ * u32 | n u128, big endian. JavaScript libraries take 2 to 6 µs a call, which would be 3 % of a
+ * unit; this takes 0.3 µs.
  */
 import { KEY, SCHEDULE } from './layout'
 

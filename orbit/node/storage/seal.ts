@@ -1,8 +1,8 @@
 /**
- * Seals on what this program has computed and keeps for itself: SHA-256 over its subject, its content, and
- * the engines that computed it. What was damaged on disk, or what an older engine computed, does not
- * open, and is computed anew. A seal is against accidents: an owner can write anything into its
- * directory.
+ * Seals on what this program has computed and keeps for itself: SHA-256 over its subject, its
+ * content, and the engines that computed it. What was damaged on disk, or what an older engine
+ * computed, does not open, and is computed anew. A seal is against accidents: an owner can write
+ * anything into its directory.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

@@ -3,9 +3,9 @@
  * on one core, beside the work.
  *
  * Of units that N results certify, it publishes each record that is not as certified: their leaves
- * are here, as this node has judged them. Of units that one result and an audit certify, it publishes
- * what it found in any case, without having seen the leaves; but only if the result was here before
- * the beacon round that drew them.
+ * are here, as this node has judged them. Of units that one result and an audit certify, it
+ * publishes what it found in any case, without having seen the leaves; but only if the result was
+ * here before the beacon round that drew them.
  */
 import { leavesOf } from '../../../kernels/partition.ts'
 import type { Engine } from '../../../kernels/unit.ts'

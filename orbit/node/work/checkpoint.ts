@@ -1,7 +1,7 @@
 /**
- * Checkpoints of a unit. The leaves in one are not computed again, and a node signs them, so each is
- * sealed (storage/seal.ts). It is good for one deal alone: with the leaves it keeps their evidence,
- * which is another for every draw.
+ * Checkpoints of a unit. The leaves in one are not computed again, and a node signs them, so each
+ * is sealed (storage/seal.ts). It is good for one deal alone: with the leaves it keeps their
+ * evidence, which is another for every draw.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
@@ -52,7 +52,8 @@ export class UnitCheckpoint {
   /** How many leaves were known when it was opened. */
   readonly resumed: number
   /**
-   * Whether there was one that did not open: it is deleted, since the node would sign what is in it.
+   * Whether there was one that did not open: it is deleted, since the node would sign what is in
+   * it.
    */
   readonly wasDamaged: boolean
   private readonly kv: Pick<KeyValues, 'put' | 'delete'>

@@ -74,7 +74,9 @@ export class Submissions {
     return [...this.finished.values()].some(({ opened }) => opened.leaves === cid)
   }
 
-  /** Results that are not shown yet, and may be; and those shown that this node has not judged yet. */
+  /**
+   * Results that are not shown yet, and may be; and those shown that this node has not judged yet.
+   */
   pending(): number {
     const { node, state } = this.options
     const unjudged = state().wants.judgements.filter(({ result }) => result.node === node)

@@ -1,8 +1,8 @@
 /**
- * Verifying a certificate: the one function that the program, a node and a browser call. It reads the
- * file (read.ts), judges every result by arithmetic (recompute.ts), computes the leaves that are
- * contested, and then leaves drawn at random for as long as its caller gives it. Engine, randomness
- * and time are the caller's.
+ * Verifying a certificate: the one function that the program, a node and a browser call. It reads
+ * the file (read.ts), judges every result by arithmetic (recompute.ts), computes the leaves that
+ * are contested, and then leaves drawn at random for as long as its caller gives it. Engine,
+ * randomness and time are the caller's.
  */
 import { alarmsOfAccount, mostSkipped, pooled } from '../../../kernels/evidence/shortfall.ts'
 import { decodeLeaf, encodeLeaf } from '../../../kernels/result.ts'
@@ -47,19 +47,22 @@ export interface VerifyOptions {
   readonly memory?: Memory
 }
 
-/** What verifying a certificate has shown. It is valid if no leaf is wrong and no unit baseless; all else is thrown. */
+/**
+ * What verifying a certificate has shown. It is valid if no leaf is wrong and no unit baseless; all
+ * else is thrown.
+ */
 export interface Verification {
   readonly certified: Certified
   /** Items of evidence, each of them sound. */
   readonly items: number
   /**
-   * Thousandths: a signer that had skipped more than this share of a unit would have been caught with
-   * probability 99.9999 %. The largest over all results.
+   * Thousandths: a signer that had skipped more than this share of a unit would have been caught
+   * with probability 99.9999 %. The largest over all results.
    */
   readonly skippable: number
   /**
-   * A unit that rests on accounts alone whose evidence falls short over their units here, with one of
-   * them; or null. One account that is short voids nobody else's work.
+   * A unit that rests on accounts alone whose evidence falls short over their units here, with one
+   * of them; or null. One account that is short voids nobody else's work.
    */
   readonly baseless: { readonly unit: number; readonly account: string } | null
   /** Leaves of which the file has the records: their peaks are hard numbers. */
@@ -142,8 +145,9 @@ async function recompute(
 }
 
 /**
- * Leaves that are contested, then those of units that were asked for, then leaves at random while there is
- * time: by turns of a unit in which a seat is silent, if there is one, and of any. Each once.
+ * Leaves that are contested, then those of units that were asked for, then leaves at random while
+ * there is time: by turns of a unit in which a seat is silent, if there is one, and of any. Each
+ * once.
  */
 function* leavesInTurn(
   { genesis, window, units, contested }: Certified,

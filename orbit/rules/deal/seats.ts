@@ -8,8 +8,8 @@
  *
  *   - by a statement from round R(e) + deadline * (1 + floor(j / N)) on, or
  *   - as soon as more than j of the unit's nodes have declined, or
- *   - as soon as results that differ have called it: two more seats for each escalation (settle.ts);
- *     both reasons add up.
+ *   - as soon as results that differ have called it: two more seats for each escalation
+ *     (settle.ts); both reasons add up.
  *
  * Where one result and an audit certify a unit (audit.ts), the others of its N head the reserve;
  * all of them are called as soon as that one declines or is shown wrong, since N are wanted then.

@@ -1,6 +1,7 @@
 /**
- * The settlement of every unit of every deal that somebody has answered for. Most units have settled long before their window
- * is complete: one is settled anew only when something has been said of it, or something that it hangs on is known.
+ * The settlement of every unit of every deal that somebody has answered for. Most units have
+ * settled long before their window is complete: one is settled anew only when something has been
+ * said of it, or something that it hangs on is known.
  */
 
 import { type Facts, NO_FACTS } from '../answer/facts.ts'
