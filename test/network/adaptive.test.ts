@@ -35,9 +35,9 @@ test('windows are certified by three at first, then by one and an audit, and eve
     expect(status.convictions).toEqual([])
     expect(status.units.refused).toEqual({})
   }
-  expect(await others[0]!.run('verify', certificatePath(founder.home, window))).toMatch(
-    /^VALID[\s\S]*all of them with one result of a trusted account/,
-  )
+  // All of it holds; windows of 2^30 have so few hard numbers that they prove nothing.
+  const { code, stdout } = await others[0]!.outcome('verify', certificatePath(founder.home, window), '--seconds', '1')
+  expect({ code, stdout }).toEqual({ code: 5, stdout: expect.stringMatching(/1 by one result of a trusted account/) })
 })
 
 test('the independent verifier is convinced as well', async () => {
@@ -45,8 +45,8 @@ test('the independent verifier is convinced as well', async () => {
   const script = join(import.meta.dir, '../verifier/standalone/verify.mjs')
   const child = Bun.spawn([process.execPath, script, path], { stdout: 'pipe', stderr: 'pipe' })
   const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  expect(errors).toBe('')
-  expect(output).toContain('VALID')
+  expect([errors, await child.exited]).toEqual(['', 5])
+  expect(output).toMatch(/^PROVES NOTHING[\s\S]*1 account signed results, of 4 on the roster/)
 })
 
 test('the program says what it costs', async () => {

@@ -105,7 +105,7 @@ test('the program: the name is the same in its status, in a certificate, on the 
   expect((await desk.run('status')).stdout).toContain(`\n${name}  `)
   expect(JSON.parse((await desk.run('status', '--json')).stdout).accounts[0].name).toBe(name)
   const file = (await desk.run('certificate')).stdout.trim()
-  expect((await desk.run('verify', file)).stdout).toContain(`by         ${name} (`)
+  expect((await desk.run('verify', file, '--seconds', '1')).stdout).toContain(`, by ${name} (`)
   expect((await desk.run('account', 'show', name)).stdout).toStartWith(`account   ${name} (your own)\n`)
   await desk.run('leaderboard', 'build', '--out', desk.path('page'))
   expect(JSON.parse(readFileSync(desk.path('page', 'data.json'), 'utf8')).accounts[0].name).toBe(name)
