@@ -117,7 +117,7 @@ function checkDrawOrRound(candidate: Candidate): void {
 
 function checkAnswer(candidate: Candidate): void {
   const { genesis, span, writer, value, memory } = candidate
-  // The signed part: a reveal's items lie beside it.
+  // The signed part: the results themselves lie in the block that it names.
   const { body, signer, bytes } = openAnswer(value, memory).statement
   checkSigned(candidate, body, signer)
   // A decline lies where the answers of its deal begin; everything else where its batch does.
