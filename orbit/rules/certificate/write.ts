@@ -34,16 +34,7 @@ export function writeCertificate(
   sources: CertificateSources,
   which: readonly number[] | 'all' = 'all',
 ): Uint8Array {
-  const known = state.windows.get(window)
-  if (which === 'all' && !known?.complete) throw new RuleError(`window ${window} is not certified yet`)
-  const indices = which === 'all' ? [...known!.certified.keys()] : [...new Set(which)]
-  const units = indices
-    .sort((a, b) => a - b)
-    .map((unit) => {
-      const certified = known?.certified.get(unit)
-      if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
-      return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
-    })
+  const units = unitsOf(state, window, which)
   const needed = units.flatMap(({ certified }) => certified.settlement.needed)
   const commits = sorted(units.flatMap(({ certified, evidence }) => commitsNeeded(certified, evidence)))
   const reveals = sorted(needed.map(({ statement }) => statement.bytes))
@@ -89,6 +80,24 @@ export function writeCertificate(
     }),
   }
   return dagJson.encode(file)
+}
+
+/**
+ * The units to write, ascending, each with what was said of it.
+ *
+ * @throws {RuleError} when one is not certified
+ */
+function unitsOf(state: State, window: bigint, which: readonly number[] | 'all') {
+  const known = state.windows.get(window)
+  if (which === 'all' && !known?.complete) throw new RuleError(`window ${window} is not certified yet`)
+  const indices = which === 'all' ? [...known!.certified.keys()] : [...new Set(which)]
+  return indices
+    .sort((a, b) => a - b)
+    .map((unit) => {
+      const certified = known?.certified.get(unit)
+      if (!certified) throw new RuleError(`unit ${unit} of window ${window} is not certified yet`)
+      return { unit, certified, evidence: state.evidence.units.get(dealtUnitKey(certified.assignment))! }
+    })
 }
 
 /**

@@ -21,7 +21,10 @@ export function registeredIn(
   return newestOfPairs([...documents].map((document) => openRegistration(genesis, document, memory)))
 }
 
-/** Of the registrations of a node to an account the newest counts; of two for one round that of the lower name. */
+/**
+ * Of the registrations of a node to an account the newest counts; of two for one round that of the
+ * lower name.
+ */
 export function newestOfPairs(registrations: Iterable<Registration>): Registered {
   const registered = new Map<string, Map<string, Registration>>()
   for (const registration of registrations) {
