@@ -44,7 +44,9 @@ test.skipIf(!hides)('the whole way with the source tree hidden (skipped where na
   const status = JSON.parse(collatz('status --json'))
   expect(status.frontier.below).toBe(((1n << 71n) + (1n << 36n)).toString())
   const file = collatz('certificate').trim()
-  expect(collatz(`verify '${file}'`)).toStartWith('VALID')
+  // A network of such small windows proves nothing.
+  const verified = hidden(`'${place}/collatz' verify --seconds 1 '${file}'`)
+  expect([verified.code, verified.stdout.slice(0, 14)]).toEqual([5, 'PROVES NOTHING'])
   collatz('leaderboard build --out page')
   expect(hidden('cat page/index.html').stdout).toContain('Every')
   expect(collatz('--version').trim()).toMatch(/^\d+\.\d+\.\d+$/)

@@ -43,9 +43,9 @@ afterAll(() => lab.dispose())
  * Three windows, each certified in a deal of its own; in the last an account lied, in one leaf of
  * one unit.
  */
-const network = new Party({ accounts: 14 })
-for (const [i, epoch] of [2, 4].entries()) network.answerAll(network.deal(epoch, 4, { from: 4 * i }))
-const [disputed, ...others] = network.deal(6, 4, { from: 8 })
+const network = new Party({ accounts: 14, real: true })
+for (const [i, epoch] of [2, 4].entries()) network.answerAll(network.deal(epoch, 2, { from: 2 * i }))
+const [disputed, ...others] = network.deal(6, 2, { from: 4 })
 network.answerAll(others)
 network.answer(disputed!, disputed!.quorum, [0, 1, 0])
 network.answer(disputed!, disputed!.reserve.slice(0, 2), [0, 0], 20)

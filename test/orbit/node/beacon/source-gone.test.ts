@@ -38,7 +38,7 @@ const running = new Set<Service>()
 /** The test's own beacon: it says each round to every node, until it is silenced. */
 let silent = false
 const sourceOf = (service: Service) => (service as unknown as { beacon: BeaconSource }).beacon
-const ledgerOf = (service: Service) => (service as unknown as { replica: Replica }).replica
+const replicaOf = (service: Service): Replica => service.parts.replica
 const wallRound = () => roundAt(founderHome.genesis.chain, Date.now() / 1000)
 let secret: Uint8Array
 const say = (round: number) => {
@@ -159,7 +159,7 @@ test('a draw whose coordinator vanishes is dealt by its round, and certified, wi
   await until(() => wallRound() >= seed, "the draw's round")
   say(seed)
   await until(() => ada.state().draws.has(epoch), 'the deal')
-  expect(ledgerOf(ada).hasRound(seed)).toBe(false)
+  expect(replicaOf(ada).hasRound(seed)).toBe(false)
 
   // What is kept is on disk: for a start, and for commands that start nothing.
   await stop(ada)
@@ -175,11 +175,11 @@ test('a draw whose coordinator vanishes is dealt by its round, and certified, wi
 })
 
 test('when the coordinator is back it writes the round down, and nobody need keep it', async () => {
-  const [kept] = [...ledgerOf(ada).rounds.keys()] as [number]
+  const [kept] = [...replicaOf(ada).rounds.keys()] as [number]
   founder = await start(founderHome, 0, ada.node.addresses())
   await until(() => founder.round() !== null, 'a round')
   say(kept)
-  await until(() => ledgerOf(ada).hasRound(kept), 'the round in a document')
-  await until(() => !ledgerOf(ada).rounds.has(kept), 'that it is dropped')
+  await until(() => replicaOf(ada).hasRound(kept), 'the round in a document')
+  await until(() => !replicaOf(ada).rounds.has(kept), 'that it is dropped')
   expect(ada.state().draws.has(kept / EPOCH_ROUNDS)).toBe(true)
 })
