@@ -316,7 +316,7 @@ function checkContested(
     throw new RuleError(`unit ${unit} has results that differ, or an audit, and its leaves are left out`)
   }
   const others = blocks.slice(leaves ? 1 : 0)
-  if (others.join() !== [...signed].sort().join()) {
+  if (others.length !== contested.length || others.join() !== [...signed].sort().join()) {
     throw new RuleError(
       `unit ${unit} lacks the leaves of a result that differs, has some that nobody signed, or not in order`,
     )
