@@ -16,6 +16,7 @@ export interface SiteExtras {
   readonly asOf: { readonly round: number; readonly time: number }
 }
 
+/** Long, as it is one object, field by field. */
 export function siteDataOf(state: State, extras: SiteExtras): SiteData {
   const { genesis, frontier } = state
   const { body, partition } = genesis

@@ -41,6 +41,7 @@ function meaning(level: Level, { verified, trusted, elite }: SiteNetwork['levels
   }
 }
 
+/** Long, as it is the markup of one page. */
 function AccountPage(): JSX.Element {
   const { data } = useSite()
   const { at } = accountRoute.useLoaderData()

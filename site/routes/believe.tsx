@@ -101,6 +101,7 @@ function Rules(): JSX.Element {
   )
 }
 
+/** Long, as it is the text of one page. */
 function Believe(): JSX.Element {
   const { data } = useSite()
   const { network } = data
@@ -153,9 +154,10 @@ function Believe(): JSX.Element {
           the same peak, the greatest value that one of them reaches before a rule applies.
         </p>
         <p>
-          Who skips a part of a unit misses its hard numbers. And theory says in advance how many to expect, up to
-          chance: each window shows the distance between the two in standard deviations σ. A great distance exposes bad
-          work. A small one does not prove good work.
+          Each signer also has to list some hundreds of numbers of the unit, others than anyone else’s, that only the
+          work itself finds: its evidence. Who skips a part of a unit misses its hard numbers and lists too few. And
+          theory says in advance how many to expect, up to chance: each window shows the distance between the two in
+          standard deviations σ. A great distance exposes bad work. A small one does not prove good work.
         </p>
 
         <Heading id="certificate" />

@@ -56,6 +56,7 @@ function State({ data, window }: { data: SiteData; window: SiteWindow }): JSX.El
   )
 }
 
+/** Long, as it is the markup of one table. */
 function Figures({ data, window }: { data: SiteData; window: SiteWindow }): JSX.Element {
   const { network } = data
   const start = windowStart(network, window.index)

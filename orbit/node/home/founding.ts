@@ -52,7 +52,7 @@ const PRODUCTION_UNITS = 16_384
 const HOUR = 3600
 
 /**
- * Makes keys, genesis and data directory.
+ * Makes keys, genesis and data directory. Most of it is the genesis, a list that is read as a whole.
  *
  * @throws {HomeError} when the directory already belongs to a network
  * @throws {RuleError} when the window size does not fit

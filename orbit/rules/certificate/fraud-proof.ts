@@ -196,7 +196,7 @@ const shownBy = ({ statement, index, proof, bytes }: SignedResult): Shown => ({
 
 /**
  * Checks a fraud proof from its bytes alone: form, signatures, registration, Merkle proofs. With a
- * leaf, what is left is to compute it.
+ * leaf, what is left is to compute it. One function, as the kinds of proof share what they check.
  *
  * @throws {RuleError} saying what does not hold
  */

@@ -83,6 +83,9 @@ export interface State {
 }
 
 /**
+ * All of the state, step by step in the order of the journey: long, as each step takes what those
+ * before it found.
+ *
  * @param unitsPerWindow classes(genesis.partition).length
  * @param history        settled windows: documents about them are passed over, while they stand
  * @param memory         makes it fast to work out the state again after one more document

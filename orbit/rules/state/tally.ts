@@ -42,6 +42,8 @@ function newAccounts(registered: Registered): Map<string, Tally> {
 }
 
 /**
+ * One pass over all certified units, and one over the accounts, which share their sums.
+ *
  * @param windows   all that are known, settled or not
  * @param convicted accounts
  * @param now       the newest R(e) that a dealt draw proves
