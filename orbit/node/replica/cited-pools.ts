@@ -6,6 +6,7 @@
 
 import type { Memory } from '../../rules/base/memory.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
+import { heartbeatIn } from '../../rules/membership/heartbeats.ts'
 import { type DrawBody, type HeartbeatBody, MAX_HEADS } from '../../rules/message/bodies.ts'
 import { databaseName, spanOf } from '../../rules/message/documents.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
@@ -13,7 +14,7 @@ import { epochAt, nextEpoch, seedRound } from '../../rules/network/schedule.ts'
 import type { State } from '../../rules/state/state.ts'
 import type { DocumentStore } from '../log/documents.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
-import { headsInTurn, heartbeatIn } from './pool.ts'
+import { headsInTurn } from './pool.ts'
 
 /**
  * Entries that tie up one pool, at most: with the heads cited beside them, as many heads as a draw

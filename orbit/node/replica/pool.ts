@@ -2,15 +2,11 @@
  * A pool of heartbeats: which of its heads count when a draw can't cite all, and the heartbeats
  * that were replaced of late.
  */
-import { createMemory, type Memory } from '../../rules/base/memory.ts'
-import { open } from '../../rules/base/statement.ts'
-import { type HeartbeatBody, heartbeatBody } from '../../rules/message/bodies.ts'
-import { statementDocument } from '../../rules/message/documents.ts'
+import type { Memory } from '../../rules/base/memory.ts'
+import { heartbeatIn } from '../../rules/membership/heartbeats.ts'
+import type { HeartbeatBody } from '../../rules/message/bodies.ts'
 import type { Genesis } from '../../rules/network/genesis.ts'
 import type { HeadOrder } from '../log/guarded-log.ts'
-
-export const heartbeatIn = (document: unknown, memory: Memory = createMemory()): HeartbeatBody =>
-  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory).body
 
 /**
  * This node's heads first, since its entries tie the others; then the newest of each account, then

@@ -3,11 +3,13 @@
  * is computed when it is asked for and kept until a document changes. What else the node does
  * follows the replica's events.
  */
+
 import { classes } from '../../../kernels/partition.ts'
 import { createMemory, type Memory } from '../../rules/base/memory.ts'
 import { open, type Statement } from '../../rules/base/statement.ts'
 import { type Arrivals, LONG_AGO } from '../../rules/draw/registration-age.ts'
 import type { CitedPool } from '../../rules/draw/seal.ts'
+import { heartbeatIn } from '../../rules/membership/heartbeats.ts'
 import { type DrawBody, drawBody, type HeartbeatBody } from '../../rules/message/bodies.ts'
 import {
   type DatabaseKind,
@@ -26,7 +28,7 @@ import type { Document, DocumentStore } from '../log/documents.ts'
 import { Payers } from '../log/quota.ts'
 import { CitedPools } from './cited-pools.ts'
 import { type OverDocuments, overDocuments } from './over.ts'
-import { heartbeatIn, ReplacedHeartbeats } from './pool.ts'
+import { ReplacedHeartbeats } from './pool.ts'
 import { largestOf, type PublishedDraw, publishedDraw } from './published-draws.ts'
 import { UnfinishedDeals } from './unfinished-deals.ts'
 

@@ -18,7 +18,7 @@ import { open, RuleError } from '../base/statement.ts'
 import { assign, checkDraw } from '../deal/assignment.ts'
 import { mayStepIn, turnOf } from '../deal/coordinators.ts'
 import { accountsOn, witnessesNeeded, witnessesOf } from '../deal/witness.ts'
-import { newestHeartbeats } from '../membership/heartbeats.ts'
+import { heartbeatIn, newestHeartbeats } from '../membership/heartbeats.ts'
 import { admit } from '../message/admit.ts'
 import { openAnswer } from '../message/answers.ts'
 import { type DrawBody, drawBody, type HeartbeatBody, heartbeatBody } from '../message/bodies.ts'
@@ -277,9 +277,6 @@ function faultThen(inputs: DrawInputs, cited: readonly HeartbeatBody[]): DrawFau
   }
   return fault
 }
-
-const heartbeatIn = (document: unknown, memory: Memory): HeartbeatBody =>
-  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory).body
 
 /** Rounds as of which it may have been sealed, likelier ones first. */
 function moments({ genesis, draw }: DrawInputs, cited: readonly HeartbeatBody[]): Set<number> {

@@ -3,8 +3,15 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { compareBytes } from '../base/bytes.ts'
-import type { HeartbeatBody } from '../message/bodies.ts'
+import { createMemory, type Memory } from '../base/memory.ts'
+import { open } from '../base/statement.ts'
+import { type HeartbeatBody, heartbeatBody } from '../message/bodies.ts'
+import { statementDocument } from '../message/documents.ts'
 import type { Genesis } from '../network/genesis.ts'
+
+/** What a document of the pool says. @throws {RuleError} when it is no heartbeat */
+export const heartbeatIn = (document: unknown, memory: Memory = createMemory()): HeartbeatBody =>
+  open(statementDocument.parse(document).statement, heartbeatBody, 'the heartbeat', memory).body
 
 export const isFresh = (genesis: Genesis, heartbeat: { round: number }, round: number): boolean =>
   round - heartbeat.round <= genesis.body.freshRounds

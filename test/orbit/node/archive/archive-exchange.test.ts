@@ -59,10 +59,7 @@ const sources = {
 }
 const certificates = new Map(windows.map((window) => [window, withoutLeaves(writeCertificate(state, window, sources))]))
 const proof = writeFraudProof(state, conviction, sources)
-/**
- * What computing a leaf gives: the truth, unless a test wants to know what would be if the liar
- * were right.
- */
+/** What computing a leaf gives: the truth, or what would be if the liar were right. */
 let variant = 0
 const engine = {
   verifyLeaf: async ({ window, index }, leaf) => network.claim({ window, unit: index }, variant)[leaf]!,
